@@ -1,0 +1,1 @@
+"""Alerts: their life, the store, routing. Imports detectors and config only."""

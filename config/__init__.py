@@ -1,0 +1,1 @@
+"""Settings: models, loader, defaults and examples. Imports nothing of this project."""

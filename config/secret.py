@@ -1,0 +1,56 @@
+"""Secrets: named in the settings, kept in the environment or in a file, never in the settings file itself."""
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import SecretStr, model_validator
+
+from config.base import SettingsModel
+
+
+class SecretMissingError(Exception):
+    """The environment variable or file that should hold a secret is not there, or is empty."""
+
+
+class SecretRef(SettingsModel):
+    """Where a secret is: ``{env: NAME}`` or ``{file: PATH}`` (exactly one).
+
+    Its repr names the place, never the secret.
+    """
+
+    env: str | None = None
+    file: Path | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            msg = "a secret is given as exactly one of {env: NAME} or {file: PATH}"
+            raise ValueError(msg)
+        return self
+
+    def resolve(self) -> SecretStr:
+        """Return the secret, read anew each time (so that a rotated file is noticed).
+
+        Raises:
+            SecretMissingError: naming the variable or file.
+        """
+        if self.env is not None:
+            value = os.environ.get(self.env, "")
+            if not value:
+                msg = f"the environment variable {self.env} is not set or empty; it should hold a secret"
+                raise SecretMissingError(msg)
+            return SecretStr(value)
+        path = self.file
+        if path is None:  # pragma: no cover - excluded by the validator
+            msg = "secret without a place"
+            raise SecretMissingError(msg)
+        try:
+            value = path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            msg = f"cannot read the secret file {path}: {error.strerror}"
+            raise SecretMissingError(msg) from error
+        if not value:
+            msg = f"the secret file {path} is empty"
+            raise SecretMissingError(msg)
+        return SecretStr(value)

@@ -1,0 +1,1 @@
+"""Detectors: one file each, plain Python. No engine, no clock, no I/O."""

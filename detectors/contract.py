@@ -1,0 +1,231 @@
+"""What every detector promises to the flow, and the flow to every detector.
+
+A detector is a plain object: no engine, no clock, no I/O. The flow calls ``update`` with micro-batches and a
+:class:`Progress`, and takes snapshots between calls. What a detector answers depends only on
+
+* the *set* of events it was given, and
+* which watermarks it was given between late events,
+
+never on how events were cut into batches, nor on their order within the lateness, nor on other keys. Two rules follow:
+
+* **An answer is stamped with event time and held back until the watermark has passed it.** Before that an event that is
+  still allowed to arrive could change it.
+* **Sums are exact**: integers, or ``math.fsum``.
+
+The contract suite (``tests/detectors/test_contract.py``) runs over everything in :data:`DETECTORS`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from config.base import ComponentSettings, SettingsModel
+from config.components import Registry
+from detectors.events import Event
+from detectors.fingerprint import alert_change_id, fingerprint
+
+Severity = Literal["critical", "warning", "info"]
+NEVER_US = -(2**62)
+"""A watermark before all events: nothing is known yet."""
+
+
+class Progress(NamedTuple):
+    """How far time has come, in microseconds since 1970 UTC.
+
+    Attributes:
+        watermark_us: every event with ``time_us < watermark_us`` that is not late has been seen.
+        clock_us: the processing clock. Live, the wall clock, held back while a source is unreachable (its silence is then
+            not knowledge); in a replay the same as the watermark. Never below ``watermark_us``.
+    """
+
+    watermark_us: int
+    clock_us: int
+
+
+class AlertChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One step in the life of an alert: it fires, is confirmed, moves, is retracted or resolves.
+
+    Attributes:
+        change_id: derived from fingerprint, ``starts_at_us`` and ``step``: the same change computed again (after a crash, in
+            a replay) has the same id, and the store applies it once.
+        step: ``firing``, ``suspected``, ``confirmed``, ``updated:<n>``, ``resolved``, ``retracted``, ``moved``, ...
+        at_us: event time of the change; changes are ordered by it.
+        status: what the alert is after the change.
+        labels: identify the alert (its fingerprint is over them); always with ``alertname``, ``detector``, ``severity``.
+        annotations: what a person reads; always with ``summary`` and ``description``.
+        starts_at_us, ends_at_us: of the alert's episode; ``ends_at_us`` is None while firing.
+    """
+
+    change_id: str
+    step: str
+    at_us: int
+    status: Literal["firing", "resolved"]
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at_us: int
+    ends_at_us: int | None
+    fingerprint: str
+
+
+def alert_change(
+    *,
+    step: str,
+    at_us: int,
+    status: Literal["firing", "resolved"],
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+    starts_at_us: int,
+    ends_at_us: int | None = None,
+) -> AlertChange:
+    """Build an :class:`AlertChange` with its fingerprint and id. Labels with an empty value are dropped (as Prometheus does)."""
+    kept = {name: value for name, value in sorted(labels.items()) if value}
+    print_ = fingerprint(kept)
+    return AlertChange(
+        change_id=alert_change_id(print_, starts_at_us, step),
+        step=step,
+        at_us=at_us,
+        status=status,
+        labels=kept,
+        annotations=dict(annotations),
+        starts_at_us=starts_at_us,
+        ends_at_us=ends_at_us,
+        fingerprint=print_,
+    )
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One scored observation: what a window detector saw in one window of one group, whether or not it alerts.
+
+    Attributes:
+        detector: name of the detector's entry in the settings.
+        group: the labels of the group.
+        start_us, end_us: the window, half open.
+        count: events in it.
+        value, baseline: what was observed, and what was expected; None where there was too little to say.
+        p_value: probability of a value at least this bad if nothing were wrong, in (0, 1]; None where not scored.
+        verdict: ``fires``, ``quiet``, ``too_few``, ``warming_up``, ``cooling_down``, ...: why it did or did not alert.
+        details: further figures, by name.
+    """
+
+    detector: str
+    group: dict[str, str]
+    start_us: int
+    end_us: int
+    count: int
+    value: float | None
+    baseline: float | None
+    p_value: float | None
+    verdict: str
+    details: dict[str, float | str] = {}
+
+
+class Outcome(msgspec.Struct):
+    """What one ``update`` answers. Both lists are in order of event time."""
+
+    changes: list[AlertChange]
+    findings: list[Finding]
+
+
+class Snapshotting(Protocol):
+    """State that outlives a crash. Snapshots are versioned plain data in bytes, immutable once returned."""
+
+    def snapshot(self) -> bytes:
+        """Return the state. Cheap enough to be taken every few seconds."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Take over a state that ``snapshot`` returned, in place of one's own.
+
+        Raises:
+            SnapshotVersionError: when this code cannot read that version.
+        """
+        ...
+
+
+class CaseShard(Snapshotting, Protocol):
+    """State of a case detector for one shard of its keys."""
+
+    def update(self, events: Sequence[Event], progress: Progress) -> Outcome:
+        """Take events of this shard's keys (any order, no duplicates of ``source``+``id``+``rev``), then let time pass."""
+        ...
+
+
+class CaseDetector(Protocol):
+    """A life per case, order or customer. Immutable; shards hold the state.
+
+    Attributes:
+        event_types: the CloudEvents types it wants to see.
+    """
+
+    name: str
+    event_types: frozenset[str]
+
+    def key(self, event: Event) -> str | None:
+        """Return what the event is about (case id, order id), or None when the detector has no use for it."""
+        ...
+
+    def shard(self) -> CaseShard:
+        """Return a new shard without state."""
+        ...
+
+
+class WindowState(Snapshotting, Protocol):
+    """State of a window detector: panes, known groups, models, open episodes. One per detector."""
+
+    def update(self, panes: Sequence[bytes], progress: Progress) -> Outcome:
+        """Merge panes, close the windows that the watermark has passed, score and decide them."""
+        ...
+
+
+class WindowDetector(Protocol):
+    """Windows over groups of events. Immutable; its state object merges, closes, scores and decides.
+
+    Attributes:
+        event_types: the CloudEvents types it wants to see.
+    """
+
+    name: str
+    event_types: frozenset[str]
+
+    def combine(self, events: Sequence[Event]) -> bytes | None:
+        """Reduce a micro-batch to partial aggregates per group and pane, compact and exact; None when none concerns it.
+
+        It holds no state. ``combine(a + b)`` and ``combine(a)``, ``combine(b)`` merge to the same aggregates.
+        """
+        ...
+
+    def state(self) -> WindowState:
+        """Return a new state object."""
+        ...
+
+
+Detector = CaseDetector | WindowDetector
+
+
+class SnapshotVersionError(Exception):
+    """A snapshot was written by a version of the code that this one cannot read."""
+
+
+class DetectorSettings(ComponentSettings):
+    """What every detector's settings have. The key of the entry in ``detectors:`` is the detector's name.
+
+    Attributes:
+        labels, annotations: added to every alert (labels of the detector itself win).
+    """
+
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class Context(SettingsModel):
+    """What detectors may refer to besides their own settings: shared parts of the settings file."""
+
+    calendars: Mapping[str, Any] = {}
+
+
+DetectorFactory = Callable[[str, Any, Context], Detector]
+"""``factory(name, settings, context) -> Detector``. Raises ValueError, naming the field, for settings that contradict."""
+
+DETECTORS: Registry[DetectorFactory] = Registry("detector")
+"""Every detector, filled when ``detectors.catalogue`` imports the files beside it."""

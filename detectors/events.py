@@ -1,0 +1,176 @@
+"""The shapes of events, as detectors see them: CloudEvents 1.0 envelopes with typed data.
+
+These are msgspec Structs, a tagged union on ``type``. ``pipeline.events`` decodes bytes into them; nothing here decodes.
+They live in this folder, not in ``pipeline``, because detectors are written against them (ADR 0002).
+
+Times are integer microseconds since 1970-01-01 UTC.
+"""
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+import msgspec
+
+AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
+Unit = Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)]
+NonEmpty = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+
+
+class Profile(msgspec.Struct, frozen=True, gc=False):
+    """What the profile table knows about a customer. One object a customer, shared by that customer's events."""
+
+    customer: str
+    tier: str = ""
+    lifetime_value: float | None = None
+    language: str = ""
+    contract: str = ""
+
+
+class CaseData(msgspec.Struct, gc=False, frozen=True):
+    """Data of ``crm.case.*``. ``to`` is the new value of a change (priority, group); ``reason`` a pause's name."""
+
+    case_id: NonEmpty
+    status: str | None = None
+    priority: str | None = None
+    queue: str | None = None
+    service: str | None = None
+    region: str | None = None
+    channel: str | None = None
+    to: str | None = None
+    reason: str | None = None
+    deadline: AwareTime | None = None
+    sentiment: Unit | None = None
+    text: str | None = None
+    labels: dict[str, str] = {}
+
+
+class SurveyData(msgspec.Struct, gc=False, frozen=True):
+    """Data of ``survey.response``. ``score`` is on ``scale`` (``nps`` 0-10, ``csat`` 1-5, ``ces`` 1-7, ``stars`` 1-5)."""
+
+    score: float | None = None
+    scale: str | None = None
+    case_id: str | None = None
+    service: str | None = None
+    region: str | None = None
+    channel: str | None = None
+    sentiment: Unit | None = None
+    text: str | None = None
+    labels: dict[str, str] = {}
+
+
+class TransactionData(msgspec.Struct, gc=False, frozen=True):
+    """Data of ``transaction.*``. ``deadline`` is an absolute promise made to the customer (delivery by ...)."""
+
+    order_id: NonEmpty
+    amount: float | None = None
+    currency: str | None = None
+    status: str | None = None
+    latency_ms: float | None = None
+    deadline: AwareTime | None = None
+    service: str | None = None
+    region: str | None = None
+    channel: str | None = None
+    labels: dict[str, str] = {}
+
+
+class SocialData(msgspec.Struct, gc=False, frozen=True):
+    """Data of ``social.post``."""
+
+    service: str | None = None
+    region: str | None = None
+    channel: str | None = None
+    author: str | None = None
+    sentiment: Unit | None = None
+    text: str | None = None
+    labels: dict[str, str] = {}
+
+
+Data = CaseData | SurveyData | TransactionData | SocialData
+
+
+class Envelope(msgspec.Struct, gc=False, kw_only=True):
+    """What all events have. ``id`` and ``source`` identify an event; a repeat of both is dropped.
+
+    Attributes:
+        time: event time, with an offset.
+        subject: the customer, or empty.
+        sequence: the source's own order among events of equal time; 0 where it has none.
+        rev: revision of the event: of two events of one ``id``, the higher revision counts.
+        recordedtime: when the source recorded it (CloudEvents extension), where that is not ``time``.
+        time_us: event time in microseconds; set by the decoder, never read from the wire.
+        profile: the customer's profile; set by enrichment, never read from the wire.
+    """
+
+    id: NonEmpty
+    source: NonEmpty
+    time: AwareTime
+    subject: str = ""
+    sequence: int = 0
+    rev: int = 0
+    recordedtime: AwareTime | None = None
+    specversion: str = "1.0"
+    time_us: int = msgspec.field(default=0, name="(makegood) time_us")
+    profile: Profile | None = msgspec.field(default=None, name="(makegood) profile")
+
+
+class CaseEvent(Envelope, gc=False):
+    """``crm.case.<step>``: something happened to a case."""
+
+    type: ClassVar[str]
+    step: ClassVar[str]
+    data: CaseData
+
+
+class SurveyEvent(Envelope, gc=False, tag_field="type", tag="survey.response"):
+    """``survey.response``: a customer answered a survey."""
+
+    type: ClassVar[str] = "survey.response"
+    step: ClassVar[str] = "response"
+    data: SurveyData
+
+
+class TransactionEvent(Envelope, gc=False):
+    """``transaction.<step>``: something happened to an order or a payment."""
+
+    type: ClassVar[str]
+    step: ClassVar[str]
+    data: TransactionData
+
+
+class SocialEvent(Envelope, gc=False, tag_field="type", tag="social.post"):
+    """``social.post``: somebody wrote about the company."""
+
+    type: ClassVar[str] = "social.post"
+    step: ClassVar[str] = "post"
+    data: SocialData
+
+
+Event = CaseEvent | SurveyEvent | TransactionEvent | SocialEvent
+
+CASE_STEPS = (
+    "opened", "agent_reply", "auto_reply", "customer_message", "internal_note", "assigned", "accepted", "paused",
+    "resumed", "priority_changed", "tier_changed", "calendar_changed", "updated", "resolved", "closed", "reopened",
+    "cancelled", "merged", "split",
+)  # fmt: skip
+TRANSACTION_STEPS = (
+    "purchased", "approved", "payment", "declined", "failed", "shipped", "delivered", "returned", "refunded",
+    "cancelled", "updated",
+)  # fmt: skip
+
+
+def _tagged(base: type[Envelope], family: str, step: str) -> type[Envelope]:
+    name = f"{family}.{step}"
+    title = "".join(part.title() for part in name.replace("_", ".").split("."))
+    namespace = {"__doc__": f"``{name}``.", "type": name, "step": step}
+    return msgspec.defstruct(
+        title, (), bases=(base,), namespace=namespace, module=__name__, tag_field="type", tag=name, gc=False, kw_only=True
+    )
+
+
+EVENT_CLASSES: dict[str, type[Envelope]] = {
+    "survey.response": SurveyEvent,
+    "social.post": SocialEvent,
+    **{f"crm.case.{step}": _tagged(CaseEvent, "crm.case", step) for step in CASE_STEPS},
+    **{f"transaction.{step}": _tagged(TransactionEvent, "transaction", step) for step in TRANSACTION_STEPS},
+}
+"""Every event type by its CloudEvents ``type``."""

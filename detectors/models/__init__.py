@@ -1,0 +1,1 @@
+"""River models, wrapped and guarded."""

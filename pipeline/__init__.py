@@ -1,0 +1,1 @@
+"""The assembly: feeds, the dataflow, replay, the command line."""

@@ -1,0 +1,103 @@
+"""What a feed promises to the flow: raw records by partition, resumable positions, and the truth about silence."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Protocol
+
+import msgspec
+
+from config.base import ComponentSettings
+from config.components import Registry
+from config.durations import DurationUs
+from config.mapping import MappingSettings
+
+
+class Status(Enum):
+    """What the silence of a partition means.
+
+    ``READING``: more is there. ``CAUGHT_UP``: read to the end, more may come: silence is knowledge. ``ENDED``: nothing will
+    ever come (end of a recording). ``UNREACHABLE``: the source does not answer: silence means nothing.
+    """
+
+    READING = "reading"
+    CAUGHT_UP = "caught_up"
+    ENDED = "ended"
+    UNREACHABLE = "unreachable"
+
+
+class BadRecord(msgspec.Struct, frozen=True):
+    """A record that the feed itself could not cut out or read (too large, not in the file's format)."""
+
+    offset: int
+    raw: bytes
+    reason: str
+    detail: str
+
+
+class RawBatch(msgspec.Struct):
+    """Records of one partition, in their order.
+
+    Attributes:
+        offsets: position of each record in its partition (line number, Kafka offset); rises strictly.
+        records: one JSON object each, as UTF-8 bytes. Feeds of other formats (CSV, Parquet) write a row as a JSON object
+            with the column names as keys; CSV values stay strings.
+        bad: records that are not among ``records``.
+    """
+
+    feed: str
+    partition: str
+    offsets: list[int]
+    records: list[bytes]
+    bad: list[BadRecord] = []
+
+
+class Feed(Protocol):
+    """One feed with its partitions. Never blocks for longer than a few milliseconds; never raises for bad data.
+
+    A source that cannot be reached is a status, not an exception: the feed keeps trying, with back-off.
+    """
+
+    name: str
+
+    def open(self, positions: dict[str, int]) -> None:
+        """Start reading. ``positions`` maps a partition to the offset *after* the last record taken; missing: the start."""
+        ...
+
+    def partitions(self) -> dict[str, Status]:
+        """Return every partition known, with its status."""
+        ...
+
+    def poll(self, max_records: int, partition: str | None = None) -> list[RawBatch]:
+        """Return what is there now, at most ``max_records`` records; ``partition`` is a wish, for feeds that can choose."""
+        ...
+
+    def positions(self) -> dict[str, int]:
+        """Return, by partition, the offset after the last record that ``poll`` returned."""
+        ...
+
+    def close(self) -> None:
+        """Release what was opened."""
+        ...
+
+
+class FeedSettings(ComponentSettings):
+    """What every feed's settings have. The key of the entry in ``feeds:`` is the feed's name.
+
+    Attributes:
+        mapping: how records become events; without one they are CloudEvents already.
+        lateness: how far behind the newest event of its partition an event may come and still be on time.
+        idle_after: live: how long a partition that is read to its end must be quiet before it stops holding time back.
+        max_record_bytes: larger records are dead letters.
+    """
+
+    mapping: MappingSettings | None = None
+    lateness: DurationUs | None = None
+    idle_after: DurationUs | None = None
+    max_record_bytes: int = 1_048_576
+
+
+FeedFactory = Callable[[str, Any, bool], Feed]
+"""``factory(name, settings, recording) -> Feed``; ``recording``: read what is there, then end (a replay)."""
+
+FEEDS: Registry[FeedFactory] = Registry("feed")
+"""Every feed connector, filled when ``pipeline.feeds.catalogue`` imports the files beside it."""
