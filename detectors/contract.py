@@ -16,7 +16,7 @@ The contract suite (``tests/detectors/test_contract.py``) runs over everything i
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -178,6 +178,7 @@ class WindowState(Snapshotting, Protocol):
         ...
 
 
+@runtime_checkable
 class WindowDetector(Protocol):
     """Windows over groups of events. Immutable; its state object merges, closes, scores and decides.
 

@@ -7,7 +7,7 @@ Times are integer microseconds since 1970-01-01 UTC.
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
 import msgspec
 
@@ -162,9 +162,10 @@ def _tagged(base: type[Envelope], family: str, step: str) -> type[Envelope]:
     name = f"{family}.{step}"
     title = "".join(part.title() for part in name.replace("_", ".").split("."))
     namespace = {"__doc__": f"``{name}``.", "type": name, "step": step}
-    return msgspec.defstruct(
+    made = msgspec.defstruct(
         title, (), bases=(base,), namespace=namespace, module=__name__, tag_field="type", tag=name, gc=False, kw_only=True
     )
+    return cast("type[Envelope]", made)
 
 
 EVENT_CLASSES: dict[str, type[Envelope]] = {
