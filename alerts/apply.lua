@@ -1,0 +1,81 @@
+-- Apply one alert change: state, history and pending notification in one atomic step; once per change id.
+-- KEYS: none beyond the prefix (one Redis, not a cluster: the names depend on the data).
+-- ARGV: prefix, change id, fingerprint, episode, order key, status, change (JSON), event time in ms,
+--       urgency (0 is most urgent), retention in ms, retention of applied ids in ms
+-- Returns 1 when applied, 0 when it had been applied before.
+local p, id, fp, episode, order, status, change = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local at_ms, urgency, retention, applied_retention = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11]
+
+local applied = p .. 'applied:' .. id
+if redis.call('EXISTS', applied) == 1 then
+  return 0
+end
+local clock = redis.call('TIME')
+local now_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+
+-- The newest change of each episode. Of the episodes, one that fires counts before one that does not, then the later one:
+-- a breach that moves to an earlier time retracts the later episode while the earlier one fires.
+local episodes = p .. 'episodes:' .. fp
+local known = redis.call('HGET', episodes, episode)
+if not known or string.match(known, '^[^|]*') < order then
+  redis.call('HSET', episodes, episode, order .. '|' .. status .. '|' .. change)
+end
+local all = redis.call('HGETALL', episodes)
+local best, best_value, best_fires, oldest_quiet, quiet = nil, nil, false, nil, 0
+for i = 1, #all, 2 do
+  local value = all[i + 1]
+  local fires = string.match(value, '^[^|]*|([^|]*)') == 'firing'
+  if best == nil or (fires and not best_fires) or (fires == best_fires and all[i] > best) then
+    best, best_value, best_fires = all[i], value, fires
+  end
+  if not fires then
+    quiet = quiet + 1
+    if oldest_quiet == nil or all[i] < oldest_quiet then
+      oldest_quiet = all[i]
+    end
+  end
+end
+if quiet > 32 and oldest_quiet ~= best then
+  redis.call('HDEL', episodes, oldest_quiet)
+end
+
+local alert = p .. 'alert:' .. fp
+local history = p .. 'history:' .. fp
+local notes = p .. 'notes:' .. fp
+local best_status = best_fires and 'firing' or 'resolved'
+local text = string.match(best_value, '^[^|]*|[^|]*|(.*)$')
+redis.call('HSET', alert, 'current', text, 'status', best_status)
+redis.call('HINCRBY', alert, 'changes', 1)
+redis.call('RPUSH', history, change)
+
+-- The pending notification, not yet routed. Its line holds what is pending about this alert, in order.
+local key = 'change-' .. id
+redis.call('HSET', p .. 'note:' .. key, 'change', change, 'change_id', id, 'fp', fp, 'order', order, 'urgency', urgency,
+  'accepted_ms', now_ms, 'status', 'pending', 'receiver', '', 'line', fp)
+redis.call('RPUSH', notes, key)
+redis.call('ZADD', p .. 'pending', now_ms, key)
+redis.call('ZADD', p .. 'line:' .. fp, 0, order .. '|' .. key)
+if not redis.call('ZSCORE', p .. 'leased', fp) and not redis.call('ZSCORE', p .. 'later', fp) then
+  redis.call('ZADD', p .. 'ready', 'LT', urgency * 1e13 + now_ms, fp)
+end
+
+local firing, resolved = p .. 'alerts:firing', p .. 'alerts:resolved'
+if best_fires then
+  redis.call('ZADD', firing, at_ms, fp)
+  redis.call('ZREM', resolved, fp)
+  for _, name in ipairs({alert, history, notes, episodes}) do
+    redis.call('PERSIST', name)
+  end
+else
+  redis.call('ZREM', firing, fp)
+  redis.call('ZADD', resolved, now_ms, fp)
+  for _, name in ipairs({alert, history, notes, episodes}) do
+    redis.call('PEXPIRE', name, retention)
+  end
+end
+-- Names of alerts whose keys have expired leave the index, a few at a time.
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', resolved, '-inf', now_ms - tonumber(retention), 'LIMIT', 0, 4)) do
+  redis.call('ZREM', resolved, gone)
+end
+redis.call('SET', applied, '1', 'PX', applied_retention)
+return 1

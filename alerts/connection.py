@@ -1,0 +1,125 @@
+"""Connections to Redis, and what its errors mean."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    BusyLoadingError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+_AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, OSError)
+_AWAY_CODES = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "UNKILLABLE", "BUSY")
+
+
+class StoreUnavailableError(Exception):
+    """Redis does not answer, or cannot take writes now. Doing the same again later is right: every write is idempotent."""
+
+
+class StoreError(Exception):
+    """Redis refused what was asked of it. Trying again will not help."""
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn errors of the Redis client into :class:`StoreUnavailableError` and :class:`StoreError`.
+
+    Their texts name no address: an address can hold a password.
+    """
+    try:
+        yield
+    except _AWAY as error:
+        msg = f"the store (Redis) cannot be used now: {type(error).__name__}; check that it runs and can be reached"
+        raise StoreUnavailableError(msg) from error
+    except ResponseError as error:
+        code = str(error).split(" ", 1)[0]
+        if code in _AWAY_CODES:
+            msg = f"the store (Redis) takes no writes now: {code}; see its log"
+            raise StoreUnavailableError(msg) from error
+        msg = f"the store (Redis) refused a command: {error}"
+        raise StoreError(msg) from error
+    except RedisError as error:
+        msg = f"the store (Redis) failed: {type(error).__name__}"
+        raise StoreError(msg) from error
+
+
+def connect(url: str, *, timeout_s: float = 5.0) -> "redis.Redis":
+    """Return a client for ``url`` (``redis://``, ``rediss://``, ``unix://``). Nothing is sent yet.
+
+    The client never repeats a command by itself: what may be repeated is decided where it is known.
+
+    Raises:
+        StoreError: when ``url`` cannot be read.
+    """
+    try:
+        return redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            health_check_interval=30,
+        )
+    except ValueError:
+        msg = "the address of the store cannot be read; expected redis://HOST:PORT/DB, rediss://... or unix://PATH"
+        raise StoreError(msg) from None
+
+
+class Scripts:
+    """Lua scripts from ``.lua`` files, run by their hash and loaded again whenever the server has forgotten them."""
+
+    def __init__(self, client: "redis.Redis", folder: Path) -> None:
+        self._client = client
+        self._folder = folder
+        self._texts: dict[str, str] = {}
+        self._hashes: dict[str, str] = {}
+
+    def run(self, name: str, *args: str | int) -> object:
+        """Run ``<name>.lua`` with ``args`` as its ``ARGV``.
+
+        Raises:
+            StoreUnavailableError, StoreError: see there.
+        """
+        with store_errors():
+            try:
+                return self._client.evalsha(self._hash(name), 0, *args)
+            except NoScriptError:
+                self._hashes.pop(name, None)
+                return self._client.evalsha(self._hash(name), 0, *args)
+
+    def run_many(self, name: str, calls: list[tuple[str | int, ...]]) -> list[object]:
+        """Run a script once per entry of ``calls``, in their order, in one round trip.
+
+        Raises:
+            StoreUnavailableError, StoreError: some of the calls may have been carried out.
+        """
+        with store_errors():
+            try:
+                return self._pipeline(name, calls)
+            except NoScriptError:
+                self._hashes.pop(name, None)
+                return self._pipeline(name, calls)
+
+    def _pipeline(self, name: str, calls: list[tuple[str | int, ...]]) -> list[object]:
+        digest = self._hash(name)
+        pipeline = self._client.pipeline(transaction=False)
+        for args in calls:
+            pipeline.evalsha(digest, 0, *args)
+        return list(pipeline.execute(raise_on_error=True))
+
+    def _hash(self, name: str) -> str:
+        if name not in self._hashes:
+            if name not in self._texts:
+                self._texts[name] = (self._folder / f"{name}.lua").read_text(encoding="utf-8")
+            self._hashes[name] = str(self._client.script_load(self._texts[name]))
+        return self._hashes[name]

@@ -1,0 +1,55 @@
+"""Names of the keys in Redis, in one place. The scripts get every name that can be known before they run from here."""
+
+from typing import NamedTuple
+
+
+class Keys(NamedTuple):
+    """Names under one prefix.
+
+    ====================  =======  ==========================================================================
+    ``applied:<id>``      string   a change that was applied; expires
+    ``episodes:<fp>``     hash     per episode of an alert: order key, status and change, of its newest change
+    ``alert:<fp>``        hash     current change, its order key, number of changes
+    ``history:<fp>``      list     every change, in order of arrival
+    ``alerts:firing``     zset     fingerprints, by event time of the current change
+    ``alerts:resolved``   zset     fingerprints, by the clock of Redis
+    ``note:<key>``        hash     a notification
+    ``tries:<key>``       list     its tries
+    ``notes:<fp>``        list     keys of an alert's notifications
+    ``line:<line>``       zset     a line: pending notifications about one alert for one receiver, in their order
+    ``ready``             zset     lines with something to do, most urgent first
+    ``later``             zset     lines that wait for a time
+    ``leased``            zset     lines that a notifier works on, by the end of the lease
+    ``lease``             hash     line: token of the lease
+    ``pending``           zset     keys of undone notifications, by the time they were accepted
+    ``undelivered``       zset     of these: every tier has failed
+    ``fence``             string   counts leases
+    ``failing``           hash     channel: since when it fails
+    ====================  =======  ==========================================================================
+    """
+
+    prefix: str
+
+    def alert(self, fingerprint: str) -> str:
+        """Return the key of an alert's current state."""
+        return f"{self.prefix}alert:{fingerprint}"
+
+    def history(self, fingerprint: str) -> str:
+        """Return the key of an alert's changes."""
+        return f"{self.prefix}history:{fingerprint}"
+
+    def notes_of(self, fingerprint: str) -> str:
+        """Return the key of the list of an alert's notifications."""
+        return f"{self.prefix}notes:{fingerprint}"
+
+    def note(self, key: str) -> str:
+        """Return the key of a notification."""
+        return f"{self.prefix}note:{key}"
+
+    def tries(self, key: str) -> str:
+        """Return the key of a notification's tries."""
+        return f"{self.prefix}tries:{key}"
+
+    def named(self, name: str) -> str:
+        """Return the key of one of the single structures (``ready``, ``alerts:firing``, ...)."""
+        return f"{self.prefix}{name}"

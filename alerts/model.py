@@ -1,0 +1,118 @@
+"""The alert's life as data: changes in their JSON form, their order, and what an alert is now."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from detectors.contract import AlertChange
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OFFSET_US = 2**62
+_STEP_RANKS = {"firing": 0, "suspected": 0, "confirmed": 1, "updated": 2, "moved": 3, "resolved": 8, "retracted": 9}
+_OTHER_STEP_RANK = 5
+Status = Literal["firing", "resolved"]
+
+
+def rfc3339(time_us: int) -> str:
+    """Return a time as RFC 3339 in UTC, exact to the microsecond and of fixed width (so that it sorts as text).
+
+    Raises:
+        OverflowError: for times outside the years 1 to 9999.
+
+    >>> rfc3339(1_424_520_000_000_001)
+    '2015-02-21T12:00:00.000001Z'
+    """
+    return (_EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def to_json(change: AlertChange) -> dict[str, Any]:
+    """Return the public JSON form of a change: Alertmanager's fields, RFC 3339 times, ``endsAt`` null while firing."""
+    return {
+        "status": change.status,
+        "labels": dict(change.labels),
+        "annotations": dict(change.annotations),
+        "startsAt": rfc3339(change.starts_at_us),
+        "endsAt": None if change.ends_at_us is None else rfc3339(change.ends_at_us),
+        "fingerprint": change.fingerprint,
+    }
+
+
+def order_key(change: AlertChange) -> str:
+    """Return a text that sorts as the changes of an alert happened: by ``at_us``, episode, step, id.
+
+    Fixed width and digits only (the id at the end apart), because scripts in Redis compare it as text: their numbers are
+    doubles, which are not exact for microseconds after the year 2255.
+    """
+    name, _, number = change.step.partition(":")
+    rank = _STEP_RANKS.get(name, _OTHER_STEP_RANK)
+    counted = int(number) if number.isdecimal() and len(number) <= 10 else 0
+    at, starts = change.at_us + _OFFSET_US, change.starts_at_us + _OFFSET_US
+    return f"{at:020d}{starts:020d}{rank:01d}{counted:010d}{change.change_id}"
+
+
+def episode_key(change: AlertChange) -> str:
+    """Return the name of the change's episode, which sorts as episodes begin."""
+    return f"{change.starts_at_us + _OFFSET_US:020d}"
+
+
+class Try(msgspec.Struct, frozen=True, kw_only=True):
+    """One try to tell somebody, or one reason why it was not tried, as recorded.
+
+    Attributes:
+        tier: from 1. channel: its name. recipients: whom the try was for.
+        outcome: ``delivered``, ``accepted`` (by a provider that promises no more), ``partly`` (some recipients) or ``failed``.
+        reason: of a failure, out of :class:`sinks.contract.Reason`; empty otherwise. detail: in words, without secrets.
+        permanent: whether trying the same again is useless.
+        at_us: when it began; took_us: how long it took; of the notifier's clock.
+        reached: recipients for whom it succeeded. provider_ids: what the far side calls it, by recipient.
+        plain: the template did not render and plain text went out instead.
+    """
+
+    tier: int
+    channel: str
+    outcome: Literal["delivered", "accepted", "partly", "failed"]
+    reason: str = ""
+    detail: str = ""
+    permanent: bool = False
+    at_us: int
+    took_us: int = 0
+    recipients: tuple[str, ...] = ()
+    reached: tuple[str, ...] = ()
+    provider_ids: dict[str, str] = {}
+    plain: bool = False
+
+
+class NotificationRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one notification: which change, for whom, how it stands, every try.
+
+    Attributes:
+        key: idempotency key, the same over tries, tiers and replicas. change_id: of what it tells.
+        status: ``pending``, ``delivered``, ``skipped`` (the receiver does not want it) or ``routed`` (became others).
+        undelivered: every tier has failed at least once and none has delivered yet.
+    """
+
+    key: str
+    change_id: str
+    receiver: str
+    status: str
+    undelivered: bool
+    accepted_us: int
+    done_us: int | None
+    note: str
+    tries: list[Try]
+
+
+class AlertRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What an alert is now: its current change, and how many were applied."""
+
+    current: AlertChange
+    changes: int
+
+
+class AlertDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert with all its changes, in their order, and all its notifications."""
+
+    current: AlertChange
+    history: list[AlertChange]
+    notifications: list[NotificationRecord]

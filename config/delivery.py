@@ -1,0 +1,127 @@
+"""Settings of the store, the notifier, the receivers with their tiers, and the routes that choose a receiver."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from config.base import SettingsModel
+from config.durations import US_PER_SECOND, DurationUs
+from config.matchers import MatcherText
+from config.secret import SecretRef
+
+_DAY_US = 86_400 * US_PER_SECOND
+
+
+class StoreSettings(SettingsModel):
+    """Where alerts and pending notifications are kept: Redis.
+
+    Attributes:
+        dir: folder of the embedded Redis, which is used when no address is given.
+        url: where the address of a Redis is (``redis://``, ``rediss://`` or ``unix://``); it may hold a password, so it is
+            a secret. The environment variable ``MAKEGOOD_REDIS_URL`` goes before it.
+        prefix: of every key, so that several installations can share a Redis.
+        retention: how long a resolved alert and a delivered notification can be looked up, by the clock of Redis.
+        applied_retention: how long a change is remembered as applied, by the clock of Redis. Longer than the longest time
+            between a crash and the restart that repeats the last changes.
+    """
+
+    dir: Path = Path("var")
+    url: SecretRef | None = None
+    prefix: str = Field(default="makegood:", min_length=1, max_length=64)
+    retention: DurationUs = Field(default=30 * _DAY_US, ge=60 * US_PER_SECOND)
+    applied_retention: DurationUs = Field(default=30 * _DAY_US, ge=60 * US_PER_SECOND)
+
+
+class TierSettings(SettingsModel):
+    """One tier of a receiver: a channel, and how long it may take before the next tier is used.
+
+    Attributes:
+        channel: name of an entry in ``channels:``.
+        deadline: from the tier's first try; when it has passed, the next tier is used.
+        max_tries: tries within the deadline, of failures that may pass by themselves.
+        first_wait: before the second try; each further wait is twice as long, with up to half of it taken off at random.
+        max_wait: the longest wait between two tries.
+        receipt_within: for channels whose "accepted" is not "delivered": how long to wait for the receipt before the next
+            tier is used. None: accepted is enough.
+    """
+
+    channel: str
+    deadline: DurationUs = Field(default=30 * US_PER_SECOND, ge=US_PER_SECOND // 10)
+    max_tries: int = Field(default=3, ge=1, le=100)
+    first_wait: DurationUs = Field(default=US_PER_SECOND // 2, ge=0)
+    max_wait: DurationUs = Field(default=10 * US_PER_SECOND, ge=0)
+    receipt_within: DurationUs | None = None
+
+
+class ReceiverSettings(SettingsModel):
+    """Somebody who is told, by an ordered list of tiers: the second is used when the first fails, and so on.
+
+    Attributes:
+        tiers: at least one; a channel at most once.
+        send_resolved: whether to tell that an alert has resolved.
+    """
+
+    tiers: tuple[TierSettings, ...] = Field(min_length=1)
+    send_resolved: bool = True
+
+    @field_validator("tiers")
+    @classmethod
+    def _each_channel_once(cls, tiers: tuple[TierSettings, ...]) -> tuple[TierSettings, ...]:
+        names = [tier.channel for tier in tiers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            msg = f"a channel can be in one tier only; twice: {', '.join(twice)}"
+            raise ValueError(msg)
+        return tiers
+
+
+class RouteSettings(SettingsModel):
+    """A node of the routing tree, in Alertmanager's terms.
+
+    An alert that matches goes down into ``routes``: to the first that matches, and on to further ones while the matching
+    route says ``continue``. Where no child matches, the node itself takes it.
+
+    Attributes:
+        receiver: name of an entry in ``receivers:``; a child without one takes its parent's.
+        matchers: all must match. The root has none: it takes everything.
+        routes: children, tried in their order.
+        continue_: whether siblings after this route are tried too.
+    """
+
+    receiver: str | None = None
+    matchers: tuple[MatcherText, ...] = ()
+    routes: tuple["RouteSettings", ...] = ()
+    continue_: bool = Field(default=False, alias="continue")
+
+
+class RootRouteSettings(RouteSettings):
+    """The root of the routing tree: has a receiver, matches everything."""
+
+    @model_validator(mode="after")
+    def _takes_everything(self) -> Self:
+        if self.receiver is None:
+            msg = "the root route names no receiver; give it one under `receiver`, so that no alert is left without"
+            raise ValueError(msg)
+        if self.matchers:
+            msg = "the root route takes every alert; move its matchers to a route under `routes`"
+            raise ValueError(msg)
+        return self
+
+
+class NotifierSettings(SettingsModel):
+    """The service that delivers.
+
+    Attributes:
+        workers: tries that run at the same time.
+        poll: how often the outbox is looked at when there is nothing to do.
+        lease: how long a notifier may be silent before another one takes its notification over. Added to a try's timeout.
+        retry_first_wait, retry_max_wait: after all tiers failed: wait before all are tried again, doubled each time. There is
+            no last time.
+    """
+
+    workers: int = Field(default=8, ge=1, le=256)
+    poll: DurationUs = Field(default=US_PER_SECOND // 5, ge=1_000)
+    lease: DurationUs = Field(default=15 * US_PER_SECOND, ge=US_PER_SECOND // 10)
+    retry_first_wait: DurationUs = Field(default=15 * US_PER_SECOND, ge=1_000)
+    retry_max_wait: DurationUs = Field(default=600 * US_PER_SECOND, ge=1_000)
