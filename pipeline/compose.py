@@ -1,0 +1,76 @@
+"""Builds the parts of the flow out of settings: detectors, feeds, prepare. Nothing is opened or read here."""
+
+import gc
+from collections.abc import Mapping
+from pathlib import Path
+
+import detectors.catalogue  # noqa: F401 - registers every detector
+import pipeline.feeds.catalogue  # noqa: F401 - registers every feed
+from config.settings import Settings
+from detectors.contract import DETECTORS, Context, Detector
+from pipeline.decode import Decoder
+from pipeline.dedup import Deduplicator
+from pipeline.enrich import Enricher
+from pipeline.feeds.contract import FEEDS, Feed, FeedSettings
+from pipeline.lane import Pace
+from pipeline.prepare import FeedTime, Prepare, TimeRules
+from pipeline.tallies import Tallies
+
+GC_THRESHOLD = 50_000
+"""Objects between two collections of the youngest generation: events are many and hold no cycles."""
+
+
+def build_detectors(settings: Settings) -> dict[str, Detector]:
+    """Return the detectors that the settings name, by name.
+
+    Raises:
+        ValueError: naming the field, for settings that contradict each other.
+    """
+    context = Context(calendars=settings.calendars)
+    return {
+        name: DETECTORS.factory(entry.type)(name, entry, context) for name, entry in sorted(settings.detectors.items())
+    }
+
+
+def feed_settings(settings: Settings) -> dict[str, FeedSettings]:
+    """Return the settings of every feed, by name."""
+    return {name: entry for name, entry in sorted(settings.feeds.items()) if isinstance(entry, FeedSettings)}
+
+
+def build_feeds(settings: Settings, *, recording: bool) -> dict[str, Feed]:
+    """Return the feeds, by name; ``recording``: they read what is there and end."""
+    return {
+        name: FEEDS.factory(entry.type)(name, entry, recording) for name, entry in feed_settings(settings).items()
+    }
+
+
+def build_prepare(
+    settings: Settings, built: Mapping[str, Detector], *, tallies: Tallies, pace: Pace, dedup_folder: Path | None
+) -> Prepare:
+    """Return the prepare step for these detectors."""
+    entries = feed_settings(settings)
+    return Prepare(
+        detectors=built,
+        decoder=Decoder({name: entry.mapping for name, entry in entries.items()}),
+        enrich=Enricher(settings.profiles, settings.sentiment).enrich,
+        rules=TimeRules(
+            lateness_us=settings.time.lateness,
+            idle_after_us=settings.time.idle_after,
+            dedup_horizon_us=settings.time.dedup_horizon,
+            future_skew_us=settings.time.future_skew,
+        ),
+        feed_times={name: FeedTime(entry.lateness, entry.idle_after) for name, entry in entries.items()},
+        shards=settings.flow.shards,
+        dedup=Deduplicator(settings.time.dedup_horizon, dedup_folder),
+        tallies=tallies,
+        pace=pace,
+    )
+
+
+def tune_gc() -> None:
+    """Keep the garbage collector away from what lives as long as the process, and call it less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+
+

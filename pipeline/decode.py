@@ -1,0 +1,84 @@
+"""Raw batches to events: canonical records directly, other people's records by their feed's mapping."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from config.mapping import MappingSettings
+from detectors.events import Event
+from pipeline.deadletters import DeadLetter
+from pipeline.events import decode_many, encode_event
+from pipeline.feeds.contract import RawBatch
+from pipeline.mapping import Mapper, compile_mapping
+from pipeline.reasons import Reason, RecordError
+
+
+class Decoded(msgspec.Struct):
+    """What became of one raw batch.
+
+    Attributes:
+        events: in the order of their records.
+        dead: one dead letter for each record that is no event, those of the feed itself first.
+        filtered: records that the mapping's filters left out.
+    """
+
+    events: list[Event]
+    dead: list[DeadLetter]
+    filtered: int
+
+
+class Decoder:
+    """Decodes the batches of several feeds.
+
+    Args:
+        mappings: by feed; None where records are CloudEvents already.
+    """
+
+    def __init__(self, mappings: Mapping[str, MappingSettings | None]) -> None:
+        self._mappers: dict[str, Mapper] = {
+            feed: compile_mapping(settings, feed) for feed, settings in mappings.items() if settings is not None
+        }
+
+    def decode(self, batch: RawBatch) -> Decoded:
+        """Return the batch's events, and a dead letter for each record that is none. Never raises for bad data."""
+        dead = [
+            DeadLetter(batch.feed, batch.partition, bad.offset, 0, bad.raw, Reason(bad.reason), bad.detail)
+            for bad in batch.bad
+        ]
+        mapper = None if batch.mapped else self._mappers.get(batch.feed)
+        if mapper is not None:
+            return self._map(batch, mapper, dead)
+        events, errors = decode_many(batch.records)
+        dead.extend(self._dead(batch, index, error) for index, error in errors)
+        return Decoded(events, dead, batch.filtered)
+
+    def _map(self, batch: RawBatch, mapper: Mapper, dead: list[DeadLetter]) -> Decoded:
+        events: list[Event] = []
+        filtered = batch.filtered
+        for index, record in enumerate(batch.records):
+            try:
+                made: Sequence[Event] | None = mapper(record)
+            except RecordError as error:
+                dead.append(self._dead(batch, index, error))
+                continue
+            if made is None:
+                filtered += 1
+            else:
+                events.extend(made)
+        return Decoded(events, dead, filtered)
+
+    @staticmethod
+    def _dead(batch: RawBatch, index: int, error: RecordError) -> DeadLetter:
+        return DeadLetter(
+            batch.feed, batch.partition, batch.offsets[index], 0, batch.records[index], error.reason, error.detail
+        )
+
+    @staticmethod
+    def bury(batch: RawBatch, event: Event, reason: Reason, detail: str) -> DeadLetter:
+        """Return the dead letter of an event that was decoded and then turned away."""
+        # The record's own bytes where they are still at hand, else the event, which can be replayed just as well.
+        raw = encode_event(event)
+        offset = batch.offsets[0] if batch.offsets else 0
+        return DeadLetter(batch.feed, batch.partition, offset, 0, raw, reason, f"{event.id}: {detail}")
+
+

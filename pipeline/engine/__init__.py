@@ -1,0 +1,1 @@
+"""Adapters between Bytewax and the rest. Thin: they translate engine calls, they decide nothing."""

@@ -1,0 +1,83 @@
+"""The lane as a Bytewax source with one partition."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
+
+from pipeline.lane import Lane, LaneItem
+
+LANE = "lane"
+Positions = dict[str, dict[str, int]]
+_IDLE_WAIT = timedelta(milliseconds=10)
+
+
+class Drain:
+    """Asks a running flow to stop without losing or repeating anything: snapshot, commit, then end."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def request(self) -> None:
+        """Ask for it. Safe to call from a signal handler, and more than once."""
+        self.requested = True
+
+
+class LanePartition(StatefulSourcePartition[tuple[str, LaneItem], Positions]):
+    """Hands out lane items one at a time."""
+
+    def __init__(self, lane: Lane, drain: Drain, positions: Positions) -> None:
+        self._lane = lane
+        self._drain = drain
+        self._quiet = False
+        self._drained = False
+        lane.open(positions)
+
+    def next_batch(self) -> list[tuple[str, LaneItem]]:
+        """Return one item, or nothing; ends a recording, and aborts a drained live flow once its snapshot is committed."""
+        if self._drain.requested:
+            # The engine calls this again only once the epoch of the snapshot taken since is committed.
+            if self._drained:
+                raise AbortExecution
+            self._quiet = True
+            return []
+        item = self._lane.next()
+        if self._lane.finished:
+            raise StopIteration
+        self._quiet = item is None
+        return [] if item is None else [(LANE, item)]
+
+    def next_awake(self) -> datetime | None:
+        """Return when to ask again: at once while there are records, a little later when there were none."""
+        return datetime.now(UTC) + _IDLE_WAIT if self._quiet else None
+
+    def snapshot(self) -> Positions:
+        """Return the positions of all feeds."""
+        if self._drain.requested and self._quiet:
+            self._drained = True
+        return self._lane.positions()
+
+    def close(self) -> None:
+        """Close the feeds."""
+        self._lane.close()
+
+
+class LaneSource(FixedPartitionedSource[tuple[str, LaneItem], Positions]):
+    """A source of one partition: the lane.
+
+    Args:
+        build_lane: makes the lane; called when the flow starts.
+        drain: how to ask for a graceful stop.
+    """
+
+    def __init__(self, build_lane: Callable[[], Lane], drain: Drain) -> None:
+        self._build_lane = build_lane
+        self._drain = drain
+
+    def list_parts(self) -> list[str]:
+        """Return the one partition."""
+        return [LANE]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: Positions | None) -> LanePartition:  # noqa: ARG002
+        """Build the lane and open it where the snapshot says."""
+        return LanePartition(self._build_lane(), self._drain, resume_state or {})

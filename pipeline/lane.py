@@ -1,0 +1,112 @@
+"""The lane: all partitions of all feeds, one after another, as one resumable stream of raw micro-batches.
+
+In a replay the partition whose event time is furthest behind is read next, so that partitions stay in step and little is
+held back for the watermark. Live, every feed is asked in turn, and a tick carries the clock where nothing came.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from detectors.contract import NEVER_US
+from pipeline.feeds.contract import Feed, RawBatch, Status
+
+PartitionKey = tuple[str, str]
+
+
+class LaneItem(msgspec.Struct):
+    """One step of the lane.
+
+    Attributes:
+        batches: raw records by partition; empty in a tick.
+        statuses: of every partition of every feed.
+        now_us: the clock, microseconds UTC; None in a replay.
+    """
+
+    batches: list[RawBatch]
+    statuses: dict[PartitionKey, Status]
+    now_us: int | None
+
+
+class Pace:
+    """How far each partition's event time has come: a hint for the reading order, never part of a result."""
+
+    def __init__(self) -> None:
+        self.newest_us: dict[PartitionKey, int] = {}
+
+
+class Lane:
+    """Reads feeds in turn.
+
+    Args:
+        feeds: by name.
+        batch_size: records asked for at a time.
+        clock_us: the wall clock in microseconds; None for a replay.
+        tick_us: live: longest time between two items.
+        pace: filled by whoever decodes.
+    """
+
+    def __init__(
+        self,
+        feeds: Mapping[str, Feed],
+        *,
+        batch_size: int,
+        clock_us: Callable[[], int] | None,
+        tick_us: int,
+        pace: Pace,
+    ) -> None:
+        self._feeds = dict(feeds)
+        self._batch_size = batch_size
+        self._clock_us = clock_us
+        self._tick_us = tick_us
+        self._pace = pace
+        self._ticked_us = NEVER_US
+        self._closing = False
+        self.finished = False
+
+    def open(self, positions: Mapping[str, Mapping[str, int]]) -> None:
+        """Open every feed at the positions of a snapshot; a feed that is not in it starts at its beginning."""
+        for name, feed in self._feeds.items():
+            feed.open(dict(positions.get(name, {})))
+
+    def positions(self) -> dict[str, dict[str, int]]:
+        """Return, by feed and partition, the offset after the last record that was handed out."""
+        return {name: feed.positions() for name, feed in self._feeds.items()}
+
+    def close(self) -> None:
+        """Close every feed."""
+        for feed in self._feeds.values():
+            feed.close()
+
+    def next(self) -> LaneItem | None:
+        """Return the next item, or None when nothing is there now. After the last item of a replay ``finished`` is set."""
+        return self._next_of_recording() if self._clock_us is None else self._next_live(self._clock_us())
+
+    def _next_of_recording(self) -> LaneItem | None:
+        statuses = self._statuses()
+        open_keys = [key for key, status in statuses.items() if status is not Status.ENDED]
+        if not open_keys:
+            self.finished = self._closing
+            self._closing = True
+            return LaneItem([], statuses, None)
+        newest_us = self._pace.newest_us
+        for feed, partition in sorted(open_keys, key=lambda key: (newest_us.get(key, NEVER_US), key)):
+            batches = self._feeds[feed].poll(self._batch_size, partition)
+            if batches:
+                return LaneItem(batches, self._statuses(), None)
+        return None
+
+    def _next_live(self, now_us: int) -> LaneItem | None:
+        share = max(1, self._batch_size // max(1, len(self._feeds)))
+        batches = [batch for feed in self._feeds.values() for batch in feed.poll(share)]
+        if not batches and now_us - self._ticked_us < self._tick_us:
+            return None
+        self._ticked_us = now_us
+        return LaneItem(batches, self._statuses(), now_us)
+
+    def _statuses(self) -> dict[PartitionKey, Status]:
+        return {
+            (name, partition): status
+            for name, feed in self._feeds.items()
+            for partition, status in feed.partitions().items()
+        }

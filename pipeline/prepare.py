@@ -1,0 +1,266 @@
+"""Prepare: raw micro-batches become events that are fresh, on time or known to be late, enriched, and grouped by detector.
+
+Everything that must be judged in the order of arrival (repeats, lateness, watermarks) is judged here, once, so that shards
+and batch sizes cannot change a result. A micro-batch is cut wherever a late event follows one that moved its partition's
+watermark: detectors then see the same sequence of (watermark, late event) however the stream was cut.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from zlib import crc32
+
+import msgspec
+
+from detectors.contract import CaseDetector, Detector, Progress, WindowDetector
+from detectors.events import EVENT_CLASSES, Event
+from pipeline.deadletters import DeadLetter
+from pipeline.decode import Decoder
+from pipeline.dedup import Deduplicator
+from pipeline.feeds.contract import RawBatch
+from pipeline.lane import LaneItem, Pace, PartitionKey
+from pipeline.reasons import Reason
+from pipeline.tallies import Tallies
+from pipeline.watermarks import PartitionTime, Watermarks
+
+SNAPSHOT_VERSION = 1
+
+
+class CaseBatch(msgspec.Struct, gc=False):
+    """Events of one shard of a case detector, and how far time has come after them."""
+
+    detector: str
+    shard: int
+    events: list[Event]
+    progress: Progress
+
+
+class PaneBatch(msgspec.Struct, gc=False):
+    """Partial aggregates for a window detector, and how far time has come after them."""
+
+    detector: str
+    panes: list[bytes]
+    progress: Progress
+
+
+Routed = CaseBatch | PaneBatch | DeadLetter
+
+
+class FeedTime(msgspec.Struct, frozen=True):
+    """A feed's own lateness and idleness; None where the common setting holds."""
+
+    lateness_us: int | None = None
+    idle_after_us: int | None = None
+
+
+class TimeRules(msgspec.Struct, frozen=True):
+    """Common time settings, in microseconds."""
+
+    lateness_us: int
+    idle_after_us: int
+    dedup_horizon_us: int
+    future_skew_us: int
+
+
+class Prepare:
+    """Decodes, drops repeats, judges lateness, enriches and routes. One a process.
+
+    Args:
+        detectors: by name.
+        decoder: turns raw records into events.
+        enrich: completes events in place (profile, sentiment).
+        rules: time settings; ``feed_times`` overrides them by feed.
+        shards: how many shards the keys of each case detector are spread over.
+        dedup: remembers ids.
+        tallies: counts; shared with whoever reports them.
+        pace: told how far each partition has come.
+    """
+
+    def __init__(
+        self,
+        *,
+        detectors: Mapping[str, Detector],
+        decoder: Decoder,
+        enrich: Callable[[list[Event]], None],
+        rules: TimeRules,
+        feed_times: Mapping[str, FeedTime],
+        shards: int,
+        dedup: Deduplicator,
+        tallies: Tallies,
+        pace: Pace,
+    ) -> None:
+        self._decoder = decoder
+        self._enrich = enrich
+        self._rules = rules
+        self._feed_times = feed_times
+        self._shards = shards
+        self._dedup = dedup
+        self._tallies = tallies
+        self._pace = pace
+        self._watermarks = Watermarks(rules.lateness_us, rules.idle_after_us)
+        self._cases: list[CaseDetector] = []
+        self._windows: list[WindowDetector] = []
+        for detector in detectors.values():
+            if isinstance(detector, WindowDetector):
+                self._windows.append(detector)
+            else:
+                self._cases.append(detector)
+        self._case_types = [_classes(detector.event_types) for detector in self._cases]
+        self._window_types = [_classes(detector.event_types) for detector in self._windows]
+        self._announced: Progress | None = None
+
+    @property
+    def progress(self) -> Progress:
+        """How far time has come."""
+        return self._watermarks.progress
+
+    def partitions(self) -> Mapping[PartitionKey, PartitionTime]:
+        """Return the event time of every partition, for health and metrics."""
+        return self._watermarks.partitions
+
+    def take(self, item: LaneItem) -> list[Routed]:
+        """Return what the detectors and the dead letters get from one item of the lane, in order."""
+        out: list[Routed] = []
+        for batch in item.batches:
+            self._take_batch(batch, item.now_us, out)
+        for (feed, name), status in item.statuses.items():
+            self._partition(feed, name).status = status
+        self._announce(self._watermarks.advance(item.now_us), out)
+        self._dedup.advance(self._watermarks.progress.watermark_us)
+        self._tallies.progress = self._watermarks.progress
+        if item.now_us is not None:
+            self._tallies.seen_at_us = item.now_us
+        return out
+
+    def _partition(self, feed: str, name: str) -> PartitionTime:
+        times = self._feed_times.get(feed)
+        if times is None:
+            return self._watermarks.partition(feed, name)
+        return self._watermarks.partition(feed, name, times.lateness_us, times.idle_after_us)
+
+    def _take_batch(self, batch: RawBatch, now_us: int | None, out: list[Routed]) -> None:
+        tallies = self._tallies
+        decoded = self._decoder.decode(batch)
+        tallies.records += len(batch.records) + len(batch.bad)
+        tallies.filtered += decoded.filtered
+        for bad in decoded.dead:
+            out.append(bad)
+            tallies.dead(batch.feed, bad.reason)
+        events = decoded.events
+        if not events:
+            return
+        if now_us is not None:
+            events = self._turn_away_future(batch, events, now_us, out)
+        fresh = self._dedup.fresh(events)
+        tallies.duplicates += len(events) - len(fresh)
+        if not fresh:
+            return
+        part = self._partition(batch.feed, batch.partition)
+        times_us = [event.time_us for event in fresh]
+        late = part.late_indices(times_us)
+        if late:
+            self._take_late(batch, part, fresh, late, now_us, out)
+        else:
+            part.saw(max(times_us), now_us)
+            self._route(list(fresh), self._watermarks.advance(now_us), out)
+        self._pace.newest_us[batch.feed, batch.partition] = part.newest_us
+
+    def _turn_away_future(
+        self, batch: RawBatch, events: Sequence[Event], now_us: int, out: list[Routed]
+    ) -> Sequence[Event]:
+        latest_us = now_us + self._rules.future_skew_us
+        if all(event.time_us <= latest_us for event in events):
+            return events
+        for event in events:
+            if event.time_us > latest_us:
+                detail = f"time is {(event.time_us - now_us) / 1e6:.0f} s ahead of the clock"
+                self._bury(batch, event, Reason.FROM_FUTURE, detail, out)
+        return [event for event in events if event.time_us <= latest_us]
+
+    def _take_late(
+        self,
+        batch: RawBatch,
+        part: PartitionTime,
+        events: Sequence[Event],
+        late: list[int],
+        now_us: int | None,
+        out: list[Routed],
+    ) -> None:
+        """Route ``events`` in pieces, cut so that each late one meets the watermark that made it late."""
+        late_set = set(late)
+        piece: list[Event] = []
+        moved = False  # whether the piece holds an event that moves the partition's watermark
+        for index, event in enumerate(events):
+            if index in late_set:
+                if moved:
+                    self._route(piece, self._watermarks.advance(now_us), out)
+                    piece, moved = [], False
+                if event.time_us < part.newest_us - part.lateness_us - self._rules.dedup_horizon_us:
+                    detail = "older than the horizon in which repeats can be told (time.dedup_horizon)"
+                    self._bury(batch, event, Reason.TOO_LATE, detail, out)
+                    continue
+                self._tallies.late += 1
+            elif event.time_us > part.newest_us:
+                part.saw(event.time_us, now_us)
+                moved = True
+            piece.append(event)
+        part.saw(part.newest_us, now_us)
+        self._route(piece, self._watermarks.advance(now_us), out)
+
+    def _bury(self, batch: RawBatch, event: Event, reason: Reason, detail: str, out: list[Routed]) -> None:
+        out.append(self._decoder.bury(batch, event, reason, detail))
+        self._tallies.dead(batch.feed, reason)
+
+    def _route(self, events: list[Event], progress: Progress, out: list[Routed]) -> None:
+        if not events:
+            return
+        self._tallies.events += len(events)
+        self._enrich(events)
+        for detector, classes in zip(self._cases, self._case_types, strict=True):
+            self._route_cases(detector, [event for event in events if event.__class__ in classes], progress, out)
+        for window, classes in zip(self._windows, self._window_types, strict=True):
+            chosen = [event for event in events if event.__class__ in classes]
+            panes = window.combine(chosen) if chosen else None
+            if panes is not None:
+                out.append(PaneBatch(window.name, [panes], progress))
+
+    def _route_cases(self, detector: CaseDetector, events: list[Event], progress: Progress, out: list[Routed]) -> None:
+        shards = self._shards
+        if not events:
+            return
+        by_shard: list[list[Event]] = [[] for _ in range(shards)]
+        key_of = detector.key
+        for event in events:
+            key = key_of(event)
+            if key is not None:
+                by_shard[crc32(key.encode()) % shards].append(event)
+        for shard, chosen in enumerate(by_shard):
+            if chosen:
+                out.append(CaseBatch(detector.name, shard, chosen, progress))
+
+    def _announce(self, progress: Progress, out: list[Routed]) -> None:
+        """Carry time to every shard and window detector, also to those that got no event."""
+        if progress == self._announced:
+            return
+        self._announced = progress
+        out.extend(CaseBatch(case.name, shard, [], progress) for case in self._cases for shard in range(self._shards))
+        out.extend(PaneBatch(window.name, [], progress) for window in self._windows)
+
+    def snapshot(self) -> bytes:
+        """Return the state; makes the memory of ids durable."""
+        state = [SNAPSHOT_VERSION, self._watermarks.snapshot(), self._dedup.snapshot(), self._tallies.snapshot()]
+        return msgspec.msgpack.encode(state)
+
+    def restore(self, state: bytes) -> None:
+        """Take over what :meth:`snapshot` returned."""
+        version, watermarks, dedup, tallies = msgspec.msgpack.decode(state)
+        if version != SNAPSHOT_VERSION:
+            msg = f"the recovery data has prepare state of version {version}, this program reads {SNAPSHOT_VERSION}"
+            raise ValueError(msg)
+        self._watermarks.restore(watermarks)
+        self._dedup.restore(dedup)
+        self._tallies.restore(tallies)
+        for key, part in self._watermarks.partitions.items():
+            self._pace.newest_us[key] = part.newest_us
+
+
+def _classes(event_types: frozenset[str]) -> frozenset[type]:
+    return frozenset(EVENT_CLASSES[name] for name in event_types)

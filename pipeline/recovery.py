@@ -1,0 +1,72 @@
+"""The engine's recovery folder: created once, used by one process at a time, bound to what the flow was."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from bytewax.recovery import RecoveryConfig, init_db_dir
+
+_IDENTITY = "identity.json"
+_LOCK = "lock"
+_STATE = "state"
+
+
+class RecoveryFolderInUseError(Exception):
+    """Another process holds the folder. Two flows on one folder would corrupt each other's state without notice."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; it is created where it is missing.
+
+    Raises:
+        RecoveryFolderInUseError: when another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            msg = f"{folder} is in use by another process; stop it first, or use another folder"
+            raise RecoveryFolderInUseError(msg) from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+def matches(folder: Path, identity: object) -> bool:
+    """Return whether the folder holds the state of a flow of this identity (plain data)."""
+    path = folder / _IDENTITY
+    return path.exists() and path.read_bytes() == msgspec.json.encode(identity)
+
+
+def recovery_config(folder: Path, identity: object) -> RecoveryConfig:
+    """Return the engine's recovery settings for the folder, creating its database on first use."""
+    state = folder / _STATE
+    marker = folder / _IDENTITY
+    if not marker.exists():
+        state.mkdir(parents=True, exist_ok=True)
+        for leftover in state.iterdir():
+            leftover.unlink()
+        init_db_dir(state, 1)
+        # Written last: a folder without it is one whose creation was interrupted.
+        temporary = marker.with_suffix(".tmp")
+        temporary.write_bytes(msgspec.json.encode(identity))
+        temporary.replace(marker)
+    return RecoveryConfig(str(state))
+
+
+def set_aside(folder: Path) -> Path:
+    """Move the state in the folder to a numbered folder beside it, and return that: nothing is thrown away unasked."""
+    number = 1
+    while (target := folder.with_name(f"{folder.name}.old-{number}")).exists():
+        number += 1
+    target.mkdir()
+    for entry in list(folder.iterdir()):
+        if entry.name != _LOCK:
+            entry.rename(target / entry.name)
+    return target

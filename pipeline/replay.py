@@ -1,0 +1,224 @@
+"""Replays a recording at full speed: the same alerts, with the same ids and times, as the live run gave or would give.
+
+State is kept in a folder beside the output while the replay runs. A replay that was killed goes on where its last snapshot
+was when the same command is given again; the finished output is written in one step.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+from bytewax.run import cli_main
+
+from alerts.model import to_json
+from config.settings import Settings
+from detectors.contract import AlertChange, Finding
+from pipeline import compose, recovery
+from pipeline.deadletters import DeadLetters
+from pipeline.engine.sinks import CallSink, JournalSink
+from pipeline.engine.source import Drain
+from pipeline.feeds.contract import FeedSettings
+from pipeline.feeds.file import FileSettings
+from pipeline.flow import build_flow
+from pipeline.journal import Journal
+from pipeline.lane import Lane, Pace
+from pipeline.tallies import Tallies
+
+FORMAT = 1
+"""Of the work folder. A folder of another format is started afresh."""
+
+
+class UnknownFeedError(Exception):
+    """``--feed`` names a feed that the settings do not have."""
+
+
+class Summary(msgspec.Struct):
+    """What a replay did. ``alerts`` counts alerts that fired, by their label ``detector``; ``seconds`` is this run's time."""
+
+    events: int
+    dead_letters: int
+    duplicates: int
+    late: int
+    alerts: dict[str, int]
+    seconds: float
+    records: int
+    filtered: int
+    changes: int
+    dead_letters_by_reason: dict[str, int]
+
+
+def with_feed_paths(settings: Settings, paths: Mapping[str, Path]) -> Settings:
+    """Return settings in which the named feeds read these files.
+
+    A feed that is not a file feed becomes one: its mapping and its time settings stay.
+
+    Raises:
+        UnknownFeedError: naming the feeds that there are.
+    """
+    feeds = dict(settings.feeds)
+    for name, path in paths.items():
+        entry = feeds.get(name)
+        if not isinstance(entry, FeedSettings):
+            msg = f"--feed {name}=...: the settings have no feed {name!r}; there are: {', '.join(sorted(feeds)) or 'none'}"
+            raise UnknownFeedError(msg)
+        if isinstance(entry, FileSettings):
+            feeds[name] = entry.model_copy(update={"path": path.absolute(), "follow": False})
+        else:
+            feeds[name] = FileSettings(
+                type="file",
+                path=path.absolute(),
+                mapping=entry.mapping,
+                lateness=entry.lateness,
+                idle_after=entry.idle_after,
+                max_record_bytes=entry.max_record_bytes,
+            )
+    return settings.model_copy(update={"feeds": feeds})
+
+
+def replay(
+    settings: Settings,
+    out: Path,
+    *,
+    findings: Path | None = None,
+    watch: Callable[[Tallies], None] | None = None,
+) -> Summary:
+    """Replay the feeds of ``settings`` and write the alert changes to ``out``, one JSON object a line, by event time.
+
+    Args:
+        settings: feeds read what is there and end.
+        out: replaced when the replay is complete, not before.
+        findings: where every scored window goes, one JSON object a line; None: nowhere.
+        watch: called once with the counts, which go on changing while the replay runs.
+
+    Raises:
+        RecoveryFolderInUseError: when the same replay is running already.
+    """
+    started_s = perf_counter()
+    work = out.with_name(out.name + ".work")
+    identity = _identity(settings, out)
+    with recovery.locked(work):
+        if not recovery.matches(work, identity):
+            _clear(work)
+        tallies = Tallies()
+        if watch is not None:
+            watch(tallies)
+        changes = Journal(work / "changes.journal", AlertChange)
+        scored = Journal(work / "findings.journal", Finding)
+        with DeadLetters(work / "deadletters.db") as dead:
+            _run(settings, work, identity, tallies, changes, scored if findings is not None else None, dead)
+        ordered = _ordered(changes)
+        _write(out, (to_json(change) for change in ordered))
+        if findings is not None:
+            rows = sorted(scored.read(), key=lambda row: (row.end_us, row.detector, sorted(row.group.items())))
+            _write(findings, (msgspec.json.encode(row) for row in rows))
+        _keep_dead_letters(work, out, tallies)
+    shutil.rmtree(work)
+    return _summary(tallies, ordered, perf_counter() - started_s)
+
+
+def _run(
+    settings: Settings,
+    work: Path,
+    identity: object,
+    tallies: Tallies,
+    changes: Journal[AlertChange],
+    scored: Journal[Finding] | None,
+    dead: DeadLetters,
+) -> None:
+    pace = Pace()
+    built = compose.build_detectors(settings)
+    prepare = compose.build_prepare(settings, built, tallies=tallies, pace=pace, dedup_folder=work / "seen")
+
+    def build_lane() -> Lane:
+        feeds = compose.build_feeds(settings, recording=True)
+        return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=None, tick_us=0, pace=pace)
+
+    flow = build_flow(
+        build_lane=build_lane,
+        drain=Drain(),
+        prepare=prepare,
+        detectors=built,
+        alert_sink=JournalSink(changes),
+        dead_letter_sink=CallSink(lambda letters: dead.add(letters, seen_at_us=0)),
+        finding_sink=None if scored is None else JournalSink(scored),
+    )
+    compose.tune_gc()
+    cli_main(
+        flow,
+        epoch_interval=timedelta(microseconds=settings.flow.epoch),
+        recovery_config=recovery.recovery_config(work, identity),
+    )
+
+
+def _identity(settings: Settings, out: Path) -> object:
+    """What must be the same for a killed replay to go on: the settings, and the files as far as they can be told apart."""
+    shape = settings.model_dump_json(exclude={"channels", "receivers", "route", "store", "metrics"})
+    files = []
+    for name, entry in sorted(settings.feeds.items()):
+        path = getattr(entry, "path", None)
+        if isinstance(path, Path) and path.is_file():
+            stat = path.stat()
+            files.append([name, str(path), stat.st_size, stat.st_mtime_ns])
+    return [FORMAT, str(out.absolute()), hashlib.sha256(shape.encode()).hexdigest(), files]
+
+
+def _clear(work: Path) -> None:
+    for entry in work.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != "lock":
+            entry.unlink()
+
+
+def _ordered(changes: Journal[AlertChange]) -> list[AlertChange]:
+    by_id = {change.change_id: change for change in changes.read()}
+    return sorted(by_id.values(), key=change_order)
+
+
+def change_order(change: AlertChange) -> tuple[int, str, str, int, str]:
+    """Return the sort key of alert changes: event time first, then what makes the order total."""
+    return (change.at_us, change.labels.get("detector", ""), change.fingerprint, change.starts_at_us, change.step)
+
+
+def _write(path: Path, lines: Iterable[bytes]) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary.open("wb") as file:
+        file.writelines(line + b"\n" for line in lines)
+    temporary.replace(path)
+
+
+def _keep_dead_letters(work: Path, out: Path, tallies: Tallies) -> None:
+    kept = out.with_name(out.name + ".deadletters.db")
+    with suppress(FileNotFoundError):
+        kept.unlink()
+    if tallies.dead_letter_count:
+        (work / "deadletters.db").replace(kept)
+
+
+def _summary(tallies: Tallies, ordered: list[AlertChange], seconds: float) -> Summary:
+    fired: dict[str, set[tuple[str, int]]] = {}
+    for change in ordered:
+        if change.status == "firing":
+            fired.setdefault(change.labels["detector"], set()).add((change.fingerprint, change.starts_at_us))
+    reasons: dict[str, int] = {}
+    for by_reason in tallies.dead_letters.values():
+        for reason, count in by_reason.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    return Summary(
+        events=tallies.events,
+        dead_letters=tallies.dead_letter_count,
+        duplicates=tallies.duplicates,
+        late=tallies.late,
+        alerts={detector: len(episodes) for detector, episodes in sorted(fired.items())},
+        seconds=round(seconds, 3),
+        records=tallies.records,
+        filtered=tallies.filtered,
+        changes=len(ordered),
+        dead_letters_by_reason=dict(sorted(reasons.items())),
+    )

@@ -1,0 +1,121 @@
+"""Runs the flow live, in this process."""
+
+import signal
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+
+import structlog
+from bytewax.run import cli_main
+
+from alerts.store import AlertStore
+from config.settings import Settings
+from detectors.contract import AlertChange
+from pipeline import compose, recovery
+from pipeline.deadletters import DeadLetter, DeadLetters
+from pipeline.engine.sinks import CallSink
+from pipeline.engine.source import Drain
+from pipeline.flow import build_flow
+from pipeline.health import FlowHealth
+from pipeline.lane import Lane, Pace
+from pipeline.tallies import Tallies
+
+TICK_US = 200_000
+"""Longest time between two looks at the clock, in microseconds."""
+_FORMAT = 1
+
+log = structlog.get_logger(__name__)
+
+
+def wall_clock_us() -> int:
+    """Return the time of day in microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def run_flow(
+    settings: Settings,
+    store: AlertStore,
+    *,
+    clock_us: Callable[[], int] = wall_clock_us,
+    health: FlowHealth | None = None,
+    drain: Drain | None = None,
+) -> None:
+    """Run the dataflow until it is asked to drain (SIGTERM or SIGINT do), then return with everything committed.
+
+    Args:
+        settings: feeds go on for ever.
+        store: where alert changes go; while it is away the flow waits.
+        clock_us: the wall clock; a simulated one for the demo.
+        health: told about counts and partitions.
+        drain: how to ask for a stop from inside; SIGTERM and SIGINT use the same.
+
+    Raises:
+        RecoveryFolderInUseError: when another flow runs on the same folder.
+    """
+    folder = settings.store.dir / "flow"
+    asked = drain if drain is not None else Drain()
+    tallies = Tallies()
+    pace = Pace()
+    built = compose.build_detectors(settings)
+    identity = flow_identity(settings)
+    with recovery.locked(folder), DeadLetters(deadletters_path(settings)) as dead:
+        if not recovery.matches(folder, identity) and (folder / "identity.json").exists():
+            log.warning("flow.fresh_start", folder=str(folder), reason="detectors, promises or shards have changed")
+            recovery.set_aside(folder)
+        prepare = compose.build_prepare(settings, built, tallies=tallies, pace=pace, dedup_folder=folder / "seen")
+        if health is not None:
+            health.attach(tallies, prepare.partitions)
+
+        def build_lane() -> Lane:
+            feeds = compose.build_feeds(settings, recording=False)
+            feeds.update(compose.build_requeue(settings, deadletters_path(settings)))
+            return Lane(
+                feeds, batch_size=settings.flow.batch_size, clock_us=clock_us, tick_us=TICK_US, pace=pace
+            )
+
+        def bury(letters: "list[DeadLetter]") -> None:
+            dead.add(letters, seen_at_us=clock_us())
+
+        def apply(changes: "list[AlertChange]") -> None:
+            store.apply_waiting(changes)
+
+        flow = build_flow(
+            build_lane=build_lane,
+            drain=asked,
+            prepare=prepare,
+            detectors=built,
+            alert_sink=CallSink(apply),
+            dead_letter_sink=CallSink(bury),
+        )
+        _drain_on_signals(asked)
+        compose.tune_gc()
+        log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(built), folder=str(folder))
+        cli_main(
+            flow,
+            epoch_interval=timedelta(microseconds=settings.flow.epoch),
+            recovery_config=recovery.recovery_config(folder, identity),
+        )
+        log.info("flow.stopped", events=tallies.events, dead_letters=tallies.dead_letter_count)
+
+
+def flow_identity(settings: Settings) -> object:
+    """Return what recovery data is bound to: detectors and their settings by name, calendars, and the number of shards."""
+    shape = settings.model_dump(mode="json", include={"detectors", "calendars"})
+    return [_FORMAT, settings.flow.shards, shape]
+
+
+def deadletters_path(settings: Settings) -> Path:
+    """Return where the dead letters of a live flow are kept."""
+    return settings.store.dir / "deadletters.db"
+
+
+def _drain_on_signals(drain: Drain) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
+        del frame
+        log.info("flow.draining", signal=signal.Signals(number).name)
+        drain.request()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)

@@ -1,0 +1,44 @@
+"""Counts of what the flow took in: exact over crashes, because they are part of the flow's snapshots."""
+
+import msgspec
+
+from detectors.contract import NEVER_US, Progress
+
+
+class Tallies:
+    """What became of every record.
+
+    For feeds of canonical events: ``records = events + duplicates + dead letters``. Where a mapping makes several events
+    out of a record, or none, ``records`` counts the input, ``filtered`` the records that a filter left out, and ``events``
+    and ``duplicates`` the output. ``progress`` and ``seen_at_us`` (the clock at the last item) are not counts and not kept.
+    """
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.events = 0
+        self.duplicates = 0
+        self.late = 0
+        self.filtered = 0
+        self.dead_letters: dict[str, dict[str, int]] = {}
+        self.progress = Progress(NEVER_US, NEVER_US)
+        self.seen_at_us = NEVER_US
+
+    def dead(self, feed: str, reason: str) -> None:
+        """Count one dead letter."""
+        reasons = self.dead_letters.setdefault(feed, {})
+        reasons[reason] = reasons.get(reason, 0) + 1
+
+    @property
+    def dead_letter_count(self) -> int:
+        """All dead letters."""
+        return sum(sum(reasons.values()) for reasons in self.dead_letters.values())
+
+    def snapshot(self) -> list[object]:
+        """Return plain data for :meth:`restore`."""
+        return [self.records, self.events, self.duplicates, self.late, self.filtered, self.dead_letters]
+
+    def restore(self, state: list[object]) -> None:
+        """Take over what :meth:`snapshot` returned."""
+        (self.records, self.events, self.duplicates, self.late, self.filtered, self.dead_letters) = msgspec.convert(
+            state, type=tuple[int, int, int, int, int, dict[str, dict[str, int]]]
+        )

@@ -1,0 +1,148 @@
+"""Event time per source partition, and the flow's watermark out of it.
+
+A partition's watermark is the largest event time seen in it, less its lateness. The flow's watermark is the minimum over
+partitions. What a quiet partition does depends on the mode:
+
+* **live**: a partition that is read to its end (``CAUGHT_UP`` or ``ENDED``) and has been quiet for ``idle_after`` follows
+  the clock: nothing more came, so its watermark is at least ``clock - lateness``. One that is ``UNREACHABLE``, or that still
+  has a backlog, holds time back: its silence is not knowledge.
+* **replay**: there is no clock. A partition that has ended stops holding time back; when all have ended, the recording is
+  over and the watermark is the last event's time plus one microsecond: deadlines up to the last event have passed.
+"""
+
+from itertools import accumulate
+
+import msgspec
+
+from detectors.contract import NEVER_US, Progress
+from pipeline.feeds.contract import Status
+
+
+class PartitionTime(msgspec.Struct):
+    """Event time of one partition.
+
+    Attributes:
+        lateness_us: an event older than the newest by more than this is late.
+        idle_after_us: how long quiet before a partition read to its end follows the clock.
+        newest_us: the largest event time seen.
+        busy_at_us: the clock when it last gave events (live only).
+        status: as the feed says.
+    """
+
+    lateness_us: int
+    idle_after_us: int
+    newest_us: int = NEVER_US
+    busy_at_us: int = NEVER_US
+    status: Status = Status.READING
+
+    @property
+    def watermark_us(self) -> int:
+        """The partition's own watermark, whatever the clock says."""
+        return NEVER_US if self.newest_us == NEVER_US else self.newest_us - self.lateness_us
+
+    def late_indices(self, times_us: list[int]) -> list[int]:
+        """Return the indices of the events that are late, judged one by one in their order of arrival."""
+        newest_us = max(times_us)
+        if min(times_us) >= max(newest_us, self.newest_us) - self.lateness_us:
+            return []
+        before = accumulate(times_us, max, initial=self.newest_us)
+        return [
+            index
+            for index, (time_us, newest) in enumerate(zip(times_us, before, strict=False))
+            if time_us < newest - self.lateness_us and newest != NEVER_US
+        ]
+
+    def saw(self, newest_us: int, now_us: int | None) -> None:
+        """Note that events up to ``newest_us`` have come, at clock ``now_us`` (None in a replay)."""
+        self.newest_us = max(self.newest_us, newest_us)
+        if now_us is not None:
+            self.busy_at_us = now_us
+
+
+class Watermarks:
+    """The flow's time. Never goes back.
+
+    Args:
+        lateness_us, idle_after_us: for partitions whose feed does not say otherwise.
+    """
+
+    def __init__(self, lateness_us: int, idle_after_us: int) -> None:
+        self._lateness_us = lateness_us
+        self._idle_after_us = idle_after_us
+        self.partitions: dict[tuple[str, str], PartitionTime] = {}
+        self.progress = Progress(NEVER_US, NEVER_US)
+
+    def partition(
+        self, feed: str, partition: str, lateness_us: int | None = None, idle_after_us: int | None = None
+    ) -> PartitionTime:
+        """Return the time of one partition, new if need be."""
+        key = (feed, partition)
+        found = self.partitions.get(key)
+        if found is None:
+            found = PartitionTime(
+                self._lateness_us if lateness_us is None else lateness_us,
+                self._idle_after_us if idle_after_us is None else idle_after_us,
+            )
+            self.partitions[key] = found
+        return found
+
+    @property
+    def newest_us(self) -> int:
+        """The largest event time seen in any partition."""
+        return max((part.newest_us for part in self.partitions.values()), default=NEVER_US)
+
+    @property
+    def ended(self) -> bool:
+        """Whether every partition has ended."""
+        return bool(self.partitions) and all(part.status is Status.ENDED for part in self.partitions.values())
+
+    def advance(self, now_us: int | None) -> Progress:
+        """Return how far time has come; ``now_us`` is the clock, None in a replay."""
+        reached_us = self._replay_us() if now_us is None else self._live_us(now_us)
+        watermark_us = max(self.progress.watermark_us, reached_us)
+        clock_us = max(self.progress.clock_us, watermark_us)
+        if now_us is not None and self._up_to_date():
+            clock_us = max(clock_us, now_us)
+        self.progress = Progress(watermark_us, clock_us)
+        return self.progress
+
+    def _replay_us(self) -> int:
+        if self.ended:
+            newest_us = self.newest_us
+            return NEVER_US if newest_us == NEVER_US else newest_us + 1
+        return min(
+            (part.watermark_us for part in self.partitions.values() if part.status is not Status.ENDED),
+            default=NEVER_US,
+        )
+
+    def _live_us(self, now_us: int) -> int:
+        return min((_live_partition_us(part, now_us) for part in self.partitions.values()), default=NEVER_US)
+
+    def _up_to_date(self) -> bool:
+        return all(part.status in {Status.CAUGHT_UP, Status.ENDED} for part in self.partitions.values())
+
+    def snapshot(self) -> list[object]:
+        """Return plain data for :meth:`restore`. Statuses and the clock are not part of it: they are asked for anew."""
+        rows = [
+            [feed, name, part.lateness_us, part.idle_after_us, part.newest_us, part.status.value]
+            for (feed, name), part in sorted(self.partitions.items())
+        ]
+        return [self.progress.watermark_us, self.progress.clock_us, rows]
+
+    def restore(self, state: list[object]) -> None:
+        """Take over what :meth:`snapshot` returned."""
+        watermark_us, clock_us, rows = msgspec.convert(
+            state, type=tuple[int, int, list[tuple[str, str, int, int, int, str]]]
+        )
+        self.progress = Progress(watermark_us, clock_us)
+        self.partitions = {
+            (feed, name): PartitionTime(lateness_us, idle_us, newest_us, status=Status(status))
+            for feed, name, lateness_us, idle_us, newest_us, status in rows
+        }
+
+
+def _live_partition_us(part: PartitionTime, now_us: int) -> int:
+    if part.status is Status.ENDED:
+        return max(part.watermark_us, now_us - part.lateness_us)
+    quiet = part.status is Status.CAUGHT_UP and now_us - part.busy_at_us >= part.idle_after_us
+    return max(part.watermark_us, now_us - part.lateness_us) if quiet else part.watermark_us
