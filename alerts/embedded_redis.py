@@ -1,7 +1,9 @@
-"""A Redis of our own: started for a folder, shared by every Makegood process that uses that folder, stopped by the last one.
+"""A Redis of our own: started for a folder, shared by every Makegood process that uses that folder, stopped by the last
+one.
 
 It listens on a Unix socket only, which only this user can open, and writes each change to disk before it answers
-(``appendfsync always``). Who uses it holds a shared lock on ``users.lock``; the kernel lets go of a lock when its holder
+(``appendfsync always``). Who uses it holds a shared lock on ``users.lock``; the kernel lets go of a lock when its
+holder
 dies, however it dies, so a crash never blocks the next start: the server goes on and is adopted.
 """
 

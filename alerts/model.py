@@ -41,8 +41,8 @@ def to_json(change: AlertChange) -> dict[str, Any]:
 def order_key(change: AlertChange) -> str:
     """Return a text that sorts as the changes of an alert happened: by ``at_us``, episode, step, id.
 
-    Fixed width and digits only (the id at the end apart), because scripts in Redis compare it as text: their numbers are
-    doubles, which are not exact for microseconds after the year 2255.
+    Fixed width and digits only (the id at the end apart), because scripts in Redis compare it as text: their numbers
+    are doubles, which are not exact for microseconds after the year 2255.
     """
     name, _, number = change.step.partition(":")
     rank = _STEP_RANKS.get(name, _OTHER_STEP_RANK)
@@ -61,7 +61,8 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         tier: from 1. channel: its name. recipients: whom the try was for.
-        outcome: ``delivered``, ``accepted`` (by a provider that promises no more), ``partly`` (some recipients) or ``failed``.
+        outcome: ``delivered``, ``accepted`` (by a provider that promises no more), ``partly`` (some recipients) or
+            ``failed``.
         reason: of a failure, out of :class:`sinks.contract.Reason`; empty otherwise. detail: in words, without secrets.
         permanent: whether trying the same again is useless.
         at_us: when it began; took_us: how long it took; of the notifier's clock.

@@ -28,8 +28,8 @@ _to_try = msgspec.json.Decoder(Try)
 class AlertStore:
     """Alerts and their history, in Redis.
 
-    Resolved alerts and applied ids expire by the clock of Redis (``StoreSettings``): a store that forgot by event time would
-    forget a replayed year at once.
+    Resolved alerts and applied ids expire by the clock of Redis (``StoreSettings``): a store that forgot by event time
+    would forget a replayed year at once.
 
     Args:
         client: from :func:`alerts.connection.connect`; may be used by several threads.

@@ -18,12 +18,12 @@ class StoreSettings(SettingsModel):
 
     Attributes:
         dir: folder of the embedded Redis, which is used when no address is given.
-        url: where the address of a Redis is (``redis://``, ``rediss://`` or ``unix://``); it may hold a password, so it is
-            a secret. The environment variable ``MAKEGOOD_REDIS_URL`` goes before it.
+        url: where the address of a Redis is (``redis://``, ``rediss://`` or ``unix://``); it may hold a password, so it
+            is a secret. The environment variable ``MAKEGOOD_REDIS_URL`` goes before it.
         prefix: of every key, so that several installations can share a Redis.
         retention: how long a resolved alert and a delivered notification can be looked up, by the clock of Redis.
-        applied_retention: how long a change is remembered as applied, by the clock of Redis. Longer than the longest time
-            between a crash and the restart that repeats the last changes.
+        applied_retention: how long a change is remembered as applied, by the clock of Redis. Longer than the longest
+            time between a crash and the restart that repeats the last changes.
     """
 
     dir: Path = Path("var")
@@ -40,10 +40,11 @@ class TierSettings(SettingsModel):
         channel: name of an entry in ``channels:``.
         deadline: from the tier's first try; when it has passed, the next tier is used.
         max_tries: tries within the deadline, of failures that may pass by themselves.
-        first_wait: before the second try; each further wait is twice as long, with up to half of it taken off at random.
+        first_wait: before the second try; each further wait is twice as long, with up to half of it taken off at
+            random.
         max_wait: the longest wait between two tries.
-        receipt_within: for channels whose "accepted" is not "delivered": how long to wait for the receipt before the next
-            tier is used. None: accepted is enough.
+        receipt_within: for channels whose "accepted" is not "delivered": how long to wait for the receipt before the
+            next tier is used. None: accepted is enough.
     """
 
     channel: str
@@ -79,8 +80,8 @@ class ReceiverSettings(SettingsModel):
 class RouteSettings(SettingsModel):
     """A node of the routing tree, in Alertmanager's terms.
 
-    An alert that matches goes down into ``routes``: to the first that matches, and on to further ones while the matching
-    route says ``continue``. Where no child matches, the node itself takes it.
+    An alert that matches goes down into ``routes``: to the first that matches, and on to further ones while the
+    matching route says ``continue``. Where no child matches, the node itself takes it.
 
     Attributes:
         receiver: name of an entry in ``receivers:``; a child without one takes its parent's.
@@ -115,9 +116,10 @@ class NotifierSettings(SettingsModel):
     Attributes:
         workers: tries that run at the same time.
         poll: how often the outbox is looked at when there is nothing to do.
-        lease: how long a notifier may be silent before another one takes its notification over. Added to a try's timeout.
-        retry_first_wait, retry_max_wait: after all tiers failed: wait before all are tried again, doubled each time. There is
-            no last time.
+        lease: how long a notifier may be silent before another one takes its notification over. Added to a try's
+            timeout.
+        retry_first_wait, retry_max_wait: after all tiers failed: wait before all are tried again, doubled each time.
+            There is no last time.
     """
 
     workers: int = Field(default=8, ge=1, le=256)

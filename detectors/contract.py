@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
+from pydantic import Field
 
 from config.base import ComponentSettings, SettingsModel
 from config.components import Registry
@@ -35,7 +36,8 @@ class Progress(NamedTuple):
 
     Attributes:
         watermark_us: every event with ``time_us < watermark_us`` that is not late has been seen.
-        clock_us: the processing clock. Live, the wall clock, held back while a source is unreachable (its silence is then
+        clock_us: the processing clock. Live, the wall clock, held back while a source is unreachable (its silence is
+            then
             not knowledge); in a replay the same as the watermark. Never below ``watermark_us``.
     """
 
@@ -47,12 +49,14 @@ class AlertChange(msgspec.Struct, frozen=True, kw_only=True):
     """One step in the life of an alert: it fires, is confirmed, moves, is retracted or resolves.
 
     Attributes:
-        change_id: derived from fingerprint, ``starts_at_us`` and ``step``: the same change computed again (after a crash, in
+        change_id: derived from fingerprint, ``starts_at_us`` and ``step``: the same change computed again (after a
+            crash, in
             a replay) has the same id, and the store applies it once.
         step: ``firing``, ``suspected``, ``confirmed``, ``updated:<n>``, ``resolved``, ``retracted``, ``moved``, ...
         at_us: event time of the change; changes are ordered by it.
         status: what the alert is after the change.
-        labels: identify the alert (its fingerprint is over them); always with ``alertname``, ``detector``, ``severity``.
+        labels: identify the alert (its fingerprint is over them); always with ``alertname``, ``detector``,
+            ``severity``.
         annotations: what a person reads; always with ``summary`` and ``description``.
         starts_at_us, ends_at_us: of the alert's episode; ``ends_at_us`` is None while firing.
     """
@@ -78,7 +82,7 @@ def alert_change(
     starts_at_us: int,
     ends_at_us: int | None = None,
 ) -> AlertChange:
-    """Build an :class:`AlertChange` with its fingerprint and id. Labels with an empty value are dropped (as Prometheus does)."""
+    """Build an :class:`AlertChange` with its fingerprint and id. Labels with an empty value are dropped, as in Prometheus."""
     kept = {name: value for name, value in sorted(labels.items()) if value}
     print_ = fingerprint(kept)
     return AlertChange(
@@ -147,7 +151,7 @@ class CaseShard(Snapshotting, Protocol):
     """State of a case detector for one shard of its keys."""
 
     def update(self, events: Sequence[Event], progress: Progress) -> Outcome:
-        """Take events of this shard's keys (any order, no duplicates of ``source``+``id``+``rev``), then let time pass."""
+        """Take events of this shard's keys (any order, no repeats of ``source``+``id``+``rev``), then let time pass."""
         ...
 
 
@@ -215,8 +219,8 @@ class DetectorSettings(ComponentSettings):
         labels, annotations: added to every alert (labels of the detector itself win).
     """
 
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
 
 
 class Context(SettingsModel):
@@ -226,7 +230,7 @@ class Context(SettingsModel):
 
 
 DetectorFactory = Callable[[str, Any, Context], Detector]
-"""``factory(name, settings, context) -> Detector``. Raises ValueError, naming the field, for settings that contradict."""
+"""``factory(name, settings, context) -> Detector``. Raises ValueError, naming the field, for contradictions."""
 
 DETECTORS: Registry[DetectorFactory] = Registry("detector")
 """Every detector, filled when ``detectors.catalogue`` imports the files beside it."""

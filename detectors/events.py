@@ -1,7 +1,7 @@
 """The shapes of events, as detectors see them: CloudEvents 1.0 envelopes with typed data.
 
-These are msgspec Structs, a tagged union on ``type``. ``pipeline.events`` decodes bytes into them; nothing here decodes.
-They live in this folder, not in ``pipeline``, because detectors are written against them (ADR 0002).
+These are msgspec Structs, a tagged union on ``type``. ``pipeline.events`` decodes bytes into them; nothing here
+decodes. They live in this folder, not in ``pipeline``, because detectors are written against them (ADR 0002).
 
 Times are integer microseconds since 1970-01-01 UTC.
 """
@@ -45,7 +45,7 @@ class CaseData(msgspec.Struct, gc=False, frozen=True):
 
 
 class SurveyData(msgspec.Struct, gc=False, frozen=True):
-    """Data of ``survey.response``. ``score`` is on ``scale`` (``nps`` 0-10, ``csat`` 1-5, ``ces`` 1-7, ``stars`` 1-5)."""
+    """Data of ``survey.response``. ``score`` is on ``scale``: ``nps`` 0-10, ``csat`` 1-5, ``ces`` 1-7, ``stars`` 1-5."""
 
     score: float | None = None
     scale: str | None = None
@@ -163,7 +163,15 @@ def _tagged(base: type[Envelope], family: str, step: str) -> type[Envelope]:
     title = "".join(part.title() for part in name.replace("_", ".").split("."))
     namespace = {"__doc__": f"``{name}``.", "type": name, "step": step}
     made = msgspec.defstruct(
-        title, (), bases=(base,), namespace=namespace, module=__name__, tag_field="type", tag=name, gc=False, kw_only=True
+        title,
+        (),
+        bases=(base,),
+        namespace=namespace,
+        module=__name__,
+        tag_field="type",
+        tag=name,
+        gc=False,
+        kw_only=True,
     )
     return cast("type[Envelope]", made)
 

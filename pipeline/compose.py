@@ -39,9 +39,7 @@ def feed_settings(settings: Settings) -> dict[str, FeedSettings]:
 
 def build_feeds(settings: Settings, *, recording: bool) -> dict[str, Feed]:
     """Return the feeds, by name; ``recording``: they read what is there and end."""
-    return {
-        name: FEEDS.factory(entry.type)(name, entry, recording) for name, entry in feed_settings(settings).items()
-    }
+    return {name: FEEDS.factory(entry.type)(name, entry, recording) for name, entry in feed_settings(settings).items()}
 
 
 def build_prepare(
@@ -72,5 +70,3 @@ def tune_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-
-

@@ -80,5 +80,3 @@ class Decoder:
         raw = encode_event(event)
         offset = batch.offsets[0] if batch.offsets else 0
         return DeadLetter(batch.feed, batch.partition, offset, 0, raw, reason, f"{event.id}: {detail}")
-
-

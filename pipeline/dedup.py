@@ -3,8 +3,8 @@
 Ids are kept whole, so there are no false repeats. Two generations of sets hold every id for at least ``horizon`` of
 watermark progress after it came; an event older than that can no longer be checked, and the caller turns it away.
 
-Snapshots would grow with every id ever seen; so ids are appended to a changelog file a generation, and a snapshot is only
-the lengths of those files. Restoring reads the files up to the snapshot's length and cuts off what came after it.
+Snapshots would grow with every id ever seen; so ids are appended to a changelog file a generation, and a snapshot is
+only the lengths of those files. Restoring reads the files up to the snapshot's length and cuts off what came after it.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Runs detectors without the engine: the reference for what the flow must answer, and the engine of ``makegood test``.
 
 It does what the flow does with decoded events: routes them to shards by key, carries time to every shard, and puts the
-answers in order. It keeps neither watermarks nor ids of its own: time is told to it, and repeats are its caller's matter.
+answers in order. It keeps neither watermarks nor ids: time is told to it, and repeats are its caller's matter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,8 @@
 """The lane: all partitions of all feeds, one after another, as one resumable stream of raw micro-batches.
 
-In a replay the partition whose event time is furthest behind is read next, so that partitions stay in step and little is
-held back for the watermark. Live, every feed is asked in turn, and a tick carries the clock where nothing came.
+In a replay the partition whose event time is furthest behind is read next, so that partitions stay in step and
+little is held back for the watermark. Live, every feed is asked in turn, and a tick carries the clock where nothing
+came.
 """
 
 from collections.abc import Callable, Mapping
@@ -79,7 +80,7 @@ class Lane:
             feed.close()
 
     def next(self) -> LaneItem | None:
-        """Return the next item, or None when nothing is there now. After the last item of a replay ``finished`` is set."""
+        """Return the next item, or None when nothing is there now. ``finished`` is set after a replay's last item."""
         return self._next_of_recording() if self._clock_us is None else self._next_live(self._clock_us())
 
     def _next_of_recording(self) -> LaneItem | None:

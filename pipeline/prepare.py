@@ -1,7 +1,8 @@
-"""Prepare: raw micro-batches become events that are fresh, on time or known to be late, enriched, and grouped by detector.
+"""Prepare: raw micro-batches become fresh, enriched events, known to be on time or late, grouped by detector.
 
-Everything that must be judged in the order of arrival (repeats, lateness, watermarks) is judged here, once, so that shards
-and batch sizes cannot change a result. A micro-batch is cut wherever a late event follows one that moved its partition's
+Everything that must be judged in the order of arrival (repeats, lateness, watermarks) is judged here, once, so that
+shards and batch sizes cannot change a result. A micro-batch is cut wherever a late event follows one that moved its
+partition's
 watermark: detectors then see the same sequence of (watermark, late event) however the stream was cut.
 """
 

@@ -1,7 +1,7 @@
 """Replays a recording at full speed: the same alerts, with the same ids and times, as the live run gave or would give.
 
-State is kept in a folder beside the output while the replay runs. A replay that was killed goes on where its last snapshot
-was when the same command is given again; the finished output is written in one step.
+State is kept in a folder beside the output while the replay runs. A replay that was killed goes on where its last
+snapshot was when the same command is given again; the finished output is written in one step.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from pipeline.engine.source import Drain
 from pipeline.feeds.contract import FeedSettings
 from pipeline.feeds.file import FileSettings
 from pipeline.flow import build_flow
+from pipeline.harness import change_order
 from pipeline.journal import Journal
 from pipeline.lane import Lane, Pace
 from pipeline.tallies import Tallies
@@ -38,7 +39,7 @@ class UnknownFeedError(Exception):
 
 
 class Summary(msgspec.Struct):
-    """What a replay did. ``alerts`` counts alerts that fired, by their label ``detector``; ``seconds`` is this run's time."""
+    """What a replay did. ``alerts`` counts those that fired, by label ``detector``; ``seconds`` is this run's time."""
 
     events: int
     dead_letters: int
@@ -64,7 +65,8 @@ def with_feed_paths(settings: Settings, paths: Mapping[str, Path]) -> Settings:
     for name, path in paths.items():
         entry = feeds.get(name)
         if not isinstance(entry, FeedSettings):
-            msg = f"--feed {name}=...: the settings have no feed {name!r}; there are: {', '.join(sorted(feeds)) or 'none'}"
+            known = ", ".join(sorted(feeds)) or "none"
+            msg = f"--feed {name}=...: the settings have no feed {name!r}; there are: {known}"
             raise UnknownFeedError(msg)
         if isinstance(entry, FileSettings):
             feeds[name] = entry.model_copy(update={"path": path.absolute(), "follow": False})
@@ -156,7 +158,7 @@ def _run(
 
 
 def _identity(settings: Settings, out: Path) -> object:
-    """What must be the same for a killed replay to go on: the settings, and the files as far as they can be told apart."""
+    """What must be the same for a killed replay to go on: the settings, and the files as far as one can tell."""
     shape = settings.model_dump_json(exclude={"channels", "receivers", "route", "store", "metrics"})
     files = []
     for name, entry in sorted(settings.feeds.items()):
@@ -178,11 +180,6 @@ def _clear(work: Path) -> None:
 def _ordered(changes: Journal[AlertChange]) -> list[AlertChange]:
     by_id = {change.change_id: change for change in changes.read()}
     return sorted(by_id.values(), key=change_order)
-
-
-def change_order(change: AlertChange) -> tuple[int, str, str, int, str]:
-    """Return the sort key of alert changes: event time first, then what makes the order total."""
-    return (change.at_us, change.labels.get("detector", ""), change.fingerprint, change.starts_at_us, change.step)
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> None:

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -62,7 +62,7 @@ def run_flow(
     identity = flow_identity(settings)
     with recovery.locked(folder), DeadLetters(deadletters_path(settings)) as dead:
         if not recovery.matches(folder, identity) and (folder / "identity.json").exists():
-            log.warning("flow.fresh_start", folder=str(folder), reason="detectors, promises or shards have changed")
+            log.warning("flow.fresh_start", folder=str(folder), reason="flow.shards has changed")
             recovery.set_aside(folder)
         prepare = compose.build_prepare(settings, built, tallies=tallies, pace=pace, dedup_folder=folder / "seen")
         if health is not None:
@@ -71,14 +71,12 @@ def run_flow(
         def build_lane() -> Lane:
             feeds = compose.build_feeds(settings, recording=False)
             feeds.update(compose.build_requeue(settings, deadletters_path(settings)))
-            return Lane(
-                feeds, batch_size=settings.flow.batch_size, clock_us=clock_us, tick_us=TICK_US, pace=pace
-            )
+            return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=clock_us, tick_us=TICK_US, pace=pace)
 
-        def bury(letters: "list[DeadLetter]") -> None:
+        def bury(letters: Sequence[DeadLetter]) -> None:
             dead.add(letters, seen_at_us=clock_us())
 
-        def apply(changes: "list[AlertChange]") -> None:
+        def apply(changes: Sequence[AlertChange]) -> None:
             store.apply_waiting(changes)
 
         flow = build_flow(
@@ -101,9 +99,8 @@ def run_flow(
 
 
 def flow_identity(settings: Settings) -> object:
-    """Return what recovery data is bound to: detectors and their settings by name, calendars, and the number of shards."""
-    shape = settings.model_dump(mode="json", include={"detectors", "calendars"})
-    return [_FORMAT, settings.flow.shards, shape]
+    """Return what recovery data is bound to: the number of shards, over which the keys are spread."""
+    return [_FORMAT, settings.flow.shards]
 
 
 def deadletters_path(settings: Settings) -> Path:

@@ -8,9 +8,10 @@ from detectors.contract import NEVER_US, Progress
 class Tallies:
     """What became of every record.
 
-    For feeds of canonical events: ``records = events + duplicates + dead letters``. Where a mapping makes several events
-    out of a record, or none, ``records`` counts the input, ``filtered`` the records that a filter left out, and ``events``
-    and ``duplicates`` the output. ``progress`` and ``seen_at_us`` (the clock at the last item) are not counts and not kept.
+    For feeds of canonical events: ``records = events + duplicates + dead letters``. Where a mapping makes several
+    events out of a record, or none, ``records`` counts the input, ``filtered`` the records that a filter left out,
+    and ``events`` and ``duplicates`` the output. ``progress`` and ``seen_at_us`` (the clock at the last item) are
+    not counts and not kept.
     """
 
     def __init__(self) -> None:

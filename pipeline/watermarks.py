@@ -1,13 +1,14 @@
 """Event time per source partition, and the flow's watermark out of it.
 
-A partition's watermark is the largest event time seen in it, less its lateness. The flow's watermark is the minimum over
-partitions. What a quiet partition does depends on the mode:
+A partition's watermark is the largest event time seen in it, less its lateness. The flow's watermark is the minimum
+over partitions. What a quiet partition does depends on the mode:
 
-* **live**: a partition that is read to its end (``CAUGHT_UP`` or ``ENDED``) and has been quiet for ``idle_after`` follows
-  the clock: nothing more came, so its watermark is at least ``clock - lateness``. One that is ``UNREACHABLE``, or that still
-  has a backlog, holds time back: its silence is not knowledge.
-* **replay**: there is no clock. A partition that has ended stops holding time back; when all have ended, the recording is
-  over and the watermark is the last event's time plus one microsecond: deadlines up to the last event have passed.
+* **live**: a partition that is read to its end (``CAUGHT_UP`` or ``ENDED``) and has been quiet for ``idle_after``
+  follows the clock: nothing more came, so its watermark is at least ``clock - lateness``. One that is
+  ``UNREACHABLE``, or that still has a backlog, holds time back: its silence is not knowledge.
+* **replay**: there is no clock. A partition that has ended stops holding time back; when all have ended, the
+  recording is over and the watermark is the last event's time plus one microsecond: deadlines up to the last event
+  have passed.
 """
 
 from itertools import accumulate

@@ -2,9 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import structlog
 from bytewax.operators import StatefulBatchLogic
 
-from detectors.contract import CaseDetector, CaseShard, Detector, Outcome, WindowDetector, WindowState
+from detectors.contract import (
+    CaseDetector,
+    CaseShard,
+    Detector,
+    Outcome,
+    SnapshotVersionError,
+    WindowDetector,
+    WindowState,
+)
 from pipeline.deadletters import DeadLetter
 from pipeline.lane import LaneItem
 from pipeline.prepare import CaseBatch, PaneBatch, Prepare, Routed
@@ -13,9 +22,7 @@ DEAD_LETTERS = "dead_letters"
 _NO_SHARD = -1
 DetectState = tuple[str, int, bytes]
 
-
-class UnknownDetectorError(Exception):
-    """The recovery data holds a detector that the settings no longer name."""
+log = structlog.get_logger(__name__)
 
 
 class PrepareLogic(StatefulBatchLogic[LaneItem, Routed, bytes]):
@@ -60,21 +67,25 @@ class DetectLogic(StatefulBatchLogic[CaseBatch | PaneBatch, Outcome, DetectState
         self._cases: CaseShard | None = None
         self._windows: WindowState | None = None
         if state is not None:
-            name, shard, inner = state
-            self._become(name, shard)
-            holder = self._cases if self._cases is not None else self._windows
+            self._restore(*state)
+
+    def _restore(self, name: str, shard: int, inner: bytes) -> None:
+        if name not in self._detectors:
+            # Nothing is sent to it any more. Its state stays in the recovery data until the folder is set aside.
+            log.warning("detector.gone", detector=name, shard=shard, hint="the settings no longer name it")
+            return
+        self._become(name, shard)
+        holder = self._cases if self._cases is not None else self._windows
+        try:
             if holder is not None:
                 holder.restore(inner)
+        except SnapshotVersionError as error:
+            log.error("detector.fresh_start", detector=name, shard=shard, reason=str(error))
+            self._become(name, shard)
 
     def _become(self, name: str, shard: int) -> None:
         self._name, self._shard = name, shard
-        detector = self._detectors.get(name)
-        if detector is None:
-            msg = (
-                f"the recovery data has state of a detector {name!r} that the settings do not name; "
-                "put it back, or start with a fresh recovery folder"
-            )
-            raise UnknownDetectorError(msg)
+        detector = self._detectors[name]
         if isinstance(detector, WindowDetector):
             self._windows = detector.state()
         else:

@@ -35,7 +35,7 @@ class CallSink(FixedPartitionedSink[ItemT, None]):
         """Return the one partition."""
         return [_PART]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _CallPartition[ItemT]:  # noqa: ARG002
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _CallPartition[ItemT]:
         """Build the partition; it has no state of its own."""
         return _CallPartition(self._write)
 
@@ -65,6 +65,6 @@ class JournalSink(FixedPartitionedSink[ItemT, int]):
         """Return the one partition."""
         return [_PART]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> _JournalPartition[ItemT]:  # noqa: ARG002
+    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> _JournalPartition[ItemT]:
         """Open the journal where the snapshot says."""
         return _JournalPartition(self._journal, resume_state or 0)

@@ -34,7 +34,7 @@ class LanePartition(StatefulSourcePartition[tuple[str, LaneItem], Positions]):
         lane.open(positions)
 
     def next_batch(self) -> list[tuple[str, LaneItem]]:
-        """Return one item, or nothing; ends a recording, and aborts a drained live flow once its snapshot is committed."""
+        """Return one item or nothing; end a recording; abort a drained flow once its snapshot is committed."""
         if self._drain.requested:
             # The engine calls this again only once the epoch of the snapshot taken since is committed.
             if self._drained:
@@ -78,6 +78,6 @@ class LaneSource(FixedPartitionedSource[tuple[str, LaneItem], Positions]):
         """Return the one partition."""
         return [LANE]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: Positions | None) -> LanePartition:  # noqa: ARG002
+    def build_part(self, step_id: str, for_part: str, resume_state: Positions | None) -> LanePartition:
         """Build the lane and open it where the snapshot says."""
         return LanePartition(self._build_lane(), self._drain, resume_state or {})

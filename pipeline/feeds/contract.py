@@ -15,8 +15,8 @@ from config.mapping import MappingSettings
 class Status(Enum):
     """What the silence of a partition means.
 
-    ``READING``: more is there. ``CAUGHT_UP``: read to the end, more may come: silence is knowledge. ``ENDED``: nothing will
-    ever come (end of a recording). ``UNREACHABLE``: the source does not answer: silence means nothing.
+    ``READING``: more is there. ``CAUGHT_UP``: read to the end, more may come: silence is knowledge. ``ENDED``:
+    nothing will ever come (end of a recording). ``UNREACHABLE``: the source does not answer: silence means nothing.
     """
 
     READING = "reading"
@@ -39,7 +39,8 @@ class RawBatch(msgspec.Struct):
 
     Attributes:
         offsets: position of each record in its partition (line number, Kafka offset); rises strictly.
-        records: one JSON object each, as UTF-8 bytes. Feeds of other formats (CSV, Parquet) write a row as a JSON object
+        records: one JSON object each, as UTF-8 bytes. Feeds of other formats (CSV, Parquet) write a row as a JSON
+            object
             with the column names as keys; CSV values stay strings.
         bad: records that are not among ``records``.
     """
@@ -60,7 +61,7 @@ class Feed(Protocol):
     name: str
 
     def open(self, positions: dict[str, int]) -> None:
-        """Start reading. ``positions`` maps a partition to the offset *after* the last record taken; missing: the start."""
+        """Start reading. ``positions`` maps a partition to the offset after the last record taken; missing: start."""
         ...
 
     def partitions(self) -> dict[str, Status]:
@@ -68,7 +69,7 @@ class Feed(Protocol):
         ...
 
     def poll(self, max_records: int, partition: str | None = None) -> list[RawBatch]:
-        """Return what is there now, at most ``max_records`` records; ``partition`` is a wish, for feeds that can choose."""
+        """Return what is there now, at most ``max_records`` records; ``partition`` is a wish, where a feed can choose."""
         ...
 
     def positions(self) -> dict[str, int]:
