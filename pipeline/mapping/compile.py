@@ -1,0 +1,92 @@
+"""Declared mappings, compiled: a record's bytes to the events it becomes."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from config.mapping import MappingSettings
+from detectors.events import Event
+from pipeline.diagnosis import diagnose
+from pipeline.mapping.paths import Fields
+from pipeline.mapping.step import EventCompiler, named
+from pipeline.mapping.values import Scope, compile_condition
+from pipeline.reasons import RecordError
+
+
+class Mapped(msgspec.Struct):
+    """What a list of records became: every record is accepted (made events), filtered (made none), or an error.
+
+    Attributes:
+        events: of all accepted records, in order.
+        accepted, filtered: numbers of records.
+        errors: index and error of each record that cannot be mapped; none of its events is in ``events``.
+    """
+
+    events: list[Event]
+    accepted: int
+    filtered: int
+    errors: list[tuple[int, RecordError]]
+
+
+class Mapping:
+    """A compiled mapping. Immutable, apart from caches.
+
+    Args:
+        settings: the declared mapping.
+        feed: name of the feed: the events' source where the mapping names none.
+
+    Raises:
+        ValueError: naming the setting: an unknown event type, a field that the type does not have, a path or template
+            that cannot be read.
+    """
+
+    def __init__(self, settings: MappingSettings, feed: str) -> None:
+        scope = Scope(settings, Fields())
+        self._where = [
+            named(f"where[{index}]", compile_condition, condition, scope)
+            for index, condition in enumerate(settings.where)
+        ]
+        self._steps = [
+            EventCompiler(event, scope, feed, f"events[{index}]").compile()
+            for index, event in enumerate(settings.events)
+        ]
+        self._decode = scope.fields.decoder()
+
+    def map(self, raw: bytes) -> list[Event]:
+        """Return the events of one record; none where it is filtered.
+
+        Raises:
+            RecordError: with the reason, and the setting and field concerned.
+        """
+        try:
+            if not raw.isascii():
+                raw.decode()
+            record = self._decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise diagnose(raw, error) from None
+        for condition in self._where:
+            if not condition(record):
+                return []
+        events = []
+        for step in self._steps:
+            event = step(record)
+            if event is not None:
+                events.append(event)
+        return events
+
+    def map_many(self, records: Sequence[bytes]) -> Mapped:
+        """Map a list of records."""
+        events: list[Event] = []
+        errors: list[tuple[int, RecordError]] = []
+        filtered = 0
+        for index, raw in enumerate(records):
+            try:
+                made = self.map(raw)
+            except RecordError as error:
+                errors.append((index, error))
+                continue
+            if made:
+                events += made
+            else:
+                filtered += 1
+        return Mapped(events, len(records) - filtered - len(errors), filtered, errors)

@@ -1,0 +1,247 @@
+"""One value of an event: found in a record, mapped, and read as text, number or time. Compiled to closures."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from config.mapping import Condition, MappingSettings, ValueSettings, scalar_text
+from pipeline.events import EARLIEST_US, EPOCH, LATEST_US
+from pipeline.mapping.paths import Fields, Getter
+from pipeline.reasons import Reason, RecordError, shown
+from pipeline.timeparse import compile_times
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+class Scope:
+    """What the values of one mapping share: the fields it looks at, and its settings.
+
+    Args:
+        settings: of the mapping.
+        fields: collects the fields that are looked at.
+    """
+
+    def __init__(self, settings: MappingSettings, fields: Fields) -> None:
+        self.settings = settings
+        self.fields = fields
+
+    def getter(self, paths: str | Sequence[str], missing: Sequence[str] | None = None) -> Getter:
+        """Return what reads the first of ``paths`` that has a value: not null, and none of the missing markers."""
+        none = frozenset(self.settings.missing if missing is None else missing)
+        getters = [self.fields.getter(path) for path in ([paths] if isinstance(paths, str) else paths)]
+        if len(getters) == 1:
+            return _present(getters[0], none)
+        present = [_present(getter, none) for getter in getters]
+
+        def first(record: Any) -> Any:
+            for getter in present:
+                value = getter(record)
+                if value is not None:
+                    return value
+            return None
+
+        return first
+
+
+def _present(getter: Getter, none: frozenset[str]) -> Getter:
+    def get(record: Any) -> Any:
+        value = getter(record)
+        if value.__class__ is str and value in none:
+            return None
+        return value
+
+    return get
+
+
+def compile_template(template: str, scope: Scope) -> Getter:
+    """Return what fills a template; the result is None where a part has no value.
+
+    Raises:
+        ValueError: for braces that do not pair up or a path that cannot be read.
+    """
+    parts: list[str | Getter] = []
+    at = 0
+    for matched in _PLACEHOLDER.finditer(template):
+        parts.append(template[at : matched.start()])
+        at = matched.end()
+        if matched[0] in {"{{", "}}"}:
+            parts.append(matched[0][0])
+        elif matched[1]:
+            parts.append(_text_of(scope.getter(matched[1])))
+        else:
+            msg = f"{template!r} is not a template: write {{field}} for a value, {{{{ and }}}} for braces"
+            raise ValueError(msg)
+    parts.append(template[at:])
+    pieces = [part for part in parts if part != ""]
+
+    def fill(record: Any) -> str | None:
+        texts = [part if part.__class__ is str else part(record) for part in pieces]  # type: ignore[operator]
+        return None if None in texts else "".join(texts)
+
+    return fill
+
+
+def _text_of(getter: Getter) -> Getter:
+    def get(record: Any) -> str | None:
+        value = getter(record)
+        return value if value is None or value.__class__ is str else to_text(value)
+
+    return get
+
+
+def compile_origin(settings: ValueSettings, scope: Scope) -> Getter:
+    """Return what finds a value: from its field, constant or template, through its map and default."""
+    if settings.const is not None:
+        constant = settings.const
+        return lambda _record: constant
+    if settings.template is not None:
+        getter = compile_template(settings.template, scope)
+    else:
+        getter = scope.getter(settings.field or "", settings.missing)
+    if settings.map is not None:
+        getter = _mapped(getter, settings)
+    default = settings.default
+    if default is None:
+        return getter
+
+    def or_default(record: Any) -> Any:
+        value = getter(record)
+        return default if value is None else value
+
+    return or_default
+
+
+def _mapped(getter: Getter, settings: ValueSettings) -> Getter:
+    table = settings.map or {}
+    listed = ", ".join(repr(key) for key in table)
+    has_default = settings.default is not None
+
+    def get(record: Any) -> Any:
+        value = getter(record)
+        if value is None:
+            return None
+        text = value if value.__class__ is str else to_text(value)
+        try:
+            return table[text]
+        except KeyError:
+            if has_default:
+                return None
+        raise RecordError(Reason.UNMAPPED_VALUE, f"expected one of {listed}; got {shown(text)}")
+
+    return get
+
+
+def to_text(value: Any) -> str:
+    """Return a scalar as text.
+
+    Raises:
+        RecordError: for an object, a list, or a number too long to be written.
+    """
+    if isinstance(value, dict | list):
+        raise RecordError(Reason.WRONG_TYPE, f"expected text, got {shown(value)}")
+    try:
+        return scalar_text(value)
+    except ValueError:
+        raise RecordError(Reason.INVALID_VALUE, f"expected text, got {shown(value)}") from None
+
+
+def number_reader(settings: ValueSettings) -> Callable[[Any], float]:
+    """Return what reads a number, from a JSON number or from text in the given notation."""
+    thousands, decimal = settings.thousands, settings.decimal
+    line = settings.rescale
+
+    def read(value: Any) -> float:
+        if value.__class__ is str:
+            text = value.strip()
+            if thousands is not None:
+                text = text.replace(thousands, "")
+            if decimal != ".":
+                text = text.replace(decimal, ".")
+            number = float(text) if len(text) < 400 and _NUMBER.fullmatch(text) else math.nan
+        elif value.__class__ is float or value.__class__ is int:
+            try:
+                number = float(value)
+            except OverflowError:
+                number = math.inf
+        else:
+            raise RecordError(Reason.WRONG_TYPE, f"expected a number, got {shown(value)}")
+        if not math.isfinite(number):
+            raise RecordError(Reason.INVALID_VALUE, f"expected a number, got {shown(value)}")
+        return number
+
+    if line is None:
+        return read
+    (low, high), (to_low, to_high) = line.from_, line.to
+
+    def rescaled(value: Any) -> float:
+        share = min(1.0, max(0.0, (read(value) - low) / (high - low)))
+        return to_low + share * (to_high - to_low)
+
+    return rescaled
+
+
+def integer_reader(settings: ValueSettings) -> Callable[[Any], int]:
+    """Return what reads a whole number of at most 64 bits."""
+    read = number_reader(settings)
+
+    def read_integer(value: Any) -> int:
+        number = value if value.__class__ is int else read(value)
+        if number != int(number) or not -(2**63) <= number < 2**63:
+            raise RecordError(Reason.INVALID_VALUE, f"expected a whole number of at most 64 bits, got {shown(value)}")
+        return int(number)
+
+    return read_integer
+
+
+def time_reader(settings: ValueSettings, scope: Scope) -> Callable[[Any], int]:
+    """Return what reads a time as microseconds since 1970 UTC, in the range that events may have."""
+    formats = scope.settings.formats if settings.formats is None else settings.formats
+    parse = compile_times(formats, scope.settings.zone if settings.zone is None else settings.zone)
+
+    def read(value: Any) -> int:
+        try:
+            time_us = parse(value)
+        except (ValueError, OverflowError) as error:
+            raise RecordError(Reason.INVALID_TIME, f"{error}; got {shown(value)}") from None
+        if EARLIEST_US <= time_us < LATEST_US:
+            return time_us
+        raise RecordError(Reason.TIME_OUT_OF_RANGE, f"expected a time in 1990 to 2099, got {shown(value)}")
+
+    return read
+
+
+def from_us(time_us: int) -> datetime:
+    """Return microseconds since 1970 as an aware time."""
+    return EPOCH + timedelta(0, time_us // 1_000_000, time_us % 1_000_000)
+
+
+def compile_condition(condition: Condition, scope: Scope) -> Callable[[Any], bool]:
+    """Return what tests a record."""
+    getter = scope.getter(condition.field)
+    if condition.present is not None:
+        wanted = condition.present
+        return lambda record: (getter(record) is not None) is wanted
+    test, negated = _text_test(condition)
+
+    def holds(record: Any) -> bool:
+        value = getter(record)
+        if value is None or isinstance(value, dict | list):
+            return negated
+        return test(value if value.__class__ is str else to_text(value)) is not negated
+
+    return holds
+
+
+def _text_test(condition: Condition) -> tuple[Callable[[str], bool], bool]:
+    listed = [condition.equals, condition.not_equals]
+    chosen = condition.in_ if condition.in_ is not None else condition.not_in
+    values = frozenset(scalar_text(value) for value in (chosen if chosen is not None else listed) if value is not None)
+    negated = condition.not_equals is not None or condition.not_in is not None or condition.not_matches is not None
+    pattern = condition.matches if condition.matches is not None else condition.not_matches
+    if pattern is None:
+        return values.__contains__, negated
+    compiled = re.compile(pattern)
+    return lambda text: compiled.fullmatch(text) is not None, negated
