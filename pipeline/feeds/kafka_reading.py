@@ -1,0 +1,37 @@
+"""What the Kafka feed knows of one partition, and of one message."""
+
+from typing import Protocol
+
+from confluent_kafka import KafkaError
+
+from pipeline.feeds.kafka_probe import Part, part_name
+
+
+class Message(Protocol):
+    """A message as ``consume`` returns it. The client's own types allow None where there never is one."""
+
+    def topic(self) -> str: ...  # noqa: D102
+    def partition(self) -> int: ...  # noqa: D102
+    def offset(self) -> int: ...  # noqa: D102
+    def value(self) -> bytes | None: ...  # noqa: D102
+    def error(self) -> KafkaError | None: ...  # noqa: D102
+
+
+class Reading:
+    """What the feed knows of one partition that it reads.
+
+    ``end`` is the cluster's last answer; ``at_end`` says that the consumer itself met the end; ``stop_at`` is where a
+    recording ends.
+    """
+
+    def __init__(self, part: Part, position: int, end: int, stop_at: int | None) -> None:
+        self.part = part
+        self.name = part_name(*part)
+        self.position = position
+        self.end = end
+        self.at_end = False
+        self.stop_at = stop_at
+
+    def ended(self) -> bool:
+        """Whether a recording of this partition is read to its end."""
+        return self.stop_at is not None and self.position >= self.stop_at
