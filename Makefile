@@ -1,0 +1,47 @@
+# `make demo` and `make test` need Python 3.11 or 3.12, make and a package index; everything else they get themselves.
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint check format generate clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# A shim that answers for a version that is not installed fails here, so every candidate is run.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+	"$$p" -c '$(FITS)' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
+STAMP := $(VENV)/.installed
+PYTEST_ARGS ?= -n 2
+
+help: ## Show what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Create the environment in .venv, with pinned versions
+
+$(STAMP): pyproject.toml requirements/test.txt
+	@test -n "$(PYTHON)" || { echo "Makegood needs Python 3.11 or 3.12; none was found. Give one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/test.txt --editable '.[test]'
+	@touch $@
+
+demo: $(STAMP) ## See an incident, an alert and a failover, on simulated feeds
+	@$(BIN)/makegood demo
+
+test: $(STAMP) ## Run the tests
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: $(STAMP) ## Check style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## Everything that must hold before a change goes in
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+generate: $(STAMP) ## Write the files that come from the code: JSON Schema, reference pages, pictures
+	$(BIN)/python -m tests.docs.generate
+
+clean: ## Remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis .cache
