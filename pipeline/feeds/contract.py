@@ -40,9 +40,10 @@ class RawBatch(msgspec.Struct):
     Attributes:
         offsets: position of each record in its partition (line number, Kafka offset); rises strictly.
         records: one JSON object each, as UTF-8 bytes. Feeds of other formats (CSV, Parquet) write a row as a JSON
-            object
-            with the column names as keys; CSV values stay strings.
+            object with the column names as keys; CSV values stay strings.
         bad: records that are not among ``records``.
+        mapped: the feed has applied its mapping itself: ``records`` are CloudEvents, whatever the feed's settings say.
+        filtered: records that the feed's mapping left out, where the feed has applied it.
     """
 
     feed: str
@@ -50,6 +51,8 @@ class RawBatch(msgspec.Struct):
     offsets: list[int]
     records: list[bytes]
     bad: list[BadRecord] = []
+    mapped: bool = False
+    filtered: int = 0
 
 
 class Feed(Protocol):
@@ -69,7 +72,7 @@ class Feed(Protocol):
         ...
 
     def poll(self, max_records: int, partition: str | None = None) -> list[RawBatch]:
-        """Return what is there now, at most ``max_records`` records; ``partition`` is a wish, where a feed can choose."""
+        """Return what is there now, at most ``max_records`` records; ``partition`` is a wish, if a feed can choose."""
         ...
 
     def positions(self) -> dict[str, int]:

@@ -28,7 +28,7 @@ class Mapped(msgspec.Struct):
     errors: list[tuple[int, RecordError]]
 
 
-class Mapping:
+class Mapper:
     """A compiled mapping. Immutable, apart from caches.
 
     Args:
@@ -52,8 +52,8 @@ class Mapping:
         ]
         self._decode = scope.fields.decoder()
 
-    def map(self, raw: bytes) -> list[Event]:
-        """Return the events of one record; none where it is filtered.
+    def __call__(self, raw: bytes) -> list[Event] | None:
+        """Return the events of one record, or None where it makes none (it is filtered).
 
         Raises:
             RecordError: with the reason, and the setting and field concerned.
@@ -66,13 +66,13 @@ class Mapping:
             raise diagnose(raw, error) from None
         for condition in self._where:
             if not condition(record):
-                return []
+                return None
         events = []
         for step in self._steps:
             event = step(record)
             if event is not None:
                 events.append(event)
-        return events
+        return events or None
 
     def map_many(self, records: Sequence[bytes]) -> Mapped:
         """Map a list of records."""
@@ -81,12 +81,21 @@ class Mapping:
         filtered = 0
         for index, raw in enumerate(records):
             try:
-                made = self.map(raw)
+                made = self(raw)
             except RecordError as error:
                 errors.append((index, error))
                 continue
-            if made:
-                events += made
-            else:
+            if made is None:
                 filtered += 1
+            else:
+                events += made
         return Mapped(events, len(records) - filtered - len(errors), filtered, errors)
+
+
+def compile_mapping(settings: MappingSettings, feed: str) -> Mapper:
+    """Return the compiled mapping of a feed.
+
+    Raises:
+        ValueError: naming the setting that cannot be.
+    """
+    return Mapper(settings, feed)

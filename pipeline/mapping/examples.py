@@ -1,0 +1,60 @@
+"""Runs the examples that stand beside a mapping in the settings."""
+
+from typing import Any
+
+import msgspec
+
+from config.mapping import MappingExample, MappingSettings
+from pipeline.events import encode_event
+from pipeline.mapping.compile import Mapper
+from pipeline.reasons import RecordError
+
+
+def check_examples(settings: MappingSettings, feed: str) -> list[str]:
+    """Return what is wrong with the examples of a mapping, one line each; none when all become what they say.
+
+    Raises:
+        ValueError: naming the setting, when the mapping itself cannot be compiled.
+    """
+    mapper = Mapper(settings, feed)
+    problems = []
+    for index, example in enumerate(settings.examples):
+        problem = _check(mapper, example)
+        if problem is not None:
+            problems.append(f"examples[{index}]: {problem}")
+    return problems
+
+
+def _check(mapper: Mapper, example: MappingExample) -> str | None:
+    try:
+        events = mapper(msgspec.json.encode(example.record))
+    except RecordError as error:
+        return None if error.reason == example.dead_letter else f"it is a dead letter: {error}"
+    if example.dead_letter is not None:
+        return f"expected a dead letter ({example.dead_letter}), got {_counted(events)}"
+    if example.expect is None:
+        return None if events is None else f"expected it to be filtered, got {_counted(events)}"
+    plain = [msgspec.json.decode(encode_event(event)) for event in events or []]
+    if len(plain) != len(example.expect):
+        return f"expected {len(example.expect)} events, got {_counted(events)}"
+    expected = msgspec.to_builtins(example.expect)
+    for number, (got, want) in enumerate(zip(plain, expected, strict=True)):
+        difference = _difference(got, want, f"expect[{number}]")
+        if difference is not None:
+            return difference
+    return None
+
+
+def _difference(got: Any, want: Any, path: str) -> str | None:
+    """Return the first field that ``want`` names and ``got`` has otherwise."""
+    if isinstance(want, dict) and isinstance(got, dict):
+        for name, value in want.items():
+            difference = _difference(got.get(name), value, f"{path}.{name}")
+            if difference is not None:
+                return difference
+        return None
+    return None if got == want else f"{path}: expected {want!r}, got {got!r}"
+
+
+def _counted(events: list[Any] | None) -> str:
+    return "none" if events is None else f"{len(events)}: {', '.join(event.type for event in events)}"
