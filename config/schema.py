@@ -43,6 +43,9 @@ class _Described(GenerateJsonSchema):
                 entry.pop("title", None)
                 if name in told:
                     entry["description"] = told[name]
+                if name == "type" and "const" in entry:  # it tells components apart, so it is never left out
+                    entry.pop("default", None)
+                    json_schema["required"] = list(dict.fromkeys(["type", *json_schema.get("required", [])]))
         return json_schema
 
 

@@ -1,0 +1,133 @@
+"""The root of the settings file.
+
+:class:`Settings` is what code is written against. :func:`build_settings_model` makes the model that files are validated
+with: its ``feeds``, ``detectors`` and ``channels`` are unions of whatever components are registered, told apart by
+``type``.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Union
+
+from pydantic import Field, StringConstraints, create_model
+
+from config.base import ComponentSettings, SettingsModel
+from config.calendars import CalendarSettings
+from config.components import Registry
+from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings, StoreSettings
+from config.describe import discriminator
+from config.durations import DurationUs
+from config.enrichment import ProfileSettings, SentimentSettings
+
+SECTIONS = ("feeds", "detectors", "channels")
+"""The sections whose entries are components of a registry."""
+
+_ADDRESS = r"^(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5}$"
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
+
+
+class TimeSettings(SettingsModel):
+    """How event time is followed.
+
+    Attributes:
+        lateness: how far behind the newest event of its partition an event may come and still be on time. Alerts wait
+            for it. A feed may have its own.
+        idle_after: live: how long a partition that is read to its end must be quiet before it stops holding time back.
+        dedup_horizon: for how long a repeat of an event is recognised; older events are dead letters (``too_late``).
+        future_skew: live: how far ahead of the clock an event may be; beyond it is a dead letter (``from_future``).
+    """
+
+    lateness: DurationUs = Field(default=300_000_000, ge=0)
+    idle_after: DurationUs = Field(default=60_000_000, ge=0)
+    dedup_horizon: DurationUs = Field(default=604_800_000_000, gt=0)
+    future_skew: DurationUs = Field(default=300_000_000, ge=0)
+
+
+class FlowSettings(SettingsModel):
+    """How the dataflow is cut. None of these changes what is alerted, only how fast.
+
+    Attributes:
+        shards: number of parts that the cases of a detector are spread over. A recovery folder is bound to it.
+        batch_size: records that go through the flow together.
+        epoch: how often state is saved; after a crash at most this much is done again.
+    """
+
+    shards: int = Field(default=8, ge=1, le=1024)
+    batch_size: int = Field(default=2000, ge=1, le=100_000)
+    epoch: DurationUs = Field(default=5_000_000, gt=0)
+
+
+class MetricsSettings(SettingsModel):
+    """Where ``/metrics`` and ``/healthz`` are served while running.
+
+    Attributes:
+        listen: of the flow, as ``HOST:PORT``; port 0 takes a free one. ``127.0.0.1`` is reached from this machine only.
+        notifier_listen: of the notifier.
+    """
+
+    listen: str = Field(default="127.0.0.1:9464", pattern=_ADDRESS)
+    notifier_listen: str = Field(default="127.0.0.1:9465", pattern=_ADDRESS)
+
+
+class Settings(SettingsModel):
+    """Everything that Makegood is told: what to read, what to watch for, and whom to tell.
+
+    Attributes:
+        feeds: where events come from, by name.
+        profiles: table of customers that events are enriched with.
+        sentiment: how text without a sentiment gets one.
+        calendars: business hours by name; promises refer to them.
+        detectors: what is watched for, by name. The name is the alerts' label ``detector``.
+        channels: ways to reach people, by name.
+        receivers: who is told, by name, over which channels in which order.
+        route: which alert goes to which receiver.
+        store: where alerts are kept.
+        notifier: the service that delivers.
+        time: how event time is followed.
+        flow: how the dataflow is cut.
+        metrics: where figures and health are served.
+    """
+
+    feeds: Mapping[Name, ComponentSettings] = Field(default={})
+    profiles: ProfileSettings | None = None
+    sentiment: SentimentSettings = SentimentSettings()
+    calendars: Mapping[Name, CalendarSettings] = Field(default={})
+    detectors: Mapping[Name, ComponentSettings] = Field(default={})
+    channels: Mapping[Name, ComponentSettings] = Field(default={})
+    receivers: Mapping[Name, ReceiverSettings] = Field(default={})
+    route: RootRouteSettings | None = None
+    store: StoreSettings = StoreSettings()
+    notifier: NotifierSettings = NotifierSettings()
+    time: TimeSettings = TimeSettings()
+    flow: FlowSettings = FlowSettings()
+    metrics: MetricsSettings = MetricsSettings()
+
+
+class UndiscriminatedError(Exception):
+    """A component's settings model does not narrow ``type`` to the name under which it is registered."""
+
+
+def build_settings_model(*, detectors: Registry[Any], channels: Registry[Any], feeds: Registry[Any]) -> type[Settings]:
+    """Return the settings model for the components that are registered now.
+
+    Raises:
+        UndiscriminatedError: when a component's settings lack ``type: Literal["its name"]``.
+    """
+    registries = {"detectors": detectors, "channels": channels, "feeds": feeds}
+    fields: dict[str, Any] = {}
+    for section, registry in registries.items():
+        if registry.names():
+            fields[section] = (dict[Name, _union(registry)], Field(default={}))  # type: ignore[misc]
+    return create_model("Settings", __base__=Settings, __doc__=Settings.__doc__, **fields)
+
+
+def _union(registry: Registry[Any]) -> Any:
+    models: list[type[ComponentSettings]] = []
+    for name in registry.names():
+        model = registry.settings(name)
+        if discriminator(model) != name:
+            msg = f'settings of {registry.kind} {name!r} ({model.__qualname__}) need the field type: Literal["{name}"]'
+            raise UndiscriminatedError(msg)
+        models.append(model)
+    if len(models) == 1:
+        return models[0]
+    return Annotated[Union[tuple(models)], Field(discriminator="type")]  # noqa: UP007 - built at run time

@@ -1,0 +1,1 @@
+"""Data-driven cases for detectors, in YAML: events in, alert changes expected at times. ``makegood test`` runs them."""

@@ -1,0 +1,52 @@
+"""The command line of Makegood: ``makegood COMMAND``. It stands above everything; nothing imports it."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from pipeline.commands import alerts, cases, check, deadletters, demo, live, replay, schema, shell
+
+app = typer.Typer(
+    name="makegood",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Notices within seconds when a service fails its customers, and makes sure a person hears about it.\n\n"
+    "Exit status: 0 done, 1 found something wrong, 2 unusable input.",
+)
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        shell.out(version("makegood"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    log_level: Annotated[
+        str, typer.Option(envvar="MAKEGOOD_LOG_LEVEL", help="debug, info, warning or error.", metavar="LEVEL")
+    ] = "info",
+    log_format: Annotated[
+        str,
+        typer.Option(
+            envvar="MAKEGOOD_LOG_FORMAT", help="console, json, or auto: console on a terminal.", metavar="FORMAT"
+        ),
+    ] = "auto",
+    _version: Annotated[
+        bool, typer.Option("--version", callback=lambda value: _show_version(wanted=value), is_eager=True)
+    ] = False,
+) -> None:
+    """Set up what all commands share. Its text is the app's help."""
+    shell.set_up(log_level, log_format)
+
+
+for group in (demo, live, replay, check, cases, alerts, deadletters, schema):
+    group.register(app)
+
+if __name__ == "__main__":
+    app()

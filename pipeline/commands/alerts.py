@@ -1,0 +1,142 @@
+"""``makegood alerts``: what the store knows."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import typer
+
+from pipeline.commands import shell
+
+if TYPE_CHECKING:
+    from alerts.model import AlertDetail, AlertRecord, NotificationRecord
+
+_STATUSES = ("firing", "resolved", "all")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @shell.command(
+        app,
+        "alerts",
+        example="makegood alerts --config makegood.yaml --match 'severity=\"critical\"'\n"
+        "makegood alerts --config makegood.yaml 0f3a9c5512de7f80",
+    )
+    def alerts(
+        config: shell.Config,
+        fingerprint: Annotated[
+            str | None, typer.Argument(help="Show this alert with its history and every try to tell somebody.")
+        ] = None,
+        *,
+        status: Annotated[str, typer.Option(metavar="STATUS", help="firing, resolved or all.")] = "firing",
+        match: Annotated[
+            list[str] | None,
+            typer.Option(metavar="MATCHER", help='Label matcher, like severity="critical" or team=~"pay.*".'),
+        ] = None,
+        as_json: shell.Json = False,
+    ) -> None:
+        """List alerts, newest first, or show one with its history and deliveries."""
+        from alerts.opening import open_store
+        from config.matchers import parse_matcher
+        from pipeline.assembly import load_settings
+
+        if status not in _STATUSES:
+            msg = f"--status {status}: expected one of {', '.join(_STATUSES)}"
+            raise shell.UserError(msg)
+        try:
+            matchers = [parse_matcher(text) for text in match or []]
+        except ValueError as error:
+            msg = f"--match: {error}"
+            raise shell.UserError(msg) from error
+        settings = load_settings(config).settings
+        with open_store(settings.store) as store:
+            if fingerprint is not None:
+                detail = store.get(fingerprint)
+                if detail is None:
+                    msg = f"there is no alert {fingerprint}; `makegood alerts --status all` lists those there are"
+                    raise shell.UserError(msg, shell.FOUND_WRONG)
+                _show(detail, as_json=as_json)
+                return
+            wanted = None if status == "all" else cast("Literal['firing', 'resolved']", status)
+            _list(store.list_alerts(status=wanted, matchers=matchers), as_json=as_json)
+
+
+def _list(records: "list[AlertRecord]", *, as_json: bool) -> None:
+    from alerts.model import to_json
+
+    if as_json:
+        shell.out_json([{**to_json(record.current), "changes": record.changes} for record in records])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    if not records:
+        shell.out("no alerts")
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("status", "severity", "since", "alert", "summary", "fingerprint"):
+        table.add_column(column, overflow="fold")
+    for record in records:
+        told = to_json(record.current)
+        labels, annotations = told["labels"], told["annotations"]
+        since = told["startsAt"][:19].replace("T", " ") + "Z"
+        table.add_row(
+            told["status"],
+            labels.get("severity", ""),
+            since,
+            labels.get("alertname", ""),
+            annotations.get("summary", ""),
+            told["fingerprint"],
+        )
+    Console().print(table)
+
+
+def _show(detail: "AlertDetail", *, as_json: bool) -> None:
+    from alerts.model import rfc3339, to_json
+
+    if as_json:
+        history = [{**to_json(change), "step": change.step, "at": rfc3339(change.at_us)} for change in detail.history]
+        notes = [_note(note) for note in detail.notifications]
+        shell.out_json({**to_json(detail.current), "history": history, "notifications": notes})
+        return
+    current = to_json(detail.current)
+    shell.out(f"{current['status']}  {current['annotations'].get('summary', '')}")
+    shell.out(f"  {current['annotations'].get('description', '')}")
+    for name, value in sorted(current["labels"].items()):
+        shell.out(f"  {name}: {value}")
+    shell.out("history")
+    for change in detail.history:
+        shell.out(f"  {rfc3339(change.at_us)}  {change.status}  {change.step}")
+    shell.out("notifications")
+    for note in detail.notifications:
+        shell.out(f"  {note.receiver}: {note.status}" + (", undelivered" if note.undelivered else ""))
+        for tried in note.tries:
+            why = f"  {tried.reason}: {tried.detail}" if tried.reason else ""
+            shell.out(f"    {rfc3339(tried.at_us)}  tier {tried.tier}  {tried.channel}  {tried.outcome}{why}")
+
+
+def _note(note: "NotificationRecord") -> dict[str, Any]:
+    from alerts.model import rfc3339
+
+    tries = [
+        {
+            "at": rfc3339(tried.at_us),
+            "tier": tried.tier,
+            "channel": tried.channel,
+            "outcome": tried.outcome,
+            "reason": tried.reason,
+            "detail": tried.detail,
+            "took_us": tried.took_us,
+        }
+        for tried in note.tries
+    ]
+    return {
+        "key": note.key,
+        "change_id": note.change_id,
+        "receiver": note.receiver,
+        "status": note.status,
+        "undelivered": note.undelivered,
+        "accepted": rfc3339(note.accepted_us),
+        "done": None if note.done_us is None else rfc3339(note.done_us),
+        "note": note.note,
+        "tries": tries,
+    }

@@ -1,0 +1,94 @@
+"""``makegood check``: is this settings file right, and what does it describe?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pipeline.commands import shell
+
+if TYPE_CHECKING:
+    from config.problems import Problem
+    from config.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @shell.command(app, "check", example="makegood check --config makegood.yaml")
+    def check(config: shell.Config, *, as_json: shell.Json = False) -> None:
+        """Check a settings file: read it, build everything in it, run the examples of its mappings.
+
+        Nothing is connected to. Exit status 2 when the file cannot be used, 1 when it can but an example fails.
+        """
+        from config.problems import SettingsError
+        from pipeline.assembly import example_problems, load_settings
+
+        try:
+            settings, document = load_settings(config)
+        except SettingsError as error:
+            if as_json:
+                shell.out_json({"file": str(config), "usable": False, "problems": [_plain(p) for p in error.problems]})
+                raise typer.Exit(shell.UNUSABLE_INPUT) from None
+            raise
+        problems = example_problems(settings, document)
+        if as_json:
+            told = [_plain(problem) for problem in problems]
+            shell.out_json({"file": str(config), "usable": True, "problems": told, **describe(settings)})
+        else:
+            _tree(config, settings)
+        if problems:
+            if not as_json:
+                shell.fail(str(SettingsError(config, problems)), shell.FOUND_WRONG)
+            raise typer.Exit(shell.FOUND_WRONG)
+        if not as_json:
+            shell.out("no problems found")
+
+
+def describe(settings: "Settings") -> dict[str, Any]:
+    """Return what the settings describe, as plain data without secrets."""
+    from pipeline.feeds.contract import FeedSettings
+
+    feeds: dict[str, Any] = {}
+    for name, feed in sorted(settings.feeds.items()):
+        feeds[name] = {"type": feed.type}
+        if isinstance(feed, FeedSettings) and feed.mapping is not None:
+            types = [entry.type if isinstance(entry.type, str) else "by value" for entry in feed.mapping.events]
+            feeds[name] |= {"events": types, "examples": len(feed.mapping.examples)}
+    return {
+        "feeds": feeds,
+        "detectors": {name: {"type": entry.type} for name, entry in sorted(settings.detectors.items())},
+        "calendars": sorted(settings.calendars),
+        "channels": {name: {"type": entry.type} for name, entry in sorted(settings.channels.items())},
+        "receivers": {
+            name: [tier.channel for tier in receiver.tiers] for name, receiver in sorted(settings.receivers.items())
+        },
+        "route": None if settings.route is None else settings.route.receiver,
+    }
+
+
+def _plain(problem: "Problem") -> dict[str, Any]:
+    from config.problems import dotted
+
+    return {"path": dotted(problem.path), "line": problem.line, "message": problem.message}
+
+
+def _tree(config: Path, settings: "Settings") -> None:
+    from rich.console import Console
+    from rich.tree import Tree
+
+    told = describe(settings)
+    tree = Tree(str(config))
+    feeds = tree.add("feeds")
+    for name, feed in told["feeds"].items():
+        events = f": {', '.join(feed['events'])}; {feed['examples']} example(s)" if "events" in feed else ""
+        feeds.add(f"{name} ({feed['type']}){events}")
+    detectors = tree.add("detectors")
+    for name, detector in told["detectors"].items():
+        detectors.add(f"{name} ({detector['type']})")
+    receivers = tree.add("receivers")
+    for name, channels in told["receivers"].items():
+        kinds = [f"{channel} ({told['channels'][channel]['type']})" for channel in channels]
+        default = ", takes what no other route takes" if name == told["route"] else ""
+        receivers.add(f"{name}: {', then '.join(kinds)}{default}")
+    Console(highlight=False).print(tree)

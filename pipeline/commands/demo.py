@@ -1,0 +1,28 @@
+"""``makegood demo``: a company of simulated customers, an incident, an alert, and a failover."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands import shell
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @shell.command(app, "demo", example="makegood demo\nmakegood demo --write recording --hours 24 --truth truth.json")
+    def demo(
+        *,
+        write: Annotated[
+            Path | None, typer.Option(metavar="DIR", help="Write a recording into this folder instead of running live.")
+        ] = None,
+        hours: Annotated[float, typer.Option(min=0.1, help="With --write: length of the recording.")] = 24.0,
+        seed: Annotated[int, typer.Option(help="With --write: another seed is another company.")] = 1,
+        truth: Annotated[
+            Path | None,
+            typer.Option(metavar="FILE", help="With --write: where the incidents that happened are written."),
+        ] = None,
+    ) -> None:
+        """Show Makegood at work on simulated feeds: an incident begins, an alert arrives, its channel fails over."""
+        raise shell.UserError("the demo is not there yet")  # noqa: EM101

@@ -1,0 +1,93 @@
+"""``makegood run``, ``flow`` and ``notifier``: the parts that run until they are stopped."""
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pipeline.commands import shell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from config.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+
+    @shell.command(app, "run", example="makegood run --config makegood.yaml")
+    def run(config: shell.Config) -> None:
+        """Run everything on this machine: flow and notifier, each in a process of its own, restarted when it crashes.
+
+        SIGTERM or Ctrl-C stops in order, with everything saved.
+        """
+        raise typer.Exit(run_everything(config))
+
+    @shell.command(app, "flow", example="makegood flow --config makegood.yaml")
+    def flow(config: shell.Config) -> None:
+        """Run the dataflow alone: from feeds to alerts in the store."""
+        from prometheus_client import REGISTRY
+
+        from alerts.opening import open_store
+        from pipeline.assembly import load_settings
+        from pipeline.health import FlowHealth
+        from pipeline.metrics import FlowCollector
+        from pipeline.run import run_flow, wall_clock_us
+        from pipeline.server import StatusServer
+
+        settings = load_settings(config).settings
+        _need(settings, "feeds", "detectors")
+        health = FlowHealth()
+        REGISTRY.register(FlowCollector(health, list(settings.feeds)))
+
+        def report() -> tuple[bool, dict[str, Any]]:
+            return health.report(wall_clock_us())
+
+        with StatusServer(settings.metrics.listen, report), open_store(settings.store) as store:
+            run_flow(settings, store, health=health)
+
+    @shell.command(app, "notifier", example="makegood notifier --config makegood.yaml")
+    def notifier(config: shell.Config) -> None:
+        """Run the notifier alone: from the store to people. Several may run beside each other."""
+        from pipeline.assembly import load_settings
+
+        settings = load_settings(config).settings
+        _need(settings, "channels", "receivers", "route")
+        run_notifier(settings)
+
+
+def run_everything(config: "Path") -> int:
+    """Run flow and notifier until they are stopped; return the exit status.
+
+    The store is opened here, so that an embedded Redis outlives the parts that use it.
+    """
+    from alerts.opening import open_store
+    from pipeline.assembly import load_settings
+    from pipeline.supervise import Part, part_command, stop_on_signals, supervise
+
+    settings = load_settings(config).settings
+    _need(settings, "feeds", "detectors", "channels", "receivers", "route")
+    stop = stop_on_signals()
+    with open_store(settings.store):
+        parts = [
+            Part(name, part_command(name, "--config", str(config)), os.environ, time.monotonic)
+            for name in ("flow", "notifier")
+        ]
+        return supervise(parts, stop)
+
+
+def run_notifier(settings: "Settings") -> None:
+    """Run the notifier until it is stopped."""
+    msg = "the notifier is not there yet"
+    raise shell.UserError(msg)
+
+
+def _need(settings: "Settings", *sections: str) -> None:
+    missing = [section for section in sections if not getattr(settings, section)]
+    if missing:
+        msg = (
+            f"the settings have no {', '.join(missing)}; this command needs them (see docs/reference/configuration.md)"
+        )
+        raise shell.UserError(msg)

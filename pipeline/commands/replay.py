@@ -1,0 +1,108 @@
+"""``makegood replay``: a recording at full speed, into a file of alert changes."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands import shell
+
+if TYPE_CHECKING:
+    from pipeline.tallies import Tallies
+
+_LOOK_EVERY_S = 0.2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @shell.command(
+        app,
+        "replay",
+        example="makegood replay --config olist.yaml --feed orders=orders.csv --out alerts.jsonl --json",
+    )
+    def replay(
+        config: shell.Config,
+        *,
+        target: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where alert changes go, as JSON Lines.")],
+        feed: Annotated[
+            list[str] | None,
+            typer.Option(metavar="NAME=PATH", help="Read this feed from a file or folder. Can be given several times."),
+        ] = None,
+        findings: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="Also write every scored window, as JSON Lines.")
+        ] = None,
+        as_json: shell.Json = False,
+    ) -> None:
+        """Replay a recording: the same alerts, with the same ids and times, as a live run would give.
+
+        Writes one JSON object per alert change, ordered by event time. With --json the last line of stdout is a
+        summary. The recording ends at its last event's time: deadlines after that have not passed. A replay that was
+        killed goes on where it was when the same command is given again.
+        """
+        from pipeline.assembly import load_settings
+        from pipeline.replay import replay as run
+        from pipeline.replay import with_feed_paths
+
+        settings = with_feed_paths(load_settings(config).settings, _paths(feed or []))
+        with _progress() as watch:
+            summary = run(settings, target, findings=findings, watch=watch)
+        if as_json:
+            shell.out_json(summary)
+        else:
+            fired = sum(summary.alerts.values())
+            told = ", ".join(f"{count} {detector}" for detector, count in summary.alerts.items())
+            shell.out(
+                f"{summary.events} events in {summary.seconds} s, {fired} alerts" + (f" ({told})" if told else "")
+            )
+            for reason, count in summary.dead_letters_by_reason.items():
+                shell.out(f"{count} dead letters: {reason}")
+
+
+def _paths(options: list[str]) -> dict[str, Path]:
+    paths: dict[str, Path] = {}
+    for option in options:
+        name, separator, path = option.partition("=")
+        if not (name and separator and path):
+            msg = f"--feed {option}: expected NAME=PATH, the name of a feed of the settings and a file or folder"
+            raise shell.UserError(msg)
+        if name in paths:
+            msg = f"--feed {name}=... is given twice; give it once"
+            raise shell.UserError(msg)
+        if not Path(path).exists():
+            msg = f"--feed {option}: there is no {path}; give a file or folder that exists"
+            raise shell.UserError(msg)
+        paths[name] = Path(path)
+    return paths
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[Tallies], None] | None]":
+    """Show on a terminal how far the replay is."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    stop = threading.Event()
+    threads: list[threading.Thread] = []
+    with Console(stderr=True).status("starting") as status:
+
+        def show(tallies: "Tallies") -> None:
+            while not stop.wait(_LOOK_EVERY_S):
+                status.update(f"{tallies.events:,} events, {tallies.dead_letter_count:,} dead letters")
+
+        def watch(tallies: "Tallies") -> None:
+            threads.append(threading.Thread(target=show, args=(tallies,), daemon=True))
+            threads[-1].start()
+
+        try:
+            yield watch
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()

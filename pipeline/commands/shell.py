@@ -1,0 +1,121 @@
+"""What the commands have in common: options, exit statuses, and errors that people can act on."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar, cast, get_args
+
+import msgspec
+import typer
+
+from config.problems import SettingsError
+from config.secret import SecretMissingError
+from pipeline.logging import Format, Level, set_up_logging
+
+FOUND_WRONG = 1
+UNUSABLE_INPUT = 2
+LEVELS = get_args(Level)
+FORMATS = get_args(Format)
+
+Config = Annotated[
+    Path,
+    typer.Option("--config", "-c", metavar="FILE", envvar="MAKEGOOD_CONFIG", help="Settings file (YAML)."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, for machines.")]
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+class UserError(Exception):
+    """Something that the user can put right: the message says what, and what to do."""
+
+    def __init__(self, message: str, status: int = UNUSABLE_INPUT) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def command(app: typer.Typer, name: str, *, example: str) -> Callable[[CommandT], CommandT]:
+    """Register a command whose help ends in an example, and whose errors are messages, not tracebacks."""
+
+    def register(function: CommandT) -> CommandT:
+        epilog = "**Example:**\n\n" + "\n\n".join(f"`$ {line}`" for line in example.splitlines())
+        app.command(name, epilog=epilog)(_guarded(function))
+        return function
+
+    return register
+
+
+def out(text: str) -> None:
+    """Write a line of result to stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def out_json(value: object) -> None:
+    """Write a JSON object as one line to stdout."""
+    out(msgspec.json.encode(value).decode())
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Write a message to stderr and end with ``status``."""
+    sys.stdout.flush()
+    for line in message.splitlines():
+        sys.stderr.write(f"makegood: {line}\n")
+    raise typer.Exit(status)
+
+
+def user_errors() -> dict[type[Exception], int]:
+    """Return the errors that are told without a traceback, with their exit status.
+
+    Only modules that are loaded already can have raised one: ``--help`` stays fast.
+    """
+    known: dict[type[Exception], int] = {
+        UserError: UNUSABLE_INPUT,
+        SettingsError: UNUSABLE_INPUT,
+        SecretMissingError: UNUSABLE_INPUT,
+    }
+    late = {
+        ("pipeline.server", "ListenError"): UNUSABLE_INPUT,
+        ("pipeline.replay", "UnknownFeedError"): UNUSABLE_INPUT,
+        ("pipeline.recovery", "RecoveryFolderInUseError"): FOUND_WRONG,
+        ("alerts.connection", "StoreError"): FOUND_WRONG,
+        ("alerts.connection", "StoreUnavailableError"): FOUND_WRONG,
+        ("alerts.embedded_redis", "EmbeddedRedisError"): FOUND_WRONG,
+    }
+    for (module, name), status in late.items():
+        kind = getattr(sys.modules.get(module), name, None)
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            known[kind] = status
+    return known
+
+
+def _guarded(function: CommandT) -> CommandT:
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except UserError as error:
+            fail(str(error), error.status)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            fail(f"{error.filename}: {error.strerror}", UNUSABLE_INPUT)
+        except Exception as error:
+            for kind, status in user_errors().items():
+                if isinstance(error, kind):
+                    fail(str(error), status)
+            raise
+
+    return guarded  # type: ignore[return-value]
+
+
+def set_up(log_level: str, log_format: str) -> None:
+    """Set up logging from the common options.
+
+    Raises:
+        typer.BadParameter: for a level or format that there is not.
+    """
+    for option, value, known in (("--log-level", log_level, LEVELS), ("--log-format", log_format, FORMATS)):
+        if value not in known:
+            msg = f"{value!r} is not one of {', '.join(known)}"
+            raise typer.BadParameter(msg, param_hint=option)
+    set_up_logging(cast("Level", log_level), cast("Format", log_format))

@@ -1,0 +1,84 @@
+"""The flow's figures for Prometheus. Names and labels are public: a change of one is a line in the changelog."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from detectors.contract import NEVER_US
+from pipeline.feeds.contract import Status
+from pipeline.health import FlowHealth
+from pipeline.reasons import Reason
+from pipeline.tallies import Tallies
+
+_S = 1e-6
+
+
+class FlowCollector(Collector):
+    """Reads the flow's counts at each scrape. Dead letters are there at zero for every reason of every feed.
+
+    Args:
+        health: of the flow in this process.
+        feeds: names of the feeds of the settings.
+    """
+
+    def __init__(self, health: FlowHealth, feeds: list[str]) -> None:
+        self._health = health
+        self._feeds = sorted(feeds)
+
+    def describe(self) -> Iterator[Metric]:
+        """Return nothing: there are no figures before the flow has started."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the figures of now."""
+        tallies = self._health.tallies
+        if tallies is not None:
+            yield from _counts(tallies)
+            yield _dead_letters(tallies, self._feeds)
+            watermark_us = tallies.progress.watermark_us
+            if watermark_us != NEVER_US:
+                text = "Event time up to which everything that is not late has been seen"
+                yield GaugeMetricFamily("makegood_watermark_timestamp_seconds", text, value=watermark_us * _S)
+        yield from self._partitions()
+
+    def _partitions(self) -> Iterator[Metric]:
+        newest = GaugeMetricFamily(
+            "makegood_partition_newest_event_timestamp_seconds",
+            "Event time of the newest event of a partition",
+            labels=["feed", "partition"],
+        )
+        status = GaugeMetricFamily(
+            "makegood_partition_status",
+            "1 for what a partition is: reading, caught_up, ended, unreachable",
+            labels=["feed", "partition", "status"],
+        )
+        for (feed, partition), time in sorted(self._health.partitions().items()):
+            if time.newest_us != NEVER_US:
+                newest.add_metric([feed, partition], time.newest_us * _S)
+            for kind in Status:
+                status.add_metric([feed, partition, kind.value], float(time.status is kind))
+        yield newest
+        yield status
+
+
+def _counts(tallies: Tallies) -> Iterator[Metric]:
+    for name, text, value in (
+        ("makegood_records", "Records read from feeds", tallies.records),
+        ("makegood_filtered_records", "Records that a mapping's filters left out", tallies.filtered),
+        ("makegood_events", "Events given to the detectors", tallies.events),
+        ("makegood_duplicate_events", "Repeats of events, dropped", tallies.duplicates),
+        ("makegood_late_events", "Events older than the lateness allows, given to the detectors as late", tallies.late),
+    ):
+        yield CounterMetricFamily(name, text, value=value)
+
+
+def _dead_letters(tallies: Tallies, feeds: list[str]) -> Metric:
+    family = CounterMetricFamily(
+        "makegood_dead_letters", "Records that could not become events", labels=["feed", "reason"]
+    )
+    for feed in sorted({*feeds, *tallies.dead_letters}):
+        counted = tallies.dead_letters.get(feed, {})
+        for reason in sorted({*(kind.value for kind in Reason), *counted}):
+            family.add_metric([feed, reason], counted.get(reason, 0))
+    return family

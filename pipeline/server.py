@@ -1,0 +1,107 @@
+"""``/metrics`` for Prometheus and ``/healthz`` for whoever restarts things, from a small server of its own threads."""
+
+import json
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import AF_INET, AF_INET6
+from types import TracebackType
+from typing import Any, Self
+
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+Health = Callable[[], tuple[bool, dict[str, Any]]]
+"""Whether everything is well, and the evidence by part, as plain data."""
+
+
+class ListenError(Exception):
+    """The address of the settings cannot be listened on. Says which, why, and what to do."""
+
+
+class StatusServer:
+    """Serves figures and health until it is closed. Use it with ``with``.
+
+    Args:
+        listen: ``HOST:PORT``; port 0 takes a free one, ``[::1]:9464`` is IPv6.
+        health: asked at every request, in a thread of the server; an exception of it is an answer of 500.
+        registry: what ``/metrics`` shows.
+
+    Raises:
+        ListenError: when the address is taken, or not ours.
+    """
+
+    def __init__(self, listen: str, health: Health, *, registry: CollectorRegistry = REGISTRY) -> None:
+        host, _, port = listen.rpartition(":")
+        host = host.strip("[]")
+        handler = _handler(health, registry)
+        server_class = _Server6 if ":" in host else _Server
+        try:
+            self._server = server_class((host, int(port)), handler)
+        except (OSError, OverflowError, ValueError) as error:
+            msg = f"metrics.listen: cannot listen on {listen}: {error}; free that port, or choose another (0 takes any)"
+            raise ListenError(msg) from error
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="status", daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    address_family = AF_INET
+
+
+class _Server6(_Server):
+    address_family = AF_INET6
+
+
+def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        server_version = "makegood"
+        sys_version = ""
+        timeout = 10
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            if path == "/metrics":
+                encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+                self._answer(HTTPStatus.OK, encode(registry), content_type)
+            elif path == "/healthz":
+                well, report = health()
+                status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
+                body = {"status": "healthy" if well else "unhealthy", **report}
+                self._answer(status, json.dumps(body, indent=2).encode() + b"\n", "application/json")
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, b"There are /metrics and /healthz.\n", "text/plain; charset=utf-8")
+
+        def _answer(self, status: HTTPStatus, body: bytes, content_type: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+            """Say nothing: probes every few seconds are no news."""
+
+    return Handler
