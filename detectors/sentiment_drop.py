@@ -1,0 +1,247 @@
+"""Sentiment drop: more negative events, or a lower mean sentiment, than is normal for the hour."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from config.base import SettingsModel
+from config.durations import DurationUs, format_duration_us
+from detectors.assembler import ClosedWindow, WindowAssembler
+from detectors.contract import DETECTORS, Context, DetectorSettings, Severity
+from detectors.decide import Decider, Judgement, PValueSettings
+from detectors.events import Event
+from detectors.grouping import Group, GroupBy, group_reader
+from detectors.models.sentiment import COUNT, MICRO, NEGATIVE, WIDTH, SentimentModel, View, ViewScore
+from detectors.window_state import AlertTemplate, Score, ScoredWindows
+from detectors.windows import WindowSpec, encode_panes
+
+EventType = Literal["social.post", "survey.response", "crm.case.customer_message"]
+_NOUNS = {"social.post": "posts", "survey.response": "responses", "crm.case.customer_message": "customer messages"}
+_HOUR_US = 3_600_000_000
+_DAY_US = 24 * _HOUR_US
+Positive = Annotated[DurationUs, Field(gt=0)]
+
+
+class BaselineSettings(SettingsModel):
+    """What "normal" is learned from.
+
+    Attributes:
+        rhythm: which rhythm normal may have (in UTC): one a week, one a day, or none.
+        half_life: after this time an observation counts half.
+        warm_up: how many windows' worth of data a group needs before it may alert. Until then it borrows from the other
+            groups, and only overwhelming evidence alerts.
+        forget: a group without events for this long is forgotten.
+        max_groups: more groups than this are not watched.
+    """
+
+    rhythm: Literal["hour_of_week", "hour_of_day", "none"] = "hour_of_week"
+    half_life: Positive = 28 * _DAY_US
+    warm_up: Annotated[float, Field(ge=0)] = 6.0
+    forget: Positive = 28 * _DAY_US
+    max_groups: Annotated[int, Field(ge=1)] = 10_000
+
+
+class SentimentDropSettings(DetectorSettings):
+    """Alerts ``SentimentDrop`` when a group's sentiment is worse than its own past can explain.
+
+    Attributes:
+        event_types: events whose sentiment counts; those that have none are ignored.
+        group_by: labels that make a group: names out of the event's labels, of data fields (``service``, ``region``,
+            ``channel``, ``queue``), of the customer's profile (``tier``, ``language``, ``contract``), or ``source``.
+        window: length of a window. Windows are aligned to 1970-01-01 UTC.
+        hop: time from one window to the next; without it windows do not overlap. A shorter hop sees a drop sooner.
+        min_count: windows with fewer events are not scored.
+        negative_below: sentiment at or below this is negative (-0.05 is VADER's own bound).
+        views: what is tested: the share of negative events, the mean sentiment, or both.
+        p_value: thresholds that begin and end an alert.
+        cool_down: after an alert has resolved, the group is left alone for this long.
+        resolve_without_data: an alert is resolved when no window of its group could be scored for this long.
+        baseline: what normal is learned from.
+        severity: label of the alerts.
+    """
+
+    type: Literal["sentiment_drop"] = "sentiment_drop"
+    event_types: Annotated[tuple[EventType, ...], Field(min_length=1)] = (
+        "social.post",
+        "survey.response",
+        "crm.case.customer_message",
+    )
+    group_by: GroupBy = ("service",)
+    window: Positive = _HOUR_US
+    hop: Positive | None = None
+    min_count: Annotated[int, Field(ge=2)] = 30
+    negative_below: Annotated[float, Field(ge=-1, le=1)] = -0.05
+    views: Annotated[tuple[View, ...], Field(min_length=1, max_length=2)] = ("negative_share", "mean")
+    p_value: PValueSettings = PValueSettings()
+    cool_down: DurationUs = 2 * _HOUR_US
+    resolve_without_data: Positive = _DAY_US
+    baseline: BaselineSettings = BaselineSettings()
+    severity: Severity = "warning"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        self.spec()
+        if len(set(self.views)) != len(self.views):
+            msg = "views: a view is named twice"
+            raise ValueError(msg)
+        least_us = self.window + self.resolve_without_data
+        if self.baseline.forget < least_us:
+            msg = (
+                f"baseline.forget is {format_duration_us(self.baseline.forget)}; expected at least window + "
+                f"resolve_without_data = {format_duration_us(least_us)}, or a group is forgotten while it alerts"
+            )
+            raise ValueError(msg)
+        return self
+
+    def spec(self) -> WindowSpec:
+        """Return the windows."""
+        return WindowSpec(size_us=self.window, hop_us=self.window if self.hop is None else self.hop)
+
+
+class _Scorer:
+    """Scores windows by the sentiment model and words what it found."""
+
+    def __init__(self, settings: SentimentDropSettings) -> None:
+        self._settings = settings
+        self._noun = _NOUNS[settings.event_types[0]] if len(settings.event_types) == 1 else "messages"
+        baseline = settings.baseline
+        self._hourly = " at this hour" if baseline.rhythm != "none" and settings.window < _DAY_US else ""
+        self._model = SentimentModel(
+            settings.views, window_us=settings.window, half_life_us=baseline.half_life, rhythm=baseline.rhythm
+        )
+        self.learn = self._model.learn
+        self.forget = self._model.forget
+        self.state = self._model.state
+        self.restore = self._model.restore
+
+    def score(self, window: ClosedWindow) -> Score:
+        if window.vector[COUNT] < self._settings.min_count:
+            return Score(p_value=None, value=None, baseline=None, ready=False)
+        scored = self._model.score(window)
+        first = scored.views[self._settings.views[0]]
+        details: dict[str, float | str] = {"history": scored.history, "negative": window.vector[NEGATIVE]}
+        for name, view in scored.views.items():
+            details[name] = view.value
+            details[f"{name}_baseline"] = view.baseline
+            details[f"{name}_p_value"] = view.p_value
+        ready = scored.history >= self._settings.baseline.warm_up
+        return Score(scored.p_value, first.value, first.baseline, ready, details)
+
+    def annotations(self, window: ClosedWindow, score: Score, judgement: Judgement) -> dict[str, str]:
+        name = ", ".join(value for value in window.group if value) or "All"
+        span = f"{_time(window.start_us)} to {_time(window.end_us)} UTC"
+        if judgement.without_data:
+            rest = f"fewer than {self._settings.min_count} {self._noun} a window, too few to say whether it is better"
+            return {"summary": f"{name}: {rest}", "description": f"Resolved without data: {rest}. Last window: {span}."}
+        views = _views(score, self._settings.views)
+        count = window.vector[COUNT]
+        worst = min(views, key=lambda view: views[view].p_value)
+        observed = f"{_worded(worst, views[worst].value)} {'of' if worst == 'negative_share' else 'over'} {count}"
+        usual = f"normally {_worded(worst, views[worst].baseline, short=True)}{self._hourly}"
+        lead = "recovered: " if judgement.step == "resolved" else ""
+        summary = f"{name}: {lead}{observed} {self._noun}, {usual} (p = {_probability(score.p_value)})"
+        figures = "; ".join(
+            f"{_worded(view, told.value)}, expected {_worded(view, told.baseline, short=True)} "
+            f"(p = {_probability(told.p_value)})"
+            for view, told in views.items()
+        )
+        thresholds = self._settings.p_value
+        return {
+            "summary": summary,
+            "description": (
+                f"Window {span}: {count} {self._noun}, {window.vector[NEGATIVE]} of them negative; {figures}. "
+                f"The baseline knows {score.details['history']:.1f} windows of this group. "
+                f"Alerts at p <= {thresholds.fire:g}, resolves at p > {thresholds.resolve:g}."
+            ),
+        }
+
+
+class SentimentDrop:
+    """A :class:`detectors.contract.WindowDetector`. Immutable."""
+
+    def __init__(self, name: str, settings: SentimentDropSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self.event_types = frozenset[str](settings.event_types)
+        self._spec = settings.spec()
+        self._group = group_reader(settings.group_by)
+        self._negative_micro = round(settings.negative_below * MICRO)
+
+    def combine(self, events: Sequence[Event]) -> bytes | None:
+        """Return count, negative count, sum and sum of squares of sentiment per group and pane, as exact integers."""
+        pane_us = self._spec.pane_us
+        read_group = self._group
+        sentiments: dict[tuple[int, Group], list[float]] = {}
+        for event in events:
+            sentiment = getattr(event.data, "sentiment", None)
+            # A NaN is not equal to itself, and is no sentiment.
+            if sentiment is None or sentiment != sentiment:  # noqa: PLR0124
+                continue
+            key = (event.time_us // pane_us, read_group(event))
+            known = sentiments.get(key)
+            if known is None:
+                sentiments[key] = [sentiment]
+            else:
+                known.append(sentiment)
+        if not sentiments:
+            return None
+        return encode_panes(self._spec, {key: self._sums(values) for key, values in sentiments.items()})
+
+    def _sums(self, sentiments: list[float]) -> list[int]:
+        micros = [round(sentiment * MICRO) for sentiment in sentiments]
+        bound = self._negative_micro
+        negative = sum([micro <= bound for micro in micros])
+        return [len(micros), negative, sum(micros), sum([micro * micro // MICRO for micro in micros])]
+
+    def state(self) -> ScoredWindows:
+        """Return a new state without history."""
+        settings = self.settings
+        baseline = settings.baseline
+        own = {"alertname": "SentimentDrop", "detector": "sentiment_drop", "severity": settings.severity}
+        return ScoredWindows(
+            WindowAssembler(self._spec, WIDTH, forget_us=baseline.forget, max_groups=baseline.max_groups),
+            _Scorer(settings),
+            Decider(
+                settings.p_value,
+                cool_down_us=settings.cool_down,
+                resolve_without_data_us=settings.resolve_without_data,
+            ),
+            AlertTemplate(self.name, settings.group_by, {**settings.labels, **own}, settings.annotations),
+        )
+
+
+@DETECTORS.register("sentiment_drop", SentimentDropSettings)
+def build(name: str, settings: SentimentDropSettings, context: Context) -> SentimentDrop:
+    """Build the detector of the entry ``name``. It refers to nothing in ``context``."""
+    del context
+    return SentimentDrop(name, settings)
+
+
+def _views(score: Score, names: Sequence[View]) -> dict[View, ViewScore]:
+    told = score.details
+    return {
+        name: ViewScore(float(told[name]), float(told[f"{name}_baseline"]), float(told[f"{name}_p_value"]))
+        for name in names
+    }
+
+
+def _worded(view: View, value: float, *, short: bool = False) -> str:
+    if view == "negative_share":
+        return f"{value:.0%}".replace("%", " %") + ("" if short else " negative")
+    return f"{value:+.2f}" if short else f"mean sentiment {value:+.2f}"
+
+
+def _probability(p_value: float | None) -> str:
+    """Return two digits at most: ``0.021``, ``3e-6``."""
+    if p_value is None:
+        return "unknown"
+    if p_value >= 0.001:
+        return f"{p_value:.2g}"
+    digits, exponent = f"{p_value:.0e}".split("e")
+    return f"{digits}e{int(exponent)}"
+
+
+def _time(time_us: int) -> str:
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
