@@ -12,6 +12,7 @@ from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
 from pipeline.enrich import Enricher
 from pipeline.feeds.contract import FEEDS, Feed, FeedSettings
+from pipeline.feeds.requeue import RequeueFeed
 from pipeline.lane import Pace
 from pipeline.prepare import FeedTime, Prepare, TimeRules
 from pipeline.tallies import Tallies
@@ -40,6 +41,12 @@ def feed_settings(settings: Settings) -> dict[str, FeedSettings]:
 def build_feeds(settings: Settings, *, recording: bool) -> dict[str, Feed]:
     """Return the feeds, by name; ``recording``: they read what is there and end."""
     return {name: FEEDS.factory(entry.type)(name, entry, recording) for name, entry in feed_settings(settings).items()}
+
+
+def build_requeue(settings: Settings, dead_letters: Path) -> dict[str, Feed]:
+    """Return, for each feed, the feed of its requeued dead letters, by name."""
+    feeds = [RequeueFeed(name, dead_letters) for name in feed_settings(settings)]
+    return {feed.name: feed for feed in feeds}
 
 
 def build_prepare(

@@ -1,14 +1,14 @@
 """Raw batches to events: canonical records directly, other people's records by their feed's mapping."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
 from config.mapping import MappingSettings
 from detectors.events import Event
-from pipeline.deadletters import DeadLetter
 from pipeline.events import decode_many, encode_event
 from pipeline.feeds.contract import RawBatch
+from pipeline.letters import DeadLetter, origin
 from pipeline.mapping import Mapper, compile_mapping
 from pipeline.reasons import Reason, RecordError
 
@@ -45,38 +45,33 @@ class Decoder:
             DeadLetter(batch.feed, batch.partition, bad.offset, 0, bad.raw, Reason(bad.reason), bad.detail)
             for bad in batch.bad
         ]
-        mapper = None if batch.mapped else self._mappers.get(batch.feed)
-        if mapper is not None:
-            return self._map(batch, mapper, dead)
-        events, errors = decode_many(batch.records)
+        mapper = None if batch.mapped else self._mappers.get(origin(batch.feed))
+        if mapper is None:
+            events, errors = decode_many(batch.records)
+            filtered = batch.filtered
+        else:
+            mapped = mapper.map_many(batch.records)
+            events, errors, filtered = mapped.events, mapped.errors, batch.filtered + mapped.filtered
         dead.extend(self._dead(batch, index, error) for index, error in errors)
-        return Decoded(events, dead, batch.filtered)
-
-    def _map(self, batch: RawBatch, mapper: Mapper, dead: list[DeadLetter]) -> Decoded:
-        events: list[Event] = []
-        filtered = batch.filtered
-        for index, record in enumerate(batch.records):
-            try:
-                made: Sequence[Event] | None = mapper(record)
-            except RecordError as error:
-                dead.append(self._dead(batch, index, error))
-                continue
-            if made is None:
-                filtered += 1
-            else:
-                events.extend(made)
         return Decoded(events, dead, filtered)
 
     @staticmethod
     def _dead(batch: RawBatch, index: int, error: RecordError) -> DeadLetter:
         return DeadLetter(
-            batch.feed, batch.partition, batch.offsets[index], 0, batch.records[index], error.reason, error.detail
+            batch.feed,
+            batch.partition,
+            batch.offsets[index],
+            0,
+            batch.records[index],
+            error.reason,
+            error.detail,
+            batch.mapped,
         )
 
     @staticmethod
     def bury(batch: RawBatch, event: Event, reason: Reason, detail: str) -> DeadLetter:
         """Return the dead letter of an event that was decoded and then turned away."""
-        # The record's own bytes where they are still at hand, else the event, which can be replayed just as well.
+        # One of several events of a record may be turned away, so the letter holds the event, not the record.
         raw = encode_event(event)
         offset = batch.offsets[0] if batch.offsets else 0
-        return DeadLetter(batch.feed, batch.partition, offset, 0, raw, reason, f"{event.id}: {detail}")
+        return DeadLetter(batch.feed, batch.partition, offset, 0, raw, reason, f"{event.id}: {detail}", mapped=True)

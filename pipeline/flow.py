@@ -15,10 +15,10 @@ from bytewax.dataflow import Dataflow
 from bytewax.outputs import Sink
 
 from detectors.contract import AlertChange, Detector, Finding, Outcome
-from pipeline.deadletters import DeadLetter
 from pipeline.engine.logic import PrepareLogic, by_target, detect_builder, is_dead_letter
 from pipeline.engine.source import Drain, LaneSource
 from pipeline.lane import Lane
+from pipeline.letters import DeadLetter
 from pipeline.prepare import Prepare
 
 

@@ -13,11 +13,11 @@ import msgspec
 
 from detectors.contract import CaseDetector, Detector, Progress, WindowDetector
 from detectors.events import EVENT_CLASSES, Event
-from pipeline.deadletters import DeadLetter
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
 from pipeline.feeds.contract import RawBatch
 from pipeline.lane import LaneItem, Pace, PartitionKey
+from pipeline.letters import DeadLetter, origin
 from pipeline.reasons import Reason
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime, Watermarks
@@ -132,7 +132,7 @@ class Prepare:
         return out
 
     def _partition(self, feed: str, name: str) -> PartitionTime:
-        times = self._feed_times.get(feed)
+        times = self._feed_times.get(origin(feed))
         if times is None:
             return self._watermarks.partition(feed, name)
         return self._watermarks.partition(feed, name, times.lateness_us, times.idle_after_us)

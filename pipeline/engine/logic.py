@@ -14,8 +14,8 @@ from detectors.contract import (
     WindowDetector,
     WindowState,
 )
-from pipeline.deadletters import DeadLetter
 from pipeline.lane import LaneItem
+from pipeline.letters import DeadLetter
 from pipeline.prepare import CaseBatch, PaneBatch, Prepare, Routed
 
 DEAD_LETTERS = "dead_letters"

@@ -1,0 +1,123 @@
+"""Keeps several processes of Makegood running: starts them, restarts what crashes, stops all in order."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+
+import structlog
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+STABLE_AFTER_S = 60.0
+UNUSABLE_INPUT = 2
+"""Exit status of a part that cannot work with what it was given; starting it again would not help."""
+
+log = structlog.get_logger(__name__)
+
+
+def part_command(name: str, *arguments: str) -> list[str]:
+    """Return the command line of one part of Makegood (``flow``, ``notifier``) in a process of its own."""
+    return [sys.executable, "-m", "pipeline.cli", name, *arguments]
+
+
+class Part:
+    """One child process, restarted with a growing wait while it crashes.
+
+    Args:
+        name: for the log.
+        command: the command line.
+        environment: of the child.
+        clock_s: a monotonic clock in seconds.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], clock_s: Callable[[], float]
+    ) -> None:
+        self.name = name
+        self._command = list(command)
+        self._environment = dict(environment)
+        self._clock_s = clock_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._wait_s = FIRST_WAIT_S
+        self._started_s = 0.0
+        self._start_at_s = 0.0
+
+    def start(self) -> None:
+        """Start the child."""
+        self._started_s = self._clock_s()
+        # A session of its own: an interrupt from the keyboard reaches only the supervisor, which stops the parts in
+        # order.
+        self._process = subprocess.Popen(self._command, env=self._environment, start_new_session=True)  # noqa: S603
+
+    def check(self) -> int | None:
+        """Restart the child if it crashed and its wait is over; return an exit status that ends everything, or None."""
+        process = self._process
+        now_s = self._clock_s()
+        if process is None:
+            if now_s >= self._start_at_s:
+                self.start()
+            return None
+        status = process.poll()
+        if status is None:
+            return None
+        if status in {0, UNUSABLE_INPUT}:
+            return status
+        if now_s - self._started_s >= STABLE_AFTER_S:
+            self._wait_s = FIRST_WAIT_S
+        log.error("part.crashed", part=self.name, status=status, restart_in_s=self._wait_s)
+        self._process = None
+        self._start_at_s = now_s + self._wait_s
+        self._wait_s = min(self._wait_s * 2, LONGEST_WAIT_S)
+        return None
+
+    def stop(self, patience_s: float) -> None:
+        """Ask the child to end, and kill it when it has not after ``patience_s``."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            log.error("part.killed", part=self.name, after_s=patience_s)
+            process.kill()
+            process.wait()
+
+
+def supervise(
+    parts: Sequence[Part], stop: threading.Event, *, look_every_s: float = 0.2, patience_s: float = 20.0
+) -> int:
+    """Keep the parts running until ``stop`` is set or one of them ends for good; stop them in their order.
+
+    Returns:
+        The exit status of the part that ended, or 0.
+    """
+    status = 0
+    try:
+        for part in parts:
+            part.start()
+        while not stop.wait(look_every_s):
+            ended = [code for code in (part.check() for part in parts) if code is not None]
+            if ended:
+                status = max(ended)
+                break
+    finally:
+        for part in parts:
+            part.stop(patience_s)
+    return status
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+    return stop

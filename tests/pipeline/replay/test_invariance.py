@@ -1,0 +1,129 @@
+"""The same recording gives the same bytes, however it is cut, ordered, repeated or interrupted."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.assembly import load_settings
+from pipeline.replay import Summary, replay
+from tests.support.recording import Timed, make_recording, shuffled, write_config, write_lines
+
+CRM, SOCIAL = make_recording(20260302)
+
+
+def run(
+    folder: Path, crm: list[Timed], social: list[Timed], *, shards: int = 3, batch_size: int = 500
+) -> tuple[bytes, Summary]:
+    folder.mkdir(parents=True, exist_ok=True)
+    config = write_config(
+        folder,
+        write_lines(folder / "crm.jsonl", crm),
+        write_lines(folder / "social.jsonl", social),
+        shards=shards,
+        batch_size=batch_size,
+    )
+    out = folder / "alerts.jsonl"
+    summary = replay(load_settings(config).settings, out)
+    return out.read_bytes(), summary
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Summary]:
+    return run(tmp_path_factory.mktemp("reference"), CRM, SOCIAL)
+
+
+def test_the_recording_gives_alerts_of_every_kind(reference: tuple[bytes, Summary]) -> None:
+    rows = [json.loads(line) for line in reference[0].splitlines()]
+    assert {row["labels"]["alertname"] for row in rows} == {"SlaBreach", "SlaAtRisk", "SentimentDrop"}
+    assert {row["status"] for row in rows} == {"firing", "resolved"}
+    assert reference[1].late == 0
+    assert reference[1].events == len(CRM) + len(SOCIAL)
+
+
+def test_run_twice_gives_the_same_bytes(tmp_path: Path, reference: tuple[bytes, Summary]) -> None:
+    assert run(tmp_path, CRM, SOCIAL)[0] == reference[0]
+
+
+@pytest.mark.parametrize("batch_size", [1, 17, 5000])
+def test_another_batch_size_gives_the_same_bytes(
+    tmp_path: Path, reference: tuple[bytes, Summary], batch_size: int
+) -> None:
+    assert run(tmp_path, CRM, SOCIAL, batch_size=batch_size)[0] == reference[0]
+
+
+@pytest.mark.parametrize("shards", [1, 8])
+def test_another_number_of_shards_gives_the_same_bytes(
+    tmp_path: Path, reference: tuple[bytes, Summary], shards: int
+) -> None:
+    assert run(tmp_path, CRM, SOCIAL, shards=shards)[0] == reference[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_another_order_within_the_lateness_gives_the_same_bytes(
+    tmp_path: Path, reference: tuple[bytes, Summary], seed: int
+) -> None:
+    rng = random.Random(seed)
+    alerts, summary = run(tmp_path, shuffled(CRM, rng), shuffled(SOCIAL, rng), batch_size=123)
+    assert summary.late == 0
+    assert alerts == reference[0]
+
+
+def test_every_record_twice_gives_the_same_bytes(tmp_path: Path, reference: tuple[bytes, Summary]) -> None:
+    twice_each = [event for event in CRM for _ in range(2)]
+    alerts, summary = run(tmp_path / "each", twice_each, SOCIAL)
+    assert alerts == reference[0]
+    assert summary.duplicates == len(CRM)
+    alerts, summary = run(tmp_path / "appended", CRM + CRM, SOCIAL + SOCIAL)
+    assert alerts == reference[0]
+    assert summary.duplicates == len(CRM) + len(SOCIAL)
+
+
+@pytest.mark.parametrize(
+    "seed", [1, 2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)]
+)
+def test_killed_at_random_moments_and_resumed_gives_the_same_bytes(
+    tmp_path: Path, reference: tuple[bytes, Summary], seed: int
+) -> None:
+    rng = random.Random(seed)
+    config = write_config(
+        tmp_path,
+        write_lines(tmp_path / "crm.jsonl", CRM),
+        write_lines(tmp_path / "social.jsonl", SOCIAL),
+        batch_size=20,
+        epoch="20ms",
+    )
+    out = tmp_path / "alerts.jsonl"
+    command = [sys.executable, "-m", "pipeline.cli", "replay", "--config", str(config), "--out", str(out), "--json"]
+    kills = 0
+    for _ in range(60):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wait_for_progress(process, out.with_name(out.name + ".work") / "changes.journal", rng)
+        if process.poll() is None and kills < 3:
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        stdout, stderr = process.communicate(timeout=60)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, stderr.decode()
+    summary = json.loads(stdout.splitlines()[-1])
+    assert kills > 0
+    assert out.read_bytes() == reference[0]
+    assert summary["events"] == reference[1].events
+
+
+def wait_for_progress(process: "subprocess.Popen[bytes]", journal: Path, rng: random.Random) -> None:
+    """Wait until the replay has written something new, then a random moment more."""
+    before = journal.stat().st_size if journal.exists() else 0
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        if journal.exists() and journal.stat().st_size > before:
+            break
+        time.sleep(0.002)
+    time.sleep(rng.random() * 0.05)

@@ -1,0 +1,120 @@
+"""Real recordings: breaches equal those computed independently, in SQL, straight from the files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipeline.assembly import load_settings
+from pipeline.replay import Summary, replay, with_feed_paths
+from tests.support.data import data_path
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "config" / "examples"
+pytestmark = pytest.mark.data
+
+
+def run_example(name: str, feed: str, recording: Path, out: Path) -> tuple[list[dict[str, Any]], Summary]:
+    settings = with_feed_paths(load_settings(EXAMPLES / name).settings, {feed: recording})
+    summary = replay(settings, out)
+    return [json.loads(line) for line in out.read_bytes().splitlines()], summary
+
+
+def breached(rows: list[dict[str, Any]]) -> set[str]:
+    """Return the cases with a breach that was not taken back."""
+    fired = {row["labels"]["case_id"] for row in rows if row["labels"]["alertname"] == "SlaBreach"}
+    assert not any("retracted" in row["annotations"].get("reason", "") for row in rows)
+    return fired
+
+
+def test_olist_breaches_equal_those_in_the_table_order_for_order(tmp_path: Path) -> None:
+    orders = data_path("olist", "orders.csv")
+    rows, summary = run_example("olist.yaml", "orders", orders, tmp_path / "alerts.jsonl")
+    with duckdb.connect() as db:
+        db.execute(
+            """
+            create table orders as
+            select order_id,
+                   strptime(order_purchase_timestamp, '%m/%d/%Y %H:%M') as purchased,
+                   strptime(order_delivered_carrier_date, '%m/%d/%Y %H:%M') as shipped,
+                   strptime(order_delivered_customer_date, '%m/%d/%Y %H:%M') as delivered,
+                   strptime(order_estimated_delivery_date, '%m/%d/%Y %H:%M') as due
+            from read_csv(?, all_varchar = true)
+            where order_status not in ('canceled', 'unavailable')
+            """,
+            [str(orders)],
+        )
+        expected = db.execute(
+            """
+            select order_id from orders
+            where due <= (select max(greatest(purchased, shipped, delivered)) from orders)
+              and (delivered is null or delivered > due)
+            """
+        ).fetchall()
+        counts = db.execute("select count(purchased) + count(shipped) + count(delivered) from orders").fetchone()
+    assert breached(rows) == {order for (order,) in expected}
+    assert len(expected) > 800
+    assert counts is not None
+    assert summary.events == counts[0]
+    assert summary.filtered == 113
+    assert (summary.dead_letters, summary.duplicates, summary.late) == (0, 0, 0)
+
+
+SERVICENOW = """
+with rows as (
+    select number, incident_state as state, cast(sys_mod_count as int) as n,
+           strptime(sys_updated_at, '%d/%m/%Y %H:%M') as at, strptime(opened_at, '%d/%m/%Y %H:%M') as opened,
+           case priority when '1 - Critical' then 4 when '2 - High' then 24 when '3 - Moderate' then 120
+                         when '4 - Low' then 240 end * 3600 as target_s
+    from read_csv(?, all_varchar = true)
+    where incident_state <> '-100'
+),
+opened as (select number, min(opened) as at from rows where n <= 1 group by number),
+final as (select greatest(max(rows.at), (select max(at) from opened)) as at from rows),
+-- a spell from each row to the next one, and one from the opening to the first row
+spells as (
+    select number, at, n, state, target_s,
+           lead(at) over w as next_at,
+           lead(at) over w is null as last
+    from rows
+    window w as (partition by number order by at, n)
+),
+firsts as (
+    select spells.number, opened.at, -1 as n, 'New' as state,
+           first(spells.target_s order by spells.at, spells.n) as target_s,
+           min(spells.at) as next_at, false as last
+    from spells join opened using (number) group by spells.number, opened.at
+),
+joined as (
+    select s.number, greatest(s.at, opened.at) as at, s.n, s.state, s.target_s,
+           greatest(coalesce(s.next_at, final.at), opened.at) as until, s.last
+    from (select * from spells union all select * from firsts) s
+    join opened using (number) cross join final
+),
+running as (
+    select *, state not in ('Awaiting User Info', 'Resolved', 'Closed') as runs,
+           date_diff('second', at, until) as wall_s
+    from joined
+),
+spent as (
+    select *, sum(case when runs then wall_s else 0 end)
+              over (partition by number order by at, n rows unbounded preceding) as spent_s
+    from running
+)
+select distinct number from spent
+where runs and (spent_s > target_s or (last and spent_s = target_s))
+"""
+
+
+def test_servicenow_breaches_equal_those_computed_in_sql(tmp_path: Path) -> None:
+    log = data_path("servicenow_incident_event_log.csv.gz")
+    rows, summary = run_example("servicenow.yaml", "incidents", log, tmp_path / "alerts.jsonl")
+    with duckdb.connect() as db:
+        expected = {number for (number,) in db.execute(SERVICENOW, [str(log)]).fetchall()}
+    assert breached(rows) == expected
+    assert len(expected) > 1000
+    assert summary.records == 141_712
+    assert summary.dead_letters_by_reason == {"unmapped_value": 5}
+    # Every row is one update, and each of the 24,918 incidents was opened once.
+    assert summary.events + summary.duplicates == 141_712 - 5 + 24_918
