@@ -12,6 +12,7 @@ from pipeline.feeds.contract import FEEDS, BadRecord, RawBatch, Status
 from pipeline.feeds.kafka_probe import Part, Probe, Span, View, part_name
 from pipeline.feeds.kafka_reading import Message, Reading
 from pipeline.feeds.kafka_settings import KafkaSettings
+from pipeline.reasons import Reason
 
 _CLUSTER = "cluster"
 _log = structlog.get_logger(__name__)
@@ -171,8 +172,8 @@ class KafkaFeed:
     def _take(self, message: Message, batches: dict[Part, RawBatch], consumer: Consumer) -> None:
         part = (message.topic(), message.partition())
         reading = self._reading.get(part)
-        if reading is None:
-            return  # fetched before the partition was set aside; it will be fetched again
+        if reading is None or reading.ended():
+            return  # fetched before the partition was set aside (it will be fetched again), or after its end
         error = message.error()
         offset = message.offset()
         if error is not None:
@@ -199,10 +200,10 @@ class KafkaFeed:
             batch = batches[reading.part] = RawBatch(self.name, reading.name, [], [], [])
         offset, value, limit = message.offset(), message.value(), self._settings.max_record_bytes
         if value is None:
-            batch.bad.append(BadRecord(offset, b"", "not_an_object", "empty value (tombstone)"))
+            batch.bad.append(BadRecord(offset, b"", Reason.NOT_AN_OBJECT, "empty value (tombstone)"))
         elif len(value) > limit:
             detail = f"{len(value)} bytes, more than max_record_bytes ({limit}); kept up to that"
-            batch.bad.append(BadRecord(offset, value[:limit], "too_large", detail))
+            batch.bad.append(BadRecord(offset, value[:limit], Reason.TOO_LARGE, detail))
         else:
             batch.offsets.append(offset)
             batch.records.append(value)

@@ -26,6 +26,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSp
 REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_kafka.sh")
 START_TIMEOUT_S = 60.0
+_IN_FLIGHT = 50_000
 _PORTS = range(20_000, 30_000)
 """Below the range that the kernel hands out, so that nobody else takes a broker's port while it is stopped."""
 
@@ -95,6 +96,8 @@ class Cluster:
         )
         count = 0
         for partition, value in records:
+            while count - len(errors) >= _IN_FLIGHT:
+                producer.poll(1)
             producer.produce(topic, value=value, partition=partition, on_delivery=lambda error, _: errors.append(error))
             producer.poll(0)
             count += 1

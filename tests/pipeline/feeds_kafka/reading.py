@@ -16,12 +16,13 @@ class Reader:
 
     def __init__(self, feed: KafkaFeed) -> None:
         self.feed = feed
+        self.poll_size = 500
         self.records: dict[str, list[tuple[int, bytes]]] = {}
         self.bad: list[BadRecord] = []
 
-    def poll(self, max_records: int = 500) -> int:
+    def poll(self, max_records: int | None = None) -> int:
         count = 0
-        for batch in self.feed.poll(max_records):
+        for batch in self.feed.poll(max_records or self.poll_size):
             kept = self.records.setdefault(batch.partition, [])
             kept.extend(zip(batch.offsets, batch.records, strict=True))
             self.bad.extend(batch.bad)

@@ -29,13 +29,15 @@ def open_feed(cluster: Cluster) -> Iterator[Open]:
         feed.close()
 
 
+@pytest.mark.parametrize("poll_size", [1, 500, 100_000])
 def test_a_recording_reads_every_partition_in_order_and_ends_with_what_was_there(
-    cluster: Cluster, open_feed: Open
+    cluster: Cluster, open_feed: Open, poll_size: int
 ) -> None:
     topic = cluster.create_topic(partitions=4)  # the fourth stays empty: it ends at once
     sent = numbered(3000, 3)
     cluster.produce(topic, sent)
     reader = open_feed(topic, recording=True)
+    reader.poll_size = poll_size
     reader.until(lambda: reader.count() > 0)
     cluster.produce(topic, [(0, b"after the end"), (3, b"after the end")])
     reader.until_all(Status.ENDED)
