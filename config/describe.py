@@ -17,6 +17,8 @@ from config.problems import PathItems
 
 _ENTRY = re.compile(r"^(?P<names>[A-Za-z_][A-Za-z_0-9]*(?:, [A-Za-z_][A-Za-z_0-9]*)*): (?P<text>.*)$")
 
+_WORD = re.compile(r"\w+")
+
 
 class Place(NamedTuple):
     """Where an error of pydantic is.
@@ -160,7 +162,7 @@ def discriminator(model: type[BaseModel], name: str = "type") -> str | None:
 
 def _branch(union: Any, tag: str) -> Any:
     for member in members(union):
-        if is_model(member) and tag in (discriminator(member), member.__name__):
+        if is_model(member) and (tag == discriminator(member) or member.__name__ in _WORD.findall(tag)):
             return member
         if tag.startswith(str(getattr(get_origin(member), "__name__", "\0"))):
             return member

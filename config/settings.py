@@ -18,9 +18,6 @@ from config.describe import discriminator
 from config.durations import DurationUs
 from config.enrichment import ProfileSettings, SentimentSettings
 
-SECTIONS = ("feeds", "detectors", "channels")
-"""The sections whose entries are components of a registry."""
-
 _ADDRESS = r"^(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5}$"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 

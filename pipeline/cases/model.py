@@ -94,8 +94,8 @@ class Step(SettingsModel):
         every: distance of the following ones.
         times: how many there are; default: as many as ``values`` has, else one.
         late_by: how long after its event time each arrives.
-        event: a CloudEvents object without ``time``. ``id`` and ``source`` are made up where missing. ``{n}`` in texts is
-            the position in the row, from 1.
+        event: a CloudEvents object without ``time``. ``id`` and ``source`` are made up where missing. ``{n}`` in texts
+            is the position in the row, from 1.
         values: by the path of a field (``data.sentiment``), its values in compact notation: ``0.1x10 -0.8x6``,
             ``1+2x5``; ``_`` leaves the event out.
     """

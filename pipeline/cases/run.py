@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field, create_model
 
@@ -49,10 +49,8 @@ class FileResult(NamedTuple):
 @cache
 def case_file_model() -> type[CaseFile]:
     """Return the model of case files, for all detectors there are."""
-    detectors = settings_model().model_fields["detectors"].annotation
-    return create_model(
-        "CaseFile", __base__=CaseFile, __doc__=CaseFile.__doc__, detectors=(detectors, Field(default={}))
-    )
+    fields: dict[str, Any] = {"detectors": (settings_model().model_fields["detectors"].annotation, Field(default={}))}
+    return create_model("CaseFile", __base__=CaseFile, __doc__=CaseFile.__doc__, **fields)
 
 
 def run_file(path: Path) -> FileResult:
@@ -83,7 +81,7 @@ def run_file(path: Path) -> FileResult:
 
 
 def run_case(case: Case, file: CaseFile, detectors: Mapping[str, Detector]) -> CaseResult:
-    """Run one case: events one by one as they arrive, the watermark behind the newest, then the end of the recording."""
+    """Run one case: events one by one as they arrive, the watermark behind the newest, then the recording's end."""
     harness = Harness(detectors, shards=file.shards)
     seen: set[tuple[str, str, int]] = set()
     newest_us = None

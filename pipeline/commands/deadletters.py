@@ -11,7 +11,8 @@ import typer
 from pipeline.commands import shell
 
 if TYPE_CHECKING:
-    from pipeline.deadletters import DeadLetters, Filter, StoredLetter
+    from pipeline.deadletters import DeadLetters
+    from pipeline.letters import LetterFilter, StoredLetter
 
 _SHOWN_BYTES = 2000
 MaybeConfig = Annotated[
@@ -51,7 +52,7 @@ def _register_list(group: typer.Typer) -> None:
         """List dead letters, the newest first, and count them by feed and reason."""
         with _opened(config, file) as letters:
             chosen = _filter(feed, reason, status)
-            page = letters.list(chosen, before_id=before, limit=limit)
+            page = letters.page(chosen, before_id=before, limit=limit)
             counts = letters.counts(chosen)
         if as_json:
             shell.out_json({"counts": counts, "letters": [_plain(letter) for letter in page]})
@@ -157,8 +158,8 @@ def _opened(config: Path | None, file: Path | None) -> "Iterator[DeadLetters]":
         raise shell.UserError(str(error)) from error
 
 
-def _filter(feed: str | None, reason: str | None, status: Any, ids: tuple[int, ...] | None = None) -> "Filter":
-    from pipeline.deadletters import Filter, LetterStatus
+def _filter(feed: str | None, reason: str | None, status: Any, ids: tuple[int, ...] | None = None) -> "LetterFilter":
+    from pipeline.letters import LetterFilter, LetterStatus
     from pipeline.reasons import Reason
 
     for option, value, known in (
@@ -168,7 +169,7 @@ def _filter(feed: str | None, reason: str | None, status: Any, ids: tuple[int, .
         if value is not None and value not in known:
             msg = f"{option} {value}: expected one of {', '.join(known)}"
             raise shell.UserError(msg)
-    return Filter(feed=feed, reason=reason, status=status, ids=ids)
+    return LetterFilter(feed=feed, reason=reason, status=status, ids=ids)
 
 
 def _plain(letter: "StoredLetter") -> dict[str, Any]:
