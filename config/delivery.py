@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from config.base import SettingsModel
 from config.durations import US_PER_SECOND, DurationUs
 from config.matchers import MatcherText
+from config.references import ChannelName, ReceiverName
 from config.secret import SecretRef
 
 _DAY_US = 86_400 * US_PER_SECOND
@@ -47,7 +48,7 @@ class TierSettings(SettingsModel):
             next tier is used. None: accepted is enough.
     """
 
-    channel: str
+    channel: ChannelName
     deadline: DurationUs = Field(default=30 * US_PER_SECOND, ge=US_PER_SECOND // 10)
     max_tries: int = Field(default=3, ge=1, le=100)
     first_wait: DurationUs = Field(default=US_PER_SECOND // 2, ge=0)
@@ -90,7 +91,7 @@ class RouteSettings(SettingsModel):
         continue_: whether siblings after this route are tried too.
     """
 
-    receiver: str | None = None
+    receiver: ReceiverName | None = None
     matchers: tuple[MatcherText, ...] = ()
     routes: tuple["RouteSettings", ...] = ()
     continue_: bool = Field(default=False, alias="continue")

@@ -2,16 +2,19 @@
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
 from pipeline.commands import shell
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from config.delivery import RootRouteSettings
     from config.settings import Settings
+    from sinks.contract import ChannelSettings
 
 
 def register(app: typer.Typer) -> None:
@@ -80,8 +83,30 @@ def run_everything(config: "Path") -> int:
 
 def run_notifier(settings: "Settings") -> None:
     """Run the notifier until it is stopped."""
-    msg = "the notifier is not there yet"
-    raise shell.UserError(msg)
+    from alerts.connection import StoreUnavailableError
+    from alerts.opening import open_store
+    from pipeline.server import StatusServer
+    from pipeline.supervise import stop_on_signals
+    from sinks import service
+
+    stop = stop_on_signals()
+    with open_store(settings.store) as store:
+
+        def report() -> tuple[bool, dict[str, Any]]:
+            try:
+                return True, {"notifier": "running", "store": "reachable", **store.counts()}
+            except StoreUnavailableError as error:
+                return False, {"notifier": "waiting", "store": str(error)}
+
+        with StatusServer(settings.metrics.notifier_listen, report):
+            service.run_notifier(
+                store,
+                stop,
+                channels=cast("Mapping[str, ChannelSettings]", settings.channels),
+                receivers=settings.receivers,
+                route=cast("RootRouteSettings", settings.route),
+                settings=settings.notifier,
+            )
 
 
 def _need(settings: "Settings", *sections: str) -> None:
