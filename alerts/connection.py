@@ -23,7 +23,7 @@ _AWAY_CODES = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN",
 
 
 class StoreUnavailableError(Exception):
-    """Redis does not answer, or cannot take writes now. Doing the same again later is right: every write is idempotent."""
+    """Redis does not answer, or takes no writes now. The same again later is right: every write is idempotent."""
 
 
 class StoreError(Exception):
@@ -76,7 +76,11 @@ def connect(url: str, *, timeout_s: float = 5.0) -> "redis.Redis":
 
 
 class Scripts:
-    """Lua scripts from ``.lua`` files, run by their hash and loaded again whenever the server has forgotten them."""
+    """Lua scripts from ``.lua`` files, run by their hash and loaded again whenever the server has forgotten them.
+
+    Args:
+        folder: holds ``<name>.lua``; where it has a ``common.lua``, its functions are put before every script.
+    """
 
     def __init__(self, client: "redis.Redis", folder: Path) -> None:
         self._client = client
@@ -120,6 +124,8 @@ class Scripts:
     def _hash(self, name: str) -> str:
         if name not in self._hashes:
             if name not in self._texts:
-                self._texts[name] = (self._folder / f"{name}.lua").read_text(encoding="utf-8")
+                common = self._folder / "common.lua"
+                head = common.read_text(encoding="utf-8") if common.exists() else ""
+                self._texts[name] = head + (self._folder / f"{name}.lua").read_text(encoding="utf-8")
             self._hashes[name] = str(self._client.script_load(self._texts[name]))
         return self._hashes[name]

@@ -1,10 +1,8 @@
-"""A Redis of our own: started for a folder, shared by every Makegood process that uses that folder, stopped by the last
-one.
+"""A Redis of our own: started for a folder, shared by the Makegood processes that use it, stopped by the last one.
 
 It listens on a Unix socket only, which only this user can open, and writes each change to disk before it answers
 (``appendfsync always``). Who uses it holds a shared lock on ``users.lock``; the kernel lets go of a lock when its
-holder
-dies, however it dies, so a crash never blocks the next start: the server goes on and is adopted.
+holder dies, however it dies, so a crash never blocks the next start: the server goes on and is adopted.
 """
 
 import fcntl
@@ -73,7 +71,7 @@ class EmbeddedRedis:
 
     @property
     def socket(self) -> Path:
-        """The path of the socket: in the folder, or, where that is too long for a socket, in a private temporary folder."""
+        """The path of the socket: in the folder, or, where that is too long, in a private temporary folder."""
         inside = self.folder / "redis.sock"
         if len(os.fsencode(inside)) <= _LONGEST_SOCKET_PATH:
             return inside
@@ -164,7 +162,7 @@ class EmbeddedRedis:
             raise EmbeddedRedisError(msg)
         # Redis 6 does not see the append-only files of Redis 7, and would start empty without a word.
         if int(found[1]) < 7 and (self.folder / "appendonlydir").exists():
-            msg = f"{self.folder} was written by Redis 7 or newer, and {server} is Redis {found[1]}; install redis-server 7"
+            msg = f"{self.folder} was written by Redis 7 or newer; {server} is Redis {found[1]}: install redis-server 7"
             raise EmbeddedRedisError(msg)
 
     def _until_it_answers(self) -> None:

@@ -12,6 +12,7 @@ _OFFSET_US = 2**62
 _STEP_RANKS = {"firing": 0, "suspected": 0, "confirmed": 1, "updated": 2, "moved": 3, "resolved": 8, "retracted": 9}
 _OTHER_STEP_RANK = 5
 Status = Literal["firing", "resolved"]
+TryOutcome = Literal["delivered", "accepted", "partly", "failed"]
 
 
 def rfc3339(time_us: int) -> str:
@@ -72,7 +73,7 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
 
     tier: int
     channel: str
-    outcome: Literal["delivered", "accepted", "partly", "failed"]
+    outcome: TryOutcome
     reason: str = ""
     detail: str = ""
     permanent: bool = False

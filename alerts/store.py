@@ -66,6 +66,7 @@ class AlertStore:
         """Write changes as :meth:`apply` does; while Redis is away, wait and try again, without end.
 
         Args:
+            changes: as in :meth:`apply`.
             wait: waits that many seconds; answers True when waiting should end, because the program stops. That of
                 ``threading.Event.wait`` fits.
             on_away: is told of every failed try, with the seconds until the next.

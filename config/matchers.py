@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple, cast
 
 from pydantic import AfterValidator
@@ -28,6 +29,7 @@ class Matcher(NamedTuple):
         return hit if self.operator == "=~" else not hit
 
 
+@lru_cache(maxsize=4096)
 def parse_matcher(text: str) -> Matcher:
     """Return the matcher that ``text`` writes.
 

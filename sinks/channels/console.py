@@ -1,0 +1,66 @@
+"""Console: prints notifications for a person at a terminal."""
+
+import sys
+import threading
+from collections.abc import Sequence
+from typing import IO, Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.text import Text
+
+from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, transient
+
+_STYLES = {"critical": "bold white on red", "warning": "bold black on yellow", "info": "bold white on blue"}
+
+
+class ConsoleSettings(ChannelSettings):
+    """Settings of a console channel.
+
+    Attributes:
+        stream: where to print.
+    """
+
+    type: Literal["console"]
+    stream: Literal["stdout", "stderr"] = "stdout"
+
+
+@CHANNELS.register("console", ConsoleSettings)
+class ConsoleChannel:
+    """Prints a panel for each notification: severity, summary, text, and why it took another way, if it did.
+
+    Args:
+        out: in place of the stream of the settings.
+    """
+
+    def __init__(self, name: str, settings: ConsoleSettings, out: IO[str] | None = None) -> None:
+        self.name = name
+        self.recipients: tuple[str, ...] = (settings.stream,)
+        self._settings = settings
+        self._out = out
+        self._lock = threading.Lock()
+
+    def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
+        """Print."""
+        alert = message.notification.alerts[0]
+        severity = alert.labels.get("severity", "")
+        style = "bold white on green" if message.notification.status == "resolved" else _STYLES.get(severity, "bold")
+        body = Text(message.text)
+        for note in message.notes:
+            body.highlight_words([note], style="yellow")
+        out = self._out
+        if out is None:
+            out = sys.stdout if self._settings.stream == "stdout" else sys.stderr
+        title = f"[{style}] {escape(message.title)} [/]"
+        foot = f"{message.notification.receiver} · {self.name} · {message.key}"
+        try:
+            with self._lock:
+                Console(file=out).print(Panel(body, title=title, title_align="left", subtitle=escape(foot)))
+                out.flush()
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
+            raise transient(Reason.UNREACHABLE, f"cannot print: {type(error).__name__}") from error
+        return [Receipt(recipient=name, outcome="delivered") for name in recipients]
+
+    def close(self) -> None:
+        """Nothing to release."""

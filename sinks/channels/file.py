@@ -1,0 +1,61 @@
+"""File: appends each notification to a file, one JSON object a line, and writes it through to the disk."""
+
+import json
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, permanent, transient
+from sinks.payload import webhook_payload
+
+
+class FileSettings(ChannelSettings):
+    """Settings of a file channel.
+
+    Attributes:
+        path: of the file; it is created, its folder too. It may be moved away at any time: each line opens it anew.
+    """
+
+    type: Literal["file"]
+    path: Path
+
+
+@CHANNELS.register("file", FileSettings)
+class FileChannel:
+    """Appends lines that are whole: one write each, to a file opened for appending, then ``fsync``."""
+
+    def __init__(self, name: str, settings: FileSettings) -> None:
+        self.name = name
+        self.recipients: tuple[str, ...] = (settings.path.name,)
+        self._path = settings.path
+        self._lock = threading.Lock()
+
+    def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
+        """Append one line."""
+        line = json.dumps(webhook_payload(message), ensure_ascii=False, sort_keys=True).encode() + b"\n"
+        try:
+            with self._lock:
+                self._append(line)
+        except (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+            raise permanent(Reason.REJECTED, f"cannot append to {self._path}: {error.strerror}") from error
+        except OSError as error:  # no space, quota, read-only for now
+            raise transient(Reason.SERVER_ERROR, f"cannot append to {self._path}: {error.strerror}") from error
+        return [Receipt(recipient=name, outcome="delivered") for name in recipients]
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _append(self, line: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        try:
+            begin = os.fstat(handle).st_size
+            written = os.write(handle, line)
+            if written != len(line):
+                os.ftruncate(handle, begin)  # half a line would spoil the next one too
+                raise OSError(28, "the disk took a part of the line only")
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,114 @@
+"""Webhook: posts Alertmanager's webhook JSON to an address."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import Field
+
+from config.secret import SecretMissingError, SecretRef
+from sinks.contract import CHANNELS, ChannelSettings, DeliveryError, Message, Reason, Receipt, permanent, transient
+from sinks.http_status import http_date_us, http_failure
+from sinks.payload import webhook_payload
+
+
+class WebhookSettings(ChannelSettings):
+    """Settings of a webhook channel.
+
+    Attributes:
+        url: where to post; for an address without a secret in it. url_secret: where the address is kept, for one with a
+            secret. Exactly one of the two.
+        signing_secret: key of the signature in the header ``X-Makegood-Signature: sha256=<HMAC of the body,
+            hexadecimal>``.
+        bearer_token: for the header ``Authorization``.
+        verify_tls: whether the far side's certificate is checked.
+    """
+
+    type: Literal["webhook"]
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
+    url_secret: SecretRef | None = None
+    signing_secret: SecretRef | None = None
+    bearer_token: SecretRef | None = None
+    verify_tls: bool = True
+
+    def model_post_init(self, context: object, /) -> None:
+        """Check that there is one address."""
+        if (self.url is None) == (self.url_secret is None):
+            msg = "a webhook has exactly one of `url` and `url_secret`"
+            raise ValueError(msg)
+
+
+@CHANNELS.register("webhook", WebhookSettings)
+class WebhookChannel:
+    """Posts, follows no redirect, and believes a 2xx."""
+
+    def __init__(self, name: str, settings: WebhookSettings) -> None:
+        self.name = name
+        host = "" if settings.url is None else urlsplit(settings.url).hostname or ""
+        self.recipients: tuple[str, ...] = (host or name,)
+        self._settings = settings
+        # trust_env: a proxy or a .netrc of the environment would send our headers where the settings do not say.
+        self._client = httpx.Client(follow_redirects=False, verify=settings.verify_tls, trust_env=False)
+
+    def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
+        """Post once."""
+        body = json.dumps(webhook_payload(message), ensure_ascii=False, sort_keys=True).encode()
+        try:
+            url = self._url()
+            headers = self._headers(message.key, body)
+        except SecretMissingError as error:
+            raise permanent(Reason.AUTH, str(error)) from error
+        answer = _post(self._client, url, body, headers, timeout_s)
+        failure = http_failure(
+            answer.status_code,
+            f"HTTP {answer.status_code} {answer.reason_phrase}".strip(),
+            retry_after=answer.headers.get("Retry-After"),
+            now_us=http_date_us(answer.headers.get("Date", "")),
+        )
+        if failure is not None:
+            raise DeliveryError(failure)
+        return [Receipt(recipient=name, outcome="delivered") for name in recipients]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _url(self) -> str:
+        if self._settings.url_secret is not None:
+            return self._settings.url_secret.resolve().get_secret_value()
+        return self._settings.url or ""
+
+    def _headers(self, key: str, body: bytes) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "User-Agent": "Makegood", "Idempotency-Key": key}
+        if self._settings.bearer_token is not None:
+            headers["Authorization"] = f"Bearer {self._settings.bearer_token.resolve().get_secret_value()}"
+        if self._settings.signing_secret is not None:
+            secret = self._settings.signing_secret.resolve().get_secret_value().encode()
+            headers["X-Makegood-Signature"] = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
+        return headers
+
+
+def _post(client: httpx.Client, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> httpx.Response:
+    """Post; turn what can go wrong into typed errors, whose texts repeat nothing of the address or headers."""
+    try:
+        return client.post(url, content=body, headers=headers, timeout=timeout_s)
+    except httpx.ConnectTimeout as error:
+        raise transient(Reason.UNREACHABLE, f"no connection within {timeout_s:g} s") from error
+    except httpx.PoolTimeout as error:
+        raise transient(Reason.TIMEOUT, "no free connection in time") from error
+    except httpx.TimeoutException as error:
+        raise transient(Reason.TIMEOUT, f"no answer within {timeout_s:g} s", ambiguous=True) from error
+    except httpx.ConnectError as error:
+        raise transient(
+            Reason.UNREACHABLE, "the connection was refused, or the name or certificate is wrong"
+        ) from error
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise permanent(Reason.BAD_RECIPIENT, "the address of the webhook cannot be used") from error
+    except httpx.HTTPError as error:
+        # The connection broke after it was made: the far side may have the message.
+        detail = f"the connection broke: {type(error).__name__}"
+        raise transient(Reason.UNREACHABLE, detail, ambiguous=True) from error

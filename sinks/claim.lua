@@ -1,0 +1,31 @@
+-- Lease the most urgent lines to the caller.
+-- ARGV: prefix, now in ms or '', lease in ms, how many at most
+-- Returns, per line: {line, token, key, fields of the notification, its tries, now}.
+local lease_ms, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
+
+for _, set in ipairs({'leased', 'later'}) do -- whose lease has ended (its notifier died), whose time has come
+  for _, line in ipairs(redis.call('ZRANGEBYSCORE', p .. set, '-inf', now, 'LIMIT', 0, 1000)) do
+    redis.call('ZREM', p .. set, line)
+    redis.call('HDEL', p .. 'lease', line)
+    make_ready(line)
+  end
+end
+
+local claimed = {}
+while #claimed < limit do
+  local line = redis.call('ZRANGE', p .. 'ready', 0, 0)[1]
+  if not line then
+    break
+  end
+  redis.call('ZREM', p .. 'ready', line)
+  local key = head(line)
+  if key then
+    local token = tostring(redis.call('INCR', p .. 'fence'))
+    redis.call('HSET', p .. 'lease', line, token)
+    redis.call('ZADD', p .. 'leased', now + lease_ms, line)
+    claimed[#claimed + 1] = {
+      line, token, key, redis.call('HGETALL', p .. 'note:' .. key), redis.call('LRANGE', p .. 'tries:' .. key, 0, -1), now
+    }
+  end
+end
+return claimed

@@ -1,0 +1,34 @@
+-- Functions for all scripts of the outbox. Keys: see alerts/keys.py. `p` is the prefix.
+local p = ARGV[1]
+local now = tonumber(ARGV[2])
+if now == nil then -- no clock injected: the clock of Redis, the same for all notifiers
+  local clock = redis.call('TIME')
+  now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+end
+
+-- The first notification of a line: its key, or nil.
+local function head(line)
+  local first = redis.call('ZRANGE', p .. 'line:' .. line, 0, 0)[1]
+  return first and string.match(first, '^[^|]*|(.*)$')
+end
+
+-- Put a line among those with something to do, unless it is worked on or waits; the most urgent and then oldest first.
+local function make_ready(line)
+  if redis.call('ZSCORE', p .. 'leased', line) or redis.call('ZSCORE', p .. 'later', line) then
+    return
+  end
+  local key = head(line)
+  if key then
+    local note = redis.call('HMGET', p .. 'note:' .. key, 'urgency', 'accepted_ms')
+    redis.call('ZADD', p .. 'ready', tonumber(note[1] or 0) * 1e13 + tonumber(note[2] or 0), line)
+  end
+end
+
+local function is_mine(line, token)
+  return redis.call('HGET', p .. 'lease', line) == token
+end
+
+local function let_go(line)
+  redis.call('ZREM', p .. 'leased', line)
+  redis.call('HDEL', p .. 'lease', line)
+end

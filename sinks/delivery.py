@@ -1,0 +1,42 @@
+"""The delivery, composed: Dedup -> Tiers( Breaker -> RateLimit -> Deadline -> Retry -> Transport ) -> Record."""
+
+import random
+from collections.abc import Mapping
+
+from config.delivery import NotifierSettings
+from sinks.contract import Channel, ChannelSettings
+from sinks.outbox import Outbox
+from sinks.stages.breaker import Breaker
+from sinks.stages.contract import Clock
+from sinks.stages.deadline import Deadline
+from sinks.stages.rate_limit import RateLimit
+from sinks.stages.record import Record
+from sinks.stages.retry import Retry
+from sinks.stages.tiers import Line, Tiers
+from sinks.stages.transport import StepHook, Transport
+
+
+def compose(
+    channels: Mapping[str, tuple[Channel, ChannelSettings]],
+    *,
+    outbox: Outbox,
+    record: Record,
+    settings: NotifierSettings,
+    clock: Clock,
+    rng: random.Random,
+    on_step: StepHook,
+) -> Tiers:
+    """Return the tiers over all channels, each with its own stages.
+
+    Waiting is nobody's job in here: a stage that wants to wait answers ``later``, the notification goes back into the
+    outbox until then, and the thread is free for others.
+    """
+    lines = {}
+    for name, (channel, channel_settings) in channels.items():
+        transport = Transport(outbox, settings.lease, on_step)
+        retry = Retry(transport, clock, rng)
+        deadline = Deadline(retry, clock)
+        rate_limit = RateLimit(deadline, clock)
+        breaker = Breaker(rate_limit, clock)
+        lines[name] = Line(channel=channel, settings=channel_settings, stages=breaker)
+    return Tiers(lines, record, clock, settings)

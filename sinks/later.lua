@@ -1,0 +1,14 @@
+-- Let go of a line until a time from now.
+-- ARGV: prefix, now in ms or '', line, token, key, delay in ms, progress (JSON), 1 when every tier has failed
+-- Returns 1; 0 when the lease was lost.
+local line, token, key, delay_ms, progress, undelivered = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
+if not is_mine(line, token) then
+  return 0
+end
+redis.call('HSET', p .. 'note:' .. key, 'progress', progress)
+if undelivered == '1' then
+  redis.call('ZADD', p .. 'undelivered', 'NX', now, key)
+end
+let_go(line)
+redis.call('ZADD', p .. 'later', now + delay_ms, line)
+return 1

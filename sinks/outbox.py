@@ -1,0 +1,182 @@
+"""The outbox: what is to be told, leased to one notifier at a time, in order for every alert and receiver.
+
+Pending notifications stand in lines, one for each alert and receiver. Only the first of a line can be worked on, so a
+resolve never overtakes the notice that something fired. A line is leased: a notifier that dies loses its lease after a
+while, and another goes on. Every lease has a token that only rises; who has lost the lease is told so before it would
+send.
+"""
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from alerts.connection import Scripts, store_errors
+from alerts.model import Try
+from alerts.store import AlertStore
+from detectors.contract import AlertChange
+from sinks.progress import Progress
+
+_to_change = msgspec.json.Decoder(AlertChange)
+_to_progress = msgspec.json.Decoder(Progress)
+_to_try = msgspec.json.Decoder(Try)
+
+
+class LeaseLostError(Exception):
+    """Another notifier has taken the notification over. Leave it."""
+
+
+class Claim(msgspec.Struct, kw_only=True):
+    """A notification, leased.
+
+    Attributes:
+        receiver: empty for one that is not yet routed.
+        sending: what was about to be sent when its notifier was last heard of; empty when nothing was.
+        claimed_us: when, by the clock of the outbox.
+    """
+
+    line: str
+    token: str
+    key: str
+    receiver: str
+    change: AlertChange
+    accepted_us: int
+    claimed_us: int
+    progress: Progress
+    sending: str
+    tries: list[Try]
+
+
+def idempotency_key(change_id: str, receiver: str) -> str:
+    """Return the key of the notification of a change to a receiver: the same whoever computes it, whenever."""
+    return "mg-" + blake2b(f"{change_id}|{receiver}".encode(), digest_size=16).hexdigest()
+
+
+class Outbox:
+    """The pending notifications of a store. Thread-safe.
+
+    Args:
+        store: whose notifications.
+        clock_us: None: the clock of Redis, which all notifiers share. Tests inject their own.
+
+    Every method raises :class:`StoreUnavailableError` while Redis is away.
+    """
+
+    def __init__(self, store: AlertStore, *, clock_us: Callable[[], int] | None = None) -> None:
+        self.store = store
+        self._client = store.client
+        self._keys = store.keys
+        self._clock_us = clock_us
+        self._retention_ms = store.settings.retention // 1000
+        self._scripts = Scripts(store.client, Path(__file__).parent)
+
+    def claim(self, limit: int, lease_us: int) -> list[Claim]:
+        """Lease up to ``limit`` notifications, the most urgent first, for ``lease_us``."""
+        answer: Any = self._run("claim", _ms(lease_us), limit)
+        return [self._claim(*entry) for entry in answer]
+
+    def route(self, claim: Claim, receivers: Sequence[str]) -> None:
+        """Replace an unrouted notification by one for each of ``receivers``.
+
+        Raises:
+            LeaseLostError: nothing was done.
+        """
+        pairs = [text for name in receivers for text in (name, idempotency_key(claim.change.change_id, name))]
+        self._mine(self._run("route", claim.line, claim.token, claim.key, self._retention_ms, *pairs))
+
+    def begin(self, claim: Claim, lease_us: int, sending: str) -> None:
+        """Write down that the notification is about to be sent, and hold it for ``lease_us`` from now.
+
+        Raises:
+            LeaseLostError: do not send.
+        """
+        self._mine(self._run("begin", claim.line, claim.token, claim.key, _ms(lease_us), sending))
+
+    def tried(self, claim: Claim, one: Try, progress: Progress) -> None:
+        """Record a try.
+
+        Raises:
+            LeaseLostError: the try was recorded; what comes next is another notifier's business.
+        """
+        texts = msgspec.json.encode(one).decode(), msgspec.json.encode(progress).decode()
+        answer = self._run("tried", claim.line, claim.token, claim.key, *texts)
+        claim.tries.append(one)
+        self._mine(answer)
+
+    def later(self, claim: Claim, delay_us: int, progress: Progress, *, undelivered: bool) -> None:
+        """Let go of the notification for ``delay_us``.
+
+        Args:
+            claim: the notification.
+            delay_us: not negative.
+            progress: to go on with.
+            undelivered: every tier has failed.
+
+        Raises:
+            LeaseLostError: nothing was done.
+        """
+        text = msgspec.json.encode(progress).decode()
+        self._mine(
+            self._run("later", claim.line, claim.token, claim.key, _ms(delay_us), text, "1" if undelivered else "0")
+        )
+
+    def finish(self, claim: Claim, status: str, note: str) -> None:
+        """End the notification as ``delivered`` or ``skipped``; ``note`` says how. Ending it twice has no effect."""
+        self._run("finish", claim.line, claim.token, claim.key, status, note, self._retention_ms)
+
+    def oldest_pending_us(self) -> int | None:
+        """Return when the oldest pending notification was accepted; None when nothing is pending."""
+        with store_errors():
+            found: Any = self._client.zrange(self._keys.named("pending"), 0, 0, withscores=True)
+        return int(found[0][1]) * 1000 if found else None
+
+    def failing_since(self, channel: str, now_us: int) -> int:
+        """Return since when a channel fails; ``now_us`` (which is kept) when it did not before."""
+        name = self._keys.named("failing")
+        with store_errors():
+            pipeline = self._client.pipeline(transaction=True)
+            pipeline.hsetnx(name, channel, now_us)
+            pipeline.hget(name, channel)
+            return int(pipeline.execute()[1])
+
+    def failing(self) -> dict[str, int]:
+        """Return the channels that fail, and since when."""
+        with store_errors():
+            found: Any = self._client.hgetall(self._keys.named("failing"))
+        return {channel: int(since) for channel, since in found.items()}
+
+    def works_again(self, channel: str) -> None:
+        """Forget that a channel fails."""
+        with store_errors():
+            self._client.hdel(self._keys.named("failing"), channel)
+
+    def _run(self, name: str, *args: str | int) -> object:
+        now: str | int = "" if self._clock_us is None else self._clock_us() // 1000
+        return self._scripts.run(name, self._keys.prefix, now, *args)
+
+    def _mine(self, answer: object) -> None:
+        if answer != 1:
+            msg = "the lease was lost: another notifier has the notification"
+            raise LeaseLostError(msg)
+
+    def _claim(self, line: str, token: str, key: str, fields: list[str], tries: list[str], now_ms: int) -> Claim:
+        note = dict(zip(fields[::2], fields[1::2], strict=True))
+        return Claim(
+            line=line,
+            token=token,
+            key=key,
+            receiver=note["receiver"],
+            change=_to_change.decode(note["change"]),
+            accepted_us=int(note["accepted_ms"]) * 1000,
+            claimed_us=now_ms * 1000,
+            progress=_to_progress.decode(note["progress"]) if "progress" in note else Progress(),
+            sending=note.get("sending", ""),
+            tries=[_to_try.decode(text) for text in tries],
+        )
+
+
+def _ms(duration_us: int) -> int:
+    """Return milliseconds, rounded up: never earlier than asked."""
+    return -(-duration_us // 1000)

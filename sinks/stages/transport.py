@@ -1,0 +1,89 @@
+"""Transport: renders the message and hands it to the channel. The only stage that talks to the outside."""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+import structlog
+
+from sinks.contract import DeliveryError, Failure, Reason, Receipt
+from sinks.outbox import Outbox
+from sinks.render import render
+from sinks.stages.contract import Attempt, Outcome
+
+_log = structlog.get_logger("makegood.notifier")
+
+
+class Step(StrEnum):
+    """The steps of a delivery, between any two of which a notifier may die."""
+
+    CLAIMED = "claimed"
+    RENDERED = "rendered"
+    SENDING = "sending"
+    SENT = "sent"
+    RECORDED = "recorded"
+    ACKED = "acked"
+
+
+StepHook = Callable[[Step, str], None]
+"""Called with the step and the notification's key after each step. For tests that kill."""
+
+
+class Transport:
+    """Renders, writes down that it is about to send (unless the lease is lost), sends.
+
+    Args:
+        lease_us: how long beyond the try's timeout the notification stays ours.
+    """
+
+    def __init__(self, outbox: Outbox, lease_us: int, on_step: StepHook) -> None:
+        self._outbox = outbox
+        self._lease_us = lease_us
+        self._on_step = on_step
+
+    def __call__(self, attempt: Attempt) -> Outcome:
+        """Send now, once."""
+        message = render(attempt.notification, attempt.settings, attempt.notes)
+        self._on_step(Step.RENDERED, message.key)
+        where = f"tier {attempt.tier_number} ({attempt.channel.name})"
+        self._outbox.begin(attempt.claim, attempt.timeout_us + self._lease_us, where)
+        self._on_step(Step.SENDING, message.key)
+        try:
+            receipts = attempt.channel.send(message, attempt.recipients, attempt.timeout_us / 1_000_000)
+        except DeliveryError as error:
+            receipts = all_failed(attempt.recipients, error.failure)
+        except Exception as error:  # a defect of the channel must neither lose the message nor stop the others
+            _log.exception("channel_defect", channel=attempt.channel.name)
+            detail = f"defect in the channel: {type(error).__name__}; see the log"
+            failure = Failure(reason=Reason.INTERNAL, permanent=True, detail=detail, ambiguous=True)
+            receipts = all_failed(attempt.recipients, failure)
+        self._on_step(Step.SENT, message.key)
+        failure_ = overall([receipt.failure for receipt in receipts if receipt.failure is not None])
+        plain = message.failure is not None
+        if failure_ is None and message.failure is not None:
+            failure_ = message.failure
+        return Outcome(
+            kind="done" if failure_ is None else "failed", failure=failure_, receipts=tuple(receipts), plain=plain
+        )
+
+
+def all_failed(recipients: Sequence[str], failure: Failure) -> list[Receipt]:
+    """Return one failed receipt for each recipient."""
+    return [Receipt(recipient=name, outcome="failed", failure=failure) for name in recipients]
+
+
+def overall(failures: Sequence[Failure]) -> Failure | None:
+    """Return one failure for those of several recipients: worth another try when one of them is."""
+    if not failures:
+        return None
+    hopeful = [failure for failure in failures if not failure.permanent and not failure.ambiguous]
+    first = hopeful[0] if hopeful else failures[0]
+    waits = [failure.retry_after_us for failure in failures if failure.retry_after_us is not None]
+    times = [failure.retry_at_us for failure in failures if failure.retry_at_us is not None]
+    return Failure(
+        reason=first.reason,
+        permanent=first.permanent,
+        detail="; ".join(dict.fromkeys(failure.detail for failure in failures)),
+        ambiguous=first.ambiguous,
+        retry_after_us=max(waits) if waits else None,
+        retry_at_us=max(times) if times else None,
+    )

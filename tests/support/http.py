@@ -1,0 +1,113 @@
+"""A real HTTP server for tests, on a free loopback port: answers as it is told, and remembers what it was asked."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+
+class Request(NamedTuple):
+    """What came in."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class Answer(NamedTuple):
+    """What goes out. ``hold``: take the request, answer nothing until the server stops. ``drop``: close without answer."""
+
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    body: bytes = b"{}"
+    hold: bool = False
+    drop: bool = False
+
+
+class HttpServer:
+    """Answers with ``script`` in turn, its last entry for ever."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.script: list[Answer] = [Answer()]
+        self._released = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                outer.requests.append(Request(self.command, self.path, headers, body))
+                answer = outer.script.pop(0) if len(outer.script) > 1 else outer.script[0]
+                if answer.hold:
+                    outer._released.wait(30)
+                if answer.hold or answer.drop:
+                    self.close_connection = True
+                    return
+                self.send_response_only(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                body = b"" if answer.status < 200 or answer.status in {204, 304} else answer.body
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                return None
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @contextmanager
+    def serving(self) -> Iterator["HttpServer"]:
+        """Serve for the time of a ``with`` block."""
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._released.set()
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join(5)
+
+
+@contextmanager
+def http_server(*script: Answer) -> Iterator[HttpServer]:
+    """Give a server that answers ``script`` in turn (200 when it is empty)."""
+    server = HttpServer()
+    if script:
+        server.script = list(script)
+    with server.serving():
+        yield server
+
+
+@contextmanager
+def refused_port() -> Iterator[int]:
+    """Give a port where nothing listens: connections are refused, and nobody else gets it meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
+
+
+@contextmanager
+def black_hole() -> Iterator[int]:
+    """Give a port that takes connections and never says a word."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen(64)
+        yield int(held.getsockname()[1])
