@@ -57,8 +57,8 @@ def _objects(step: Step, position: int, start_us: int) -> list[tuple[int, dict[s
     columns = {path: expand_values(text) for path, text in step.values.items()}
     times = step.times or max((len(column) for column in columns.values()), default=1)
     found = []
-    for index in range(times):
-        row = {path: column[index] for path, column in columns.items()}
+    for index in range(times * step.repeat):
+        row = {path: column[index % times] for path, column in columns.items()}
         if None in row.values():
             continue
         at_us = when_us(step.at, start_us) + index * (step.every or 0)

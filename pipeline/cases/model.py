@@ -93,6 +93,7 @@ class Step(SettingsModel):
         at: event time of the first.
         every: distance of the following ones.
         times: how many there are; default: as many as ``values`` has, else one.
+        repeat: how many times the whole row comes, one after the other.
         late_by: how long after its event time each arrives.
         event: a CloudEvents object without ``time``. ``id`` and ``source`` are made up where missing. ``{n}`` in texts
             is the position in the row, from 1.
@@ -103,6 +104,7 @@ class Step(SettingsModel):
     at: When
     every: DurationUs | None = Field(default=None, ge=0)
     times: int | None = Field(default=None, ge=1, le=MAX_REPEATS)
+    repeat: int = Field(default=1, ge=1, le=MAX_REPEATS)
     late_by: DurationUs = Field(default=0, ge=0)
     event: dict[str, Any]
     values: dict[str, Annotated[str, AfterValidator(_expandable)]] = Field(default={})
@@ -116,7 +118,7 @@ class Step(SettingsModel):
             told = ", ".join(f"{name} gives {length}" for name, length in lengths.items())
             msg = f"the number of events is not clear: {told}; make them equal"
             raise ValueError(msg)
-        if max(lengths.values(), default=1) > 1 and self.every is None:
+        if max(lengths.values(), default=1) * self.repeat > 1 and self.every is None:
             msg = "several events need `every`, the distance between them (0s for all at once)"
             raise ValueError(msg)
         return self

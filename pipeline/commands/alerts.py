@@ -37,7 +37,6 @@ def register(app: typer.Typer) -> None:
         """List alerts, newest first, or show one with its history and deliveries."""
         from alerts.opening import open_store
         from config.matchers import parse_matcher
-        from pipeline.assembly import load_settings
 
         if status not in _STATUSES:
             msg = f"--status {status}: expected one of {', '.join(_STATUSES)}"
@@ -47,7 +46,7 @@ def register(app: typer.Typer) -> None:
         except ValueError as error:
             msg = f"--match: {error}"
             raise shell.UserError(msg) from error
-        settings = load_settings(config).settings
+        settings = shell.load(config)
         with open_store(settings.store) as store:
             if fingerprint is not None:
                 detail = store.get(fingerprint)

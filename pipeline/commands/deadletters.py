@@ -144,10 +144,11 @@ def _opened(config: Path | None, file: Path | None) -> "Iterator[DeadLetters]":
         raise shell.UserError(msg)
     path = file
     if config is not None:
-        from pipeline.assembly import load_settings
+        settings = shell.load(config)
+
         from pipeline.run import deadletters_path
 
-        path = deadletters_path(load_settings(config).settings)
+        path = deadletters_path(settings)
     if path is None or not path.exists():
         msg = f"there are no dead letters at {path}: the flow has not run there yet, or nothing went wrong"
         raise shell.UserError(msg, shell.FOUND_WRONG)

@@ -31,17 +31,17 @@ def register(app: typer.Typer) -> None:
     @shell.command(app, "flow", example="makegood flow --config makegood.yaml")
     def flow(config: shell.Config) -> None:
         """Run the dataflow alone: from feeds to alerts in the store."""
+        settings = shell.load(config)
+        _need(settings, "feeds", "detectors")
+
         from prometheus_client import REGISTRY
 
         from alerts.opening import open_store
-        from pipeline.assembly import load_settings
         from pipeline.health import FlowHealth
         from pipeline.metrics import FlowCollector
         from pipeline.run import run_flow, wall_clock_us
         from pipeline.server import StatusServer
 
-        settings = load_settings(config).settings
-        _need(settings, "feeds", "detectors")
         health = FlowHealth()
         REGISTRY.register(FlowCollector(health, list(settings.feeds)))
 
@@ -54,9 +54,7 @@ def register(app: typer.Typer) -> None:
     @shell.command(app, "notifier", example="makegood notifier --config makegood.yaml")
     def notifier(config: shell.Config) -> None:
         """Run the notifier alone: from the store to people. Several may run beside each other."""
-        from pipeline.assembly import load_settings
-
-        settings = load_settings(config).settings
+        settings = shell.load(config)
         _need(settings, "channels", "receivers", "route")
         run_notifier(settings)
 
@@ -66,12 +64,12 @@ def run_everything(config: "Path") -> int:
 
     The store is opened here, so that an embedded Redis outlives the parts that use it.
     """
+    settings = shell.load(config)
+    _need(settings, "feeds", "detectors", "channels", "receivers", "route")
+
     from alerts.opening import open_store
-    from pipeline.assembly import load_settings
     from pipeline.supervise import Part, part_command, stop_on_signals, supervise
 
-    settings = load_settings(config).settings
-    _need(settings, "feeds", "detectors", "channels", "receivers", "route")
     stop = stop_on_signals()
     with open_store(settings.store):
         parts = [

@@ -44,11 +44,13 @@ def register(app: typer.Typer) -> None:
         summary. The recording ends at its last event's time: deadlines after that have not passed. A replay that was
         killed goes on where it was when the same command is given again.
         """
-        from pipeline.assembly import load_settings
+        paths = _paths(feed or [])
+        loaded = shell.load(config)
+
         from pipeline.replay import replay as run
         from pipeline.replay import with_feed_paths
 
-        settings = with_feed_paths(load_settings(config).settings, _paths(feed or []))
+        settings = with_feed_paths(loaded, paths)
         with _progress() as watch:
             summary = run(settings, target, findings=findings, watch=watch)
         if as_json:

@@ -4,7 +4,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast, get_args
 
 import msgspec
 import typer
@@ -12,6 +12,9 @@ import typer
 from config.problems import SettingsError
 from config.secret import SecretMissingError
 from pipeline.logging import Format, Level, set_up_logging
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 FOUND_WRONG = 1
 UNUSABLE_INPUT = 2
@@ -43,6 +46,17 @@ def command(app: typer.Typer, name: str, *, example: str) -> Callable[[CommandT]
         return function
 
     return register
+
+
+def load(config: Path) -> "Settings":
+    """Load a settings file, with every component registered.
+
+    Raises:
+        SettingsError: with every problem found.
+    """
+    from pipeline.assembly import load_settings
+
+    return load_settings(config).settings
 
 
 def out(text: str) -> None:

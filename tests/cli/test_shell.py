@@ -1,0 +1,139 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from tests.cli.support import makegood, makegood_process
+
+run = CliRunner()
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    def walk(command: object, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        below = getattr(command, "commands", None)
+        if below is None:
+            yield path
+        else:
+            for name, child in sorted(below.items()):
+                yield from walk(child, (*path, name))
+
+    yield from walk(typer.main.get_command(app), ())
+
+
+ALL = list(commands())
+WITH_CONFIG = [path for path in ALL if path[0] in {"run", "flow", "notifier", "replay", "check", "alerts"}]
+
+
+def test_the_commands_are_those_that_users_rely_on() -> None:
+    assert {" ".join(path) for path in ALL} == {
+        "alerts",
+        "check",
+        "deadletters list",
+        "deadletters replay",
+        "deadletters show",
+        "demo",
+        "flow",
+        "notifier",
+        "promises",
+        "replay",
+        "run",
+        "schema",
+        "test",
+    }
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
+    result = run.invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert f"$ makegood {' '.join(path)}" in result.output
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_an_unknown_option_is_unusable_input(path: tuple[str, ...]) -> None:
+    assert run.invoke(app, [*path, "--no-such-option"]).exit_code == 2
+
+
+@pytest.mark.parametrize("path", WITH_CONFIG, ids=" ".join)
+def test_a_broken_settings_file_is_told_with_line_and_field_and_without_traceback(
+    path: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "m.yaml").write_text("feeds: {}\ndetectrs: {}\n")
+    more = ["--out", str(tmp_path / "alerts.jsonl")] if path == ("replay",) else []
+    result = makegood(*path, "--config", tmp_path / "m.yaml", *more)
+    assert result.returncode == 2
+    assert (
+        f"makegood: {tmp_path}/m.yaml:2: detectrs: unknown key 'detectrs'. Did you mean 'detectors'?" in result.stderr
+    )
+    assert result.defect is None
+    assert result.stdout == ""
+
+
+def test_errors_are_messages_in_a_process_too(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("detectrs: {}\n")
+    result = makegood_process("check", "--config", "m.yaml", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.startswith("makegood: m.yaml:1: detectrs: unknown key")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_missing_settings_file_is_named() -> None:
+    result = makegood("check", "--config", "/nowhere/m.yaml")
+    assert result.returncode == 2
+    assert (
+        result.stderr
+        == "makegood: /nowhere/m.yaml: cannot be read: No such file or directory; give the path of a YAML file\n"
+    )
+
+
+def test_help_does_not_load_the_engine_nor_the_detectors() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from pipeline.cli import app;"
+        "CliRunner().invoke(app, ['replay', '--help']);"
+        "print(sorted({'bytewax', 'river', 'scipy', 'pyarrow', 'redis', 'httpx'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"
+
+
+def test_a_wrong_log_level_is_refused() -> None:
+    result = run.invoke(app, ["--log-level", "loud", "schema"])
+    assert result.exit_code == 2
+    assert "debug, info, warning, error" in click.unstyle(result.output)
+
+
+def test_the_version_is_shown() -> None:
+    result = run.invoke(app, ["--version"])
+    assert (result.exit_code, result.output.count(".")) == (0, 2)
+
+
+@pytest.mark.parametrize("feed", ["orders", "=x", "orders=", "orders=/nowhere/x.csv"])
+def test_a_feed_option_that_cannot_be_used_is_named(feed: str, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("feeds: {}\n")
+    result = makegood("replay", "--config", tmp_path / "m.yaml", "--feed", feed, "--out", tmp_path / "a")
+    assert result.returncode == 2
+    assert f"--feed {feed}: " in result.stderr
+    assert result.defect is None
+
+
+def test_commands_that_need_sections_say_which(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("feeds: {}\n")
+    for command, sections in (("flow", "feeds, detectors"), ("notifier", "channels, receivers, route")):
+        result = makegood(command, "--config", tmp_path / "m.yaml")
+        assert (result.returncode, f"the settings have no {sections};" in result.stderr) == (2, True)
+
+
+def test_check_as_json_lists_problems_with_path_and_line(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("flow:\n  shards: none\n")
+    result = makegood("check", "--config", tmp_path / "m.yaml", "--json")
+    assert result.returncode == 2
+    told = json.loads(result.stdout)
+    assert told["usable"] is False
+    assert told["problems"] == [{"path": "flow.shards", "line": 2, "message": told["problems"][0]["message"]}]
