@@ -155,7 +155,9 @@ class CalendarSettings(SettingsModel):
                 msg = f"versions[{index}] has versions of its own"
                 raise ValueError(msg)
             if last is not None:
-                if version.valid_from is None or (last.valid_from is not None and version.valid_from <= last.valid_from):
+                if version.valid_from is None or (
+                    last.valid_from is not None and version.valid_from <= last.valid_from
+                ):
                     msg = f"versions[{index}].valid_from must be a later date than that of the version before"
                     raise ValueError(msg)
                 if last.valid_to is not None and version.valid_from <= last.valid_to:

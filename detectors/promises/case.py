@@ -1,0 +1,307 @@
+"""The fold: facts of one case, in their order of time, applied to the promises that are made for it.
+
+The state of a case is a pure function of its set of facts. A fact that comes in order is applied to the state at once; any
+other is put in its place and the state is built anew from the retained facts, so that order of arrival cannot matter.
+"""
+
+from bisect import insort
+from collections.abc import Sequence
+
+from detectors.promises.facts import About, Fact
+from detectors.promises.instance import FAR_US, Entry, Instance
+from detectors.promises.kinds import normal
+from detectors.promises.spec import CANCEL, CLOSING, END, REOPEN, START, STOP, Spec
+
+NOBODY = About()
+_PAUSING = frozenset({"paused", "resumed", "reopened"})
+
+
+class Track:
+    """One promise of one case: its measurements, oldest first.
+
+    Attributes:
+        current: the latest measurement; None while there is none.
+        closed: the case was resolved or cancelled, and is not reopened.
+        waiting: a start came while the case was closed; it counts when the case is reopened.
+        by_closing: the latest measurement was stopped by the event that closed the case.
+    """
+
+    __slots__ = ("by_closing", "closed", "current", "instances", "waiting")
+
+    def __init__(self) -> None:
+        self.instances: list[Instance] = []
+        self.current: Instance | None = None
+        self.closed = False
+        self.waiting = False
+        self.by_closing = False
+
+
+class Case:
+    """One case (or order): its facts, and the state that follows from them.
+
+    Attributes:
+        facts: in their order of time.
+        stale: the state has to be built anew from the facts before it is looked at.
+        entries: what the alerts about this case go through; of every instance in order of time.
+        timer_us: the next moment at which a threshold or a due time is reached if nothing happens.
+        last_us: time of the latest fact.
+    """
+
+    __slots__ = (
+        "calendar", "deadline_us", "entries", "facts", "fired_us", "last_us", "owner", "priority", "reasons", "revised",
+        "specs", "stale", "status", "tier", "timer_us", "tracks", "who",
+    )  # fmt: skip
+
+    def __init__(self, specs: Sequence[Spec]) -> None:
+        self.specs = specs
+        self.facts: list[Fact] = []
+        self.stale = False
+        self.revised = False
+        self._clear()
+
+    def _clear(self) -> None:
+        self.last_us = self.fired_us = -FAR_US
+        self.priority: str | None = None
+        self.tier = ""
+        self.owner: str | None = None
+        self.status: str | None = None
+        self.calendar: str | None = None
+        self.deadline_us: int | None = None
+        self.reasons: set[str] | None = None
+        self.who: About | None = None
+        self.tracks: list[Track | None] = [None] * len(self.specs)
+        self.entries: list[Entry] = []
+        self.timer_us = FAR_US
+
+    # -- taking facts ---------------------------------------------------------------------------------------------------
+
+    def take(self, fact: Fact) -> bool:
+        """Take a fact; return whether anything may have changed.
+
+        In order, it is applied at once. Out of order, the case becomes stale. A repeat, or a revision lower than one that
+        is known, changes nothing.
+        """
+        at_us = fact[0]
+        if not self.stale and at_us > self.fired_us:
+            last_us = self.last_us
+            if at_us > last_us or (at_us == last_us and fact[:6] > self.facts[-1][:6]):
+                if not fact[5] and not self.revised:
+                    self.facts.append(fact)
+                    self.last_us = at_us
+                    self._apply(fact)
+                    return True
+                self.revised = True
+        return self._place(fact)
+
+    def _place(self, fact: Fact) -> bool:
+        self.revised = self.revised or fact[5] > 0
+        for index, known in enumerate(self.facts):
+            if known[3] == fact[3] and known[4] == fact[4]:
+                # of one revision said twice differently the later in time counts: any rule will do, if order cannot matter
+                if (fact[5], fact[:3]) <= (known[5], known[:3]):
+                    return False
+                del self.facts[index]
+                break
+        insort(self.facts, fact, key=_place_of)
+        self.stale = True
+        return True
+
+    def rebuild(self) -> None:
+        """Build the state anew from the facts."""
+        self.stale = False
+        self._clear()
+        for fact in self.facts:
+            self.last_us = fact[0]
+            self._apply(fact)
+
+    def advance(self, now_us: int) -> None:
+        """Let time pass: everything that is reached before ``now_us`` is entered."""
+        for track in self.tracks:
+            if track is not None and track.current is not None and track.current.timer_us < now_us:
+                track.current.advance(now_us)
+        if self.entries:
+            self.fired_us = max(entry[0] for entry in self.entries)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        timer_us = FAR_US
+        for track in self.tracks:
+            if track is not None and track.current is not None and track.current.timer_us < timer_us:
+                timer_us = track.current.timer_us
+        self.timer_us = timer_us
+
+    def is_over(self) -> tuple[bool, bool]:
+        """Return whether no measurement goes on, and whether none will begin unless the case is reopened."""
+        over = True
+        for spec, track in zip(self.specs, self.tracks, strict=True):
+            if track is not None and track.current is not None and track.current.is_active:
+                return False, False
+            if spec.rolling and (track is None or not track.closed):
+                over = False
+        return True, over
+
+    # -- applying facts -------------------------------------------------------------------------------------------------
+
+    def _apply(self, fact: Fact) -> None:
+        at_us, _, _, _, _, _, step, status, priority, queue, to, reason, deadline_us, about = fact
+        if self.timer_us < at_us:
+            self.advance(at_us)
+        retarget = False
+        if about is not None and self.who is None:
+            self.who = about
+            self.tier = self.tier or about.tier
+        if priority is not None and priority != self.priority:
+            self.priority = priority
+            retarget = True
+        if deadline_us is not None and deadline_us != self.deadline_us:
+            self.deadline_us = deadline_us
+            retarget = True
+        handed = bool(queue) and queue != self.owner
+        if handed:
+            self.owner = queue
+            retarget = True
+        was_status = self.status
+        if status is not None:
+            self.status = status
+        elif step == "reopened":
+            self.status = None  # whatever it was, the case is open now
+        if to is not None and step in {"tier_changed", "calendar_changed"}:
+            self.tier, self.calendar = (to, self.calendar) if step == "tier_changed" else (self.tier, to)
+            retarget = True
+        if step in _PAUSING:
+            self._pause_or_resume(step, reason)
+        plain = not retarget and status is None and step not in _PAUSING and to is None
+        changed = False
+        for index, spec in enumerate(self.specs):
+            bits = spec.ops.get(step, 0)
+            if plain and not bits:
+                continue
+            if to is not None and step in {"merged", "split"}:  # into, or off from, the case that ``to`` names
+                bits = CANCEL if step == "merged" else 0
+            if status is not None and status != was_status:
+                now, was = spec.status_bits(status), spec.status_bits(was_status)
+                bits |= now & ~was & (START | CLOSING)
+                if was & CLOSING and not now & CLOSING:
+                    bits |= REOPEN
+            if spec.by_owner:
+                bits = (bits | START | STOP) if handed else bits & ~START
+            track = self.tracks[index]
+            if track is None:
+                if not bits & START and not (spec.rolling and bits & CLOSING):
+                    continue
+                track = self.tracks[index] = Track()
+            self._apply_to(spec, track, at_us, bits, spec.ops.get(step, 0), retarget)
+            changed = True
+        if changed:
+            self._set_timer()
+
+    def _pause_or_resume(self, step: str, reason: str | None) -> None:
+        name = "" if reason is None else normal(reason)
+        if step == "paused":
+            if self.reasons is None:
+                self.reasons = set()
+            self.reasons.add(name)
+        elif step == "reopened":
+            self.reasons = None  # it waits for us again
+        elif self.reasons is not None:
+            if not name and "" not in self.reasons:
+                self.reasons = None  # "resumed", whatever it was that the case waited for
+            else:
+                self.reasons.discard(name)
+
+    def _apply_to(self, spec: Spec, track: Track, at_us: int, bits: int, step_bits: int, retarget: bool) -> None:  # noqa: FBT001
+        """Apply what a fact means to one promise, in the order of ranks."""
+        current = track.current
+        if current is None or not current.is_active:
+            if bits & STOP:
+                track.waiting = False
+            if bits & START and (current is None or spec.rolling):
+                self._start(spec, track, at_us)
+                # what begins a measurement with this very step does not end it: a reply, a new owner
+                if step_bits & STOP or spec.by_owner:
+                    bits &= ~STOP
+                current = track.current
+        else:
+            if retarget:
+                self._retarget(spec, track, current, at_us)
+                current = track.current
+            if bits & STOP and current is not None:
+                current.finish(at_us, "fulfilled", "fulfilled")
+                track.by_closing = bool(bits & END)
+                if bits & START and spec.rolling:
+                    self._start(spec, track, at_us)
+                    current = track.current
+                bits &= ~STOP
+        if bits & STOP and current is not None and current.is_active:
+            current.finish(at_us, "fulfilled", "fulfilled")
+            track.by_closing = bool(bits & END)
+        if bits & (END | CANCEL):
+            if current is not None and current.is_active:
+                current.finish(at_us, "ended" if bits & END else "cancelled", "ended" if bits & END else "cancelled")
+                track.by_closing = True
+            track.closed = True
+        if bits & REOPEN:
+            self._reopen(spec, track, at_us)
+            current = track.current
+        if spec.pauses and current is not None:
+            current.set_paused(at_us, paused=spec.is_paused(self.reasons, spec.status_bits(self.status)))
+
+    def _start(self, spec: Spec, track: Track, at_us: int) -> None:
+        if track.closed:
+            track.waiting = True
+            return
+        who = self.who or NOBODY
+        if who.tier != self.tier:
+            who = who._replace(tier=self.tier)
+        if not spec.is_made_for(at_us, who, self.priority, self.owner):
+            return
+        hours = spec.hours(self.tier, self.calendar, at_us)
+        cycle = len(track.instances) + 1
+        target = self._target(spec)
+        track.current = Instance(spec, cycle, at_us, who, self.priority, self.owner, hours, target, self.entries)
+        track.instances.append(track.current)
+        track.waiting = track.by_closing = False
+
+    def _target(self, spec: Spec) -> int | None:
+        if spec.absolute:
+            return spec.deadline_us if self.deadline_us is None else self.deadline_us
+        return spec.target(self.priority, self.tier, self.owner)
+
+    def _retarget(self, spec: Spec, track: Track, instance: Instance, at_us: int) -> None:
+        target, hours = self._target(spec), spec.hours(self.tier, self.calendar, instance.started_us)
+        if spec.on_target_change == "keep":
+            target = instance.target
+            hours = hours if self.calendar is not None else instance.hours
+        if target == instance.target and hours is instance.hours:
+            instance.priority = self.priority
+        elif spec.on_target_change == "restart" and target != instance.target:
+            instance.finish(at_us, "superseded", "superseded")
+            self._start(spec, track, at_us)
+        else:
+            instance.retarget(at_us, target, hours, self.priority)
+
+    def _reopen(self, spec: Spec, track: Track, at_us: int) -> None:
+        track.closed = False
+        instance = track.current
+        if instance is not None and instance.is_active:
+            return
+        if track.waiting:
+            self._start(spec, track, at_us)
+            return
+        if instance is None or instance.ended_us is None:
+            return
+        allowed = spec.reopens
+        if allowed == "none" or (allowed == "ended" and instance.state == "fulfilled"):
+            return
+        if allowed == "closing" and not track.by_closing:
+            return
+        quickly = spec.confirm_after_us is not None and at_us <= instance.ended_us + spec.confirm_after_us
+        if quickly or spec.on_reopen in {"resume", "count_through"}:
+            instance.reopen(at_us, through=quickly or spec.on_reopen == "count_through")
+            self._retarget(spec, track, instance, at_us)
+        elif spec.on_reopen == "new_cycle":
+            self._start(spec, track, at_us)
+
+
+def _place_of(fact: Fact) -> tuple[object, ...]:
+    return fact[:6]

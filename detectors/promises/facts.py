@@ -1,0 +1,127 @@
+"""Facts: what the clocks keep of an event, as a compact tuple whose first four items are its place in time.
+
+Facts of one case sort by time, then the source's own sequence, then rank, then id, source and revision: the order in which
+events of one instant are applied does not hang on how they arrived. Rank is *start < target change < reply or accept <
+resolve < cancel < reopen < pause < resume*.
+"""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from detectors.events import CASE_STEPS, EVENT_CLASSES, TRANSACTION_STEPS
+from detectors.promises.openhours import to_us
+
+RANKS: dict[str, int] = {
+    **dict.fromkeys(("opened", "customer_message", "assigned", "split", "purchased"), 0),
+    **dict.fromkeys(
+        ("priority_changed", "tier_changed", "calendar_changed", "updated", "internal_note", "auto_reply", "approved",
+         "payment"), 1
+    ),
+    **dict.fromkeys(("agent_reply", "accepted", "declined", "failed", "shipped"), 2),
+    **dict.fromkeys(("resolved", "closed", "delivered", "returned", "refunded"), 3),
+    **dict.fromkeys(("cancelled", "merged"), 4),
+    "reopened": 5,
+    "paused": 6,
+    "resumed": 7,
+}  # fmt: skip
+"""Rank of every step."""
+
+
+class About(NamedTuple):
+    """Who and what a case is about, as its first event says. Empty text where unknown."""
+
+    customer: str = ""
+    tier: str = ""
+    value: float | None = None
+    service: str = ""
+    region: str = ""
+    channel: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class Fact(NamedTuple):
+    """What is kept of one event.
+
+    Attributes:
+        at_us: event time. ``to`` of the event stands in ``priority`` for ``priority_changed``, in ``queue`` for
+            ``assigned``.
+        about: only of events that may start a promise.
+    """
+
+    at_us: int
+    sequence: int
+    rank: int
+    id: str
+    source: str
+    rev: int
+    step: str
+    status: str | None = None
+    priority: str | None = None
+    queue: str | None = None
+    to: str | None = None
+    reason: str | None = None
+    deadline_us: int | None = None
+    about: About | None = None
+
+
+class StepInfo(NamedTuple):
+    """What the shard knows of an event class before it sees an event of it."""
+
+    family: str
+    step: str
+    rank: int
+    keeps_about: bool
+
+
+def step_infos(starting: dict[str, frozenset[str]], *, keep_all: bool = False) -> dict[type, StepInfo]:
+    """Return what is known of each event class.
+
+    Args:
+        starting: by family, the steps that may start a promise.
+        keep_all: any event may.
+    """
+    infos: dict[type, StepInfo] = {}
+    for family, prefix, steps in (("case", "crm.case.", CASE_STEPS), ("order", "transaction.", TRANSACTION_STEPS)):
+        for step in steps:
+            infos[EVENT_CLASSES[prefix + step]] = StepInfo(
+                family, step, RANKS[step], keep_all or step in starting[family]
+            )
+    return infos
+
+
+def about(event: Any) -> About:
+    """Return who and what an event is about."""
+    data, profile = event.data, event.profile
+    labels = data.labels
+    return About(
+        customer=event.subject,
+        tier=labels.get("tier", "") if profile is None else profile.tier or labels.get("tier", ""),
+        value=None if profile is None else profile.lifetime_value,
+        service=data.service or "",
+        region=data.region or "",
+        channel=data.channel or "",
+        labels=tuple(sorted(labels.items())),
+    )
+
+
+def fact_of(event: Any, info: StepInfo) -> Fact:
+    """Return what is kept of an event."""
+    data, step, deadline = event.data, info.step, event.data.deadline
+    who = about(event) if info.keeps_about else None
+    place = (event.time_us, event.sequence, info.rank, event.id, event.source, event.rev, step)
+    due_us = None if deadline is None else to_us(deadline)
+    if info.family == "order":
+        return Fact._make((*place, data.status, None, None, None, None, due_us, who))
+    priority, queue, to = data.priority, data.queue, data.to
+    if to is not None:
+        if step == "priority_changed":
+            priority = to
+        elif step == "assigned":
+            queue = to
+    return Fact._make((*place, data.status, priority, queue, to, data.reason, due_us, who))
+
+
+def is_from_future(event: Any, skew_us: int) -> bool:
+    """Say whether an event claims to have happened later than it was recorded, by more than the skew allowance."""
+    recorded: datetime | None = event.recordedtime
+    return recorded is not None and event.time_us > to_us(recorded) + skew_us
