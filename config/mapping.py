@@ -213,6 +213,7 @@ class EventMapping(SettingsModel):
         sequence: the source's own order among events of equal time.
         rev: revision; of two events with one id the higher counts.
         recordedtime: when the source recorded it.
+        data: what the event says.
     """
 
     type: str | ValueSettings

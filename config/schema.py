@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from config.describe import key_of, meanings, summary
-from config.durations import PATTERN
+from config.durations import PATTERN, format_duration_us
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SECTIONS = ("feeds", "detectors", "channels")
@@ -46,10 +46,20 @@ class _Described(GenerateJsonSchema):
                 entry.pop("title", None)
                 if name in told:
                     entry["description"] = told[name]
+                _show_default(entry)
                 if name == "type" and "const" in entry:  # it tells components apart, so it is never left out
                     entry.pop("default", None)
                     json_schema["required"] = list(dict.fromkeys(["type", *json_schema.get("required", [])]))
         return json_schema
+
+
+def _show_default(entry: dict[str, Any]) -> None:
+    """Write the default as a person would: durations with a unit; of models, nothing (their own keys show it)."""
+    default = entry.get("default")
+    if isinstance(default, dict) and default:
+        del entry["default"]
+    elif isinstance(default, int) and any(form.get("pattern") == PATTERN for form in [entry, *entry.get("anyOf", [])]):
+        entry["default"] = format_duration_us(default)
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -63,18 +73,30 @@ def schema_text(model: type[BaseModel]) -> str:
     return json.dumps(json_schema(model), indent=2, ensure_ascii=False) + "\n"
 
 
-def reference_text(model: type[BaseModel]) -> str:
-    """Return the reference page, in Markdown."""
+def reference_text(model: type[BaseModel], *, head: str = _HEAD, without: Collection[str] = ()) -> str:
+    """Return a reference page of a model, in Markdown.
+
+    Args:
+        model: the root.
+        head: what stands above the first table.
+        without: keys of the root whose models are described elsewhere.
+    """
     schema = json_schema(model)
-    parts = [_HEAD, "\n".join(_table(schema))]
+    parts = [head, "\n".join(_table(schema))]
     titles = _titles(schema)
-    for name in _order(schema):
+    for name in _order(schema, without):
         definition = _body(schema["$defs"][name])
         parts.append(f'<a id="{_anchor(name)}"></a>\n\n## {titles[name]}\n\n{_plain(definition)}')
         if "properties" in definition:
             parts.append("\n".join(_table(definition)))
     text = "\n\n".join(part.rstrip() for part in parts) + "\n"
-    return _LINK.sub(lambda link: f"[{titles[link[1]]}](#{_anchor(link[1])})", text)
+    shown = set(_order(schema, without))
+
+    def link(found: re.Match[str]) -> str:
+        title = titles[found[1]]
+        return f"[{title}](#{_anchor(found[1])})" if found[1] in shown else title
+
+    return _LINK.sub(link, text)
 
 
 def _body(definition: dict[str, Any]) -> dict[str, Any]:
@@ -116,7 +138,7 @@ def _default(entry: dict[str, Any], *, required: bool) -> str:
     value = entry.get("default")
     if required or "default" not in entry or value is None:
         return ""
-    return "see there" if isinstance(value, dict) and value else f"`{json.dumps(value, ensure_ascii=False)}`"
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def _type(entry: dict[str, Any]) -> str:  # noqa: PLR0911 - one line a kind of schema
@@ -149,10 +171,11 @@ def _bounds(entry: dict[str, Any]) -> str:
     return f" {', '.join(shown)}" if shown else ""
 
 
-def _order(schema: dict[str, Any]) -> list[str]:
+def _order(schema: dict[str, Any], without: Collection[str]) -> list[str]:
     """Return the definitions in the order in which a reader meets them."""
     seen: dict[str, None] = {}
-    waiting = [ref for entry in schema.get("properties", {}).values() for ref in _refs(entry)]
+    entries = [entry for key, entry in schema.get("properties", {}).items() if key not in without]
+    waiting = [ref for entry in entries for ref in _refs(entry)]
     while waiting:
         name = waiting.pop(0)
         if name not in seen:

@@ -17,6 +17,10 @@ class SecretRef(SettingsModel):
     """Where a secret is: ``{env: NAME}`` or ``{file: PATH}`` (exactly one).
 
     Its repr names the place, never the secret.
+
+    Attributes:
+        env: an environment variable that holds it.
+        file: a file that holds it; read anew for each use.
     """
 
     env: str | None = None
