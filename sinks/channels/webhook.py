@@ -20,8 +20,8 @@ class WebhookSettings(ChannelSettings):
     """Settings of a webhook channel.
 
     Attributes:
-        url: where to post; for an address without a secret in it. url_secret: where the address is kept, for one with a
-            secret. Exactly one of the two.
+        url: where to post; for an address without a secret in it.
+        url_secret: where the address is kept, for one with a secret in it. Exactly one of the two is given.
         signing_secret: key of the signature in the header ``X-Makegood-Signature: sha256=<HMAC of the body,
             hexadecimal>``.
         bearer_token: for the header ``Authorization``.
