@@ -1,0 +1,86 @@
+"""For every registered detector: settings and events that make it alert, for the contract suite.
+
+Adding a detector means adding a function here. The events have different times, so that arrival order within the
+lateness is the only order there is.
+"""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from detectors.contract import DETECTORS, Context, Detector
+from detectors.events import EVENT_CLASSES, CaseData, Event, SocialData
+
+START_US = 1_772_409_600_000_000  # 2026-03-02T00:00:00Z, a Monday
+MINUTE_US = 60_000_000
+HOUR_US = 60 * MINUTE_US
+
+
+class Sample(NamedTuple):
+    """Settings and events, in event time order; ``lateness_us`` is how far they may be shuffled."""
+
+    settings: dict[str, Any]
+    events: list[Event]
+    lateness_us: int = HOUR_US
+
+    def detector(self) -> Detector:
+        name = self.settings["type"]
+        settings = DETECTORS.settings(name).model_validate(self.settings)
+        return DETECTORS.factory(name)(f"my_{name}", settings, Context())
+
+
+def make(kind: str, number: int, time_us: int, data: Any) -> Event:
+    """Return one event, as the decoder would."""
+    time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
+    event: Event = EVENT_CLASSES[kind](  # type: ignore[call-arg, assignment]
+        id=f"e{number}", source="sample", time=time, time_us=time_us, data=data
+    )
+    return event
+
+
+def post(number: int, time_us: int, sentiment: float | None, **data: Any) -> Event:
+    """Return one social post."""
+    return make("social.post", number, time_us, SocialData(sentiment=sentiment, **data))
+
+
+def sentiment_drop() -> Sample:
+    """Two services for eight days; one turns bad for ten hours, then is well again."""
+    rng = random.Random(11)
+    events = []
+    bad_from_us, bad_to_us = START_US + 130 * HOUR_US, START_US + 140 * HOUR_US
+    for step in range(8 * 24 * 10):
+        time_us = START_US + step * 6 * MINUTE_US + rng.randrange(6 * MINUTE_US)
+        service = rng.choice(["app", "web"])
+        bad = service == "app" and bad_from_us <= time_us < bad_to_us
+        sentiment = round(max(-1.0, min(1.0, rng.gauss(-0.6 if bad else 0.3, 0.4))), 4)
+        events.append(post(step, time_us, None if step % 50 == 0 else sentiment, service=service))
+    settings = {
+        "type": "sentiment_drop",
+        "group_by": ["service"],
+        "window": "4h",
+        "hop": "2h",
+        "min_count": 8,
+        "labels": {"team": "care"},
+    }
+    return Sample(settings, events)
+
+
+def sla_breach() -> Sample:
+    """Cases with a promise of four hours: some are kept, some broken, some broken and then kept late."""
+    rng = random.Random(12)
+    steps: list[tuple[int, str, CaseData]] = []
+    for case in range(60):
+        opened_us = START_US + rng.randrange(48 * HOUR_US)
+        data = CaseData(case_id=f"c{case}", priority="high", service="app")
+        steps.append((opened_us, "crm.case.opened", data))
+        if case % 5:
+            steps.append((opened_us + rng.randrange(1, 8 * HOUR_US), "crm.case.resolved", data))
+    steps.sort(key=lambda step: (step[0], step[1]))
+    events = [make(kind, number, time_us, data) for number, (time_us, kind, data) in enumerate(steps)]
+    promise = {"name": "resolution", "kind": "resolution", "target": 4, "unit": "hours"}
+    return Sample({"type": "sla_breach", "promises": [promise]}, events)
+
+
+SAMPLES: dict[str, Callable[[], Sample]] = {"sentiment_drop": sentiment_drop, "sla_breach": sla_breach}
+"""One function per registered detector."""
