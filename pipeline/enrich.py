@@ -1,0 +1,85 @@
+"""Enrichment: events get the profile of their customer, and a sentiment where they carry text and none."""
+
+import structlog
+from msgspec.structs import replace
+
+from config.enrichment import ProfileSettings, SentimentSettings
+from detectors.events import CaseEvent, Event, SocialEvent, SurveyEvent
+from pipeline.profiles import BadRow, Profiles, ProfilesError, fingerprint_of, load_profiles
+from pipeline.sentiment import Sentiment
+
+log = structlog.get_logger(__name__)
+
+
+class Enricher:
+    """Completes events in place.
+
+    Args:
+        profiles: the table; None: there is none, and ``profile`` of events stays None.
+        sentiment: how text without a sentiment gets one.
+
+    Raises:
+        ProfilesError: when the table cannot be read.
+    """
+
+    def __init__(self, profiles: ProfileSettings | None, sentiment: SentimentSettings) -> None:
+        self._settings = profiles
+        self._sentiment = None if sentiment.method == "none" else Sentiment(sentiment)
+        self._fingerprint = None if profiles is None else fingerprint_of(profiles.path)
+        self._profiles = Profiles({}, []) if profiles is None else load_profiles(profiles)
+        self._report()
+
+    @property
+    def bad_rows(self) -> list[BadRow]:
+        """Rows of the table that are no profiles."""
+        return self._profiles.bad
+
+    def enrich(self, events: list[Event]) -> None:
+        """Complete events: the profile by ``subject``; a sentiment by the text, where it is in a language that is read."""
+        profiles = self._profiles.by_customer
+        if profiles:
+            get = profiles.get
+            for event in events:
+                event.profile = get(event.subject)
+        if self._sentiment is not None:
+            for event in events:
+                # What carries a text may lack a sentiment; transactions carry none.
+                if (
+                    isinstance(event, CaseEvent | SocialEvent | SurveyEvent)
+                    and event.data.text is not None
+                    and event.data.sentiment is None
+                ):
+                    self._score(event, self._sentiment)
+
+    @staticmethod
+    def _score(event: CaseEvent | SocialEvent | SurveyEvent, sentiment: Sentiment) -> None:
+        text = event.data.text
+        language = event.data.labels.get("language") or ("" if event.profile is None else event.profile.language)
+        if text and not text.isspace() and sentiment.reads(language):
+            event.data = replace(event.data, sentiment=sentiment.score(text))  # type: ignore[assignment]
+
+    def reload_if_changed(self) -> bool:
+        """Read the table again if its file has changed; return whether it was read.
+
+        A table that cannot be read any more is logged, and the profiles that are known stay.
+        """
+        if self._settings is None:
+            return False
+        fingerprint = fingerprint_of(self._settings.path)
+        if fingerprint is None or fingerprint == self._fingerprint:
+            return False
+        self._fingerprint = fingerprint
+        try:
+            self._profiles = load_profiles(self._settings)
+        except ProfilesError as error:
+            log.warning("profiles.not_reloaded", error=str(error))
+            return False
+        self._report()
+        return True
+
+    def _report(self) -> None:
+        bad = self._profiles.bad
+        if bad:
+            path = "" if self._settings is None else str(self._settings.path)
+            first = [f"row {row.row}: {row.reason}: {row.detail}" for row in bad[:3]]
+            log.warning("profiles.bad_rows", path=path, count=len(bad), first=first)

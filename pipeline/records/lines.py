@@ -1,0 +1,159 @@
+"""Lines of a file, fast: large blocks, split at once. Offsets are byte offsets (of the text, where it is gzip)."""
+
+from itertools import accumulate
+from typing import BinaryIO
+
+from pipeline.feeds.contract import BadRecord
+from pipeline.reasons import Reason
+from pipeline.records.contract import Cut
+from pipeline.records.opening import DAMAGED
+
+BLOCK_BYTES = 1 << 20
+MAX_KEPT_BYTES = 64 << 20
+"""Of a longer line only the beginning is kept; the dead letter says so."""
+_BOM = b"\xef\xbb\xbf"
+
+
+class LineReader:
+    """Reads lines (the protocol is ``RecordReader``). Blank lines are no records.
+
+    Args:
+        file: opened for reading bytes; closed with the reader.
+        position: where to begin; a byte offset that an earlier reader gave.
+        max_record_bytes: longer lines are bad records.
+        whole: the file is complete: its last line counts without a line end. Otherwise it waits for one.
+    """
+
+    def __init__(self, file: BinaryIO, position: int, *, max_record_bytes: int, whole: bool) -> None:
+        self.position = position
+        self.ended = False
+        self._file = file
+        self._limit = max_record_bytes
+        self._whole = whole
+        self._read_to = position
+        self._carry: list[bytes] = []
+        self._carried = 0
+        self._lost = 0
+        self._ready = Cut([], [], [])
+        self._next = 0
+        self._ready_to = position
+        if position:
+            file.seek(position)
+
+    @property
+    def read_to(self) -> int:
+        """The byte offset up to which the file has been read, the beginning of an unfinished line included."""
+        return self._read_to
+
+    def finish(self) -> None:
+        """The file is complete now: take its last line without a line end."""
+        self._whole = True
+        self.ended = False
+
+    def take(self, max_records: int) -> Cut:
+        """Return at most ``max_records`` lines."""
+        ready = self._ready
+        if self._next >= len(ready.records) and not ready.bad:
+            self._fill()
+            ready, self._next = self._ready, 0
+        first, last = self._next, self._next + max_records
+        offsets, records = ready.offsets[first:last], ready.records[first:last]
+        self._next += len(records)
+        more = self._next < len(ready.offsets)
+        end = ready.offsets[self._next] if more else self._ready_to
+        bad = [record for record in ready.bad if record.offset < end]
+        if bad:
+            del ready.bad[: len(bad)]
+        self.position = end
+        if not more:
+            self._ready, self._next = Cut([], [], ready.bad), 0
+        return Cut(offsets, records, bad)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _fill(self) -> None:
+        """Read on until there is a line, or nothing more."""
+        while not self.ended:
+            try:
+                block = self._file.read(BLOCK_BYTES)
+            except DAMAGED as error:
+                self._fail(error)
+                return
+            if not block:
+                self._at_end()
+                return
+            if self._read_to == 0 and block.startswith(_BOM):
+                block = block[len(_BOM) :]
+                self._read_to = self._ready_to = len(_BOM)
+            self._read_to += len(block)
+            cut = block.rfind(b"\n")
+            if cut >= 0:
+                head = b"".join([*self._carry, block[:cut]])
+                lost, self._lost = self._lost, 0
+                self._keep_only(block[cut + 1 :])
+                self._ready = self._split(head, lost)
+                if self._ready.records or self._ready.bad:
+                    return
+            else:
+                self._keep(block)
+
+    def _keep(self, block: bytes) -> None:
+        room = MAX_KEPT_BYTES - self._carried
+        self._lost += max(0, len(block) - room)
+        self._carry.append(block[:room])
+        self._carried += min(len(block), room)
+
+    def _keep_only(self, rest: bytes) -> None:
+        self._carry = [rest] if rest else []
+        self._carried = len(rest)
+
+    def _at_end(self) -> None:
+        if self._whole:
+            self.ended = True
+            if self._carry:
+                head, lost = b"".join(self._carry), self._lost
+                self._lost = 0
+                self._keep_only(b"")
+                self._ready = self._split(head, lost, line_end=0)
+
+    def _fail(self, error: Exception) -> None:
+        """The rest of a damaged file is one bad record, with what could be read of it."""
+        raw = b"".join(self._carry)
+        self._keep_only(b"")
+        detail = f"the gzip file is damaged behind byte {self._read_to} of its text: {error}"
+        self._ready = Cut([], [], [BadRecord(self._ready_to, raw, Reason.UNREADABLE, detail)])
+        self._ready_to += max(1, len(raw))
+        self.ended = True
+
+    def _split(self, text: bytes, lost: int, line_end: int = 1) -> Cut:
+        """Cut text into lines; ``lost`` bytes were left out at the end of its first line."""
+        records = text.split(b"\n")
+        at = self._ready_to
+        sizes = list(map(len, records))
+        if lost:
+            sizes[0] += lost
+        starts = accumulate(sizes, initial=at)
+        offsets = [start + index for index, start in zip(range(len(records)), starts, strict=False)]
+        self._ready_to = at + sum(sizes) + len(records) - 1 + line_end
+        bad: list[BadRecord] = []
+        blank = not all(records) or b"\r\n" in text or text.startswith(b"\r") or text.endswith(b"\r")
+        if blank or lost or max(sizes) > self._limit:
+            offsets, records = self._sift(offsets, records, sizes, bad)
+        return Cut(offsets, records, bad)
+
+    def _sift(
+        self, offsets: list[int], records: list[bytes], sizes: list[int], bad: list[BadRecord]
+    ) -> tuple[list[int], list[bytes]]:
+        """Leave out blank lines, and set lines aside that are too long."""
+        kept_offsets, kept = [], []
+        for offset, record, size in zip(offsets, records, sizes, strict=True):
+            if size > self._limit:
+                note = "" if size == len(record) else f"; the first {len(record)} are kept"
+                detail = f"the record has {size} bytes, at most {self._limit} are allowed{note}"
+                bad.append(BadRecord(offset, record, Reason.TOO_LARGE, detail))
+            elif record and not record.isspace():
+                kept_offsets.append(offset)
+                kept.append(record)
+        return kept_offsets, kept
