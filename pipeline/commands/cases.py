@@ -52,5 +52,5 @@ def register(app: typer.Typer) -> None:
 
         results = runner.run_cases(file)
         shell.out(runner.render_json(results) if as_json else runner.render_text(results))
-        if any(result.differs for result in results):
+        if any(result.outcome == "differs" for result in results):
             raise typer.Exit(shell.FOUND_WRONG)
