@@ -35,7 +35,7 @@ class Enricher:
         return self._profiles.bad
 
     def enrich(self, events: list[Event]) -> None:
-        """Complete events: the profile by ``subject``; a sentiment by the text, where it is in a language that is read."""
+        """Complete events: the profile by ``subject``; a sentiment by the text, if its language is one that is read."""
         profiles = self._profiles.by_customer
         if profiles:
             get = profiles.get
@@ -56,7 +56,7 @@ class Enricher:
         text = event.data.text
         language = event.data.labels.get("language") or ("" if event.profile is None else event.profile.language)
         if text and not text.isspace() and sentiment.reads(language):
-            event.data = replace(event.data, sentiment=sentiment.score(text))  # type: ignore[assignment]
+            event.data = replace(event.data, sentiment=sentiment.score(text))
 
     def reload_if_changed(self) -> bool:
         """Read the table again if its file has changed; return whether it was read.

@@ -86,12 +86,14 @@ def _records(settings: ProfileSettings, bad: list[BadRow]) -> Iterator[tuple[int
         number = 0
         while not reader.ended:
             cut = reader.take(_AT_ONCE)
-            places = [*zip(cut.offsets, cut.records, strict=True), *((record.offset, record) for record in cut.bad)]
-            for _, record in sorted(places, key=lambda place: place[0]):
+            failed = {record.offset: record for record in cut.bad}
+            whole = dict(zip(cut.offsets, cut.records, strict=True))
+            for offset in sorted([*failed, *whole]):
                 number += 1
-                if not isinstance(record, bytes):
-                    bad.append(BadRow(number, Reason(record.reason), record.detail))
+                if offset in failed:
+                    bad.append(BadRow(number, Reason(failed[offset].reason), failed[offset].detail))
                     continue
+                record = whole[offset]
                 try:
                     yield number, decode(record)
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
