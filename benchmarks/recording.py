@@ -1,4 +1,4 @@
-"""A large seeded file of canonical events in order of time: a third case events, the rest posts, surveys, transactions."""
+"""A large seeded file of canonical events in order of time: a third about cases, then posts, surveys, payments."""
 
 import random
 from pathlib import Path

@@ -145,7 +145,7 @@ class Prepare:
         for bad in decoded.dead:
             out.append(bad)
             tallies.dead(batch.feed, bad.reason)
-        events = decoded.events
+        events: Sequence[Event] = decoded.events
         if not events:
             return
         if now_us is not None:

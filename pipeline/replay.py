@@ -114,7 +114,7 @@ def replay(
         with DeadLetters(work / "deadletters.db") as dead:
             _run(settings, work, identity, tallies, changes, scored if findings is not None else None, dead)
         ordered = _ordered(changes)
-        _write(out, (to_json(change) for change in ordered))
+        _write(out, (msgspec.json.encode(to_json(change)) for change in ordered))
         if findings is not None:
             rows = sorted(scored.read(), key=lambda row: (row.end_us, row.detector, sorted(row.group.items())))
             _write(findings, (msgspec.json.encode(row) for row in rows))

@@ -112,7 +112,7 @@ def test_events_of_a_key_always_go_to_the_same_shard() -> None:
         for batch in routed:
             if isinstance(batch, CaseBatch):
                 for event in batch.events:
-                    shards.setdefault(event.data.case_id, set()).add(batch.shard)  # type: ignore[union-attr]
+                    shards.setdefault(event.id.partition("-")[0], set()).add(batch.shard)
     assert len(shards) == 50
     assert {len(found) for found in shards.values()} == {1}
     assert len({shard for found in shards.values() for shard in found}) == SHARDS
