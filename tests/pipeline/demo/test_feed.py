@@ -1,0 +1,134 @@
+"""The demo feed: history at once, then simulated time by the wall clock, resumable at any record."""
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.demo.company import FEEDS as SYSTEMS
+from pipeline.demo.company import HOUR_US, MINUTE_US, Company
+from pipeline.demo.recording import DEFAULT_START_US
+from pipeline.demo.simulate import simulate
+from pipeline.feeds.contract import FEEDS, RawBatch, Status
+from pipeline.feeds.demo import DemoFeed, DemoSettings
+
+BASE = {"type": "demo", "start": "2026-03-02T00:00:00Z", "history": "1h", "speed": 60}
+
+
+class Wall:
+    """A wall clock that stands where a test puts it."""
+
+    def __init__(self, now_us: int = 1_000_000_000_000_000) -> None:
+        self.now_us = now_us
+
+    def __call__(self) -> int:
+        return self.now_us
+
+
+def settings(**more: object) -> DemoSettings:
+    return DemoSettings.model_validate({**BASE, **more})
+
+
+def drain(feed: DemoFeed, max_records: int = 500) -> dict[str, list[tuple[int, bytes]]]:
+    """Poll until nothing more is there now."""
+    found: dict[str, list[tuple[int, bytes]]] = {system: [] for system in SYSTEMS}
+    while True:
+        batches: list[RawBatch] = feed.poll(max_records)
+        for batch in batches:
+            found[batch.partition] += zip(batch.offsets, batch.records, strict=True)
+        if Status.READING not in feed.partitions().values():
+            return found
+
+
+def simulated(until_us: int) -> dict[str, list[tuple[int, bytes]]]:
+    found: dict[str, list[tuple[int, bytes]]] = {system: [] for system in SYSTEMS}
+    for arrival in simulate(Company(1), DEFAULT_START_US, end_us=until_us):
+        found[arrival.feed].append((len(found[arrival.feed]), arrival.raw))
+    return found
+
+
+def test_the_feed_is_registered_as_demo() -> None:
+    assert FEEDS.factory("demo") is DemoFeed
+    assert FEEDS.settings("demo") is DemoSettings
+
+
+def test_history_is_there_at_once_and_live_time_follows_the_wall_clock() -> None:
+    wall = Wall()
+    feed = DemoFeed("demo", settings(), recording=False, wall_us=wall)
+    feed.open({})
+    live_us = DEFAULT_START_US + HOUR_US
+    assert drain(feed) == simulated(live_us + 1)
+    assert set(feed.partitions().values()) == {Status.CAUGHT_UP}
+    assert feed.poll(500) == []
+    wall.now_us += 10_000_000  # ten seconds are ten minutes at speed 60
+    more = drain(feed)
+    expected = simulated(live_us + 10 * MINUTE_US + 1)
+    assert all(records == expected[system][-len(records) :] for system, records in more.items() if records)
+    assert feed.positions() == {system: len(records) for system, records in expected.items()}
+
+
+def test_live_time_stands_still_until_it_has_begun() -> None:
+    wall = Wall(now_us=0)
+    feed = DemoFeed("demo", settings(began="1970-01-01T00:01:00Z"), recording=False, wall_us=wall)
+    feed.open({})
+    drain(feed)
+    wall.now_us = 60_000_000
+    assert feed.poll(10) == []
+    wall.now_us = 90_000_000
+    assert feed.poll(10) != []
+
+
+@pytest.mark.parametrize("max_records", [1, 7, 100_000])
+def test_what_is_read_does_not_depend_on_how_it_is_polled(max_records: int) -> None:
+    feed = DemoFeed("demo", settings(history="10m"), recording=True)
+    feed.open({})
+    assert drain(feed, max_records) == simulated(DEFAULT_START_US + 10 * MINUTE_US)
+
+
+@pytest.mark.parametrize("cuts", [[3], [1000], [1, 500, 501]])
+def test_a_resumed_run_goes_on_after_the_last_record_taken(cuts: list[int]) -> None:
+    found: dict[str, list[tuple[int, bytes]]] = {system: [] for system in SYSTEMS}
+    positions: dict[str, int] = {}
+    for max_records in [*cuts, 100_000]:
+        feed = DemoFeed("demo", settings(), recording=True)
+        feed.open(positions)
+        batches: list[RawBatch] = []
+        while not batches:
+            batches = feed.poll(max_records)
+        for batch in batches:
+            found[batch.partition] += zip(batch.offsets, batch.records, strict=True)
+        positions = feed.positions()
+        feed.close()
+    assert found == simulated(DEFAULT_START_US + HOUR_US)
+
+
+def test_a_recording_ends_with_its_length() -> None:
+    feed = DemoFeed("demo", settings(history="10m", length="10m"), recording=True)
+    feed.open({})
+    assert drain(feed) == simulated(DEFAULT_START_US + 20 * MINUTE_US)
+    assert set(feed.partitions().values()) == {Status.ENDED}
+
+
+def test_the_outage_preset_begins_ten_minutes_into_live_time() -> None:
+    (outage,) = settings(scenario="outage_in_a_minute").incidents()
+    assert outage.start_us == DEFAULT_START_US + HOUR_US + 10 * MINUTE_US
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"start": "2026-03-02T00:00:00"}, "timezone"),
+        ({"start": "2026-03-02T00:00:30Z"}, "whole minute"),
+        ({"speed": 0}, "greater than 0"),
+        ({"scenario": "tour"}, "give length"),
+        ({"scenario": "tour", "length": "2h"}, "at least 12 hours"),
+        ({"scenario": "chaos"}, "outage_in_a_minute"),
+    ],
+)
+def test_wrong_settings_are_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        settings(**fields)
+    assert message in str(caught.value)
+
+
+def test_a_feed_that_is_not_open_says_so() -> None:
+    with pytest.raises(RuntimeError, match="not open"):
+        DemoFeed("demo", settings(), recording=False).poll(1)
