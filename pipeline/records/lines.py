@@ -138,7 +138,7 @@ class LineReader:
         offsets = [start + index for index, start in zip(range(len(records)), starts, strict=False)]
         self._ready_to = at + sum(sizes) + len(records) - 1 + line_end
         bad: list[BadRecord] = []
-        blank = not all(records) or b"\r\n" in text or text.startswith(b"\r") or text.endswith(b"\r")
+        blank = not all(records) or b"\r" in text
         if blank or lost or max(sizes) > self._limit:
             offsets, records = self._sift(offsets, records, sizes, bad)
         return Cut(offsets, records, bad)
