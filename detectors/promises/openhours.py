@@ -43,7 +43,7 @@ class OpenHours:
         self.name = name
         self.always_open = settings.always_open
         self.zone = ZoneInfo(settings.zone)
-        self._weekly = tuple(settings.weekly.get(day, ()) for day in WEEKDAYS)
+        self._weekly = tuple(dict(settings.weekly).get(day, ()) for day in WEEKDAYS)
         self._closed = frozenset(settings.holidays)
         self._special = settings.special
         self._holiday_years = (

@@ -1,0 +1,273 @@
+"""The cases of one shard: events in, changes of alerts out, time in a heap.
+
+An event that comes in the order of its case costs one lookup and what it does to the clocks. Whatever is due later stands in
+one heap of wake times, which is never searched: an entry that no longer holds is recognised when its time comes.
+
+The clocks run ahead of the watermark, with every event that is known; what they say is held back until the watermark has
+passed it (:mod:`detectors.promises.episodes`).
+"""
+
+from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from detectors.contract import NEVER_US, AlertChange, Outcome, Progress
+from detectors.events import Event
+from detectors.promises.case import Case
+from detectors.promises.codec import (
+    CaseImage,
+    decode_case,
+    decode_shard,
+    encode_case,
+    encode_shard,
+    episode_image,
+    episode_of,
+)
+from detectors.promises.episodes import Episode, Identity, Moment, Teller
+from detectors.promises.facts import StepInfo, fact_of, is_from_future
+from detectors.promises.instance import FAR_US
+from detectors.promises.spec import Spec
+
+_ALWAYS_RELEVANT = frozenset(
+    {"paused", "resumed", "reopened", "tier_changed", "calendar_changed", "priority_changed", "assigned", "merged"}
+)
+
+
+class Plan:
+    """What all shards of a detector share. Immutable."""
+
+    def __init__(
+        self,
+        *,
+        specs: Mapping[str, Sequence[Spec]],
+        infos: Mapping[type, StepInfo],
+        teller: Teller,
+        retention_us: int,
+        idle_retention_us: int,
+        skew_us: int,
+    ) -> None:
+        self.specs = {family: tuple(found) for family, found in specs.items()}
+        self.infos = {kind: info for kind, info in infos.items() if self.specs.get(info.family)}
+        self.teller = teller
+        self.retention_us = retention_us
+        self.idle_retention_us = idle_retention_us
+        self.skew_us = skew_us
+        self.relevant = {
+            kind: info.step in _ALWAYS_RELEVANT or any(spec.ops.get(info.step) for spec in self.specs[info.family])
+            for kind, info in self.infos.items()
+        }
+
+
+class ShardCase(Case):
+    """A case with what the shard keeps of it.
+
+    Attributes:
+        wake_us, held_us: when it stands in the heap of the clock, and in that of the watermark.
+        image: its bytes in a snapshot, until it changes.
+    """
+
+    __slots__ = ("episodes", "family", "held_us", "image", "key", "wake_us")
+
+    def __init__(self, specs: Sequence[Spec], family: str, key: str) -> None:
+        super().__init__(specs)
+        self.family = family
+        self.key = key
+        self.episodes: dict[Identity, Episode] | None = None
+        self.wake_us = self.held_us = FAR_US
+        self.image: bytes | None = None
+
+
+class SlaShard:
+    """State of ``sla_breach`` for one shard of its keys.
+
+    Attributes:
+        counts: what was put aside: ``quarantined`` (recorded before they happened), ``dropped`` (too late for a case that is
+            no longer kept), ``late``, and ``closed`` (cases that are no longer kept).
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._cases: dict[str, dict[str, ShardCase]] = {family: {} for family in plan.specs}
+        self._wakes: list[tuple[int, str, str]] = []
+        self._held: list[tuple[int, str, str]] = []
+        self._watermark_us = self._clock_us = self._known_us = NEVER_US
+        self.counts = {"quarantined": 0, "dropped": 0, "late": 0, "closed": 0}
+
+    def __len__(self) -> int:
+        return sum(len(cases) for cases in self._cases.values())
+
+    # -- the contract ---------------------------------------------------------------------------------------------------
+
+    def update(self, events: Sequence[Event], progress: Progress) -> Outcome:
+        """Take events of this shard's keys (any order), then let time pass."""
+        affected = self._take(events)
+        self._known_us = self._watermark_us
+        self._watermark_us = max(self._watermark_us, progress.watermark_us)
+        self._clock_us = max(self._clock_us, progress.clock_us, self._watermark_us)
+        changes: list[AlertChange] = []
+        for case in affected.values():
+            self._look_at(case, changes)
+        self._pass_time(changes)
+        if len(changes) > 1:
+            changes.sort(key=_order)
+        return Outcome(changes, [])
+
+    def snapshot(self) -> bytes:
+        """Return the state."""
+        images = []
+        for cases in self._cases.values():
+            for case in cases.values():
+                image = case.image
+                if image is None:
+                    image = case.image = encode_case(_image(case))
+                images.append(image)
+        return encode_shard(self._watermark_us, self._clock_us, self.counts, images)
+
+    def restore(self, state: bytes) -> None:
+        """Take over a state that ``snapshot`` returned.
+
+        Raises:
+            SnapshotVersionError: when this code cannot read it.
+        """
+        image = decode_shard(state)
+        self._watermark_us, self._clock_us = image.watermark_us, image.clock_us
+        self.counts = {**self.counts, **image.counts}
+        self._cases = {family: {} for family in self._plan.specs}
+        self._wakes, self._held = [], []
+        for raw in image.cases:
+            found = decode_case(raw)
+            specs = self._plan.specs.get(found.family)
+            if specs is None:
+                continue  # promises about such subjects are no longer in the settings
+            case = ShardCase(specs, found.family, found.key)
+            case.facts = found.facts
+            case.revised = any(fact.rev for fact in found.facts)
+            case.stale = True
+            case.image = bytes(raw)
+            if found.episodes:
+                case.episodes = {episode.identity: episode_of(episode) for episode in found.episodes}
+            self._cases[found.family][found.key] = case
+            if found.wake_us < FAR_US:
+                case.wake_us = found.wake_us
+                self._wakes.append((found.wake_us, found.family, found.key))
+        heapify(self._wakes)
+
+    # -- events ---------------------------------------------------------------------------------------------------------
+
+    def _take(self, events: Sequence[Event]) -> dict[tuple[str, str], ShardCase]:
+        """Apply events to their cases; return the cases that must be looked at before time passes."""
+        plan = self._plan
+        infos, relevant = plan.infos, plan.relevant
+        watermark_us = self._watermark_us
+        affected: dict[tuple[str, str], ShardCase] = {}
+        for event in events:
+            kind = event.__class__
+            info = infos.get(kind)
+            if info is None:
+                continue
+            data: Any = event.data
+            if info.family == "case":
+                key = data.case_id
+                if not relevant[kind] and not (
+                    info.keeps_about or data.status or data.priority or data.queue or data.deadline
+                ):
+                    continue
+            else:
+                key = data.order_id
+                if not relevant[kind] and not (info.keeps_about or data.status or data.deadline):
+                    continue
+            if event.recordedtime is not None and is_from_future(event, plan.skew_us):
+                self.counts["quarantined"] += 1
+                continue
+            at_us = event.time_us
+            cases = self._cases[info.family]
+            case = cases.get(key)
+            if case is None:
+                if at_us < watermark_us - plan.retention_us:
+                    self.counts["dropped"] += 1
+                    continue
+                case = cases[key] = ShardCase(plan.specs[info.family], info.family, key)
+            if not case.take(fact_of(event, info)):
+                continue
+            case.image = None
+            if at_us < watermark_us:
+                self.counts["late"] += 1
+                affected[info.family, key] = case
+            elif case.stale or case.entries:
+                affected[info.family, key] = case
+            else:
+                next_us = case.timer_us
+                if next_us == FAR_US:
+                    next_us = case.last_us + plan.retention_us
+                if next_us < case.wake_us:
+                    case.wake_us = next_us
+                    heappush(self._wakes, (next_us, info.family, key))
+        return affected
+
+    # -- time -----------------------------------------------------------------------------------------------------------
+
+    def _pass_time(self, changes: list[AlertChange]) -> None:
+        clock_us, watermark_us = self._clock_us, self._watermark_us
+        wakes, held = self._wakes, self._held
+        while wakes and wakes[0][0] < clock_us:
+            at_us, family, key = heappop(wakes)
+            case = self._cases[family].get(key)
+            if case is not None and case.wake_us == at_us:
+                case.wake_us = FAR_US
+                self._look_at(case, changes)
+        while held and held[0][0] < watermark_us:
+            at_us, family, key = heappop(held)
+            case = self._cases[family].get(key)
+            if case is not None and case.held_us == at_us:
+                case.held_us = FAR_US
+                self._look_at(case, changes)
+
+    def _look_at(self, case: ShardCase, changes: list[AlertChange]) -> None:
+        """Let time pass for one case, tell what has changed, and say when to look again."""
+        if case.stale:
+            case.rebuild()
+        if case.timer_us < self._clock_us:
+            case.advance(self._clock_us)
+        if case.entries or case.episodes:
+            if case.episodes is None:
+                case.episodes = {}
+            at = Moment(self._watermark_us, self._clock_us, self._known_us)
+            changes += self._plan.teller.tell(case.key, case, case.episodes, at)
+        case.image = None
+        next_us = case.timer_us
+        for entry in case.entries:
+            if self._watermark_us <= entry.at_us < next_us:
+                next_us = entry.at_us
+        if next_us == FAR_US:
+            next_us = self._keep_until(case)
+            if next_us < self._watermark_us:
+                del self._cases[case.family][case.key]
+                self.counts["closed"] += 1
+                return
+        if next_us < self._clock_us:
+            if next_us < case.held_us:
+                case.held_us = next_us
+                heappush(self._held, (next_us, case.family, case.key))
+            if case.timer_us < case.wake_us:
+                case.wake_us = case.timer_us
+                heappush(self._wakes, (case.wake_us, case.family, case.key))
+        elif next_us < case.wake_us:
+            case.wake_us = next_us
+            heappush(self._wakes, (next_us, case.family, case.key))
+
+    def _keep_until(self, case: ShardCase) -> int:
+        """Return until when a case without a deadline ahead is kept: for ever while a measurement goes on."""
+        idle, over = case.is_over()
+        if not idle:
+            return FAR_US
+        last_us = case.facts[-1].at_us
+        return last_us + (self._plan.retention_us if over else self._plan.idle_retention_us)
+
+
+def _image(case: ShardCase) -> CaseImage:
+    episodes = [] if case.episodes is None else [episode_image(episode) for episode in case.episodes.values()]
+    return CaseImage(case.family, case.key, min(case.wake_us, case.held_us), case.facts, episodes)
+
+
+def _order(change: AlertChange) -> tuple[int, str]:
+    return change.at_us, change.fingerprint
