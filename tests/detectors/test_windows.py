@@ -164,7 +164,9 @@ def test_panes_of_other_windows_or_figures_are_refused() -> None:
 
 
 def test_encoded_panes_do_not_depend_on_the_order_in_which_they_were_found() -> None:
-    sums: dict[tuple[int, tuple[str, ...]], list[int]] = {(pane, (group,)): [pane, 7] for pane in (3, 1, 2) for group in ("b", "a")}
+    sums: dict[tuple[int, tuple[str, ...]], list[int]] = {
+        (pane, (group,)): [pane, 7] for pane in (3, 1, 2) for group in ("b", "a")
+    }
     backwards = dict(reversed(list(sums.items())))
     assert encode_panes(spec(10, 10), sums) == encode_panes(spec(10, 10), backwards)
     assert {(p, g): v for p, g, v in decode_panes(spec(10, 10), 2, encode_panes(spec(10, 10), sums))} == sums
