@@ -10,17 +10,19 @@ import argparse
 import json
 import statistics
 import tempfile
-from datetime import timedelta
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
-from bytewax.run import cli_main
 
 from benchmarks.recording import write_recording
-from pipeline import compose, recovery
+from detectors.contract import AlertChange
+from pipeline import compose
 from pipeline.assembly import load_settings
 from pipeline.deadletters import DeadLetters
+from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink
 from pipeline.engine.source import Drain
 from pipeline.events import ANY_EVENT
@@ -69,12 +71,13 @@ def whole_flow(path: Path, folder: Path) -> tuple[int, float, int]:
     settings = load_settings(config).settings
     settings = settings.model_copy(update={"store": settings.store.model_copy(update={"dir": folder / "var"})})
     changes = 0
+    never = threading.Event()
     with open_store(settings.store) as store, DeadLetters(folder / "dead.db") as dead:
 
-        def apply(batch: object) -> None:
+        def apply(batch: Sequence[AlertChange]) -> None:
             nonlocal changes
-            changes += len(batch)  # type: ignore[arg-type]
-            store.apply_waiting(batch)
+            changes += len(batch)
+            store.apply_waiting(batch, wait=never.wait)
 
         tallies, pace = Tallies(), Pace()
         built = compose.build_detectors(settings)
@@ -95,11 +98,7 @@ def whole_flow(path: Path, folder: Path) -> tuple[int, float, int]:
         )
         compose.tune_gc()
         started = perf_counter()
-        cli_main(
-            flow,
-            epoch_interval=timedelta(microseconds=settings.flow.epoch),
-            recovery_config=recovery.recovery_config(folder / "recovery", ["bench"]),
-        )
+        execute(flow, epoch_us=settings.flow.epoch, folder=folder / "recovery", identity=["bench"])
         return tallies.events, perf_counter() - started, changes
 
 

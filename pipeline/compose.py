@@ -1,7 +1,7 @@
 """Builds the parts of the flow out of settings: detectors, feeds, prepare. Nothing is opened or read here."""
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import detectors.catalogue  # noqa: F401 - registers every detector
@@ -12,6 +12,7 @@ from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
 from pipeline.enrich import Enricher
 from pipeline.feeds.contract import FEEDS, Feed, FeedSettings
+from pipeline.feeds.demo import DemoSettings
 from pipeline.feeds.requeue import RequeueFeed
 from pipeline.lane import Pace
 from pipeline.prepare import FeedTime, Prepare, TimeRules
@@ -70,6 +71,14 @@ def build_prepare(
         tallies=tallies,
         pace=pace,
     )
+
+
+def clock(settings: Settings, wall_us: Callable[[], int]) -> Callable[[], int]:
+    """Return the clock of events: the wall clock, or the simulated one where a feed is a demo."""
+    for entry in feed_settings(settings).values():
+        if isinstance(entry, DemoSettings):
+            return entry.clock(wall_us=wall_us)
+    return wall_us
 
 
 def tune_gc() -> None:

@@ -10,7 +10,7 @@ from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 
 STALE_AFTER_US = 30_000_000
-"""A flow that has not looked at the clock for this long is not healthy."""
+"""A flow that has not looked for records for this long (its store may be away) is not healthy."""
 
 
 class FlowHealth:
@@ -19,12 +19,17 @@ class FlowHealth:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tallies: Tallies | None = None
+        self._beat_us = NEVER_US
         self._partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = dict
 
     def attach(self, tallies: Tallies, partitions: Callable[[], Mapping[PartitionKey, PartitionTime]]) -> None:
         """Say where the figures are."""
         with self._lock:
             self._tallies, self._partitions = tallies, partitions
+
+    def beat(self, now_us: int) -> None:
+        """Note that the flow looked for records at this time of the wall clock."""
+        self._beat_us = now_us
 
     @property
     def tallies(self) -> Tallies | None:
@@ -38,7 +43,7 @@ class FlowHealth:
     def report(self, now_us: int) -> tuple[bool, dict[str, object]]:
         """Return whether the flow is healthy, and the evidence as plain data.
 
-        Healthy: it has started, it looked at the clock lately, and every feed can be reached.
+        Healthy: it has started, it looked for records lately, and every feed can be reached.
         """
         tallies = self._tallies
         if tallies is None:
@@ -53,11 +58,13 @@ class FlowHealth:
         unreachable = [
             f"{feed}/{name}" for (feed, name), part in self.partitions().items() if part.status is Status.UNREACHABLE
         ]
-        fresh = now_us - tallies.seen_at_us <= STALE_AFTER_US
+        fresh = now_us - self._beat_us <= STALE_AFTER_US
+        watermark_us = tallies.progress.watermark_us
         report: dict[str, object] = {
             "flow": "running" if fresh else "stalled",
             "unreachable": sorted(unreachable),
             "feeds": feeds,
+            "watermark": None if watermark_us == NEVER_US else watermark_us / 1e6,
             "events": tallies.events,
             "duplicates": tallies.duplicates,
             "late": tallies.late,

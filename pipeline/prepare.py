@@ -127,8 +127,6 @@ class Prepare:
         self._announce(self._watermarks.advance(item.now_us), out)
         self._dedup.advance(self._watermarks.progress.watermark_us)
         self._tallies.progress = self._watermarks.progress
-        if item.now_us is not None:
-            self._tallies.seen_at_us = item.now_us
         return out
 
     def _partition(self, feed: str, name: str) -> PartitionTime:

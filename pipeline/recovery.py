@@ -52,12 +52,12 @@ def recovery_config(folder: Path, identity: object) -> RecoveryConfig:
         state.mkdir(parents=True, exist_ok=True)
         for leftover in state.iterdir():
             leftover.unlink()
-        init_db_dir(state, 1)
+        init_db_dir(state, 1)  # type: ignore[no-untyped-call]
         # Written last: a folder without it is one whose creation was interrupted.
         temporary = marker.with_suffix(".tmp")
         temporary.write_bytes(msgspec.json.encode(identity))
         temporary.replace(marker)
-    return RecoveryConfig(str(state))
+    return RecoveryConfig(str(state))  # type: ignore[no-untyped-call]
 
 
 def set_aside(folder: Path) -> Path:

@@ -8,18 +8,17 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
-from bytewax.run import cli_main
 
 from alerts.model import to_json
 from config.settings import Settings
 from detectors.contract import AlertChange, Finding
 from pipeline import compose, recovery
 from pipeline.deadletters import DeadLetters
+from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink, JournalSink
 from pipeline.engine.source import Drain
 from pipeline.feeds.contract import FeedSettings
@@ -150,11 +149,7 @@ def _run(
         finding_sink=None if scored is None else JournalSink(scored),
     )
     compose.tune_gc()
-    cli_main(
-        flow,
-        epoch_interval=timedelta(microseconds=settings.flow.epoch),
-        recovery_config=recovery.recovery_config(work, identity),
-    )
+    execute(flow, epoch_us=settings.flow.epoch, folder=work, identity=identity)
 
 
 def _identity(settings: Settings, out: Path) -> object:

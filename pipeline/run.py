@@ -3,18 +3,18 @@
 import signal
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 
 import structlog
-from bytewax.run import cli_main
 
+from alerts.connection import StoreUnavailableError
 from alerts.store import AlertStore
 from config.settings import Settings
 from detectors.contract import AlertChange
 from pipeline import compose, recovery
 from pipeline.deadletters import DeadLetter, DeadLetters
+from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink
 from pipeline.engine.source import Drain
 from pipeline.flow import build_flow
@@ -38,7 +38,7 @@ def run_flow(
     settings: Settings,
     store: AlertStore,
     *,
-    clock_us: Callable[[], int] = wall_clock_us,
+    clock_us: Callable[[], int] | None = None,
     health: FlowHealth | None = None,
     drain: Drain | None = None,
 ) -> None:
@@ -47,8 +47,8 @@ def run_flow(
     Args:
         settings: feeds go on for ever.
         store: where alert changes go; while it is away the flow waits.
-        clock_us: the wall clock; a simulated one for the demo.
-        health: told about counts and partitions.
+        clock_us: the clock of events; default: the wall clock, or the simulated one of a demo feed.
+        health: told about counts and partitions, and given a beat of the wall clock at every look for records.
         drain: how to ask for a stop from inside; SIGTERM and SIGINT use the same.
 
     Raises:
@@ -56,6 +56,7 @@ def run_flow(
     """
     folder = settings.store.dir / "flow"
     asked = drain if drain is not None else Drain()
+    event_clock_us = clock_us if clock_us is not None else compose.clock(settings, wall_clock_us)
     tallies = Tallies()
     pace = Pace()
     built = compose.build_detectors(settings)
@@ -68,16 +69,21 @@ def run_flow(
         if health is not None:
             health.attach(tallies, prepare.partitions)
 
+        def look_at_clock() -> int:
+            if health is not None:
+                health.beat(wall_clock_us())
+            return event_clock_us()
+
         def build_lane() -> Lane:
             feeds = compose.build_feeds(settings, recording=False)
             feeds.update(compose.build_requeue(settings, deadletters_path(settings)))
-            return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=clock_us, tick_us=TICK_US, pace=pace)
+            return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=look_at_clock, tick_us=TICK_US, pace=pace)
 
         def bury(letters: Sequence[DeadLetter]) -> None:
-            dead.add(letters, seen_at_us=clock_us())
+            dead.add(letters, seen_at_us=wall_clock_us())
 
         def apply(changes: Sequence[AlertChange]) -> None:
-            store.apply_waiting(changes)
+            store.apply_waiting(changes, wait=asked.wait, on_away=_store_is_away)
 
         flow = build_flow(
             build_lane=build_lane,
@@ -90,11 +96,7 @@ def run_flow(
         _drain_on_signals(asked)
         compose.tune_gc()
         log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(built), folder=str(folder))
-        cli_main(
-            flow,
-            epoch_interval=timedelta(microseconds=settings.flow.epoch),
-            recovery_config=recovery.recovery_config(folder, identity),
-        )
+        execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=identity)
         log.info("flow.stopped", events=tallies.events, dead_letters=tallies.dead_letter_count)
 
 
@@ -106,6 +108,10 @@ def flow_identity(settings: Settings) -> object:
 def deadletters_path(settings: Settings) -> Path:
     """Return where the dead letters of a live flow are kept."""
     return settings.store.dir / "deadletters.db"
+
+
+def _store_is_away(error: StoreUnavailableError, retry_in_s: float) -> None:
+    log.warning("store.away", error=str(error), retry_in_s=retry_in_s)
 
 
 def _drain_on_signals(drain: Drain) -> None:

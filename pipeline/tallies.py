@@ -10,8 +10,7 @@ class Tallies:
 
     For feeds of canonical events: ``records = events + duplicates + dead letters``. Where a mapping makes several
     events out of a record, or none, ``records`` counts the input, ``filtered`` the records that a filter left out,
-    and ``events`` and ``duplicates`` the output. ``progress`` and ``seen_at_us`` (the clock at the last item) are
-    not counts and not kept.
+    and ``events`` and ``duplicates`` the output. ``progress`` is no count and is not kept.
     """
 
     def __init__(self) -> None:
@@ -22,7 +21,6 @@ class Tallies:
         self.filtered = 0
         self.dead_letters: dict[str, dict[str, int]] = {}
         self.progress = Progress(NEVER_US, NEVER_US)
-        self.seen_at_us = NEVER_US
 
     def dead(self, feed: str, reason: str) -> None:
         """Count one dead letter."""

@@ -1,6 +1,7 @@
 """Prepare and the detectors as Bytewax stateful steps."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeGuard
 
 import structlog
 from bytewax.operators import StatefulBatchLogic
@@ -54,7 +55,7 @@ def _target(routed: Routed) -> str:
     return routed.detector if isinstance(routed, PaneBatch) else DEAD_LETTERS
 
 
-class DetectLogic(StatefulBatchLogic[CaseBatch | PaneBatch, Outcome, DetectState]):
+class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
     """One shard of a case detector, or one window detector.
 
     The engine does not tell a logic its key, so the first item (or the snapshot) says which detector this is.
@@ -92,18 +93,18 @@ class DetectLogic(StatefulBatchLogic[CaseBatch | PaneBatch, Outcome, DetectState
             case: CaseDetector = detector
             self._cases = case.shard()
 
-    def on_batch(self, values: list[CaseBatch | PaneBatch]) -> tuple[list[Outcome], bool]:
+    def on_batch(self, values: list[Routed]) -> tuple[list[Outcome], bool]:
         """Update the detector, batch by batch in their order."""
         out = []
         for value in values:
-            if not self._name:
+            if not self._name and not isinstance(value, DeadLetter):
                 self._become(value.detector, value.shard if isinstance(value, CaseBatch) else _NO_SHARD)
             outcome = self._update(value)
             if outcome.changes or outcome.findings:
                 out.append(outcome)
         return out, StatefulBatchLogic.RETAIN
 
-    def _update(self, value: CaseBatch | PaneBatch) -> Outcome:
+    def _update(self, value: Routed) -> Outcome:
         if isinstance(value, CaseBatch) and self._cases is not None:
             return self._cases.update(value.events, value.progress)
         if isinstance(value, PaneBatch) and self._windows is not None:
@@ -122,6 +123,6 @@ def detect_builder(detectors: Mapping[str, Detector]) -> Callable[[DetectState |
     return lambda state: DetectLogic(detectors, state)
 
 
-def is_dead_letter(item: tuple[str, Routed]) -> bool:
+def is_dead_letter(item: tuple[str, Routed]) -> TypeGuard[tuple[str, DeadLetter]]:
     """Return whether the item goes to the dead letters."""
     return isinstance(item[1], DeadLetter)

@@ -15,7 +15,7 @@ _PART = "only"
 
 
 class _CallPartition(StatefulSinkPartition[ItemT, None]):
-    def __init__(self, write: Callable[[Sequence[ItemT]], None]) -> None:
+    def __init__(self, write: Callable[[Sequence[ItemT]], object]) -> None:
         self._write = write
 
     def write_batch(self, values: list[ItemT]) -> None:
@@ -28,7 +28,7 @@ class _CallPartition(StatefulSinkPartition[ItemT, None]):
 class CallSink(FixedPartitionedSink[ItemT, None]):
     """Hands batches to a function that has stored them durably, and idempotently, when it returns."""
 
-    def __init__(self, write: Callable[[Sequence[ItemT]], None]) -> None:
+    def __init__(self, write: Callable[[Sequence[ItemT]], object]) -> None:
         self._write = write
 
     def list_parts(self) -> list[str]:

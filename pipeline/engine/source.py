@@ -1,5 +1,6 @@
 """The lane as a Bytewax source with one partition."""
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -16,11 +17,20 @@ class Drain:
     """Asks a running flow to stop without losing or repeating anything: snapshot, commit, then end."""
 
     def __init__(self) -> None:
-        self.requested = False
+        self._asked = threading.Event()
+
+    @property
+    def requested(self) -> bool:
+        """Whether it was asked for."""
+        return self._asked.is_set()
 
     def request(self) -> None:
         """Ask for it. Safe to call from a signal handler, and more than once."""
-        self.requested = True
+        self._asked.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait that long, or until it is asked for; return whether it was."""
+        return self._asked.wait(seconds)
 
 
 class LanePartition(StatefulSourcePartition[tuple[str, LaneItem], Positions]):
