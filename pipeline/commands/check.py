@@ -91,4 +91,4 @@ def _tree(config: Path, settings: "Settings") -> None:
         kinds = [f"{channel} ({told['channels'][channel]['type']})" for channel in channels]
         default = ", takes what no other route takes" if name == told["route"] else ""
         receivers.add(f"{name}: {', then '.join(kinds)}{default}")
-    Console(highlight=False).print(tree)
+    Console(highlight=False, soft_wrap=True).print(tree)

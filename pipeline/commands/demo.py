@@ -25,4 +25,15 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Show Makegood at work on simulated feeds: an incident begins, an alert arrives, its channel fails over."""
-        raise shell.UserError("the demo is not there yet")  # noqa: EM101
+        if write is None:
+            raise typer.Exit(run_demo())
+        from pipeline.demo.recording import write_recording
+
+        told = write_recording(write, hours=hours, seed=seed, truth_file=truth)
+        shell.out(f"{write}: {hours:g} hours, {len(told['incidents'])} incidents; truth in {truth or write / 'truth.json'}")
+
+
+def run_demo() -> int:
+    """Run the live demo until it is stopped; return the exit status."""
+    msg = "the live demo is not there yet; write a recording with --write DIR, and replay it"
+    raise shell.UserError(msg)
