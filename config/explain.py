@@ -81,7 +81,13 @@ def _closest(found: Sequence[tuple[Place, ErrorDetails]]) -> list[tuple[Place, E
         (place, details)
         for place, details in found
         if not (place.branch and _wrong_kind(details) and any(_fits_better(other, place) for other in found))
+        and not (details["type"] == "too_short" and any(_below(other, place) for other, _ in found))
     ]
+
+
+def _below(other: Place, place: Place) -> bool:
+    """Say whether an item of a list is wrong: pydantic then also says that there are too few."""
+    return len(other.path) > len(place.path) and other.path[: len(place.path)] == place.path
 
 
 def _fits_better(other: tuple[Place, ErrorDetails], place: Place) -> bool:

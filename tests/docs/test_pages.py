@@ -39,8 +39,8 @@ def test_the_examples_of_a_page_work_as_shown(page: Path, tmp_path: Path, monkey
                 program, *arguments = shlex.split(command.line)
                 assert program == "makegood", f"{where}: only makegood is run: {command.line}"
                 result = makegood(*arguments)
-                told = result.stdout + result.stderr
-                same = doctest.OutputChecker().check_output(command.shown, told, doctest.ELLIPSIS)
+                told = (result.stdout + result.stderr).rstrip("\n") + "\n"
+                same = doctest.OutputChecker().check_output(command.shown or "\n", told, doctest.ELLIPSIS)
                 assert same, f"{where}: $ {command.line}\nshown:\n{command.shown}\ngot:\n{told}\n{result.defect!r}"
 
 
