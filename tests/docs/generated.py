@@ -109,8 +109,8 @@ def metrics() -> str:
 
 
 _METRICS_HEAD = """Served in Prometheus' format under `/metrics` of `metrics.listen` (flow) and of
-`metrics.notifier_listen` (notifier). `/healthz` beside it answers 200 while the part is healthy and 503 when not, with the
-evidence as JSON. Names and labels are public."""
+`metrics.notifier_listen` (notifier). `/healthz` beside it answers 200 while the part is healthy and 503 when not, with
+the evidence as JSON. Names and labels are public."""
 
 
 def case_files() -> str:
