@@ -44,13 +44,16 @@ def compile_times(formats: Sequence[str], zone: str | None) -> TimeParser:
         raise ValueError(msg)
 
     def parse(value: object) -> int:
+        without_offset: NoOffsetError | None = None
         for parser in parsers:
             try:
                 return parser(value)
-            except NoOffsetError:
-                raise
+            except NoOffsetError as error:
+                without_offset = error
             except (ValueError, OverflowError):
                 continue
+        if without_offset is not None:
+            raise without_offset
         msg = f"expected a time as {expected}"
         raise ValueError(msg)
 

@@ -60,7 +60,7 @@ class EventCompiler:
         kind_of, types = self._types()
         data = {name: self._data(types[name]) for name in types}
         envelope = self._envelope()
-        time_of = self._read("time", settings.time, time_reader(settings.time, scope))
+        time_of = self._read("time", settings.time, named(f"{where}.time", time_reader, settings.time, scope))
         optional = settings.optional
 
         def step(record: Any) -> Event | None:
@@ -114,7 +114,12 @@ class EventCompiler:
         if chosen.const is not None:
             only = str(chosen.const)
             return (lambda _record: only), types
-        return self._read("type", chosen, str, required=chosen.default is None), types
+        read = self._read("type", chosen, str)
+        if chosen.field is None or chosen.default is not None:
+            return read, types
+        # A value that is mapped to null makes no event; a missing one is an error.
+        present = self._required(where, self._scope.getter(chosen.field, chosen.missing), _described(chosen))
+        return (lambda record: read(record) if present(record) is not None else None), types
 
     def _envelope(self) -> list[tuple[str, Reader]]:
         settings, scope = self._settings, self._scope
@@ -175,7 +180,7 @@ class EventCompiler:
         return read
 
     def _read_time(self, name: str, value: ValueSettings) -> Reader:
-        read = self._read(name, value, time_reader(value, self._scope))
+        read = self._read(name, value, named(f"{self._where}.{name}", time_reader, value, self._scope))
 
         def read_time(record: Any) -> Any:
             time_us = read(record)
