@@ -120,6 +120,9 @@ class Prepare:
     def take(self, item: LaneItem) -> list[Routed]:
         """Return what the detectors and the dead letters get from one item of the lane, in order."""
         out: list[Routed] = []
+        # Every partition holds time back from the start, also those that nothing has been read from yet.
+        for feed, name in item.statuses:
+            self._partition(feed, name)
         for batch in item.batches:
             self._take_batch(batch, item.now_us, out)
         for (feed, name), status in item.statuses.items():

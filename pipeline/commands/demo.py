@@ -23,17 +23,18 @@ def register(app: typer.Typer) -> None:
             Path | None,
             typer.Option(metavar="FILE", help="With --write: where the incidents that happened are written."),
         ] = None,
+        seconds: Annotated[float, typer.Option(min=1, help="Live: go on for this long at most.")] = 90.0,
+        folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Live: where everything is kept.")] = Path(
+            "var/demo"
+        ),
     ) -> None:
         """Show Makegood at work on simulated feeds: an incident begins, an alert arrives, its channel fails over."""
         if write is None:
-            raise typer.Exit(run_demo())
+            from pipeline.demo.show import show
+
+            raise typer.Exit(show(folder, seconds=seconds))
         from pipeline.demo.recording import write_recording
 
         told = write_recording(write, hours=hours, seed=seed, truth_file=truth)
-        shell.out(f"{write}: {hours:g} hours, {len(told['incidents'])} incidents; truth in {truth or write / 'truth.json'}")
-
-
-def run_demo() -> int:
-    """Run the live demo until it is stopped; return the exit status."""
-    msg = "the live demo is not there yet; write a recording with --write DIR, and replay it"
-    raise shell.UserError(msg)
+        where = truth or write / "truth.json"
+        shell.out(f"{write}: {hours:g} hours, {len(told['incidents'])} incidents; truth in {where}")

@@ -180,6 +180,14 @@ def test_a_recording_ends_after_its_last_event_and_not_before_it_is_processed() 
     assert prepare.progress.watermark_us == START_US + 60 * MINUTE_US + 1
 
 
+def test_a_partition_that_nothing_was_read_from_yet_holds_time_back() -> None:
+    prepare, _ = make_prepare()
+    first = item(opened(1, 60))
+    first.statuses["crm", "1"] = Status.READING
+    prepare.take(first)
+    assert prepare.progress.watermark_us == NEVER_US
+
+
 def test_a_feed_may_have_its_own_lateness() -> None:
     prepare, _ = make_prepare(crm=FeedTime(lateness_us=MINUTE_US))
     prepare.take(item(opened(1, 60)))
