@@ -17,6 +17,7 @@ from config.problems import PathItems
 
 _ENTRY = re.compile(r"^(?P<names>[A-Za-z_][A-Za-z_0-9]*(?:, [A-Za-z_][A-Za-z_0-9]*)*): (?P<text>.*)$")
 
+_SENTENCE = re.compile(r"(?<=\.) (?=[a-z_]+: )")
 _WORD = re.compile(r"\w+")
 
 
@@ -49,7 +50,8 @@ def meanings(model: type[BaseModel]) -> dict[str, str]:
     found: dict[str, str] = {}
     for base in reversed(model.__mro__):
         if issubclass(base, BaseModel):
-            found.update(_attributes(inspect.cleandoc(base.__doc__ or "")))
+            for names, text in _attributes(inspect.cleandoc(base.__doc__ or "")):
+                found.update(_sentences(names, text, model))
     for name, field in model.model_fields.items():
         if field.description:
             found[name] = field.description
@@ -61,22 +63,32 @@ def summary(model: type[BaseModel]) -> str:
     return " ".join(inspect.cleandoc(model.__doc__ or "").split("\n\n")[0].split())
 
 
-def _attributes(docstring: str) -> dict[str, str]:
+def _attributes(docstring: str) -> list[tuple[list[str], str]]:
     """Read the ``Attributes:`` section of a Google style docstring; ``a, b: text`` describes both."""
     lines = docstring.splitlines()
     if "Attributes:" not in lines:
-        return {}
-    found: dict[str, str] = {}
-    names: list[str] = []
+        return []
+    found: list[tuple[list[str], str]] = []
     for line in lines[lines.index("Attributes:") + 1 :]:
         if line and not line.startswith(" "):
             break
         entry = _ENTRY.match(line[4:]) if len(line) > 4 and line[4] != " " else None
         if entry is not None:
-            names = [name.strip() for name in entry["names"].split(",")]
-            found.update(dict.fromkeys(names, entry["text"].strip()))
-        elif line.strip():
-            found.update({name: f"{found[name]} {line.strip()}" for name in names})
+            found.append((entry["names"].split(", "), entry["text"].strip()))
+        elif line.strip() and found:
+            names, text = found[-1]
+            found[-1] = (names, f"{text} {line.strip()}")
+    return found
+
+
+def _sentences(names: list[str], text: str, model: type[BaseModel]) -> dict[str, str]:
+    """Return the meanings that an entry gives; a sentence of it that begins with another key is that key's."""
+    found: dict[str, str] = {}
+    for sentence in _SENTENCE.split(text):
+        key, separator, told = sentence.partition(": ")
+        if separator and key in model.model_fields:
+            names, sentence = [key], told  # noqa: PLW2901 - the rest of the entry is about this key
+        found.update({name: f"{found[name]} {sentence}" if name in found else sentence for name in names})
     return found
 
 

@@ -63,7 +63,12 @@ class PauseWhile(SettingsModel):
 
 
 class Where(SettingsModel):
-    """Which cases a promise is made for; looked at when it would start. Every list that is given must hold the value."""
+    """Which cases a promise is made for; looked at when it would start. Every list that is given must hold the value.
+
+    Attributes:
+        priority, tier, queue, service, region, channel: values of the case.
+        labels: values of the event's labels, by label.
+    """
 
     priority: Names = ()
     tier: Names = ()
@@ -85,7 +90,8 @@ class PromiseSettings(SettingsModel):
         name: label ``promise`` of the alerts; by default the kind.
         kind: what it measures; settles start, stop and pauses unless these are given.
         subject: what it is about: a ``case`` or an ``order``; by default what the kind is about.
-        start, stop, cancel: events. ``end_without_verdict``: the promise is no longer needed.
+        start, stop, cancel: events that begin it, keep it, and call it off.
+        end_without_verdict: events after which the promise is no longer needed.
         pause_while: while what the clock stands still.
         where: which cases it is made for.
         target, targets, targets_by_tier, targets_by_queue: the amount, in ``unit``.
