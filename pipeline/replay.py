@@ -148,7 +148,6 @@ def _run(
         dead_letter_sink=CallSink(lambda letters: dead.add(letters, seen_at_us=0)),
         finding_sink=None if scored is None else JournalSink(scored),
     )
-    compose.tune_gc()
     execute(flow, epoch_us=settings.flow.epoch, folder=work, identity=identity)
 
 

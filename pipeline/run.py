@@ -94,7 +94,6 @@ def run_flow(
             dead_letter_sink=CallSink(bury),
         )
         _drain_on_signals(asked)
-        compose.tune_gc()
         log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(built), folder=str(folder))
         execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=identity)
         log.info("flow.stopped", events=tallies.events, dead_letters=tallies.dead_letter_count)

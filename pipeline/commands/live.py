@@ -37,11 +37,13 @@ def register(app: typer.Typer) -> None:
         from prometheus_client import REGISTRY
 
         from alerts.opening import open_store
+        from pipeline.compose import tune_gc
         from pipeline.health import FlowHealth
         from pipeline.metrics import FlowCollector
         from pipeline.run import run_flow, wall_clock_us
         from pipeline.server import StatusServer
 
+        tune_gc()
         health = FlowHealth()
         REGISTRY.register(FlowCollector(health, list(settings.feeds)))
 

@@ -47,10 +47,12 @@ def register(app: typer.Typer) -> None:
         paths = _paths(feed or [])
         loaded = shell.load(config)
 
+        from pipeline.compose import tune_gc
         from pipeline.replay import replay as run
         from pipeline.replay import with_feed_paths
 
         settings = with_feed_paths(loaded, paths)
+        tune_gc()
         with _progress() as watch:
             summary = run(settings, target, findings=findings, watch=watch)
         if as_json:
