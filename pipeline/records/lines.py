@@ -90,6 +90,11 @@ class LineReader:
             self._read_to += len(block)
             cut = block.rfind(b"\n")
             if cut >= 0:
+                if self._lost:
+                    # The end of a line of which only the beginning is kept.
+                    first = block.find(b"\n")
+                    self._lost += first
+                    block, cut = block[first:], cut - first
                 head = b"".join([*self._carry, block[:cut]])
                 lost, self._lost = self._lost, 0
                 self._keep_only(block[cut + 1 :])

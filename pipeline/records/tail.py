@@ -53,6 +53,9 @@ class TailReader:
 
     def take(self, max_records: int) -> Cut:
         """Return at most ``max_records`` lines; none when there is nothing new."""
+        if self.caught_up and self._reader is not None and not self._same_head():
+            # Truncated and written anew, already longer than what was read of it.
+            self._leave()
         self.caught_up = False
         while True:
             if self._reader is None and not self._open_new():
@@ -101,7 +104,7 @@ class TailReader:
             self._leaving = True
             reader.finish()
             return True
-        if stat.st_size < reader.read_to or (stat.st_size > reader.read_to and not self._same_head()):
+        if stat.st_size < reader.read_to:
             # Truncated: an unfinished line is lost with the rest.
             self._leave()
             return True
@@ -136,11 +139,7 @@ class TailReader:
         self._head = os.pread(self._descriptor, _HEAD_BYTES, 0)
 
     def _same_head(self) -> bool:
-        try:
-            with open_bytes(self._path) as file:
-                return file.read(len(self._head)) == self._head
-        except OSError:
-            return False
+        return os.pread(self._descriptor, len(self._head), 0) == self._head
 
     def _resume(self, offset: int, marks: dict[str, int]) -> None:
         """Go on in the file that the marks name: at its path, or beside it under another name."""

@@ -15,7 +15,7 @@ def test_lines_come_whole_whatever_their_ends_and_blank_ones_are_no_records(tmp_
     path.write_bytes(b'\xef\xbb\xbf{"a":1}\n\n{"b":2}\r\n \t\n\r\n{"c":3}')
     found = read(feed(path))
     assert found.records == [b'{"a":1}', b'{"b":2}\r', b'{"c":3}']
-    assert found.offsets == {"a.jsonl": [3, 12, 25]}
+    assert found.offsets == {"a.jsonl": [3, 12, 26]}
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n\n"])
@@ -82,8 +82,7 @@ def test_of_a_monstrous_line_the_beginning_is_kept_and_reading_goes_on(
         assert found.records == [b"a", b"b"]
         assert found.offsets == {"a.jsonl": [0, 103]}
         (bad,) = found.bad
-        assert b"0123456789" * 10 != bad.raw
-        assert (b"0123456789" * 10).startswith(bad.raw)
+        assert bad.raw == b"0123456789" * 4
         assert "100 bytes" in bad.detail
 
 
