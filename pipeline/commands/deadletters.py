@@ -50,8 +50,8 @@ def _register_list(group: typer.Typer) -> None:
         as_json: shell.Json = False,
     ) -> None:
         """List dead letters, the newest first, and count them by feed and reason."""
+        chosen = _filter(feed, reason, status)
         with _opened(config, file) as letters:
-            chosen = _filter(feed, reason, status)
             page = letters.page(chosen, before_id=before, limit=limit)
             counts = letters.counts(chosen)
         if as_json:
@@ -126,8 +126,8 @@ def _register_replay(group: typer.Typer) -> None:
         if not (ids or feed or reason or everything):
             msg = "say which: ids, --feed, --reason, or --all"
             raise shell.UserError(msg)
+        chosen = _filter(feed, reason, None, tuple(ids) if ids else None)
         with _opened(config, file) as letters:
-            chosen = _filter(feed, reason, None, tuple(ids) if ids else None)
             count = letters.requeue(chosen, wall_clock_us())
         if as_json:
             shell.out_json({"requeued": count})
