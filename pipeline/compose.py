@@ -81,6 +81,12 @@ def clock(settings: Settings, wall_us: Callable[[], int]) -> Callable[[], int]:
     return wall_us
 
 
+def pace_of(settings: Settings) -> float:
+    """Return how many seconds of events go by in a second of the wall clock: 1, or the speed of a demo feed."""
+    speeds = [entry.speed for entry in feed_settings(settings).values() if isinstance(entry, DemoSettings)]
+    return max(speeds, default=1.0)
+
+
 def tune_gc() -> None:
     """Keep the garbage collector away from what lives as long as the process, and call it less often."""
     gc.collect()

@@ -57,6 +57,7 @@ def run_flow(
     folder = settings.store.dir / "flow"
     asked = drain if drain is not None else Drain()
     event_clock_us = clock_us if clock_us is not None else compose.clock(settings, wall_clock_us)
+    tick_us = int(TICK_US * compose.pace_of(settings))
     tallies = Tallies()
     pace = Pace()
     built = compose.build_detectors(settings)
@@ -77,7 +78,7 @@ def run_flow(
         def build_lane() -> Lane:
             feeds = compose.build_feeds(settings, recording=False)
             feeds.update(compose.build_requeue(settings, deadletters_path(settings)))
-            return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=look_at_clock, tick_us=TICK_US, pace=pace)
+            return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=look_at_clock, tick_us=tick_us, pace=pace)
 
         def bury(letters: Sequence[DeadLetter]) -> None:
             dead.add(letters, seen_at_us=wall_clock_us())

@@ -71,8 +71,9 @@ def show(folder: Path, *, seconds: float, console: Console | None = None) -> int
             msg = f"{EXAMPLE} names no feed of type demo"
             raise DemoSettingsError(msg)
         write_profiles(Company(feed.seed, feed.customers), folder / "profiles.csv")
-        say("plain", f"a company of {feed.customers:,} simulated customers; reading {feed.history // 86_400_000_000} days")
-        story = Story(feed.incidents(), pager.break_down, say)
+        days = feed.history / 86_400_000_000
+        say("plain", f"a company of {feed.customers:,} simulated customers; reading {days:.1f} days of its history")
+        story = Story(feed.incidents(), pager.break_down, say, feed.speed)
         with open_store(settings.store) as store:
             parts = [
                 Part(name, part_command(name, "--config", str(config)), os.environ, time.monotonic)

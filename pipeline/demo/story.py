@@ -20,6 +20,7 @@ class Story:
         incidents: what the simulation does, and the detectors are not told.
         break_pager: called when the first incident begins.
         say: prints a line.
+        speed: simulated seconds in a second.
 
     Attributes:
         failed_over: a notification was delivered by a lower tier after a higher one had failed.
@@ -28,13 +29,16 @@ class Story:
     incidents: list[Incident]
     break_pager: Callable[[], None]
     say: Say
+    speed: float
     failed_over: bool = False
     _told: set[str] = field(default_factory=set)
 
     def time_is(self, simulated_us: int, events: int, live: bool) -> None:
         """Say what the simulated time brings."""
         if live and self._once("live"):
-            self.say("plain", f"{events:,} events of history taken in; the feeds are live now, 120 times as fast as life")
+            self.say(
+                "plain", f"{events:,} events of history taken in; the feeds are live now, {self.speed:g} times as fast"
+            )
         for incident in self.incidents:
             if simulated_us >= incident.start_us and self._once(f"incident {incident.kind}"):
                 self.break_pager()

@@ -1,0 +1,124 @@
+"""Bytes to events and back: CloudEvents 1.0 JSON, decoded in bulk. This is the hot path.
+
+Times must lie within 1990 to 2099 and whole numbers within 64 bits; everything else that is wrong with a record is
+found by the types of :mod:`detectors.events`. Unknown fields pass and are dropped.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Union, cast
+
+import msgspec
+
+from config.durations import US_PER_SECOND
+from detectors.events import EVENT_CLASSES, CaseEvent, Event, TransactionEvent
+from pipeline.diagnosis import diagnose
+from pipeline.reasons import Reason, RecordError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US_PER_DAY = 86_400 * US_PER_SECOND
+
+
+def to_us(time: datetime) -> int:
+    """Return an aware time as microseconds since 1970 UTC, exactly.
+
+    >>> to_us(datetime(1970, 1, 2, tzinfo=UTC))
+    86400000000
+    """
+    since = time - EPOCH
+    return since.days * _US_PER_DAY + since.seconds * US_PER_SECOND + since.microseconds
+
+
+EARLIEST_US = to_us(datetime(1990, 1, 1, tzinfo=UTC))
+LATEST_US = to_us(datetime(2100, 1, 1, tzinfo=UTC))
+"""Event times are in ``[EARLIEST_US, LATEST_US)``."""
+
+ANY_EVENT: Any = Union[tuple(EVENT_CLASSES.values())]  # noqa: UP007 - built from a table
+_DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ANY_EVENT)
+_ENCODER = msgspec.json.Encoder()
+_WITH_DEADLINE = frozenset(kind for kind in EVENT_CLASSES.values() if issubclass(kind, CaseEvent | TransactionEvent))
+_INT64 = range(-(2**63), 2**63)
+
+
+def decode_event(raw: bytes) -> Event:
+    """Return the event in ``raw``, one CloudEvents JSON object.
+
+    Raises:
+        RecordError: with the reason, for anything else.
+    """
+    events, errors = decode_many([raw])
+    if errors:
+        raise errors[0][1]
+    return events[0]
+
+
+def decode_many(records: Sequence[bytes]) -> tuple[list[Event], list[tuple[int, RecordError]]]:
+    """Decode a list of records.
+
+    Returns:
+        The events in the order of their records, and for each record that is none its index and error.
+        ``len(events) + len(errors) == len(records)``.
+    """
+    events: list[Event] = []
+    errors: list[tuple[int, RecordError]] = []
+    add = events.append
+    decode = _DECODER.decode
+    for index, raw in enumerate(records):
+        try:
+            # The decoder skips over fields that no event has without looking at their bytes.
+            if not raw.isascii():
+                raw.decode()
+            event = decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            errors.append((index, diagnose(raw, error)))
+            continue
+        since = event.time - EPOCH
+        time_us = since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
+        event.time_us = time_us
+        # The two fields that are not the wire's: time_us was set above, a forged profile goes.
+        event.profile = None
+        if (
+            not EARLIEST_US <= time_us < LATEST_US
+            or event.sequence
+            or event.rev
+            or event.recordedtime is not None
+            or (type(event) in _WITH_DEADLINE and event.data.deadline is not None)
+        ):
+            problem = range_problem(event)
+            if problem is not None:
+                errors.append((index, problem))
+                continue
+        add(event)
+    return events, errors
+
+
+def range_problem(event: Event) -> RecordError | None:
+    """Return what is out of range in an event whose ``time_us`` is set, or None."""
+    deadline = None if not isinstance(event, CaseEvent | TransactionEvent) else event.data.deadline
+    for name, time in (("time", event.time), ("recordedtime", event.recordedtime), ("data.deadline", deadline)):
+        if time is not None and not EARLIEST_US <= to_us(time) < LATEST_US:
+            return RecordError(
+                Reason.TIME_OUT_OF_RANGE, f"{name}: expected a time in 1990 to 2099, got {time.isoformat()}"
+            )
+    for name, number in (("sequence", event.sequence), ("rev", event.rev)):
+        if number not in _INT64:
+            return RecordError(Reason.INVALID_VALUE, f"{name}: expected a whole number of at most 64 bits")
+    return None
+
+
+def convert_event(plain: dict[str, Any], kind: Any = ANY_EVENT) -> Event:
+    """Return the event in a plain dict (times may be datetimes), checked like the wire's. ``time_us`` is not set.
+
+    Raises:
+        msgspec.ValidationError: naming the path and what was expected.
+    """
+    return cast("Event", msgspec.convert(plain, kind))
+
+
+def encode_event(event: Event) -> bytes:
+    """Return an event as CloudEvents JSON: what :func:`decode_event` reads back as an equal event (without profile)."""
+    if event.profile is not None:
+        event = msgspec.structs.replace(event, profile=None)
+    # Inside a JSON string these quotes would be escaped, and labels hold no numbers: the bytes below occur only once.
+    internal = b',"(makegood) time_us":%d,"(makegood) profile":null' % event.time_us
+    return _ENCODER.encode(event).replace(internal, b"", 1)
