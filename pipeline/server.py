@@ -40,7 +40,8 @@ class StatusServer:
         try:
             self._server = server_class((host, int(port)), handler)
         except (OSError, OverflowError, ValueError) as error:
-            msg = f"metrics.listen: cannot listen on {listen}: {error}; free that port, or choose another (0 takes any)"
+            what = "free that port, or choose another in `metrics` or by --listen (port 0 takes a free one)"
+            msg = f"cannot listen on {listen}: {error}; {what}"
             raise ListenError(msg) from error
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="status", daemon=True)
         self._thread.start()

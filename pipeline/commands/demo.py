@@ -32,6 +32,9 @@ def register(app: typer.Typer) -> None:
         if write is None:
             from pipeline.demo.show import show
 
+            if folder.exists() and any(folder.iterdir()) and not (folder / "makegood.yaml").exists():
+                msg = f"--dir {folder}: it is not empty, and not from a demo; give a folder that may be replaced"
+                raise shell.UserError(msg)
             raise typer.Exit(show(folder, seconds=seconds))
         from pipeline.demo.recording import write_recording
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from config.delivery import RootRouteSettings
     from config.settings import Settings
     from sinks.contract import ChannelSettings
+
+Listen = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Serve figures and health here, instead of where the settings say."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +34,7 @@ def register(app: typer.Typer) -> None:
         raise typer.Exit(run_everything(config))
 
     @shell.command(app, "flow", example="makegood flow --config makegood.yaml")
-    def flow(config: shell.Config) -> None:
+    def flow(config: shell.Config, *, listen: Listen = None) -> None:
         """Run the dataflow alone: from feeds to alerts in the store."""
         settings = shell.load(config)
         _need(settings, "feeds", "detectors")
@@ -50,15 +55,19 @@ def register(app: typer.Typer) -> None:
         def report() -> tuple[bool, dict[str, Any]]:
             return health.report(wall_clock_us())
 
-        with StatusServer(settings.metrics.listen, report), open_store(settings.store) as store:
+        with StatusServer(listen or settings.metrics.listen, report), open_store(settings.store) as store:
             run_flow(settings, store, health=health)
 
     @shell.command(app, "notifier", example="makegood notifier --config makegood.yaml")
-    def notifier(config: shell.Config) -> None:
-        """Run the notifier alone: from the store to people. Several may run beside each other."""
+    def notifier(config: shell.Config, *, listen: Listen = None) -> None:
+        """Run the notifier alone: from the store to people. Several may run beside each other.
+
+        On one machine each further one needs an address of its own for its figures: --listen 127.0.0.1:0 takes a free
+        one.
+        """
         settings = shell.load(config)
         _need(settings, "channels", "receivers", "route")
-        run_notifier(settings)
+        run_notifier(settings, listen or settings.metrics.notifier_listen)
 
 
 def run_everything(config: "Path") -> int:
@@ -81,7 +90,7 @@ def run_everything(config: "Path") -> int:
         return supervise(parts, stop)
 
 
-def run_notifier(settings: "Settings") -> None:
+def run_notifier(settings: "Settings", listen: str) -> None:
     """Run the notifier until it is stopped."""
     from alerts.connection import StoreUnavailableError
     from alerts.opening import open_store
@@ -98,7 +107,7 @@ def run_notifier(settings: "Settings") -> None:
             except StoreUnavailableError as error:
                 return False, {"notifier": "waiting", "store": str(error)}
 
-        with StatusServer(settings.metrics.notifier_listen, report):
+        with StatusServer(listen, report):
             service.run_notifier(
                 store,
                 stop,
