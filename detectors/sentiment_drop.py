@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
+import msgspec
 from pydantic import Field, model_validator
 
 from config.base import SettingsModel
@@ -13,7 +14,7 @@ from detectors.contract import DETECTORS, Context, DetectorSettings, Severity
 from detectors.decide import Decider, Judgement, PValueSettings
 from detectors.events import Event
 from detectors.grouping import Group, GroupBy, group_reader
-from detectors.models.sentiment import COUNT, MICRO, NEGATIVE, WIDTH, SentimentModel, View, ViewScore
+from detectors.models.sentiment import COUNT, MICRO, NEGATIVE, WIDTH, Expectation, SentimentModel, View, ViewScore
 from detectors.window_state import AlertTemplate, Score, ScoredWindows
 from detectors.windows import WindowSpec, encode_panes
 
@@ -21,6 +22,7 @@ EventType = Literal["social.post", "survey.response", "crm.case.customer_message
 _NOUNS = {"social.post": "posts", "survey.response": "responses", "crm.case.customer_message": "customer messages"}
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
+_EXPECTATION = msgspec.msgpack.Decoder(Expectation)
 Positive = Annotated[DurationUs, Field(gt=0)]
 
 
@@ -111,15 +113,14 @@ class _Scorer:
         self._model = SentimentModel(
             settings.views, window_us=settings.window, half_life_us=baseline.half_life, rhythm=baseline.rhythm
         )
-        self.learn = self._model.learn
-        self.forget = self._model.forget
-        self.state = self._model.state
-        self.restore = self._model.restore
+        self.forget, self.state, self.restore = self._model.forget, self._model.state, self._model.restore
 
     def score(self, window: ClosedWindow) -> Score:
+        expected = self._model.expect(window)
+        encoded = msgspec.msgpack.encode(expected)
         if window.vector[COUNT] < self._settings.min_count:
-            return Score(p_value=None, value=None, baseline=None, ready=False)
-        scored = self._model.score(window)
+            return Score(p_value=None, value=None, baseline=None, ready=False, expected=encoded)
+        scored = self._model.score(window, expected)
         first = scored.views[self._settings.views[0]]
         details: dict[str, float | str] = {"history": scored.history, "negative": window.vector[NEGATIVE]}
         for name, view in scored.views.items():
@@ -127,7 +128,10 @@ class _Scorer:
             details[f"{name}_baseline"] = view.baseline
             details[f"{name}_p_value"] = view.p_value
         ready = scored.history >= self._settings.baseline.warm_up
-        return Score(scored.p_value, first.value, first.baseline, ready, details)
+        return Score(scored.p_value, first.value, first.baseline, ready, details, encoded)
+
+    def learn(self, window: ClosedWindow, expected: bytes, weight: float) -> None:
+        self._model.learn(window, _EXPECTATION.decode(expected), weight)
 
     def annotations(self, window: ClosedWindow, score: Score, judgement: Judgement) -> dict[str, str]:
         name = ", ".join(value for value in window.group if value) or "All"
@@ -142,11 +146,7 @@ class _Scorer:
         usual = f"normally {_worded(worst, views[worst].baseline, short=True)}{self._hourly}"
         lead = "recovered: " if judgement.step == "resolved" else ""
         summary = f"{name}: {lead}{observed} {self._noun}, {usual} (p = {_probability(score.p_value)})"
-        figures = "; ".join(
-            f"{_worded(view, told.value)}, expected {_worded(view, told.baseline, short=True)} "
-            f"(p = {_probability(told.p_value)})"
-            for view, told in views.items()
-        )
+        figures = "; ".join(_told(view, told) for view, told in views.items())
         thresholds = self._settings.p_value
         return {
             "summary": summary,
@@ -197,8 +197,7 @@ class SentimentDrop:
 
     def state(self) -> ScoredWindows:
         """Return a new state without history."""
-        settings = self.settings
-        baseline = settings.baseline
+        settings, baseline = self.settings, self.settings.baseline
         own = {"alertname": "SentimentDrop", "detector": "sentiment_drop", "severity": settings.severity}
         return ScoredWindows(
             WindowAssembler(self._spec, WIDTH, forget_us=baseline.forget, max_groups=baseline.max_groups),
@@ -213,9 +212,8 @@ class SentimentDrop:
 
 
 @DETECTORS.register("sentiment_drop", SentimentDropSettings)
-def build(name: str, settings: SentimentDropSettings, context: Context) -> SentimentDrop:
-    """Build the detector of the entry ``name``. It refers to nothing in ``context``."""
-    del context
+def build(name: str, settings: SentimentDropSettings, _context: Context) -> SentimentDrop:
+    """Build the detector of the entry ``name``. It refers to nothing in the context."""
     return SentimentDrop(name, settings)
 
 
@@ -225,6 +223,11 @@ def _views(score: Score, names: Sequence[View]) -> dict[View, ViewScore]:
         name: ViewScore(float(told[name]), float(told[f"{name}_baseline"]), float(told[f"{name}_p_value"]))
         for name in names
     }
+
+
+def _told(view: View, told: ViewScore) -> str:
+    expected = _worded(view, told.baseline, short=True)
+    return f"{_worded(view, told.value)}, expected {expected} (p = {_probability(told.p_value)})"
 
 
 def _worded(view: View, value: float, *, short: bool = False) -> str:

@@ -33,6 +33,7 @@ class Score(msgspec.Struct, frozen=True):
         baseline: what was expected.
         ready: whether the group's baseline has warmed up.
         details: further figures for the finding and for :meth:`Scorer.annotations`.
+        expected: what the models expected, as msgpack; given back to :meth:`Scorer.learn`.
     """
 
     p_value: float | None
@@ -40,6 +41,7 @@ class Score(msgspec.Struct, frozen=True):
     baseline: float | None
     ready: bool
     details: dict[str, float | str] = {}
+    expected: bytes = b""
 
 
 class Scorer(Protocol):
@@ -49,8 +51,14 @@ class Scorer(Protocol):
         """Return how unusual the window is. Changes nothing."""
         ...
 
-    def learn(self, window: ClosedWindow, weight: float) -> None:
-        """Learn a window with at least one event; ``weight`` is how many windows' worth it is."""
+    def learn(self, window: ClosedWindow, expected: bytes, weight: float) -> None:
+        """Learn a window with at least one event.
+
+        Args:
+            window: what was observed.
+            expected: from the window's :class:`Score`.
+            weight: how many windows' worth it is.
+        """
         ...
 
     def forget(self, group: Group) -> None:
@@ -91,7 +99,7 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
     assembler: bytes
     scorer: bytes
     episodes: list[tuple[Group, GroupEpisode]]
-    pending: list[tuple[ClosedWindow, float]]
+    pending: list[tuple[ClosedWindow, bytes, float]]
     last_end_us: int
     groups: list[Group]
 
@@ -108,7 +116,7 @@ class ScoredWindows:
         self.decider = decider
         self.template = template
         self._weight = assembler.spec.hop_us / assembler.spec.size_us
-        self._pending: deque[tuple[ClosedWindow, float]] = deque()
+        self._pending: deque[tuple[ClosedWindow, bytes, float]] = deque()
         self._last_end_us = 0
         self._groups: set[Group] = set()
 
@@ -133,7 +141,7 @@ class ScoredWindows:
             self._report(window, score, judgement, outcome)
             if window.vector[0] > 0:
                 calm = not self.decider.is_firing(window.group)
-                self._pending.append((window, self._weight * (1.0 if calm else FIRING_WEIGHT)))
+                self._pending.append((window, score.expected, self._weight * (1.0 if calm else FIRING_WEIGHT)))
 
     def _forget_the_gone(self, end_us: int, groups: set[Group]) -> None:
         # A group always has the window next to its last one, unless the assembler has forgotten it in between.

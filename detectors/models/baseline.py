@@ -62,7 +62,7 @@ SHARE = Scale(low=0.005, high=0.995, start=0.3, start_sd=0.3, group_sd=0.15, hou
 SENTIMENT = Scale(low=-1.0, high=1.0, start=0.0, start_sd=0.6, group_sd=0.3, hour_sd=0.1)
 
 
-class Prediction(msgspec.Struct, frozen=True):
+class Prediction(msgspec.Struct, array_like=True, frozen=True):
     """What a window should show if nothing is wrong.
 
     Attributes:
@@ -119,25 +119,38 @@ class Baseline:
             degrees=degrees,
         )
 
-    def learn(self, group: Group, end_us: int, value: float, *, count: int, spread: float, weight: float) -> None:
+    def learn(
+        self,
+        group: Group,
+        end_us: int,
+        value: float,
+        *,
+        expected: Prediction,
+        count: int,
+        spread: float,
+        weight: float,
+    ) -> None:
         """Learn a window: ``value`` out of ``count`` events whose single values have variance ``spread``.
 
         Args:
             group: whose window.
             end_us: its end.
             value: what was observed.
+            expected: what :meth:`predict` said when the window was scored. Where windows overlap, the baseline has
+                learned much of this one from its neighbours since, and would find it less of a surprise than it was.
             count: number of events, at least 1.
             spread: variance of single events, as expected (not as observed in this window), above 0.
             weight: how many windows' worth it is: hop / size where windows overlap, less while an alert is open.
         """
-        prediction = self.predict(group, end_us)
         noise = spread / count
-        variance = noise + prediction.correlation * spread
-        bound = CLIP * math.sqrt(variance + prediction.doubt)
-        residual = min(bound, max(-bound, value - prediction.value))
-        observed = prediction.value + residual
-        information = weight * (count / (count + _FULL_INFORMATION_COUNT)) ** 2
-        excess = (residual * residual - noise - prediction.doubt) / spread
+        variance = noise + expected.correlation * spread
+        bound = CLIP * math.sqrt(variance + expected.doubt)
+        residual = min(bound, max(-bound, value - expected.value))
+        observed = expected.value + residual
+        # A squared residual varies with the square of its variance: where doubt is large it says little of the excess.
+        certainty = variance / (variance + expected.doubt)
+        information = weight * (certainty * count / (count + _FULL_INFORMATION_COUNT)) ** 2
+        excess = (residual * residual - noise - expected.doubt) / spread
         for key, part in ((group, "excess"), ((), _POOL + "excess")):
             self._mean(key, part).learn(excess, weight=information, at_us=end_us)
         precision = weight / variance

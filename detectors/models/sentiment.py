@@ -26,6 +26,14 @@ _CERTAIN_DEGREES = 1e9
 _POOL: Group = ()
 
 
+class Expectation(msgspec.Struct, array_like=True, frozen=True):
+    """What a window should show if nothing is wrong: its share, its mean, and the variance of single sentiments."""
+
+    share: Prediction
+    mean: Prediction
+    spread: float
+
+
 class ViewScore(msgspec.Struct, frozen=True):
     """What one view says: observed and expected value, and the probability of one at least as bad."""
 
@@ -78,48 +86,37 @@ class SentimentModel:
         self._spreads: dict[Group, ForgettingMean] = {}
         self._pooled_spread = ForgettingMean(half_life_us)
 
-    def score(self, window: ClosedWindow) -> SentimentScore:
+    def expect(self, window: ClosedWindow) -> Expectation:
+        """Return what the window should show, by what has been learned so far. Changes nothing."""
+        return Expectation(
+            self._share.predict(window.group, window.end_us),
+            self._mean.predict(window.group, window.end_us),
+            self._spread(window.group, window.end_us),
+        )
+
+    def score(self, window: ClosedWindow, expected: Expectation) -> SentimentScore:
         """Return how unusual a window with at least one event is. Changes nothing."""
-        tests = {"negative_share": self._score_share, "mean": self._score_mean}
-        views = {view: tests[view](window) for view in self.views}
+        tests = {"negative_share": _score_share, "mean": _score_mean}
+        views = {view: tests[view](window, expected) for view in self.views}
         p_value = any_of([score.p_value for score in views.values()])
         return SentimentScore(views, p_value, self._share.history(window.group))
 
-    def _score_share(self, window: ClosedWindow) -> ViewScore:
-        count, negative = window.vector[COUNT], window.vector[NEGATIVE]
-        prediction = self._share.predict(window.group, window.end_us)
-        spread = prediction.value * (1.0 - prediction.value)
-        excess = _excess(prediction, spread)
-        correlation = min(_MOST_CORRELATION, excess / spread)
-        p_value = beta_binomial_upper(negative, count, prediction.value, correlation)
-        degrees = _degrees(prediction, excess, spread / count)
-        return ViewScore(negative / count, prediction.value, widened(p_value, degrees))
-
-    def _score_mean(self, window: ClosedWindow) -> ViewScore:
-        count = window.vector[COUNT]
-        mean = window.vector[SUM] / (MICRO * count)
-        prediction = self._mean.predict(window.group, window.end_us)
-        spread = self._spread(window.group, window.end_us)
-        excess = _excess(prediction, spread)
-        score = (prediction.value - mean) / math.sqrt(excess + spread / count)
-        return ViewScore(mean, prediction.value, student_upper(score, _degrees(prediction, excess, spread / count)))
-
-    def learn(self, window: ClosedWindow, weight: float) -> None:
+    def learn(self, window: ClosedWindow, expected: Expectation, weight: float) -> None:
         """Learn a window with at least one event.
 
         Args:
             window: what was observed.
+            expected: what :meth:`expect` said when it was scored.
             weight: how many windows' worth it is: hop / size where windows overlap, less while an alert is open.
         """
         count, negative, total, squares = window.vector
         group, end_us = window.group, window.end_us
-        expected = self._share.predict(group, end_us).value
-        self._share.learn(
-            group, end_us, negative / count, count=count, spread=expected * (1.0 - expected), weight=weight
+        share, mean = negative / count, total / (MICRO * count)
+        spread = expected.share.value * (1.0 - expected.share.value)
+        self._share.learn(group, end_us, share, expected=expected.share, count=count, spread=spread, weight=weight)
+        self._mean.learn(
+            group, end_us, mean, expected=expected.mean, count=count, spread=expected.spread, weight=weight
         )
-        mean = total / (MICRO * count)
-        spread = self._spread(group, end_us)
-        self._mean.learn(group, end_us, mean, count=count, spread=spread, weight=weight)
         if count > 1:
             observed = max(0.0, (squares / MICRO - count * mean * mean) / (count - 1))
             own = self._spreads.setdefault(group, ForgettingMean(self.half_life_us))
@@ -159,6 +156,26 @@ class SentimentModel:
         self._mean.restore(decoded.mean)
         self._spreads = {group: ForgettingMean(self.half_life_us, *plain) for group, plain in decoded.spreads}
         self._pooled_spread = ForgettingMean(self.half_life_us, *decoded.pooled_spread)
+
+
+def _score_share(window: ClosedWindow, expected: Expectation) -> ViewScore:
+    count, negative = window.vector[COUNT], window.vector[NEGATIVE]
+    prediction = expected.share
+    spread = prediction.value * (1.0 - prediction.value)
+    excess = _excess(prediction, spread)
+    correlation = min(_MOST_CORRELATION, excess / spread)
+    p_value = beta_binomial_upper(negative, count, prediction.value, correlation)
+    degrees = _degrees(prediction, excess, spread / count)
+    return ViewScore(negative / count, prediction.value, widened(p_value, degrees))
+
+
+def _score_mean(window: ClosedWindow, expected: Expectation) -> ViewScore:
+    count = window.vector[COUNT]
+    mean = window.vector[SUM] / (MICRO * count)
+    prediction, spread = expected.mean, expected.spread
+    excess = _excess(prediction, spread)
+    score = (prediction.value - mean) / math.sqrt(excess + spread / count)
+    return ViewScore(mean, prediction.value, student_upper(score, _degrees(prediction, excess, spread / count)))
 
 
 def _plain(mean: ForgettingMean) -> MeanState:

@@ -57,10 +57,11 @@ def p_values(null: Null, of: SentimentModel, *, after_days: int = 1) -> dict[str
     """Score every window, then learn it; return the p-values after the first days, by view and for ``all``."""
     found: dict[str, list[float]] = {"all": [], **{view: [] for view in of.views}}
     for window in windows(null):
+        expected = of.expect(window)
         if window.end_us > START_US + after_days * 24 * HOUR_US:
-            score = of.score(window)
+            score = of.score(window, expected)
             found["all"].append(score.p_value)
             for view, told in score.views.items():
                 found[view].append(told.p_value)
-        of.learn(window, 1.0)
+        of.learn(window, expected, 1.0)
     return found

@@ -7,7 +7,7 @@ import pytest
 from detectors.assembler import ClosedWindow
 from detectors.models.baseline import SHARE, Baseline
 from detectors.models.forgetting import ForgettingMean
-from detectors.models.sentiment import MICRO
+from detectors.models.sentiment import MICRO, SentimentModel, SentimentScore
 from tests.detectors.simulate import HOUR_US, START_US, Null, model, windows
 
 DAY_US = 24 * HOUR_US
@@ -62,7 +62,9 @@ def baseline(rhythm: str = "hour_of_week", window_us: int = HOUR_US) -> Baseline
 
 def teach(known: Baseline, share: float, hours: range, group: tuple[str, ...] = A, weight: float = 1.0) -> None:
     for hour in hours:
-        known.learn(group, START_US + hour * HOUR_US, share, count=200, spread=0.2, weight=weight)
+        end_us = START_US + hour * HOUR_US
+        expected = known.predict(group, end_us)
+        known.learn(group, end_us, share, expected=expected, count=200, spread=0.2, weight=weight)
 
 
 def test_a_prediction_changes_nothing() -> None:
@@ -96,7 +98,8 @@ def test_hours_of_the_day_are_learned_and_so_are_those_of_the_week() -> None:
     for hour in range(6 * 7 * 24):
         night, weekend = hour % 24 < 6, hour // 24 % 7 >= 5
         share = 0.3 + 0.2 * night + 0.1 * (weekend and not night)
-        known.learn(A, START_US + (hour + 1) * HOUR_US, share, count=500, spread=0.2, weight=1.0)
+        end_us = START_US + (hour + 1) * HOUR_US
+        known.learn(A, end_us, share, expected=known.predict(A, end_us), count=500, spread=0.2, weight=1.0)
     start_us = START_US + 6 * 7 * DAY_US
 
     def expected(day: int, hour: int) -> float:
@@ -122,7 +125,9 @@ def test_windows_that_differ_by_more_than_counting_show_as_correlation() -> None
         known = baseline("none")
         for window in windows(Null(correlation, 200, days=40, groups=1)):
             share = window.vector[1] / window.vector[0]
-            known.learn(window.group, window.end_us, share, count=window.vector[0], spread=0.21, weight=1.0)
+            group, end_us, count = window.group, window.end_us, window.vector[0]
+            expected = known.predict(group, end_us)
+            known.learn(group, end_us, share, expected=expected, count=count, spread=0.21, weight=1.0)
         found[correlation] = known.predict(("g0",), window.end_us).correlation
     assert found[0.0] < 0.002
     assert found[0.02] == pytest.approx(0.02, rel=0.25)
@@ -165,9 +170,11 @@ def test_a_group_of_no_labels_is_not_mistaken_for_the_siblings() -> None:
 def test_a_restored_model_scores_and_learns_byte_for_byte_as_one_that_never_stopped() -> None:
     straight, stopped = model(), model()
     for index, window in enumerate(windows(Null(0.02, 50, days=4, groups=2, seed=3))):
-        assert straight.score(window) == stopped.score(window)
-        straight.learn(window, 0.25)
-        stopped.learn(window, 0.25)
+        expected = straight.expect(window)
+        assert stopped.expect(window) == expected
+        assert straight.score(window, expected) == stopped.score(window, expected)
+        straight.learn(window, expected, 0.25)
+        stopped.learn(window, expected, 0.25)
         if index % 10 == 0:
             state = stopped.state()
             stopped = model()
@@ -176,19 +183,27 @@ def test_a_restored_model_scores_and_learns_byte_for_byte_as_one_that_never_stop
     assert straight.state() == stopped.state()
 
 
+def learn(known: SentimentModel, window: ClosedWindow) -> None:
+    known.learn(window, known.expect(window), 1.0)
+
+
+def score(known: SentimentModel, window: ClosedWindow) -> SentimentScore:
+    return known.score(window, known.expect(window))
+
+
 def test_sentiments_that_never_vary_are_scored_all_the_same() -> None:
     known = model()
     for hour in range(100):
-        known.learn(ClosedWindow(0, START_US + hour * HOUR_US, A, [40, 0, 0, 0]), 1.0)
-    usual = known.score(ClosedWindow(0, START_US + 101 * HOUR_US, A, [40, 0, 0, 0]))
+        learn(known, ClosedWindow(0, START_US + hour * HOUR_US, A, [40, 0, 0, 0]))
+    usual = score(known, ClosedWindow(0, START_US + 101 * HOUR_US, A, [40, 0, 0, 0]))
     assert usual.p_value > 0.3
-    awful = known.score(ClosedWindow(0, START_US + 101 * HOUR_US, A, [40, 40, -40 * MICRO, 40 * MICRO]))
+    awful = score(known, ClosedWindow(0, START_US + 101 * HOUR_US, A, [40, 40, -40 * MICRO, 40 * MICRO]))
     assert awful.p_value < 1e-9
 
 
 def test_better_than_usual_is_never_unusual() -> None:
     known = model()
     for window in windows(Null(0.02, 100, days=7, groups=1)):
-        known.learn(window, 1.0)
-    better = known.score(ClosedWindow(0, window.end_us + HOUR_US, ("g0",), [100, 0, 100 * MICRO, 100 * MICRO]))
+        learn(known, window)
+    better = score(known, ClosedWindow(0, window.end_us + HOUR_US, ("g0",), [100, 0, 100 * MICRO, 100 * MICRO]))
     assert all(view.p_value > 0.9 for view in better.views.values())

@@ -1,10 +1,16 @@
 """A p-value is a promise: where nothing is wrong, a share p of the windows is at or below p. Measured, seeded."""
 
+import math
+
+import numpy as np
 import pytest
 
 from detectors.assembler import ClosedWindow
-from detectors.models.sentiment import View
-from tests.detectors.simulate import Null, model, p_values, windows
+from detectors.contract import Progress
+from detectors.models.sentiment import MICRO, View
+from detectors.sentiment_drop import SentimentDrop, SentimentDropSettings
+from detectors.windows import encode_panes
+from tests.detectors.simulate import HOUR_US, START_US, Null, model, p_values, windows
 
 NULLS = {
     "windows differ by counting alone": (Null(0.0, 40, days=120), 1),
@@ -43,6 +49,32 @@ def test_on_fifty_thousand_windows_one_in_a_thousand_is_one_in_a_thousand() -> N
 def test_a_real_drop_is_found(view: View) -> None:
     known = model((view,))
     for window in windows(Null(0.02, 100, days=14)):
-        known.learn(window, 1.0)
+        known.learn(window, known.expect(window), 1.0)
     bad = ClosedWindow(0, window.end_us, ("g0",), [100, 75, (10 - 75) * 1_000_000, 85 * 1_000_000])
-    assert known.score(bad).p_value < 1e-4
+    assert known.score(bad, known.expect(bad)).p_value < 1e-4
+
+
+def test_overlapping_windows_keep_the_false_rate_and_few_of_them_become_alerts() -> None:
+    """The mood of each group wanders with a memory of two hours; hourly windows hop by a quarter of an hour."""
+    rng = np.random.default_rng(1)
+    detector = SentimentDrop("mood", SentimentDropSettings(window=HOUR_US, hop=HOUR_US // 4))
+    state, pane_us = detector.state(), HOUR_US // 4
+    memory = math.exp(-pane_us / (2 * HOUR_US))
+    moods = np.zeros(8)
+    p_values, alerts, days = [], 0, 30
+    for pane in range(START_US // pane_us, START_US // pane_us + days * 96):
+        moods = memory * moods + math.sqrt(1 - memory * memory) * rng.normal(size=8)
+        sums: dict[tuple[int, tuple[str, ...]], list[int]] = {}
+        for group in range(8):
+            count = 1 + int(rng.poisson(24))
+            negative = int(rng.binomial(count, 1 / (1 + math.exp(0.5 - 0.3 * moods[group]))))
+            positive = int(rng.binomial(count - negative, 0.5))
+            sums[pane, (f"g{group}",)] = [count, negative, (positive - negative) * MICRO, (positive + negative) * MICRO]
+        now_us = (pane + 1) * pane_us
+        outcome = state.update([encode_panes(detector.settings.spec(), sums)], Progress(now_us, now_us))
+        alerts += sum(change.status == "firing" for change in outcome.changes)
+        p_values += [found.p_value for found in outcome.findings if found.p_value is not None]
+    assert len(p_values) > 22_000
+    assert sum(p_value <= 1e-2 for p_value in p_values) / len(p_values) < 0.011
+    assert sum(p_value <= 1e-3 for p_value in p_values) / len(p_values) < 0.0015
+    assert alerts <= 0.5 * 8 * days / 7

@@ -40,7 +40,7 @@ def tweets() -> list[Event]:
 
 
 def firing(tweets: list[Event], **settings: Any) -> list[AlertChange]:
-    entry = {"group_by": ["airline"], "window": "12h", "hop": "1h", **settings}
+    entry = {"group_by": ["airline"], "window": "12h", "hop": "1h", "p_value": {"fire": 0.015}, **settings}
     detector = SentimentDrop("mood", SentimentDropSettings.model_validate(entry))
     batch = detector.combine(tweets)
     end_us = max(event.time_us for event in tweets) + 1
@@ -58,13 +58,18 @@ def check(changes: list[AlertChange]) -> None:
     assert sum(change.starts_at_us < us(2015, 2, 21) for change in changes) <= 2
 
 
-def test_with_a_window_and_nothing_else_set_the_storms_are_found_and_nothing_before_them(tweets: list[Event]) -> None:
+def test_the_storms_are_found_and_nothing_before_them(tweets: list[Event]) -> None:
     changes = firing(tweets)
     check(changes)
     assert all(change.starts_at_us >= us(2015, 2, 21) for change in changes)
 
 
-@pytest.mark.parametrize(("window", "hop"), [("8h", "1h"), ("10h", "1h"), ("12h", "2h"), ("12h", "3h"), ("16h", "1h")])
-def test_other_windows_find_the_same(tweets: list[Event], window: str, hop: str) -> None:
-    for fire, min_count in product((0.001, 0.002, 0.01), (15, 30, 45)):
+@pytest.mark.parametrize(("window", "hop"), [("6h", "1h"), ("8h", "1h"), ("12h", "1h"), ("12h", "3h"), ("16h", "1h")])
+def test_other_windows_thresholds_and_counts_find_the_same(tweets: list[Event], window: str, hop: str) -> None:
+    for fire, min_count in product((0.0075, 0.015, 0.03), (15, 50)):
         check(firing(tweets, window=window, hop=hop, p_value={"fire": fire}, min_count=min_count))
+
+
+def test_one_view_is_enough(tweets: list[Event]) -> None:
+    for view in ("negative_share", "mean"):
+        check(firing(tweets, views=[view]))

@@ -122,6 +122,13 @@ def test_a_gap_of_years_costs_nothing_when_nobody_is_known() -> None:
     assert closed(list(windows.advance((10**9 + 1) * S))) == [(10**9, 10**9 + 1, "a", [1, 1])]
 
 
+def test_a_leap_of_centuries_closes_no_more_windows_than_a_group_is_remembered_for() -> None:
+    windows = assembler(10, 10, forget_us=100 * S)
+    windows.merge(batch(windows.spec, [(0, "a", 1)]))
+    assert len(list(windows.advance(10**10 * S))) == 11
+    assert windows.closed_end_us == 10**10 * S
+
+
 def test_groups_beyond_the_most_are_left_out_by_name_and_counted() -> None:
     windows = assembler(10, 10, max_groups=2)
     windows.merge(batch(windows.spec, [(1, "c", 1), (1, "a", 1), (1, "b", 1), (11, "c", 1)]))
