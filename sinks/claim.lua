@@ -7,7 +7,7 @@ for _, set in ipairs({'leased', 'later'}) do -- whose lease has ended (its notif
   for _, line in ipairs(redis.call('ZRANGEBYSCORE', p .. set, '-inf', now, 'LIMIT', 0, 1000)) do
     redis.call('ZREM', p .. set, line)
     redis.call('HDEL', p .. 'lease', line)
-    make_ready(line)
+    make_ready(line, now)
   end
 end
 

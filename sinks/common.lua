@@ -12,15 +12,16 @@ local function head(line)
   return first and string.match(first, '^[^|]*|(.*)$')
 end
 
--- Put a line among those with something to do, unless it is worked on or waits; the most urgent and then oldest first.
-local function make_ready(line)
+-- Put a line among those with something to do, unless it is worked on or waits: the most urgent first, then the oldest. Those
+-- that come back queue up anew (`since`), so that many which wait for one channel do not stand before all others.
+local function make_ready(line, since)
   if redis.call('ZSCORE', p .. 'leased', line) or redis.call('ZSCORE', p .. 'later', line) then
     return
   end
   local key = head(line)
   if key then
     local note = redis.call('HMGET', p .. 'note:' .. key, 'urgency', 'accepted_ms')
-    redis.call('ZADD', p .. 'ready', tonumber(note[1] or 0) * 1e13 + tonumber(note[2] or 0), line)
+    redis.call('ZADD', p .. 'ready', tonumber(note[1] or 0) * 1e13 + (since or tonumber(note[2] or 0)), line)
   end
 end
 

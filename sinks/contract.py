@@ -1,7 +1,8 @@
 """What every channel promises to the notifier, and the notifier to every channel.
 
 A channel carries one message to its recipients, once, now. It decides nothing: not whether to try again (it only says
-whether that could help), not when, not what comes next. It holds no lock, does not sleep, and reads no clock.
+whether that could help), not when, not what comes next. It does not sleep, and reads no clock but to measure its own
+timeout.
 
 The contract suite (``tests/sinks/test_contract.py``) runs over everything in :data:`CHANNELS`.
 """

@@ -6,6 +6,7 @@ nothing waits in a thread, so that a slow channel cannot hold up the others.
 """
 
 import threading
+import traceback
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -108,9 +109,10 @@ class Notifier:
         except (LeaseLostError, StoreUnavailableError) as error:
             # Another notifier has it, or will have it when the lease ends.
             _log.info("notification_left", key=claim.key, detail=str(error))
-        except Exception:  # a defect in one notification must not stop the others
+        except Exception as error:  # a defect in one notification must not stop the others
             self._metrics.defects.inc()
-            _log.exception("notifier_defect", key=claim.key)
+            where = "".join(traceback.format_tb(error.__traceback__))  # no message, no locals: they can hold secrets
+            _log.error("notifier_defect", key=claim.key, error=type(error).__name__, where=where)
             self._put_back(claim)
 
     def _deliver(self, claim: Claim) -> None:

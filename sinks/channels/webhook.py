@@ -95,7 +95,8 @@ class WebhookChannel:
 def _post(client: httpx.Client, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> httpx.Response:
     """Post; turn what can go wrong into typed errors, whose texts repeat nothing of the address or headers."""
     try:
-        return client.post(url, content=body, headers=headers, timeout=timeout_s)
+        with client.stream("POST", url, content=body, headers=headers, timeout=timeout_s) as answer:
+            return answer  # the body is nobody's business, however long it is
     except httpx.ConnectTimeout as error:
         raise transient(Reason.UNREACHABLE, f"no connection within {timeout_s:g} s") from error
     except httpx.PoolTimeout as error:

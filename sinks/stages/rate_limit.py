@@ -1,23 +1,32 @@
 """RateLimit: not too many messages at a time, nor a minute. Those beyond wait in the outbox; none is dropped."""
 
+import itertools
 import threading
 from collections import deque
 
 from sinks.contract import Failure, Reason
 from sinks.stages.contract import Attempt, Clock, Outcome, Stage, failed
 
-_BUSY_WAIT_US = 50_000
 _MINUTE_US = 60_000_000
+_SHORTEST_WAIT_US = 50_000
+_MEMORY = 0.8  # weight of the past in the mean time that a message takes
 
 
 class RateLimit:
-    """The limits of one channel, in one notifier."""
+    """The limits of one channel, in one notifier.
+
+    A message that finds no room is told when there may be some: those that wait are spread over the time that the
+    channel takes, so that a thousand of them do not keep coming back, but leave the threads to others.
+    """
 
     def __init__(self, next_stage: Stage, clock: Clock) -> None:
         self._next = next_stage
         self._clock = clock
         self._lock = threading.Lock()
-        self._running = 0
+        self._tickets = itertools.count()
+        self._running_since_us: dict[int, int] = {}
+        self._mean_us = 0.0
+        self._next_room_us = 0
         self._sent_us: deque[int] = deque()
 
     def __call__(self, attempt: Attempt) -> Outcome:
@@ -25,8 +34,9 @@ class RateLimit:
         with self._lock:
             now_us = self._clock()
             wait_us = self._wait_us(attempt, now_us)
+            ticket = next(self._tickets)
             if wait_us == 0:
-                self._running += 1
+                self._running_since_us[ticket] = now_us
                 self._sent_us.append(now_us)
         if wait_us > 0:
             if now_us + wait_us >= attempt.tier_started_us + attempt.tier.deadline:
@@ -37,14 +47,20 @@ class RateLimit:
             return self._next(attempt)
         finally:
             with self._lock:
-                self._running -= 1
+                took_us = self._clock() - self._running_since_us.pop(ticket)
+                self._mean_us = _MEMORY * self._mean_us + (1 - _MEMORY) * took_us
 
     def _wait_us(self, attempt: Attempt, now_us: int) -> int:
+        """Return 0 when there is room, else when to ask again."""
         limit = attempt.settings.max_per_minute
-        while self._sent_us and self._sent_us[0] <= now_us - _MINUTE_US:
+        while self._sent_us and (limit is None or self._sent_us[0] <= now_us - _MINUTE_US):
             self._sent_us.popleft()
-        if limit is None:
-            self._sent_us.clear()
-        elif len(self._sent_us) >= limit:
+        if limit is not None and len(self._sent_us) >= limit:
             return self._sent_us[-limit] + _MINUTE_US - now_us
-        return _BUSY_WAIT_US if self._running >= attempt.settings.max_concurrent else 0
+        room = attempt.settings.max_concurrent
+        if len(self._running_since_us) < room:
+            return 0
+        longest_us = now_us - min(self._running_since_us.values())
+        pace_us = max(self._mean_us, longest_us, _SHORTEST_WAIT_US) / room
+        self._next_room_us = max(self._next_room_us, now_us) + int(pace_us)
+        return max(self._next_room_us - now_us, _SHORTEST_WAIT_US)

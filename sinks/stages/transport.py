@@ -1,5 +1,6 @@
 """Transport: renders the message and hands it to the channel. The only stage that talks to the outside."""
 
+import traceback
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
@@ -44,15 +45,16 @@ class Transport:
         """Send now, once."""
         message = render(attempt.notification, attempt.settings, attempt.notes)
         self._on_step(Step.RENDERED, message.key)
-        where = f"tier {attempt.tier_number} ({attempt.channel.name})"
-        self._outbox.begin(attempt.claim, attempt.timeout_us + self._lease_us, where)
+        target = f"tier {attempt.tier_number} ({attempt.channel.name})"
+        self._outbox.begin(attempt.claim, attempt.timeout_us + self._lease_us, target)
         self._on_step(Step.SENDING, message.key)
         try:
             receipts = attempt.channel.send(message, attempt.recipients, attempt.timeout_us / 1_000_000)
         except DeliveryError as error:
             receipts = all_failed(attempt.recipients, error.failure)
         except Exception as error:  # a defect of the channel must neither lose the message nor stop the others
-            _log.exception("channel_defect", channel=attempt.channel.name)
+            where = "".join(traceback.format_tb(error.__traceback__))  # no message, no locals: they can hold secrets
+            _log.error("channel_defect", channel=attempt.channel.name, error=type(error).__name__, where=where)
             detail = f"defect in the channel: {type(error).__name__}; see the log"
             failure = Failure(reason=Reason.INTERNAL, permanent=True, detail=detail, ambiguous=True)
             receipts = all_failed(attempt.recipients, failure)

@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What goes out. ``hold``: take the request, answer nothing until the server stops. ``drop``: close without answer."""
+    """What goes out. ``hold``: take the request, never answer. ``drop``: close without an answer."""
 
     status: int = 200
     headers: Mapping[str, str] = {}
@@ -48,8 +48,9 @@ class HttpServer:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                outer.requests.append(Request(self.command, self.path, headers, body))
-                answer = outer.script.pop(0) if len(outer.script) > 1 else outer.script[0]
+                request = Request(self.command, self.path, headers, body)
+                outer.requests.append(request)
+                answer = outer.answer(request)
                 if answer.hold:
                     outer._released.wait(30)
                 if answer.hold or answer.drop:
@@ -71,6 +72,10 @@ class HttpServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def answer(self, request: Request) -> Answer:
+        """Return what to answer."""
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
     @contextmanager
     def serving(self) -> Iterator["HttpServer"]:

@@ -1,0 +1,77 @@
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts.store import AlertStore
+from sinks.stages.transport import Step
+from tests.support.alerts import MINUTE_US, START_US, change
+from tests.support.http import Answer, http_server
+
+
+class Runs:
+    """Starts notifiers on one outbox, one after the other, and counts what the far side gets."""
+
+    def __init__(self, store: AlertStore, url: str, channels: dict[str, Any], lease: str = "100ms") -> None:
+        tiers = [{"channel": name, "first_wait": "1ms"} for name in channels]
+        self.order = {"url": url, "prefix": store.settings.prefix, "channels": channels, "tiers": tiers, "lease": lease}
+
+    def run(self, step: str = "", skip: int = 0) -> int:
+        order = json.dumps({**self.order, "step": step, "skip": skip})
+        command = [sys.executable, "-m", "tests.support.killed_notifier", order]
+        root = Path(__file__).parents[2]
+        return subprocess.run(command, check=False, timeout=60, cwd=root, capture_output=True).returncode
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_a_notifier_killed_at_any_step_loses_nothing_and_repeats_only_what_it_could_not_record(
+    step: Step, store: AlertStore, redis_url: str
+) -> None:
+    alerts = [change(), change(step="resolved", at_us=START_US + MINUTE_US), change("Other")]
+    with http_server() as server:
+        runs = Runs(store, redis_url, {"web": {"type": "webhook", "url": server.url, "timeout": "100ms"}})
+        store.apply(alerts)
+        assert runs.run(step, skip=1) == -signal.SIGKILL
+        assert runs.run() == 0
+        keys = Counter(request.headers["idempotency-key"] for request in server.requests)
+        order = [r.json["status"] for r in server.requests if r.json["commonLabels"]["alertname"] == "SlaBreach"]
+        texts = [request.json["text"] for request in server.requests]
+    assert len(keys) == len(alerts)
+    # Only a death between the send and its record repeats, and the repeat has the same key and says so.
+    assert sum(keys.values()) == len(alerts) + (1 if step == Step.SENT else 0)
+    said = sum("It may have reached you already" in text for text in texts)
+    assert said == (1 if step in {Step.SENDING, Step.SENT} else 0)
+    assert sorted(order, key=["firing", "resolved"].index) == order
+    assert store.counts()["pending"] == 0
+    statuses = [note.status for record in store.list_alerts() for note in _notes(store, record.current.fingerprint)]
+    assert statuses == ["delivered"] * len(alerts)
+
+
+@pytest.mark.slow
+def test_many_notifiers_killed_at_random_lose_nothing(store: AlertStore, redis_url: str) -> None:
+    seed = 20150221
+    rng = random.Random(seed)
+    alerts = [change(case_id=str(number)) for number in range(30)]
+    kills = 0
+    with http_server(Answer(200)) as server:
+        runs = Runs(store, redis_url, {"web": {"type": "webhook", "url": server.url, "timeout": "100ms"}}, lease="50ms")
+        for one in alerts:
+            store.apply([one])
+            kills += runs.run(str(rng.choice(list(Step))), skip=rng.randrange(4)) == -signal.SIGKILL
+        while store.counts()["pending"]:
+            runs.run()
+        keys = Counter(request.headers["idempotency-key"] for request in server.requests)
+    assert kills > 5
+    assert len(keys) == len(alerts), f"seed {seed}"
+    assert sum(keys.values()) - len(keys) <= kills
+
+
+def _notes(store: AlertStore, fingerprint: str) -> list[Any]:
+    detail = store.get(fingerprint)
+    return [] if detail is None else detail.notifications

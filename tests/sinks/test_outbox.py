@@ -1,0 +1,194 @@
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from alerts.store import AlertStore
+from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings
+from sinks.outbox import LeaseLostError, Outbox
+from sinks.progress import Progress
+from sinks.service import build_notifier
+from tests.support.alerts import MINUTE_US, START_US, change
+from tests.support.http import Answer, http_server
+from tests.support.notifier import Clock, channel_settings
+
+LEASE_US = 10_000_000
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def outbox(store: AlertStore, clock: Clock) -> Outbox:
+    return Outbox(store, clock_us=clock)
+
+
+def test_two_notifiers_do_not_get_the_same_notification(store: AlertStore, clock: Clock, outbox: Outbox) -> None:
+    store.apply([change(case_id=str(number)) for number in range(6)])
+    other = Outbox(store, clock_us=clock)
+    mine = [claim.key for claim in outbox.claim(4, LEASE_US)]
+    others = [claim.key for claim in other.claim(4, LEASE_US)]
+    assert len(mine) == 4
+    assert len(others) == 2
+    assert not set(mine) & set(others)
+
+
+def test_a_lease_that_ends_is_taken_over_and_its_first_holder_may_not_send(
+    store: AlertStore, clock: Clock, outbox: Outbox
+) -> None:
+    store.apply([change()])
+    (first,) = outbox.claim(1, LEASE_US)
+    assert outbox.claim(1, LEASE_US) == []
+    clock.forward(10)
+    (second,) = outbox.claim(1, LEASE_US)
+    assert second.key == first.key
+    lates: list[Callable[[], None]] = [
+        lambda: outbox.begin(first, LEASE_US, "x"),
+        lambda: outbox.later(first, 1, Progress(), undelivered=False),
+        lambda: outbox.route(first, ["ops"]),
+    ]
+    for late in lates:
+        with pytest.raises(LeaseLostError):
+            late()
+    outbox.begin(second, LEASE_US, "tier 1 (web)")
+
+
+def test_beginning_a_send_holds_the_lease_until_it_must_be_over(
+    store: AlertStore, clock: Clock, outbox: Outbox
+) -> None:
+    store.apply([change()])
+    (claim,) = outbox.claim(1, LEASE_US)
+    clock.forward(9)
+    outbox.begin(claim, 2 * LEASE_US, "tier 1 (web)")
+    clock.forward(19)
+    assert outbox.claim(1, LEASE_US) == []
+    clock.forward(1)
+    assert outbox.claim(1, LEASE_US)[0].sending == "tier 1 (web)"
+
+
+def test_only_the_first_of_a_line_can_be_claimed_in_order_of_event_time(store: AlertStore, outbox: Outbox) -> None:
+    steps = [change(), change(step="updated:1", at_us=START_US + 1), change(step="resolved", at_us=START_US + 2)]
+    for one in reversed(steps):
+        store.apply([one])
+    seen = []
+    while claims := outbox.claim(5, LEASE_US):
+        assert len(claims) == 1
+        seen.append(claims[0].change.step)
+        outbox.finish(claims[0], "delivered", "")
+    assert seen == ["firing", "updated:1", "resolved"]
+
+
+def test_a_line_that_waits_wakes_at_its_time_and_keeps_its_progress(
+    store: AlertStore, clock: Clock, outbox: Outbox
+) -> None:
+    store.apply([change()])
+    (claim,) = outbox.claim(1, LEASE_US)
+    outbox.later(claim, 5_000_000, Progress(tier=1, causes=["why"]), undelivered=True)
+    store.apply([change(step="resolved", at_us=START_US + MINUTE_US)])
+    clock.forward(4.9)
+    assert outbox.claim(1, LEASE_US) == []
+    assert store.counts()["undelivered"] == 1
+    clock.forward(0.1)
+    (again,) = outbox.claim(1, LEASE_US)
+    assert (again.change.step, again.progress.tier, again.progress.causes) == ("firing", 1, ["why"])
+
+
+def test_routing_makes_one_notification_for_each_receiver_and_they_do_not_wait_for_each_other(
+    store: AlertStore, clock: Clock, outbox: Outbox
+) -> None:
+    store.apply([change()])
+    outbox.route(outbox.claim(1, LEASE_US)[0], ["ops", "boss"])
+    first, second = sorted(outbox.claim(5, LEASE_US), key=lambda claim: claim.receiver)
+    assert [first.receiver, second.receiver] == ["boss", "ops"]
+    assert first.key != second.key
+    outbox.later(first, MINUTE_US, Progress(), undelivered=False)
+    outbox.finish(second, "delivered", "")
+    assert store.counts()["pending"] == 1
+
+
+def test_ending_a_notification_twice_has_no_effect(store: AlertStore, outbox: Outbox) -> None:
+    store.apply([change(), change(step="resolved", at_us=START_US + 1)])
+    (claim,) = outbox.claim(1, LEASE_US)
+    outbox.finish(claim, "delivered", "")
+    outbox.finish(claim, "delivered", "")
+    assert store.counts()["pending"] == 1
+
+
+def test_several_notifiers_at_work_send_each_notification_once(store: AlertStore, tmp_path: Path) -> None:
+    alerts = [change(case_id=str(number)) for number in range(60)]
+    stop = threading.Event()
+    with http_server() as server:
+        notifiers = [
+            build_notifier(
+                store,
+                channels=channel_settings({"web": {"type": "webhook", "url": server.url}}),
+                receivers={"ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]})},
+                route=RootRouteSettings(receiver="ops"),
+                settings=NotifierSettings.model_validate({"poll": "5ms"}),
+                registry=CollectorRegistry(),
+                wait=stop.wait,
+            )
+            for _ in range(3)
+        ]
+        threads = [threading.Thread(target=notifier.run, args=(stop,)) for notifier in notifiers]
+        for thread in threads:
+            thread.start()
+        for one in alerts:
+            store.apply([one])
+        _until(lambda: store.counts()["pending"] == 0)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for notifier in notifiers:
+            notifier.close()
+        keys = [request.headers["idempotency-key"] for request in server.requests]
+    assert len(keys) == len(set(keys)) == len(alerts)
+
+
+def test_a_channel_that_hangs_does_not_hold_up_the_others(store: AlertStore, tmp_path: Path) -> None:
+    stop = threading.Event()
+    slow = [change("Slow", case_id=str(number)) for number in range(20)]
+    with http_server(Answer(hold=True)) as hanging, http_server() as server:
+        entries: dict[str, dict[str, Any]] = {
+            "hanging": {"type": "webhook", "url": hanging.url, "timeout": "20s", "max_concurrent": 2},
+            "web": {"type": "webhook", "url": server.url},
+        }
+        notifier = build_notifier(
+            store,
+            channels=channel_settings(entries),
+            receivers={
+                "slow": ReceiverSettings.model_validate({"tiers": [{"channel": "hanging"}]}),
+                "ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]}),
+            },
+            route=RootRouteSettings.model_validate(
+                {"receiver": "ops", "routes": [{"matchers": ["alertname=Slow"], "receiver": "slow"}]}
+            ),
+            settings=NotifierSettings.model_validate({"poll": "5ms", "workers": 4}),
+            registry=CollectorRegistry(),
+            wait=stop.wait,
+        )
+        thread = threading.Thread(target=notifier.run, args=(stop,))
+        thread.start()
+        store.apply(slow)
+        store.apply([change(case_id=str(number)) for number in range(20)])
+        _until(lambda: len(server.requests) == 20)
+        assert len(hanging.requests) <= 2
+        stop.set()
+        hanging._released.set()
+        thread.join()
+        notifier.close()
+
+
+def _until(true: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(2000):
+        if true():
+            return
+        pause.wait(0.01)
+    msg = "it did not come true"
+    raise AssertionError(msg)

@@ -1,0 +1,61 @@
+"""A real notifier in a process of its own, which kills itself at a step. Run as a program by the tests that kill.
+
+Arguments, as JSON: url, prefix, channels, tiers, lease, step (empty: none), and how often the step is passed before.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+
+from prometheus_client import CollectorRegistry
+
+from alerts.connection import connect
+from alerts.store import AlertStore
+from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings, StoreSettings
+from sinks.service import build_notifier
+from sinks.stages.transport import Step
+from tests.support.notifier import channel_settings
+
+
+def main(order: dict[str, object]) -> None:
+    """Run until nothing is pending, or until killed."""
+    left = [int(str(order["skip"]))]
+
+    def on_step(step: Step, _key: str) -> None:
+        if step == order["step"]:
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+
+    client = connect(str(order["url"]))
+    store = AlertStore(client, StoreSettings(prefix=str(order["prefix"])))
+    stop = threading.Event()
+    notifier = build_notifier(
+        store,
+        channels=channel_settings(order["channels"]),  # type: ignore[arg-type]
+        receivers={"ops": ReceiverSettings.model_validate({"tiers": order["tiers"]})},
+        route=RootRouteSettings(receiver="ops"),
+        settings=NotifierSettings.model_validate({"lease": order["lease"], "poll": "10ms", "workers": 1}),
+        registry=CollectorRegistry(),
+        wait=stop.wait,
+        rng=random.Random(1),
+        on_step=on_step,
+    )
+
+    def watch() -> None:
+        while store.counts()["pending"] > 0:
+            time.sleep(0.01)
+        stop.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    notifier.run(stop)
+    notifier.close()
+    client.close()
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
