@@ -63,10 +63,13 @@ class DeadLetters:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Threads share the connection under our lock; what writes begins its transaction itself.
             self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
-            self._prepare()
         except (sqlite3.Error, OSError) as error:
-            msg = f"cannot open the dead letters in {path}: {error}; check that it is a file of Makegood and writable"
-            raise DeadLettersError(msg) from error
+            raise _not_opened(path, error) from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise _not_opened(path, error) from error
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -200,6 +203,11 @@ class DeadLetters:
         with self._transaction() as db:
             db.execute("DELETE FROM requeue WHERE requeued_at_us < ?", [before_us])
             return db.execute("DELETE FROM letters WHERE seen_at_us < ?", [before_us]).rowcount
+
+
+def _not_opened(path: Path, error: Exception) -> DeadLettersError:
+    hint = "check that it is a file of Makegood and writable"
+    return DeadLettersError(f"cannot open the dead letters in {path}: {error}; {hint}")
 
 
 def _packed(raw: bytes) -> tuple[bytes, int, bool]:
