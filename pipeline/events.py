@@ -62,7 +62,14 @@ def decode_many(records: Sequence[bytes]) -> tuple[list[Event], list[tuple[int, 
     events: list[Event] = []
     errors: list[tuple[int, RecordError]] = []
     add = events.append
-    decode = _DECODER.decode
+    # Names that the loop looks up a million times a second are local.
+    decode, epoch, earliest_us, latest_us, with_deadline = (
+        _DECODER.decode,
+        EPOCH,
+        EARLIEST_US,
+        LATEST_US,
+        _WITH_DEADLINE,
+    )
     for index, raw in enumerate(records):
         try:
             # The decoder skips over fields that no event has without looking at their bytes.
@@ -72,17 +79,17 @@ def decode_many(records: Sequence[bytes]) -> tuple[list[Event], list[tuple[int, 
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             errors.append((index, diagnose(raw, error)))
             continue
-        since = event.time - EPOCH
+        since = event.time - epoch
         time_us = since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
         event.time_us = time_us
         # The two fields that are not the wire's: time_us was set above, a forged profile goes.
         event.profile = None
         if (
-            not EARLIEST_US <= time_us < LATEST_US
+            not earliest_us <= time_us < latest_us
             or event.sequence
             or event.rev
             or event.recordedtime is not None
-            or (type(event) in _WITH_DEADLINE and event.data.deadline is not None)
+            or (event.__class__ in with_deadline and event.data.deadline is not None)
         ):
             problem = range_problem(event)
             if problem is not None:

@@ -13,8 +13,8 @@ _TIMES = (
 )  # fmt: skip
 _VALUES = (
     b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-1e999", b"1e-999", b"9" * 400, b"9" * 5_000, b"null", b"true",
-    b"[]", b"{}", b'""', b'"x"', b"-0.0", b"1.5", b"18446744073709551616", b'"\\ud800"', b'"\\u0000"', b"'x'", b"0x10", b"01",
-    b"",
+    b"[]", b"{}", b'""', b'"x"', b"-0.0", b"1.5", b"18446744073709551616", b'"\\ud800"', b'"\\u0000"', b"'x'", b"0x10",
+    b"01", b"",
     b"[" * 3_000 + b"]" * 3_000, b'{"a":' * 2_000 + b"1" + b"}" * 2_000,
 )  # fmt: skip
 _NAMES = (b"id", b"source", b"type", b"time", b"subject", b"data", b"sentiment", b"labels", b"specversion", b"text")
