@@ -19,7 +19,7 @@ install: $(STAMP) ## Create the environment in .venv, with pinned versions
 $(STAMP): pyproject.toml requirements/test.txt
 	@test -n "$(PYTHON)" || { echo "Makegood needs Python 3.11 or 3.12; none was found. Give one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/test.txt --editable '.[test]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint requirements/test.txt --editable '.[test]'
 	@touch $@
 
 demo: $(STAMP) ## See an incident, an alert and a failover, on simulated feeds
