@@ -1,5 +1,6 @@
 """``makegood alerts``: what the store knows."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -9,6 +10,7 @@ from pipeline.commands import shell
 if TYPE_CHECKING:
     from alerts.model import AlertDetail, AlertRecord, NotificationRecord
 
+_WIDE = 250
 _STATUSES = ("firing", "resolved", "all")
 
 
@@ -73,7 +75,7 @@ def _list(records: "list[AlertRecord]", *, as_json: bool) -> None:
         return
     table = Table(box=None, pad_edge=False)
     for column in ("status", "severity", "since", "alert", "summary", "fingerprint"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column != "summary")
     for record in records:
         told = to_json(record.current)
         labels, annotations = told["labels"], told["annotations"]
@@ -86,7 +88,8 @@ def _list(records: "list[AlertRecord]", *, as_json: bool) -> None:
             annotations.get("summary", ""),
             told["fingerprint"],
         )
-    Console().print(table)
+    # Where no terminal sets the width, an alert is one line, for grep and less.
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
 def _show(detail: "AlertDetail", *, as_json: bool) -> None:
