@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from config.enrichment import ProfileSettings
-from config.mapping import scalar_text
+from config.values import scalar_text
 from detectors.events import Profile
 from pipeline.reasons import Reason, shown
 from pipeline.records.contract import RecordReader

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from config.mapping import EventMapping, ValueSettings
+from config.mapping import EventMapping
+from config.values import ValueSettings
 from detectors.events import EVENT_CLASSES, Event
 from pipeline.diagnosis import diagnose_validation
 from pipeline.events import convert_event

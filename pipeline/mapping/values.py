@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from config.mapping import Condition, MappingSettings, ValueSettings, scalar_text
+from config.mapping import MappingSettings
+from config.values import Condition, ValueSettings, scalar_text
 from pipeline.events import EARLIEST_US, EPOCH, LATEST_US
 from pipeline.mapping.paths import Fields, Getter
 from pipeline.reasons import Reason, RecordError, shown
