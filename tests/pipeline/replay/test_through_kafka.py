@@ -76,15 +76,18 @@ def test_a_broker_that_goes_away_in_the_middle_loses_nothing(
         threading.Event().wait(10)
         seen.append(tallies.events)
         broker.start()
+        done.wait()  # the broker ends with the thread that started it
 
     def watch(tallies: Tallies) -> None:
         thread.append(threading.Thread(target=away, args=(tallies,)))
         thread[0].start()
 
     thread: list[threading.Thread] = []
+    done = threading.Event()
     try:
         summary = replay(load_settings(config).settings, tmp_path / "alerts.jsonl", watch=watch)
     finally:
+        done.set()
         thread[0].join()
         broker.ensure_running()
     total = len(CRM) + len(SOCIAL)
