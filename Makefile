@@ -29,10 +29,9 @@ test: $(STAMP) ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 lint: $(STAMP) ## Check style, types and layers
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@failed=; for tool in 'ruff check --quiet .' 'ruff format --check --quiet .' 'mypy' 'lint-imports'; do \
+		echo "$$tool"; $(BIN)/$$tool || failed="$$failed [$$tool]"; \
+	done; test -z "$$failed" || { echo "lint: failed:$$failed" >&2; exit 1; }
 
 check: lint test ## Everything that must hold before a change goes in
 
