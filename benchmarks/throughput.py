@@ -81,7 +81,14 @@ def whole_flow(path: Path, folder: Path) -> tuple[int, float, int]:
 
         tallies, pace = Tallies(), Pace()
         built = compose.build_detectors(settings)
-        prepare = compose.build_prepare(settings, built, tallies=tallies, pace=pace, dedup_folder=folder / "seen")
+        prepare = compose.build_prepare(
+            settings,
+            built,
+            enricher=compose.build_enricher(settings),
+            tallies=tallies,
+            pace=pace,
+            dedup_folder=folder / "seen",
+        )
         flow = build_flow(
             build_lane=lambda: Lane(
                 compose.build_feeds(settings, recording=True),

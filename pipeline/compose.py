@@ -50,15 +50,26 @@ def build_requeue(settings: Settings, dead_letters: Path) -> dict[str, Feed]:
     return {feed.name: feed for feed in feeds}
 
 
+def build_enricher(settings: Settings) -> Enricher:
+    """Return what completes events: the table of customers, and sentiment for text."""
+    return Enricher(settings.profiles, settings.sentiment)
+
+
 def build_prepare(
-    settings: Settings, built: Mapping[str, Detector], *, tallies: Tallies, pace: Pace, dedup_folder: Path | None
+    settings: Settings,
+    built: Mapping[str, Detector],
+    *,
+    enricher: Enricher,
+    tallies: Tallies,
+    pace: Pace,
+    dedup_folder: Path | None,
 ) -> Prepare:
     """Return the prepare step for these detectors."""
     entries = feed_settings(settings)
     return Prepare(
         detectors=built,
         decoder=Decoder({name: entry.mapping for name, entry in entries.items()}),
-        enrich=Enricher(settings.profiles, settings.sentiment).enrich,
+        enrich=enricher.enrich,
         rules=TimeRules(
             lateness_us=settings.time.lateness,
             idle_after_us=settings.time.idle_after,

@@ -13,6 +13,10 @@ from pipeline.mapping import Mapper, compile_mapping
 from pipeline.reasons import Reason, RecordError
 
 
+EVENT_OFFSET = -1
+"""Offset of letters that hold an event and not a record: an event turned away has no place of its own in its feed."""
+
+
 class Decoded(msgspec.Struct):
     """What became of one raw batch.
 
@@ -73,5 +77,6 @@ class Decoder:
         """Return the dead letter of an event that was decoded and then turned away."""
         # One of several events of a record may be turned away, so the letter holds the event, not the record.
         raw = encode_event(event)
-        offset = batch.offsets[0] if batch.offsets else 0
-        return DeadLetter(batch.feed, batch.partition, offset, 0, raw, reason, f"{event.id}: {detail}", mapped=True)
+        return DeadLetter(
+            batch.feed, batch.partition, EVENT_OFFSET, 0, raw, reason, f"{event.id}: {detail}", mapped=True
+        )

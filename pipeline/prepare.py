@@ -133,7 +133,9 @@ class Prepare:
         return out
 
     def _partition(self, feed: str, name: str) -> PartitionTime:
-        times = self._feed_times.get(origin(feed))
+        if origin(feed) != feed:  # the requeue: what nobody has sent again will not come by itself
+            return self._watermarks.partition(feed, name, idle_after_us=0)
+        times = self._feed_times.get(feed)
         if times is None:
             return self._watermarks.partition(feed, name)
         return self._watermarks.partition(feed, name, times.lateness_us, times.idle_after_us)

@@ -133,7 +133,14 @@ def _run(
 ) -> None:
     pace = Pace()
     built = compose.build_detectors(settings)
-    prepare = compose.build_prepare(settings, built, tallies=tallies, pace=pace, dedup_folder=work / "seen")
+    prepare = compose.build_prepare(
+        settings,
+        built,
+        enricher=compose.build_enricher(settings),
+        tallies=tallies,
+        pace=pace,
+        dedup_folder=work / "seen",
+    )
 
     def build_lane() -> Lane:
         feeds = compose.build_feeds(settings, recording=True)

@@ -24,6 +24,8 @@ from pipeline.tallies import Tallies
 
 TICK_US = 200_000
 """Longest time between two looks at the clock, in microseconds."""
+PROFILES_EVERY_US = 5_000_000
+"""Wall time between two looks at whether the table of customers has changed, in microseconds."""
 _FORMAT = 1
 
 log = structlog.get_logger(__name__)
@@ -66,13 +68,23 @@ def run_flow(
         if not recovery.matches(folder, identity) and (folder / "identity.json").exists():
             log.warning("flow.fresh_start", folder=str(folder), reason="flow.shards has changed")
             recovery.set_aside(folder)
-        prepare = compose.build_prepare(settings, built, tallies=tallies, pace=pace, dedup_folder=folder / "seen")
+        enricher = compose.build_enricher(settings)
+        prepare = compose.build_prepare(
+            settings, built, enricher=enricher, tallies=tallies, pace=pace, dedup_folder=folder / "seen"
+        )
         if health is not None:
             health.attach(tallies, prepare.partitions)
 
+        looked_at_profiles_us = wall_clock_us()
+
         def look_at_clock() -> int:
+            nonlocal looked_at_profiles_us
+            now_us = wall_clock_us()
             if health is not None:
-                health.beat(wall_clock_us())
+                health.beat(now_us)
+            if now_us - looked_at_profiles_us >= PROFILES_EVERY_US:
+                looked_at_profiles_us = now_us
+                enricher.reload_if_changed()
             return event_clock_us()
 
         def build_lane() -> Lane:

@@ -26,7 +26,7 @@ class PartitionTime(msgspec.Struct):
         lateness_us: an event older than the newest by more than this is late.
         idle_after_us: how long quiet before a partition read to its end follows the clock.
         newest_us: the largest event time seen.
-        busy_at_us: the clock when it last gave events (live only).
+        busy_at_us: the clock when it last gave events, or when we began to listen (live only).
         status: as the feed says.
     """
 
@@ -117,6 +117,9 @@ class Watermarks:
         )
 
     def _live_us(self, now_us: int) -> int:
+        for part in self.partitions.values():
+            if part.busy_at_us == NEVER_US:
+                part.busy_at_us = now_us  # quiet is counted from when we began to listen
         return min((_live_partition_us(part, now_us) for part in self.partitions.values()), default=NEVER_US)
 
     def _up_to_date(self) -> bool:

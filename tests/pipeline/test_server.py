@@ -51,9 +51,7 @@ def test_other_paths_are_404_and_say_what_there_is() -> None:
 def test_an_address_that_is_taken_is_named_with_what_to_do() -> None:
     with (
         serving(lambda: (True, {})) as server,
-        pytest.raises(
-            ListenError, match=rf"cannot listen on 127\.0\.0\.1:{server.port}: .*choose another"
-        ),
+        pytest.raises(ListenError, match=rf"cannot listen on 127\.0\.0\.1:{server.port}: .*choose another"),
     ):
         StatusServer(f"127.0.0.1:{server.port}", lambda: (True, {}), registry=CollectorRegistry())
 

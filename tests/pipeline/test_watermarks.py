@@ -61,6 +61,17 @@ def test_live_a_quiet_partition_follows_the_clock_only_after_idle_after() -> Non
     assert watermarks.advance(1000 + IDLE_US).watermark_us == 1000 + IDLE_US - LATENESS_US
 
 
+def test_live_quiet_is_counted_from_when_we_began_to_listen() -> None:
+    watermarks, a, b = two_partitions()
+    a.saw(1000, 5000)
+    a.status = b.status = Status.CAUGHT_UP
+    watermarks.advance(5000)
+    restored = Watermarks(LATENESS_US, IDLE_US)
+    restored.restore(watermarks.snapshot())
+    assert restored.advance(9000).watermark_us == NEVER_US
+    assert restored.advance(9000 + IDLE_US).watermark_us == 9000 + IDLE_US - LATENESS_US
+
+
 @pytest.mark.parametrize("status", [Status.UNREACHABLE, Status.READING])
 def test_live_silence_of_a_source_that_is_not_read_to_its_end_is_not_knowledge(status: Status) -> None:
     watermarks, a, b = two_partitions()

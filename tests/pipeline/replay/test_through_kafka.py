@@ -38,9 +38,7 @@ def kafka_config(folder: Path, bootstrap: str, crm: str, social: str, *, batch_s
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Summary]:
     folder = tmp_path_factory.mktemp("reference")
-    config = write_config(
-        folder, write_lines(folder / "crm.jsonl", CRM), write_lines(folder / "social.jsonl", SOCIAL)
-    )
+    config = write_config(folder, write_lines(folder / "crm.jsonl", CRM), write_lines(folder / "social.jsonl", SOCIAL))
     summary = replay(load_settings(config).settings, folder / "alerts.jsonl")
     return (folder / "alerts.jsonl").read_bytes(), summary
 

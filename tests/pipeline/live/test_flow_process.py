@@ -1,0 +1,195 @@
+"""The live flow as a process of its own: its store goes away, it is killed, it is asked to stop."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from alerts.store import AlertStore
+from config.delivery import StoreSettings
+from tests.support.own_redis import OwnRedis
+from tests.support.recording import make_recording, write_config, write_lines
+
+CRM, SOCIAL = make_recording(20260302)
+STORE = """
+store: {dir: var}
+metrics: {listen: "127.0.0.1:0"}
+"""
+Changes = Counter[tuple[str, str, str]]
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[OwnRedis]:
+    server = OwnRedis(tmp_path / "redis")
+    server.start()
+    yield server
+    server.resume()
+    server.kill()
+
+
+def write_live_config(folder: Path) -> Path:
+    """Feeds that are read to their end and then stay quiet, without the clock moving event time on."""
+    config = write_config(
+        folder,
+        write_lines(folder / "crm.jsonl", CRM),
+        write_lines(folder / "social.jsonl", SOCIAL),
+        batch_size=20,
+        epoch="100ms",
+    )
+    text = config.read_text(encoding="utf-8").replace("  lateness: 10m\n", "  lateness: 10m\n  idle_after: 5000d\n")
+    text = text.replace("format: jsonl}", "format: jsonl, follow: true}")
+    config.write_text(text + STORE, encoding="utf-8")
+    return config
+
+
+class Flow:
+    """``makegood flow`` in a process."""
+
+    def __init__(self, config: Path, url: str) -> None:
+        environment = {**os.environ, "MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning"}
+        command = [sys.executable, "-m", "pipeline.cli", "flow", "--config", str(config)]
+        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, cwd=config.parent)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0, errors.decode()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate(timeout=60)
+
+
+@contextlib.contextmanager
+def running(config: Path, server: OwnRedis) -> Iterator[Flow]:
+    flow = Flow(config, server.url)
+    try:
+        yield flow
+    finally:
+        if flow.process.poll() is None:
+            flow.kill()
+
+
+def stored(server: OwnRedis) -> Changes:
+    """Return every change in the store's history, with how often it stands there."""
+    with server.client() as client:
+        store = AlertStore(client, StoreSettings())
+        details = [store.get(record.current.fingerprint) for record in store.list_alerts()]
+    return Counter(
+        (change.change_id, change.step, change.status) for detail in details if detail for change in detail.history
+    )
+
+
+def notified(server: OwnRedis) -> int:
+    with server.client() as client:
+        return AlertStore(client, StoreSettings()).counts()["pending"]
+
+
+def until(condition: Callable[[], bool], flow: Flow, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert flow.process.poll() is None, flow.process.communicate()[1].decode()
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Changes:
+    """What a flow stores when nothing goes wrong."""
+    folder = tmp_path_factory.mktemp("quiet")
+    server = OwnRedis(folder / "redis")
+    server.start()
+    try:
+        with running(write_live_config(folder), server) as flow:
+            settle(server, flow)
+            flow.stop()
+        return stored(server)
+    finally:
+        server.kill()
+
+
+def settle(server: OwnRedis, flow: Flow, total: int | None = None) -> None:
+    """Wait until nothing more is written."""
+    seen: list[int] = []
+
+    def steady() -> bool:
+        time.sleep(0.2)
+        seen.append(stored(server).total())
+        enough = seen[-1] > 0 if total is None else seen[-1] >= total
+        return enough and len(seen) > 10 and len(set(seen[-10:])) == 1
+
+    until(steady, flow)
+
+
+def test_everything_is_stored_once_with_one_notification_each(expected: Changes) -> None:
+    assert len(expected) > 400
+    assert set(expected.values()) == {1}
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+def test_a_store_that_is_away_for_10_s_loses_and_doubles_nothing(
+    tmp_path: Path, redis_server: OwnRedis, expected: Changes, how: str
+) -> None:
+    with running(write_live_config(tmp_path), redis_server) as flow:
+        until(lambda: stored(redis_server).total() > 20, flow)
+        if how == "killed":
+            redis_server.kill()
+        else:
+            redis_server.pause()
+        time.sleep(10)
+        assert flow.process.poll() is None, "the flow waits for its store"
+        if how == "killed":
+            redis_server.start()
+        else:
+            redis_server.resume()
+        settle(redis_server, flow, expected.total())
+        flow.stop()
+    assert stored(redis_server) == expected
+    assert notified(redis_server) == expected.total()
+
+
+def test_a_flow_that_is_killed_and_started_again_loses_and_doubles_nothing(
+    tmp_path: Path, redis_server: OwnRedis, expected: Changes
+) -> None:
+    config = write_live_config(tmp_path)
+    for kills in range(1, 4):
+        with running(config, redis_server) as flow:
+            until(lambda goal=kills * 60: stored(redis_server).total() > goal, flow)  # type: ignore[misc]
+            flow.kill()
+    with running(config, redis_server) as flow:
+        settle(redis_server, flow, expected.total())
+        flow.stop()
+    assert stored(redis_server) == expected
+    assert notified(redis_server) == expected.total()
+
+
+def test_a_flow_that_is_stopped_in_the_middle_goes_on_where_it_was(
+    tmp_path: Path, redis_server: OwnRedis, expected: Changes
+) -> None:
+    config = write_live_config(tmp_path)
+    with running(config, redis_server) as flow:
+        until(lambda: stored(redis_server).total() > 20, flow)
+        flow.stop()
+    with running(config, redis_server) as flow:
+        settle(redis_server, flow, expected.total())
+        flow.stop()
+    assert stored(redis_server) == expected
+
+
+def test_two_flows_on_one_folder_are_refused(tmp_path: Path, redis_server: OwnRedis) -> None:
+    config = write_live_config(tmp_path)
+    with running(config, redis_server) as flow:
+        until(lambda: stored(redis_server).total() > 0, flow)
+        with running(config, redis_server) as second:
+            _, errors = second.process.communicate(timeout=60)
+            assert second.process.returncode == 1
+            assert b"in use by another process" in errors
+        flow.stop()
