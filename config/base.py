@@ -4,9 +4,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class SettingsModel(BaseModel):
-    """A part of the settings file. Unknown keys are errors; a parsed model never changes."""
+    """A part of the settings file. Unknown keys are errors, numbers are finite, and a parsed model never changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class ComponentSettings(SettingsModel):

@@ -38,7 +38,10 @@ def main(
         ),
     ] = "auto",
     _version: Annotated[
-        bool, typer.Option("--version", callback=lambda value: _show_version(wanted=value), is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Show the version.", callback=lambda value: _show_version(wanted=value), is_eager=True
+        ),
     ] = False,
 ) -> None:
     """Set up what all commands share. Its text is the app's help."""
