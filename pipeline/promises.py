@@ -38,6 +38,7 @@ class EventSettings(SettingsModel, extra="allow"):
     rev: int = 0
     sequence: int = 0
     tier: str = ""
+    deadline: datetime | None = None
 
 
 class ClockCase(SettingsModel):
@@ -157,7 +158,7 @@ def event_of(settings: EventSettings, subject: str, family: str) -> Event:
         known = ", ".join(name.rsplit(".", 1)[1] for name in EVENT_CLASSES if name.startswith(kind.rsplit(".", 1)[0]))
         msg = f"type: {settings.type!r} is no step; there are: {known}"
         raise ValueError(msg)
-    for name in ("at", "known_at"):
+    for name in ("at", "known_at", "deadline"):
         moment = getattr(settings, name)
         if moment is not None and moment.tzinfo is None:
             msg = f"{name}: {moment} has no offset; write for example 2026-02-02T10:00+00:00"
@@ -168,7 +169,7 @@ def event_of(settings: EventSettings, subject: str, family: str) -> Event:
     others = {name: str(value) for name, value in more.items() if name not in fields}
     labels = {**others, **fields.pop("labels", {})}
     key = "case_id" if family == "case" else "order_id"
-    data = msgspec.convert({**fields, key: subject, "labels": labels}, shape)
+    data = msgspec.convert({**fields, key: subject, "labels": labels, "deadline": settings.deadline}, shape)
     return EVENT_CLASSES[kind](  # type: ignore[return-value]
         id=settings.id,
         source="case",

@@ -7,13 +7,28 @@ other is put in its place and the state is built anew from the retained facts, s
 from bisect import insort
 from collections.abc import Sequence
 
-from detectors.promises.facts import About, Fact
+import msgspec
+
+from detectors.promises.facts import About, Fact, counts_before, place_of
 from detectors.promises.instance import FAR_US, Entry, Instance
 from detectors.promises.kinds import normal
-from detectors.promises.spec import CANCEL, CLOSING, END, REOPEN, START, STOP, Spec
+from detectors.promises.spec import (
+    CANCEL,
+    CLOSING,
+    END,
+    REOPEN,
+    START,
+    STOP,
+    WATCH_DEADLINE,
+    WATCH_PRIORITY,
+    WATCH_QUEUE,
+    WATCH_TIER,
+    Spec,
+)
 
 NOBODY = About()
 _PAUSING = frozenset({"paused", "resumed", "reopened"})
+_BY_TO = frozenset({"tier_changed", "calendar_changed", "merged", "split"})
 
 
 class Track:
@@ -81,11 +96,11 @@ class Case:
         In order, it is applied at once. Out of order, the case becomes stale. A repeat, or a revision lower than one that
         is known, changes nothing.
         """
-        at_us = fact[0]
+        at_us = fact.at_us
         if not self.stale and at_us > self.fired_us:
             last_us = self.last_us
-            if at_us > last_us or (at_us == last_us and fact[:6] > self.facts[-1][:6]):
-                if not fact[5] and not self.revised:
+            if at_us > last_us or (at_us == last_us and place_of(fact) > place_of(self.facts[-1])):
+                if not fact.rev and not self.revised:
                     self.facts.append(fact)
                     self.last_us = at_us
                     self._apply(fact)
@@ -94,24 +109,24 @@ class Case:
         return self._place(fact)
 
     def _place(self, fact: Fact) -> bool:
-        self.revised = self.revised or fact[5] > 0
+        self.revised = self.revised or fact.rev > 0
         for index, known in enumerate(self.facts):
-            if known[3] == fact[3] and known[4] == fact[4]:
-                # of one revision said twice differently the later in time counts: any rule will do, if order cannot matter
-                if (fact[5], fact[:3]) <= (known[5], known[:3]):
+            if known.id == fact.id and known.source == fact.source:
+                if counts_before(fact, known):
                     return False
                 del self.facts[index]
                 break
-        insort(self.facts, fact, key=_place_of)
+        insort(self.facts, fact, key=place_of)
         self.stale = True
         return True
 
     def rebuild(self) -> None:
         """Build the state anew from the facts."""
         self.stale = False
+        self.entries.clear()  # entries and measurements refer to each other
         self._clear()
         for fact in self.facts:
-            self.last_us = fact[0]
+            self.last_us = fact.at_us
             self._apply(fact)
 
     def advance(self, now_us: int) -> None:
@@ -143,56 +158,64 @@ class Case:
     # -- applying facts -------------------------------------------------------------------------------------------------
 
     def _apply(self, fact: Fact) -> None:
-        at_us, _, _, _, _, _, step, status, priority, queue, to, reason, deadline_us, about = fact
+        at_us, step, status, priority, queue = fact.at_us, fact.step, fact.status, fact.priority, fact.queue
+        to, deadline_us, about = fact.to, fact.deadline_us, fact.about
         if self.timer_us < at_us:
             self.advance(at_us)
-        retarget = False
+        changed = 0  # what promises may watch
         if about is not None and self.who is None:
             self.who = about
             self.tier = self.tier or about.tier
         if priority is not None and priority != self.priority:
             self.priority = priority
-            retarget = True
+            changed = WATCH_PRIORITY
+        if queue is not None and queue != self.owner and queue:
+            self.owner = queue
+            changed |= WATCH_QUEUE
         if deadline_us is not None and deadline_us != self.deadline_us:
             self.deadline_us = deadline_us
-            retarget = True
-        handed = bool(queue) and queue != self.owner
-        if handed:
-            self.owner = queue
-            retarget = True
+            changed |= WATCH_DEADLINE
+        if to is not None and step in _BY_TO:
+            if step == "tier_changed":
+                self.tier = to
+            elif step == "calendar_changed":
+                self.calendar = to
+            changed |= WATCH_TIER
         was_status = self.status
-        if status is not None:
+        pausing = step in _PAUSING
+        if pausing:
+            self._pause_or_resume(step, fact.reason)
+            if step == "reopened":
+                self.status = None  # whatever it was, the case is open now
+        moved = status is not None and status != was_status
+        if moved:
             self.status = status
-        elif step == "reopened":
-            self.status = None  # whatever it was, the case is open now
-        if to is not None and step in {"tier_changed", "calendar_changed"}:
-            self.tier, self.calendar = (to, self.calendar) if step == "tier_changed" else (self.tier, to)
-            retarget = True
-        if step in _PAUSING:
-            self._pause_or_resume(step, reason)
-        plain = not retarget and status is None and step not in _PAUSING and to is None
-        changed = False
+        touched = False
         for index, spec in enumerate(self.specs):
-            bits = spec.ops.get(step, 0)
-            if plain and not bits:
+            step_bits = bits = spec.ops.get(step, 0)
+            watched = changed & spec.watches
+            if not (bits or watched or moved or pausing):
                 continue
-            if to is not None and step in {"merged", "split"}:  # into, or off from, the case that ``to`` names
+            if watched & WATCH_TIER and step in {"merged", "split"}:  # into, or off from, the case that `to` names
                 bits = CANCEL if step == "merged" else 0
-            if status is not None and status != was_status:
+            if moved:
                 now, was = spec.status_bits(status), spec.status_bits(was_status)
-                bits |= now & ~was & (START | CLOSING)
-                if was & CLOSING and not now & CLOSING:
-                    bits |= REOPEN
+                if now != was:
+                    bits |= now & ~was & (START | CLOSING)
+                    if was & CLOSING and not now & CLOSING:
+                        bits |= REOPEN
+                elif not (bits or watched or pausing):
+                    continue
             if spec.by_owner:
-                bits = (bits | START | STOP) if handed else bits & ~START
+                bits = (bits | START | STOP) if changed & WATCH_QUEUE else bits & ~START
             track = self.tracks[index]
             if track is None:
                 if not bits & START and not (spec.rolling and bits & CLOSING):
                     continue
                 track = self.tracks[index] = Track()
-            self._apply_to(spec, track, at_us, bits, spec.ops.get(step, 0), retarget)
-            changed = True
-        if changed:
+            self._apply_to(spec, track, at_us, bits, step_bits, watched)
+            touched = True
+        if touched:
             self._set_timer()
 
     def _pause_or_resume(self, step: str, reason: str | None) -> None:
@@ -209,7 +232,7 @@ class Case:
             else:
                 self.reasons.discard(name)
 
-    def _apply_to(self, spec: Spec, track: Track, at_us: int, bits: int, step_bits: int, retarget: bool) -> None:  # noqa: FBT001
+    def _apply_to(self, spec: Spec, track: Track, at_us: int, bits: int, step_bits: int, watched: int) -> None:
         """Apply what a fact means to one promise, in the order of ranks."""
         current = track.current
         if current is None or not current.is_active:
@@ -222,7 +245,7 @@ class Case:
                     bits &= ~STOP
                 current = track.current
         else:
-            if retarget:
+            if watched:
                 self._retarget(spec, track, current, at_us)
                 current = track.current
             if bits & STOP and current is not None:
@@ -252,7 +275,7 @@ class Case:
             return
         who = self.who or NOBODY
         if who.tier != self.tier:
-            who = who._replace(tier=self.tier)
+            who = msgspec.structs.replace(who, tier=self.tier)
         if not spec.is_made_for(at_us, who, self.priority, self.owner):
             return
         hours = spec.hours(self.tier, self.calendar, at_us)
@@ -301,7 +324,3 @@ class Case:
             self._retarget(spec, track, instance, at_us)
         elif spec.on_reopen == "new_cycle":
             self._start(spec, track, at_us)
-
-
-def _place_of(fact: Fact) -> tuple[object, ...]:
-    return fact[:6]

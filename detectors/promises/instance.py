@@ -69,7 +69,7 @@ class Instance:
     __slots__ = (
         "breach_us", "cycle", "due_us", "effective_us", "ended_us", "entries", "floor_us", "gap", "hours", "limit_us",
         "next_fraction", "priority", "queue", "risk_us", "run_pos", "run_us", "segments", "spec", "start_priority",
-        "started_us", "state", "target", "timer_us", "used_us", "warned_us", "who",
+        "started_us", "state", "target", "timer_us", "told_end", "used_us", "warned_us", "who",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +93,7 @@ class Instance:
         self.limit_us = self.risk_us = self.timer_us = FAR_US
         self.breach_us: int | None = None
         self.warned_us: int | None = None  # start of the early warning that is up
+        self.told_end = False  # the alert about a breach ended; a reopening does not raise it again
         self.next_fraction = 0
         self.floor_us = -FAR_US  # the notice that a change of target gives
         self.gap: list[tuple[int, bool]] | None = None
@@ -321,7 +322,8 @@ class Instance:
         self.ended_us = at_us
         self.limit_us = self.risk_us = self.timer_us = FAR_US
         self._calm(at_us, reason)
-        if self.breach_us is not None:
+        if self.breach_us is not None and not self.told_end:
+            self.told_end = True
             self._enter(at_us, "breach", "end", self.breach_us, 1.0, reason)
 
     def reopen(self, at_us: int, *, through: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from detectors.events import Event
 from detectors.promises.case import Case
-from detectors.promises.facts import Fact, fact_of, is_from_future, step_infos
+from detectors.promises.facts import Fact, counts_before, fact_of, is_from_future, place_of, step_infos
 from detectors.promises.instance import Instance, State
 from detectors.promises.openhours import to_us
 from detectors.promises.settings import PromiseSettings
@@ -67,7 +67,7 @@ def evaluate(
     Raises:
         ValueError: when the promise names a calendar that is not there.
     """
-    spec = Spec(promise, calendars if isinstance(calendars, Calendars) else Calendars(calendars))
+    spec = Spec(promise, Calendars(calendars))
     return evaluate_spec(spec, events, as_of_us, fractions=fractions, skew_us=skew_us).instances
 
 
@@ -93,10 +93,10 @@ def evaluate_spec(
             continue
         fact = fact_of(event, info)
         known = newest.get((fact.id, fact.source))
-        if known is None or (fact.rev, fact[:3]) > (known.rev, known[:3]):
+        if known is None or counts_before(known, fact):
             newest[fact.id, fact.source] = fact
     case = Case((spec,))
-    case.facts = sorted((fact for fact in newest.values() if fact.at_us <= as_of_us), key=lambda fact: fact[:6])
+    case.facts = sorted((fact for fact in newest.values() if fact.at_us <= as_of_us), key=place_of)
     case.rebuild()
     case.advance(as_of_us)
     track = case.tracks[0]

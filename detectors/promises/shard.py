@@ -53,7 +53,9 @@ class Plan:
         self.idle_retention_us = idle_retention_us
         self.skew_us = skew_us
         self.relevant = {
-            kind: info.step in _ALWAYS_RELEVANT or any(spec.ops.get(info.step) for spec in self.specs[info.family])
+            kind: info.keeps_about
+            or info.step in _ALWAYS_RELEVANT
+            or any(spec.ops.get(info.step) for spec in self.specs[info.family])
             for kind, info in self.infos.items()
         }
 
@@ -63,17 +65,19 @@ class ShardCase(Case):
 
     Attributes:
         wake_us, held_us: when it stands in the heap of the clock, and in that of the watermark.
+        seen: how many of its entries have been looked at. ``pending_us``: the first of them that is not told yet.
         image: its bytes in a snapshot, until it changes.
     """
 
-    __slots__ = ("episodes", "family", "held_us", "image", "key", "wake_us")
+    __slots__ = ("episodes", "family", "held_us", "image", "key", "pending_us", "seen", "wake_us")
 
     def __init__(self, specs: Sequence[Spec], family: str, key: str) -> None:
         super().__init__(specs)
         self.family = family
         self.key = key
         self.episodes: dict[Identity, Episode] | None = None
-        self.wake_us = self.held_us = FAR_US
+        self.wake_us = self.held_us = self.pending_us = FAR_US
+        self.seen = 0
         self.image: bytes | None = None
 
 
@@ -160,6 +164,7 @@ class SlaShard:
         infos, relevant = plan.infos, plan.relevant
         watermark_us = self._watermark_us
         affected: dict[tuple[str, str], ShardCase] = {}
+        retention_us, wakes = plan.retention_us, self._wakes
         for event in events:
             kind = event.__class__
             info = infos.get(kind)
@@ -168,13 +173,11 @@ class SlaShard:
             data: Any = event.data
             if info.family == "case":
                 key = data.case_id
-                if not relevant[kind] and not (
-                    info.keeps_about or data.status or data.priority or data.queue or data.deadline
-                ):
+                if not relevant[kind] and not (data.status or data.priority or data.queue or data.deadline):
                     continue
             else:
                 key = data.order_id
-                if not relevant[kind] and not (info.keeps_about or data.status or data.deadline):
+                if not relevant[kind] and not (data.status or data.deadline):
                     continue
             if event.recordedtime is not None and is_from_future(event, plan.skew_us):
                 self.counts["quarantined"] += 1
@@ -183,7 +186,7 @@ class SlaShard:
             cases = self._cases[info.family]
             case = cases.get(key)
             if case is None:
-                if at_us < watermark_us - plan.retention_us:
+                if at_us < watermark_us - retention_us:
                     self.counts["dropped"] += 1
                     continue
                 case = cases[key] = ShardCase(plan.specs[info.family], info.family, key)
@@ -193,15 +196,15 @@ class SlaShard:
             if at_us < watermark_us:
                 self.counts["late"] += 1
                 affected[info.family, key] = case
-            elif case.stale or case.entries:
+            elif case.stale or len(case.entries) != case.seen:
                 affected[info.family, key] = case
             else:
                 next_us = case.timer_us
-                if next_us == FAR_US:
-                    next_us = case.last_us + plan.retention_us
+                if next_us == FAR_US and case.wake_us == FAR_US:
+                    next_us = case.last_us + retention_us
                 if next_us < case.wake_us:
                     case.wake_us = next_us
-                    heappush(self._wakes, (next_us, info.family, key))
+                    heappush(wakes, (next_us, info.family, key))
         return affected
 
     # -- time -----------------------------------------------------------------------------------------------------------
@@ -224,27 +227,29 @@ class SlaShard:
 
     def _look_at(self, case: ShardCase, changes: list[AlertChange]) -> None:
         """Let time pass for one case, tell what has changed, and say when to look again."""
+        watermark_us, clock_us = self._watermark_us, self._clock_us
         if case.stale:
             case.rebuild()
-        if case.timer_us < self._clock_us:
-            case.advance(self._clock_us)
-        if case.entries or case.episodes:
+            case.seen = -1
+        if case.timer_us < clock_us:
+            case.advance(clock_us)
+        if case.seen != len(case.entries) or case.pending_us < clock_us:
             if case.episodes is None:
                 case.episodes = {}
-            at = Moment(self._watermark_us, self._clock_us, self._known_us)
+            at = Moment(watermark_us, clock_us, self._known_us)
             changes += self._plan.teller.tell(case.key, case, case.episodes, at)
+            case.pending_us = min((entry[0] for entry in case.entries if entry[0] >= watermark_us), default=FAR_US)
+        case.seen = len(case.entries)
         case.image = None
-        next_us = case.timer_us
-        for entry in case.entries:
-            if self._watermark_us <= entry.at_us < next_us:
-                next_us = entry.at_us
+        next_us = min(case.timer_us, case.pending_us)
         if next_us == FAR_US:
             next_us = self._keep_until(case)
-            if next_us < self._watermark_us:
+            if next_us < watermark_us:
                 del self._cases[case.family][case.key]
+                case.entries.clear()  # entries and measurements refer to each other
                 self.counts["closed"] += 1
                 return
-        if next_us < self._clock_us:
+        if next_us < clock_us:
             if next_us < case.held_us:
                 case.held_us = next_us
                 heappush(self._held, (next_us, case.family, case.key))

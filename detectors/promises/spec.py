@@ -11,6 +11,7 @@ from detectors.promises.settings import TIME_UNITS_US, Moment, PauseWhile, Promi
 
 START, STOP, END, CANCEL, REOPEN, PAUSE = 1, 2, 4, 8, 16, 32
 CLOSING = STOP | END | CANCEL
+WATCH_PRIORITY, WATCH_QUEUE, WATCH_DEADLINE, WATCH_TIER = 1, 2, 4, 8
 ALWAYS_OPEN = "always open"
 _STATUS_MEMORY = 4_096
 
@@ -111,6 +112,11 @@ class Spec:
             tier: calendars.need(name, f"{field}.calendar_by_tier.{tier}")
             for tier, name in settings.calendar_by_tier.items()
         }
+        self.watches = WATCH_PRIORITY | WATCH_TIER
+        if self.absolute:
+            self.watches |= WATCH_DEADLINE
+        if self.by_owner or settings.targets_by_queue:
+            self.watches |= WATCH_QUEUE
         self._targets: dict[tuple[str | None, str, str], int | None] = {}
         self.start_steps = frozenset(step for step, bits in self.ops.items() if bits & START)
 

@@ -1,6 +1,7 @@
 """What people read about a promise: one line that says what is wrong, and the time segments that prove it."""
 
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 
 from detectors.promises.instance import Entry, Instance, Proof
@@ -8,6 +9,8 @@ from detectors.promises.openhours import OpenHours
 from detectors.promises.settings import TIME_UNITS_US
 
 _SHOWN = 6
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MINUTE_US = 60_000_000
 _TITLES = {"first_reply": "First reply", "next_reply": "Next reply", "handoff": "Handoff"}
 
@@ -28,23 +31,26 @@ def span(amount_us: int) -> str:
     return f"{text} {seconds}" if seconds and minutes < 60 else text
 
 
+@lru_cache(4_096)
 def moment(hours: OpenHours, at_us: int) -> str:
     """Return an instant in the calendar's zone: ``Mon 2 Feb 2026 14:00 GMT``."""
     local = hours.local(at_us)
-    return f"{local:%a} {local.day} {local:%b %Y} {_clock(local)} {local.tzname()}"
+    return f"{_day(local)} {local.year} {_clock(local)} {local.tzname()}"
 
 
+@lru_cache(4_096)
 def instant(hours: OpenHours, at_us: int) -> str:
     """Return an instant as RFC 3339, in the calendar's zone."""
     return hours.local(at_us).isoformat()
 
 
 def _clock(local: datetime) -> str:
-    return f"{local:%H:%M}" if not local.second and not local.microsecond else f"{local:%H:%M:%S}"
+    text = f"{local.hour:02d}:{local.minute:02d}"
+    return text if not local.second and not local.microsecond else f"{text}:{local.second:02d}"
 
 
 def _day(local: datetime) -> str:
-    return f"{local:%a} {local.day} {local:%b}"
+    return f"{_WEEKDAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]}"
 
 
 def segments(proof: Proof) -> str:
@@ -118,6 +124,8 @@ def summary(entry: Entry, key: str, confidence: str, reason: str) -> str:
 def description(entry: Entry) -> str:
     """Return the time that was spent, and where, in the zone of the calendar."""
     proof, instance = entry.proof, entry.instance
+    if entry.kind == "risk" and entry.what == "end":
+        return f"{span(proof.elapsed_us)} used. Promised: {target_text(instance, proof)}."
     spent = f"{span(proof.elapsed_us)} used: {segments(proof)} ({proof.hours.zone.key}, calendar {proof.hours.name})."
     promised = f" Promised: {target_text(instance, proof)}, from {moment(proof.hours, instance.started_us)}."
     notes = ""
