@@ -73,7 +73,7 @@ class Settings(SettingsModel):
         profiles: table of customers that events are enriched with.
         sentiment: how text without a sentiment gets one.
         calendars: business hours by name; promises refer to them.
-        detectors: what is watched for, by name. The name is the alerts' label ``detector``.
+        detectors: what is watched for, by name. Alerts carry the detector's ``type`` in their label ``detector``.
         channels: ways to reach people, by name.
         receivers: who is told, by name, over which channels in which order.
         route: which alert goes to which receiver.

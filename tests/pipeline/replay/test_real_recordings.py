@@ -1,6 +1,9 @@
 """Real recordings: breaches equal those computed independently, in SQL, straight from the files."""
 
+import csv
+import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +121,50 @@ def test_servicenow_breaches_equal_those_computed_in_sql(tmp_path: Path) -> None
     # Each of the 141,712 rows is one update, and each of the 24,918 incidents was opened once.
     assert summary.events == 141_712 - 5 + 24_918
     assert summary.records == summary.events + summary.duplicates + summary.dead_letters
+
+
+def test_airline_mood_drops_in_the_storms_and_hardly_before(tmp_path: Path) -> None:
+    tweets = data_path("airline_tweets", "Tweets.csv")
+    rows, summary = run_example("airline.yaml", "tweets", tweets, tmp_path / "alerts.jsonl")
+    fired = [(row["labels"]["airline"], row["startsAt"]) for row in rows if row["status"] == "firing"]
+    assert {row["labels"]["alertname"] for row in rows} == {"SentimentDrop"}
+    assert any(a == "Southwest" and "2015-02-21T12:00" <= t <= "2015-02-22T12:00:00.0" for a, t in fired)
+    assert any(a == "Delta" and "2015-02-22T12:00" <= t <= "2015-02-23T12:00:00.0" for a, t in fired)
+    assert sum(t < "2015-02-21" for _, t in fired) <= 2
+    assert summary.events + summary.duplicates == summary.records == 14_640
+    assert summary.dead_letters == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "feed", "recording"),
+    [
+        ("olist.yaml", "orders", ("olist", "orders.csv")),
+        ("airline.yaml", "tweets", ("airline_tweets", "Tweets.csv")),
+        pytest.param("servicenow.yaml", "incidents", ("servicenow_incident_event_log.csv.gz",), marks=pytest.mark.slow),
+    ],
+)
+def test_real_recordings_give_the_same_bytes_however_they_are_cut_ordered_and_repeated(
+    tmp_path: Path, name: str, feed: str, recording: tuple[str, ...]
+) -> None:
+    path = data_path(*recording)
+    run_example(name, feed, path, tmp_path / "reference.jsonl")
+    reference = (tmp_path / "reference.jsonl").read_bytes()
+    settings = load_settings(EXAMPLES / name).settings
+    for number, (shards, batch_size, copies) in enumerate([(1, 977, 1), (5, 2000, 2)]):
+        out = tmp_path / f"alerts-{number}.jsonl"
+        flow = settings.flow.model_copy(update={"shards": shards, "batch_size": batch_size})
+        shuffled = shuffled_rows(path, tmp_path / f"rows-{number}.csv", seed=number, copies=copies)
+        replay(with_feed_paths(settings.model_copy(update={"flow": flow}), {feed: shuffled}), out)
+        assert out.read_bytes() == reference
+
+
+def shuffled_rows(source: Path, target: Path, *, seed: int, copies: int) -> Path:
+    """Write the table with its rows in another order, each ``copies`` times."""
+    opener = gzip.open if source.suffix == ".gz" else open
+    with opener(source, "rt", encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    rows = rows * copies
+    random.Random(seed).shuffle(rows)
+    with target.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return target
