@@ -122,6 +122,22 @@ class EmbeddedRedis:
             finally:
                 users.close()
 
+    def revive(self) -> None:
+        """Start the server again when it has died. One that runs, however slow its answers, is left alone.
+
+        Raises:
+            EmbeddedRedisError: when it does not come up.
+        """
+        if self._users is None or self._runs():
+            return
+        with (self.folder / "start.lock").open("ab") as starting:
+            fcntl.flock(starting, fcntl.LOCK_EX)
+            self._process = None  # it was ours, and is gone; another process may have started a new one meanwhile
+            if self._runs():
+                return
+            self._launch()
+            self._until_it_answers()
+
     def __enter__(self) -> "EmbeddedRedis":
         self.start()
         return self

@@ -1,14 +1,17 @@
 """Opening the store: the Redis that the environment or the settings name, or the embedded one."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+import structlog
+
 from alerts.connection import connect
-from alerts.embedded_redis import EmbeddedRedis
+from alerts.embedded_redis import EmbeddedRedis, EmbeddedRedisError
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
 
+_log = structlog.get_logger("makegood.store")
 REDIS_URL_VARIABLE = "MAKEGOOD_REDIS_URL"
 
 
@@ -27,14 +30,22 @@ def open_store(settings: StoreSettings, environ: Mapping[str, str] | None = None
         with _connected(url, settings) as store:
             yield store
         return
-    with EmbeddedRedis(settings.dir) as server, _connected(server.url, settings) as store:
-        yield store
+    with EmbeddedRedis(settings.dir) as server:
+
+        def revive() -> None:
+            try:
+                server.revive()
+            except EmbeddedRedisError as error:  # who waits goes on waiting: the disk may have room again later
+                _log.error("store_not_started_again", detail=str(error))
+
+        with _connected(server.url, settings, revive) as store:
+            yield store
 
 
 @contextmanager
-def _connected(url: str, settings: StoreSettings) -> Iterator[AlertStore]:
+def _connected(url: str, settings: StoreSettings, revive: Callable[[], None] | None = None) -> Iterator[AlertStore]:
     client = connect(url)
     try:
-        yield AlertStore(client, settings)
+        yield AlertStore(client, settings, revive)
     finally:
         client.close()

@@ -33,12 +33,17 @@ class AlertStore:
 
     Args:
         client: from :func:`alerts.connection.connect`; may be used by several threads.
+        settings: of the store.
+        revive: starts a Redis of our own again that has died; None: it is not ours.
     """
 
-    def __init__(self, client: "redis.Redis", settings: StoreSettings) -> None:
+    def __init__(
+        self, client: "redis.Redis", settings: StoreSettings, revive: Callable[[], None] | None = None
+    ) -> None:
         self.client: Any = client  # its annotations do not know decode_responses
         self.settings = settings
         self.keys = Keys(settings.prefix)
+        self._revive = revive
         self._scripts = Scripts(client, Path(__file__).parent)
 
     def apply(self, changes: Sequence[AlertChange]) -> int:
@@ -83,7 +88,13 @@ class AlertStore:
                     on_away(error, pause_s)
                 if wait(pause_s):
                     raise
+                self.revive()
                 pause_s = min(pause_s * 2, _LONGEST_WAIT_S)
+
+    def revive(self) -> None:
+        """Start Redis again if it is our own and has died; else do nothing. For those who wait for it."""
+        if self._revive is not None:
+            self._revive()
 
     def list_alerts(self, *, status: Status | None = None, matchers: Iterable[Matcher] = ()) -> list[AlertRecord]:
         """Return alerts, newest change first (by event time), filtered by status and label matchers."""

@@ -44,8 +44,6 @@ class TierSettings(SettingsModel):
         first_wait: before the second try; each further wait is twice as long, with up to half of it taken off at
             random.
         max_wait: the longest wait between two tries.
-        receipt_within: for channels whose "accepted" is not "delivered": how long to wait for the receipt before the
-            next tier is used. None: accepted is enough.
     """
 
     channel: ChannelName
@@ -53,7 +51,6 @@ class TierSettings(SettingsModel):
     max_tries: int = Field(default=3, ge=1, le=100)
     first_wait: DurationUs = Field(default=US_PER_SECOND // 2, ge=0)
     max_wait: DurationUs = Field(default=10 * US_PER_SECOND, ge=0)
-    receipt_within: DurationUs | None = None
 
 
 class ReceiverSettings(SettingsModel):

@@ -84,7 +84,8 @@ class Notifier:
                     if not away:
                         _log.warning("store_away", detail=str(error))
                     away = True
-                    stop.wait(_AWAY_WAIT_S)
+                    if not stop.wait(_AWAY_WAIT_S):
+                        self._outbox.store.revive()
                     continue
                 if away:
                     _log.info("store_back")

@@ -13,7 +13,6 @@ class Progress(msgspec.Struct, kw_only=True):
         tier: index of the tier that is next.
         tier_started_us: when its first try began; None before it.
         tries: made in this tier.
-        awaiting_us: since when a receipt is awaited from the provider; None when none is.
         causes: why higher tiers failed, in this round, in words.
         ambiguous: which tier may have delivered it without our knowing, in words; empty when none.
         plain: whether the standard words went out because a template did not render.
@@ -23,7 +22,6 @@ class Progress(msgspec.Struct, kw_only=True):
     tier: int = 0
     tier_started_us: int | None = None
     tries: int = 0
-    awaiting_us: int | None = None
     causes: list[str] = []
     ambiguous: str = ""
     plain: bool = False
@@ -33,7 +31,6 @@ class Progress(msgspec.Struct, kw_only=True):
         self.causes = [*self.causes, cause]
         self.tier += 1
         self.tier_started_us = None
-        self.awaiting_us = None
         self.tries = 0
 
     def start_over(self) -> None:
@@ -41,7 +38,6 @@ class Progress(msgspec.Struct, kw_only=True):
         self.round += 1
         self.tier = 0
         self.tier_started_us = None
-        self.awaiting_us = None
         self.tries = 0
         self.causes = []
 

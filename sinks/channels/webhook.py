@@ -14,6 +14,7 @@ from config.secret import SecretMissingError, SecretRef
 from sinks.contract import CHANNELS, ChannelSettings, DeliveryError, Message, Reason, Receipt, permanent, transient
 from sinks.http_status import http_date_us, http_failure
 from sinks.payload import webhook_payload
+from sinks.quiet import quiet_httpx
 
 
 class WebhookSettings(ChannelSettings):
@@ -51,6 +52,7 @@ class WebhookChannel:
         host = "" if settings.url is None else urlsplit(settings.url).hostname or ""
         self.recipients: tuple[str, ...] = (host or name,)
         self._settings = settings
+        quiet_httpx()
         # trust_env: a proxy or a .netrc of the environment would send our headers where the settings do not say.
         self._client = httpx.Client(follow_redirects=False, verify=settings.verify_tls, trust_env=False)
 

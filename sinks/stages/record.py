@@ -91,6 +91,7 @@ class Record:
             except StoreUnavailableError:
                 if self._wait(pause_s):
                     raise
+                self._outbox.store.revive()
                 pause_s = min(pause_s * 2, _LONGEST_WAIT_S)
             else:
                 return

@@ -92,3 +92,20 @@ def test_the_redis_of_the_environment_goes_before_the_embedded_one(redis_url: st
     with open_store(StoreSettings(dir=tmp_path, prefix="elsewhere:"), {"MAKEGOOD_REDIS_URL": redis_url}) as store:
         store.ping()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_dies_while_in_use_is_started_again_by_whoever_waits_for_it(tmp_path: Path) -> None:
+    with open_store(StoreSettings(dir=tmp_path), {}) as store:
+        store.apply([change()])
+        os.kill(int((tmp_path / "redis" / "redis.pid").read_text()), signal.SIGKILL)
+        assert store.apply_waiting([change(), change("Other")], wait=lambda _s: False) == 1
+        assert store.counts()["firing"] == 2
+    assert not _alive(EmbeddedRedis(tmp_path))
+
+
+def test_a_server_that_runs_is_not_started_a_second_time(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path) as server, EmbeddedRedis(tmp_path) as other:
+        pid = (server.folder / "redis.pid").read_text()
+        server.revive()
+        other.revive()
+        assert (server.folder / "redis.pid").read_text() == pid

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
-from sinks.channels.sms_twilio import ERRORS, SmsTwilioChannel, SmsTwilioSettings, sms_text
+from sinks.channels.sms_twilio import SmsTwilioChannel, SmsTwilioSettings, sms_text
 from sinks.contract import Failure, Reason, Receipt
+from sinks.twilio_errors import ERRORS
 from tests.support.http import Answer, black_hole, refused_port
 from tests.support.messages import message
 from tests.support.twilio import ACCOUNT, SENDER, TOKEN, fake_twilio

@@ -1,5 +1,6 @@
 import hashlib
 import hmac
+import logging
 from typing import Any
 
 import pytest
@@ -108,7 +109,10 @@ def test_the_signature_is_over_the_bytes_that_are_sent(monkeypatch: pytest.Monke
     assert request.headers["idempotency-key"] == "mg-0123456789abcdef0123456789abcdef"
 
 
-def test_an_address_with_a_secret_in_it_is_nowhere_to_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_with_a_secret_in_it_is_nowhere_to_be_seen(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     with http_server() as server:
         monkeypatch.setenv("MG_TEST_URL", f"{server.url}/services/hunter2")
         settings = WebhookSettings.model_validate({"type": "webhook", "url_secret": {"env": "MG_TEST_URL"}})
@@ -118,6 +122,7 @@ def test_an_address_with_a_secret_in_it_is_nowhere_to_be_seen(monkeypatch: pytes
         assert server.requests[0].path == "/services/hunter2"
     assert channel.recipients == ("web",)
     assert "hunter2" not in repr((receipts, settings, vars(channel)))
+    assert "hunter2" not in caplog.text
 
 
 def test_a_webhook_has_exactly_one_address() -> None:

@@ -1,13 +1,11 @@
-"""A real notifier in a process of its own, which kills itself at a step. Run as a program by the tests that kill.
+"""A real notifier in a process of its own, which kills itself at a step.
 
-Arguments, as JSON: url, prefix, channels, tiers, lease, step (empty: none), and how often the step is passed before.
+The order holds: url, prefix, channels, tiers, lease, step (empty: none), and how often the step is passed before.
 """
 
-import json
 import os
 import random
 import signal
-import sys
 import threading
 import time
 
@@ -55,7 +53,3 @@ def main(order: dict[str, object]) -> None:
     notifier.run(stop)
     notifier.close()
     client.close()
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))

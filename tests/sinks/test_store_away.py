@@ -1,0 +1,56 @@
+import threading
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from alerts.connection import connect
+from alerts.embedded_redis import EmbeddedRedis
+from alerts.store import AlertStore
+from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings, StoreSettings
+from sinks.service import build_notifier
+from tests.support.alerts import change
+from tests.support.http import http_server
+from tests.support.notifier import channel_settings
+
+
+def test_a_redis_that_stops_and_comes_back_costs_neither_a_notification_nor_a_repeat(tmp_path: Path) -> None:
+    first, second = EmbeddedRedis(tmp_path), EmbeddedRedis(tmp_path)
+    store = AlertStore(connect(first.start()), StoreSettings())
+    stop, pause = threading.Event(), threading.Event()
+    alerts = [change(case_id=str(number)) for number in range(40)]
+    with http_server() as server:
+        notifier = build_notifier(
+            store,
+            channels=channel_settings({"web": {"type": "webhook", "url": server.url}}),
+            receivers={"ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]})},
+            route=RootRouteSettings(receiver="ops"),
+            settings=NotifierSettings.model_validate({"poll": "5ms", "lease": "2s"}),
+            registry=CollectorRegistry(),
+            wait=stop.wait,
+        )
+        thread = threading.Thread(target=notifier.run, args=(stop,))
+        thread.start()
+        store.apply(alerts[:20])
+        first.close()  # while they are being delivered
+        waits: list[float] = []
+
+        def wait(seconds: float) -> bool:
+            waits.append(seconds)
+            if len(waits) == 3:
+                second.start()
+            return pause.wait(seconds)
+
+        store.apply_waiting(alerts[20:], wait=wait)
+        for _ in range(1000):
+            if store.counts()["pending"] == 0:
+                break
+            pause.wait(0.01)
+        stop.set()
+        thread.join()
+        notifier.close()
+        keys = [request.headers["idempotency-key"] for request in server.requests]
+    assert waits
+    assert len(keys) == len(set(keys)) == len(alerts)
+    assert store.counts() == {"firing": 40, "resolved": 0, "pending": 0, "undelivered": 0}
+    store.client.close()
+    second.close()
