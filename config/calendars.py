@@ -1,11 +1,12 @@
 """Calendars: when a team is open, as settings.
 
-Windows are local wall times of the calendar's own zone, any number a day. A window may end at ``24:00``, or cross midnight
-(``["22:00", "06:00"]``: it belongs to the day on which it begins, and that day's holiday removes all of it). ``holidays``
-closes a date; ``special`` gives a date its own windows (an empty list: closed) and wins over both the week and the holidays.
+Windows are local wall times of the calendar's own zone, any number a day. A window may end at ``24:00``, or cross
+midnight (``["22:00", "06:00"]``: it belongs to the day on which it begins, and that day's holiday removes all of it).
+``holidays`` closes a date; ``special`` gives a date its own windows (an empty list: closed) and wins over both the
+week and the holidays.
 
-Several versions of one calendar stand under ``versions``, each with ``valid_from`` and ``valid_to``. A promise keeps the
-version that was in force when it began, so a new version never rewrites what was already promised.
+Several versions of one calendar stand under ``versions``, each with ``valid_from`` and ``valid_to``. A promise keeps
+the version that was in force when it began, so a new version never rewrites what was already promised.
 """
 
 import re
@@ -18,8 +19,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, fi
 from config.base import SettingsModel
 
 DAY_S = 86_400
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 _LONG_NAMES = {
     "monday": "mon", "tuesday": "tue", "wednesday": "wed", "thursday": "thu", "friday": "fri", "saturday": "sat",
@@ -31,8 +32,8 @@ def parse_time_of_day_s(value: object) -> int:
     """Return the seconds after local midnight that ``value`` names, 0 to 86,400.
 
     Args:
-        value: ``"09:00"``, ``"17:30:15"`` or ``"24:00"``. A whole number is minutes after midnight, because YAML reads an
-            unquoted ``17:00`` as 1020.
+        value: ``"09:00"``, ``"17:30:15"`` or ``"24:00"``. A whole number is minutes after midnight, because YAML 1.1
+            reads an unquoted ``17:00`` as 1020.
 
     Raises:
         ValueError: for anything else.
@@ -96,9 +97,9 @@ class CalendarSettings(SettingsModel):
 
     zone: str = "UTC"
     always_open: bool = False
-    weekly: dict[Weekday, tuple[Window, ...]] = {}
+    weekly: dict[Weekday, tuple[Window, ...]] = Field(default_factory=dict)
     holidays: tuple[date, ...] = ()
-    special: dict[date, tuple[Window, ...]] = {}
+    special: dict[date, tuple[Window, ...]] = Field(default_factory=dict)
     valid_from: date | None = None
     valid_to: date | None = None
     versions: tuple["CalendarSettings", ...] = Field(default=(), description="Versions of this calendar, oldest first.")
@@ -135,7 +136,7 @@ class CalendarSettings(SettingsModel):
             return self
         for where, windows in [*self.weekly.items(), *self.special.items()]:
             for opens_s, closes_s in windows:
-                if opens_s == closes_s or opens_s == DAY_S:
+                if opens_s in {closes_s, DAY_S}:
                     msg = f"{where}: the window {format_time_of_day(opens_s)}-{format_time_of_day(closes_s)} is empty; "
                     msg += "a whole day is 00:00-24:00"
                     raise ValueError(msg)

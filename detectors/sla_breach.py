@@ -1,9 +1,9 @@
 """``sla_breach``: a promise to a customer is about to be, or has been, broken.
 
-It raises ``SlaAtRisk`` when a fraction of the target is spent, and ``SlaBreach`` when the due time has passed without the
-promised act. Time is open time of a calendar; pauses, changes of target, reopening, cancelling and late knowledge are
-followed exactly (``docs/promises.md`` states the rules). Verdicts depend on what happened and when, never on the order in
-which it became known.
+It raises ``SlaAtRisk`` when a fraction of the target is spent, and ``SlaBreach`` when the due time has passed without
+the promised act. Time is open time of a calendar; pauses, changes of target, reopening, cancelling and late knowledge
+are followed exactly (``docs/promises.md`` states the rules). Verdicts depend on what happened and when, never on the
+order in which it became known.
 """
 
 from typing import Literal, Self
@@ -15,8 +15,9 @@ from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context, Dete
 from detectors.events import CASE_STEPS, TRANSACTION_STEPS, Event
 from detectors.promises.episodes import Teller
 from detectors.promises.facts import step_infos
+from detectors.promises.plan import Plan
 from detectors.promises.settings import PromiseSettings
-from detectors.promises.shard import Plan, SlaShard
+from detectors.promises.shard import SlaShard
 from detectors.promises.spec import Calendars, Spec
 
 _DAY_US = 86_400_000_000

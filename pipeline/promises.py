@@ -1,8 +1,8 @@
 """Clock cases as data: run a file of promises, events and expected values through the code that runs in the flow.
 
-The file holds ``calendars`` by name and ``cases``, each with a promise, events and what is expected at ``as_of``. An event
-has ``id``, ``type`` (the step), ``at`` and, where it was received later, ``known_at``; only events known by ``as_of`` are
-used. ``config/examples/promises/cases.yaml`` is an example.
+The file holds ``calendars`` by name and ``cases``, each with a promise, events and what is expected at ``as_of``. An
+event has ``id``, ``type`` (the step), ``at`` and, where it was received later, ``known_at``; only events known by
+``as_of`` are used. ``config/examples/promises/cases.yaml`` is an example.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,10 @@ from detectors.promises.openhours import to_us
 from detectors.promises.results import Evaluation, InstanceResult, evaluate_spec
 from detectors.promises.settings import PromiseSettings
 from detectors.promises.spec import Calendars, Spec
+from pipeline.clock_report import CaseResult, compare, percent, plain, render_json, render_text
 
 SECOND_US = 1_000_000
-INSTANTS = ("started_at", "due_at", "breach_at", "fulfilled_at")
+__all__ = ["CaseResult", "render_json", "render_text", "run_cases"]
 
 
 class EventSettings(SettingsModel, extra="allow"):
@@ -66,30 +67,6 @@ class CasesFile(SettingsModel):
     version: Literal[1] = 1
     calendars: Mapping[str, CalendarSettings] = Field(default={})
     cases: tuple[ClockCase, ...]
-
-
-class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one case.
-
-    Attributes:
-        outcome: ``passed``, ``differs`` or ``skipped``.
-        reason: why it was skipped; empty otherwise.
-        computed: the values, in the shape of the expected ones.
-        expected: as the file says.
-        differences: one line each; empty when all expected values are met.
-    """
-
-    name: str
-    outcome: Literal["passed", "differs", "skipped"]
-    reason: str = ""
-    computed: dict[str, Any] = {}
-    expected: dict[str, Any] = {}
-    differences: list[str] = []
-
-    @property
-    def differs(self) -> bool:
-        """Whether a computed value is not the expected one."""
-        return self.outcome == "differs"
 
 
 def run_cases(path: Path) -> list[CaseResult]:
@@ -137,12 +114,12 @@ def _run(path: Path, document: Document, calendars: Calendars, index: int, case:
     fractions = _fractions(case.expected)
     evaluation = evaluate_spec(spec, events, as_of_us, fractions=fractions)
     computed = _computed(evaluation, case, spec, events, as_of_us)
-    differences = _differences(case.expected, computed)
+    differences = compare(case.expected, computed)
     return CaseResult(
         name=case.name,
         outcome="differs" if differences else "passed",
         computed=computed,
-        expected=_plain(case.expected),
+        expected=plain(case.expected),
         differences=differences,
     )
 
@@ -234,105 +211,9 @@ def _values(instance: InstanceResult, spec: Spec) -> dict[str, Any]:
     }
     if instance.thresholds_us:
         found["thresholds"] = {f"{fraction:.4g}": text(at_us) for fraction, at_us in instance.thresholds_us.items()}
-        found["thresholds"] = {_percent(name): at for name, at in found["thresholds"].items()}
+        found["thresholds"] = {percent(name): at for name, at in found["thresholds"].items()}
     return found
-
-
-def _percent(fraction: str) -> str:
-    return f"{float(fraction) * 100:.6g}%"
 
 
 def _seconds(amount_us: int) -> int | float:
     return amount_us // SECOND_US if amount_us % SECOND_US == 0 else amount_us / SECOND_US
-
-
-def _differences(expected: Mapping[str, Any], computed: Mapping[str, Any], where: str = "") -> list[str]:
-    found = []
-    for name, want in expected.items():
-        have = computed.get(name)
-        here = f"{where}{name}"
-        if name == "instances" and isinstance(want, list):
-            if not isinstance(have, list) or len(have) != len(want):
-                found.append(f"{here}: expected {len(want)}, computed {len(have or ())}")
-                continue
-            for number, (one, other) in enumerate(zip(want, have, strict=True), 1):
-                found += _differences(one, other, f"{here}[{number}].")
-        elif name == "thresholds" and isinstance(want, dict):
-            found += _thresholds(want, have or {}, here)
-        elif name == "retracts":
-            if bool(want) != bool(have):
-                found.append(f"{here}: expected {want!r}, computed {have!r}")
-        elif name not in computed and "instances" in computed and name not in {"quarantined"}:
-            found.append(f"{here}: expected one instance, computed {len(computed['instances'])}")
-        elif not _same(want, have):
-            found.append(f"{here}: expected {_plain(want)!r}, computed {have!r}")
-    return found
-
-
-def _thresholds(want: Mapping[str, Any], have: Mapping[str, Any], where: str) -> list[str]:
-    return [
-        f"{where}.{name}: expected {_plain(at)!r}, computed {have.get(_percent(str(float(name.rstrip('%')) / 100)))!r}"
-        for name, at in want.items()
-        if not _same(at, have.get(_percent(str(float(name.rstrip("%")) / 100))))
-    ]
-
-
-def _same(want: Any, have: Any) -> bool:
-    if want == have or (
-        isinstance(want, list) and isinstance(have, list) and list(map(str, want)) == list(map(str, have))
-    ):
-        return True
-    first, second = _instant(want), _instant(have)
-    return first is not None and first == second
-
-
-def _instant(value: Any) -> datetime | None:
-    if isinstance(value, datetime):
-        return value if value.tzinfo is not None else None
-    if not isinstance(value, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo is not None else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def render_text(results: Sequence[CaseResult]) -> str:
-    """Return the results for people: one line a case, the values below, the differences named, and a count."""
-    lines = []
-    for result in results:
-        mark = {"passed": "ok  ", "differs": "FAIL", "skipped": "skip"}[result.outcome]
-        lines.append(f"{mark} {result.name}" + (f": skipped: {result.reason}" if result.reason else ""))
-        instances = result.computed.get("instances", [result.computed] if result.computed else [])
-        lines += [f"       {_line(instance)}" for instance in instances]
-        if result.computed.get("quarantined"):
-            lines.append(f"       quarantined {', '.join(result.computed['quarantined'])}")
-        lines += [f"     ! {difference}" for difference in result.differences]
-    count = {name: sum(result.outcome == name for result in results) for name in ("passed", "differs", "skipped")}
-    lines.append(f"{count['passed']} equal, {count['differs']} differ, {count['skipped']} skipped")
-    return "\n".join(lines)
-
-
-def _line(instance: Mapping[str, Any]) -> str:
-    parts = [f"{instance.get('state')}", f"due {instance.get('due_at') or '-'}"]
-    if instance.get("breached"):
-        parts.append(f"broken {instance['breach_at']}")
-    if instance.get("fulfilled_at"):
-        parts.append(f"fulfilled {instance['fulfilled_at']}")
-    parts.append(f"elapsed {instance.get('elapsed_seconds')} s")
-    return ", ".join(parts)
-
-
-def render_json(results: Sequence[CaseResult]) -> str:
-    """Return the results for machines: one JSON object."""
-    count = {name: sum(result.outcome == name for result in results) for name in ("passed", "differs", "skipped")}
-    return msgspec.json.encode({**count, "cases": results}).decode()

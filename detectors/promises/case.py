@@ -1,21 +1,20 @@
 """The fold: facts of one case, in their order of time, applied to the promises that are made for it.
 
-The state of a case is a pure function of its set of facts. A fact that comes in order is applied to the state at once; any
-other is put in its place and the state is built anew from the retained facts, so that order of arrival cannot matter.
+The state of a case is a pure function of its set of facts. A fact that comes in order is applied to the state at once;
+any other is put in its place and the state is built anew from the retained facts, so that order of arrival cannot
+matter.
 """
 
 from bisect import insort
 from collections.abc import Sequence
 
-import msgspec
-
+from detectors.promises.clock import FAR_US
+from detectors.promises.entries import Entry
 from detectors.promises.facts import About, Fact, counts_before, place_of
-from detectors.promises.instance import FAR_US, Entry, Instance
 from detectors.promises.kinds import normal
 from detectors.promises.spec import (
     CANCEL,
     CLOSING,
-    END,
     REOPEN,
     START,
     STOP,
@@ -25,30 +24,10 @@ from detectors.promises.spec import (
     WATCH_TIER,
     Spec,
 )
+from detectors.promises.track import Track
 
-NOBODY = About()
 _PAUSING = frozenset({"paused", "resumed", "reopened"})
 _BY_TO = frozenset({"tier_changed", "calendar_changed", "merged", "split"})
-
-
-class Track:
-    """One promise of one case: its measurements, oldest first.
-
-    Attributes:
-        current: the latest measurement; None while there is none.
-        closed: the case was resolved or cancelled, and is not reopened.
-        waiting: a start came while the case was closed; it counts when the case is reopened.
-        by_closing: the latest measurement was stopped by the event that closed the case.
-    """
-
-    __slots__ = ("by_closing", "closed", "current", "instances", "waiting")
-
-    def __init__(self) -> None:
-        self.instances: list[Instance] = []
-        self.current: Instance | None = None
-        self.closed = False
-        self.waiting = False
-        self.by_closing = False
 
 
 class Case:
@@ -88,13 +67,13 @@ class Case:
         self.entries: list[Entry] = []
         self.timer_us = FAR_US
 
-    # -- taking facts ---------------------------------------------------------------------------------------------------
+    # -- taking facts -------------------------------------------------------------------------------------------------
 
     def take(self, fact: Fact) -> bool:
         """Take a fact; return whether anything may have changed.
 
-        In order, it is applied at once. Out of order, the case becomes stale. A repeat, or a revision lower than one that
-        is known, changes nothing.
+        In order, it is applied at once. Out of order, the case becomes stale. A repeat, or a revision lower than one
+        that is known, changes nothing.
         """
         at_us = fact.at_us
         if not self.stale and at_us > self.fired_us:
@@ -155,9 +134,9 @@ class Case:
                 over = False
         return True, over
 
-    # -- applying facts -------------------------------------------------------------------------------------------------
+    # -- applying facts -----------------------------------------------------------------------------------------------
 
-    def _apply(self, fact: Fact) -> None:
+    def _apply(self, fact: Fact) -> None:  # noqa: PLR0912, PLR0915 - called for every event: calls cost
         at_us, step, status, priority, queue = fact.at_us, fact.step, fact.status, fact.priority, fact.queue
         to, deadline_us, about = fact.to, fact.deadline_us, fact.about
         if self.timer_us < at_us:
@@ -212,8 +191,8 @@ class Case:
             if track is None:
                 if not bits & START and not (spec.rolling and bits & CLOSING):
                     continue
-                track = self.tracks[index] = Track()
-            self._apply_to(spec, track, at_us, bits, step_bits, watched)
+                track = self.tracks[index] = Track(spec)
+            track.apply(self, at_us, bits, step_bits, watched)
             touched = True
         if touched:
             self._set_timer()
@@ -231,96 +210,3 @@ class Case:
                 self.reasons = None  # "resumed", whatever it was that the case waited for
             else:
                 self.reasons.discard(name)
-
-    def _apply_to(self, spec: Spec, track: Track, at_us: int, bits: int, step_bits: int, watched: int) -> None:
-        """Apply what a fact means to one promise, in the order of ranks."""
-        current = track.current
-        if current is None or not current.is_active:
-            if bits & STOP:
-                track.waiting = False
-            if bits & START and (current is None or spec.rolling):
-                self._start(spec, track, at_us)
-                # what begins a measurement with this very step does not end it: a reply, a new owner
-                if step_bits & STOP or spec.by_owner:
-                    bits &= ~STOP
-                current = track.current
-        else:
-            if watched:
-                self._retarget(spec, track, current, at_us)
-                current = track.current
-            if bits & STOP and current is not None:
-                current.finish(at_us, "fulfilled", "fulfilled")
-                track.by_closing = bool(bits & END)
-                if bits & START and spec.rolling:
-                    self._start(spec, track, at_us)
-                    current = track.current
-                bits &= ~STOP
-        if bits & STOP and current is not None and current.is_active:
-            current.finish(at_us, "fulfilled", "fulfilled")
-            track.by_closing = bool(bits & END)
-        if bits & (END | CANCEL):
-            if current is not None and current.is_active:
-                current.finish(at_us, "ended" if bits & END else "cancelled", "ended" if bits & END else "cancelled")
-                track.by_closing = True
-            track.closed = True
-        if bits & REOPEN:
-            self._reopen(spec, track, at_us)
-            current = track.current
-        if spec.pauses and current is not None:
-            current.set_paused(at_us, paused=spec.is_paused(self.reasons, spec.status_bits(self.status)))
-
-    def _start(self, spec: Spec, track: Track, at_us: int) -> None:
-        if track.closed:
-            track.waiting = True
-            return
-        who = self.who or NOBODY
-        if who.tier != self.tier:
-            who = msgspec.structs.replace(who, tier=self.tier)
-        if not spec.is_made_for(at_us, who, self.priority, self.owner):
-            return
-        hours = spec.hours(self.tier, self.calendar, at_us)
-        cycle = len(track.instances) + 1
-        target = self._target(spec)
-        track.current = Instance(spec, cycle, at_us, who, self.priority, self.owner, hours, target, self.entries)
-        track.instances.append(track.current)
-        track.waiting = track.by_closing = False
-
-    def _target(self, spec: Spec) -> int | None:
-        if spec.absolute:
-            return spec.deadline_us if self.deadline_us is None else self.deadline_us
-        return spec.target(self.priority, self.tier, self.owner)
-
-    def _retarget(self, spec: Spec, track: Track, instance: Instance, at_us: int) -> None:
-        target, hours = self._target(spec), spec.hours(self.tier, self.calendar, instance.started_us)
-        if spec.on_target_change == "keep":
-            target = instance.target
-            hours = hours if self.calendar is not None else instance.hours
-        if target == instance.target and hours is instance.hours:
-            instance.priority = self.priority
-        elif spec.on_target_change == "restart" and target != instance.target:
-            instance.finish(at_us, "superseded", "superseded")
-            self._start(spec, track, at_us)
-        else:
-            instance.retarget(at_us, target, hours, self.priority)
-
-    def _reopen(self, spec: Spec, track: Track, at_us: int) -> None:
-        track.closed = False
-        instance = track.current
-        if instance is not None and instance.is_active:
-            return
-        if track.waiting:
-            self._start(spec, track, at_us)
-            return
-        if instance is None or instance.ended_us is None:
-            return
-        allowed = spec.reopens
-        if allowed == "none" or (allowed == "ended" and instance.state == "fulfilled"):
-            return
-        if allowed == "closing" and not track.by_closing:
-            return
-        quickly = spec.confirm_after_us is not None and at_us <= instance.ended_us + spec.confirm_after_us
-        if quickly or spec.on_reopen in {"resume", "count_through"}:
-            instance.reopen(at_us, through=quickly or spec.on_reopen == "count_through")
-            self._retarget(spec, track, instance, at_us)
-        elif spec.on_reopen == "new_cycle":
-            self._start(spec, track, at_us)

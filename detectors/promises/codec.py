@@ -1,7 +1,8 @@
 """Snapshots of a shard: its facts and what it has told, as versioned plain data.
 
-The state of a case follows from its facts, so nothing else is kept; a restored case is built anew when it is first looked at.
-The bytes of a case are kept and used again until the case changes, so that a snapshot costs what has changed since the last.
+The state of a case follows from its facts, so nothing else is kept; a restored case is built anew when it is first
+looked at. The bytes of a case are kept and used again until the case changes, so that a snapshot costs what has
+changed since the last.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 """Due times in date units: business days, calendar days, calendar months.
 
-The day of receipt is day 0; the n-th day *following* it is the due day. Local dates are those of the calendar's zone, and a
-wall time is kept across daylight saving, so one calendar day is 23, 24 or 25 hours. These are the units of law and
-regulation; they never pause.
+The day of receipt is day 0; the n-th day *following* it is the due day. Local dates are those of the calendar's zone,
+and a wall time is kept across daylight saving, so one calendar day is 23, 24 or 25 hours. These are the units of law
+and regulation; they never pause.
 """
 
 from calendar import monthrange
@@ -32,7 +32,8 @@ def due_in_days(
         unit: what is counted. Months clip to the last day of the month.
         due: ``close``: the end of the day's last window (midnight on a closed day). ``end_of_day``: the next local
             midnight. ``same_time``: the wall time of the receipt.
-        roll_receipt: a receipt on a closed day, or after the day's close, counts as received when the calendar opens next.
+        roll_receipt: a receipt on a closed day, or after the day's close, counts as received when the calendar opens
+            next.
     """
     wall = hours.local(received_us)
     day, second = wall.date(), wall.hour * 3_600 + wall.minute * 60 + wall.second

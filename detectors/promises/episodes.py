@@ -1,13 +1,13 @@
 """From what is known of a case to changes of its alerts.
 
-The entries of a case say what its alerts go through, as known now. What was told before are its episodes. A change is the
-difference between the two, and this is the only place where changes are made: time that passes, an event in order and late
-knowledge all end here.
+The entries of a case say what its alerts go through, as known now. What was told before are its episodes. A change is
+the difference between the two, and this is the only place where changes are made: time that passes, an event in order
+and late knowledge all end here.
 
-* An entry is told when the watermark has passed it. A breach that the clock has passed and the watermark has not is told as
-  ``suspected``; ``confirmed`` follows, with the change id that a replay gives it.
-* What was told and is no longer so is withdrawn: ``retracted`` when the promise was met or is not made, ``moved`` when it is
-  due at another time. A withdrawn episode may come back (``confirmed:2``).
+* An entry is told when the watermark has passed it. A breach that the clock has passed and the watermark has not is
+  told as ``suspected``; ``confirmed`` follows, with the change id that a replay gives it.
+* What was told and is no longer so is withdrawn: ``retracted`` when the promise was met or is not made, ``moved`` when
+  it is due at another time. A withdrawn episode may come back (``confirmed:2``).
 * A change that corrects what was told before carries the watermark at which it became known.
 """
 
@@ -18,7 +18,8 @@ from detectors.contract import AlertChange
 from detectors.fingerprint import alert_change_id, fingerprint
 from detectors.promises import wording
 from detectors.promises.case import Case
-from detectors.promises.instance import Entry, Instance
+from detectors.promises.entries import Entry
+from detectors.promises.instance import Instance
 
 ALERT_NAMES = {"breach": "SlaBreach", "risk": "SlaAtRisk"}
 DETECTOR = "sla_breach"
@@ -85,7 +86,7 @@ class Teller:
         self._annotations = dict(annotations)
 
     def tell(self, key: str, case: Case, episodes: dict[Identity, Episode], at: Moment) -> list[AlertChange]:
-        """Bring what was told of a case into line with its entries; return the changes, in the order of their making."""
+        """Bring what was told of a case into line with its entries; return the changes, in the order they are made."""
         wanted = _wanted(case, at)
         changes: list[AlertChange] = []
         for identity, episode in episodes.items():
@@ -129,7 +130,7 @@ class Teller:
             episode.corrections += 1
             changes.append(self._fired(key, episode, fire, f"reinstated:{episode.corrections}", at))
 
-    # -- making changes -------------------------------------------------------------------------------------------------
+    # -- making changes -----------------------------------------------------------------------------------------------
 
     def _fired(self, key: str, episode: Episode, entry: Entry, step: str, at: Moment) -> AlertChange:
         confidence = "suspected" if step == "suspected" else "confirmed"
@@ -150,7 +151,8 @@ class Teller:
             due = "paused" if instance.due_us is None else f"due {wording.moment(instance.hours, instance.due_us)}"
             reason = f"moved: late knowledge: the promise is {due}"
             if instance.breach_us is not None and instance.due_us is None:
-                reason = f"moved: late knowledge: the promise was broken {wording.moment(instance.hours, instance.breach_us)}"
+                when = wording.moment(instance.hours, instance.breach_us)
+                reason = f"moved: late knowledge: the promise was broken {when}"
         elif instance is None:
             step, reason = "retracted", "retracted: late knowledge: there is no such promise"
         else:

@@ -1,8 +1,8 @@
 """Facts: what the clocks keep of an event.
 
-Facts of one case sort by time, then the source's own sequence, then rank, then id, source and revision: the order in which
-events of one instant are applied does not hang on how they arrived. Rank is *start < target change < reply or accept <
-resolve < cancel < reopen < pause < resume*.
+Facts of one case sort by time, then the source's own sequence, then rank, then id, source and revision: the order in
+which events of one instant are applied does not hang on how they arrived. Rank is *start < target change < reply or
+accept < resolve < cancel < reopen < pause < resume*.
 
 They are Structs that the garbage collector does not follow: a shard keeps millions of them.
 """
@@ -76,8 +76,8 @@ def place_of(fact: Fact) -> tuple[int, int, int, str, str, int]:
 def counts_before(fact: Fact, other: Fact) -> bool:
     """Say whether of two facts of one event ``other`` counts, or they are the same.
 
-    The higher revision counts. Of one revision that was told in two ways the later in time counts, then the greater text:
-    any rule will do, as long as the order of arrival does not matter.
+    The higher revision counts. Of one revision that was told in two ways the later in time counts, then the greater
+    text: any rule will do, as long as the order of arrival does not matter.
     """
     if fact.rev != other.rev:
         return fact.rev < other.rev
@@ -132,8 +132,8 @@ def fact_of(event: Any, info: StepInfo) -> Fact:
     due_us = None if deadline is None else to_us(deadline)
     if info.family == "order":
         return Fact(
-            event.time_us, event.sequence, info.rank, event.id, event.source, event.rev, info.step, data.status, None, None,
-            None, None, due_us, who,
+            event.time_us, event.sequence, info.rank, event.id, event.source, event.rev, info.step, data.status, None,
+            None, None, None, due_us, who,
         )  # fmt: skip
     priority, queue, to = data.priority, data.queue, data.to
     if to is not None:

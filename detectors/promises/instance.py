@@ -1,133 +1,79 @@
-"""One measurement of one promise: its clock, its due time and its verdict.
+"""One measurement of one promise: its verdict, and what the alerts about it go through.
 
-``elapsed(t)`` is the open time between start and ``t`` in which the clock ran, and ``due = min {t: elapsed(t) >= target}``.
-The clock is a list of closed segments and, while it runs, one open segment; each segment has the calendar that was in force,
-so time already spent stays as measured when the calendar changes.
-
-Everything is integer microseconds. Nothing here knows about order of arrival: a :class:`~detectors.promises.case.Case`
-applies the facts of its subject in their order of time, and an instance is what follows from them.
+Nothing here knows about order of arrival: a :class:`~detectors.promises.case.Case` applies the facts of its subject in
+their order of time, and an instance is what follows from them.
 """
 
-from typing import Literal, NamedTuple
-
-from detectors.promises.dates import due_in_days
+from detectors.promises.clock import FAR_US, Clock, State
+from detectors.promises.entries import Entry, Proof
 from detectors.promises.facts import About
 from detectors.promises.openhours import OpenHours
 from detectors.promises.spec import Spec
 
-State = Literal["running", "paused", "fulfilled", "ended", "cancelled", "superseded"]
-FAR_US = 2**62
-"""Later than everything."""
 
-Segment = tuple[int, int, OpenHours]
-
-
-class Proof(NamedTuple):
-    """What proves a verdict, as it stood at the moment of an entry."""
-
-    due_us: int | None
-    target: int | None
-    elapsed_us: int
-    segments: tuple[Segment, ...]
-    hours: OpenHours
-    priority: str | None
-
-
-class Entry(NamedTuple):
-    """One change in the life of an alert about an instance, stamped with event time.
-
-    Attributes:
-        at_us: when it is true from.
-        kind: ``breach`` or ``risk``.
-        what: ``fire``, ``update`` or ``end``.
-        starts_us: start of the alert's episode.
-        reason: why it ended; empty otherwise.
-    """
-
-    at_us: int
-    kind: str
-    what: str
-    instance: "Instance"
-    starts_us: int
-    fraction: float
-    reason: str
-    proof: Proof
-
-
-class Instance:
+class Instance(Clock):
     """One measurement: a subject, a promise and a cycle number.
 
     Attributes:
-        state: where it stands.
-        started_us, ended_us: start, and fulfilment or other end.
-        target: in open microseconds, or a count of date units; None when nothing is promised (any more).
+        ended_us: fulfilment or other end.
         due_us: None while paused, and where there is no due time.
         breach_us: when it was broken; it never becomes unbroken.
-        timer_us: when the next threshold or due time is reached if nothing happens.
+        effective_us: from when on what is promised now holds; it cannot be broken before.
+        limit_us: the due time, or later where a change of target gives notice: after it, the promise is broken.
+        risk_us: the next threshold. ``timer_us``: when one of them is reached if nothing happens.
+        warned_us: start of the early warning that is up.
+        told_end: the alert about a breach ended; a reopening does not raise it again.
+        gap: after a fulfilment that may be taken back, where the case was paused since.
     """
 
     __slots__ = (
-        "breach_us", "cycle", "due_us", "effective_us", "ended_us", "entries", "floor_us", "gap", "hours", "limit_us",
-        "next_fraction", "priority", "queue", "risk_us", "run_pos", "run_us", "segments", "spec", "start_priority",
-        "started_us", "state", "target", "timer_us", "told_end", "used_us", "warned_us", "who",
+        "breach_us", "cycle", "effective_us", "ended_us", "entries", "floor_us", "gap", "limit_us", "next_fraction",
+        "priority", "queue", "risk_us", "start_priority", "timer_us", "told_end", "warned_us", "who",
     )  # fmt: skip
 
     def __init__(
         self, spec: Spec, cycle: int, at_us: int, who: About, priority: str | None, queue: str | None, hours: OpenHours,
         target: int | None, entries: list[Entry],
     ) -> None:  # fmt: skip
-        self.spec = spec
+        super().__init__(spec, at_us, hours, target)
         self.cycle = cycle
-        self.state: State = "running"
-        self.started_us = self.run_us = self.effective_us = at_us
+        self.effective_us = at_us
         self.ended_us: int | None = None
         self.who = who
         self.start_priority = self.priority = priority
         self.queue = queue
-        self.hours = hours
-        self.run_pos = hours.position(at_us)
-        self.used_us = 0
-        self.segments: list[Segment] | None = None
-        self.target = target
-        self.due_us: int | None = None
         self.limit_us = self.risk_us = self.timer_us = FAR_US
         self.breach_us: int | None = None
-        self.warned_us: int | None = None  # start of the early warning that is up
-        self.told_end = False  # the alert about a breach ended; a reopening does not raise it again
+        self.warned_us: int | None = None
+        self.told_end = False
         self.next_fraction = 0
-        self.floor_us = -FAR_US  # the notice that a change of target gives
+        self.floor_us = -FAR_US
         self.gap: list[tuple[int, bool]] | None = None
         self.entries = entries
         self.aim()
 
-    # -- the clock ------------------------------------------------------------------------------------------------------
+    @property
+    def is_active(self) -> bool:
+        """Whether the measurement goes on."""
+        return self.state in {"running", "paused"}
 
-    def elapsed_us(self, at_us: int) -> int:
-        """Return the time spent by an instant that is not before the last change."""
-        if self.state == "running":
-            return self.used_us + self.hours.position(at_us) - self.run_pos
-        return self.used_us
+    # -- time passes --------------------------------------------------------------------------------------------------
 
     def aim(self) -> None:
         """Compute due time, limit and next threshold anew from clock and target."""
-        target, spec = self.target, self.spec
-        if target is None:
-            self.due_us, self.limit_us, self.risk_us, self.timer_us = None, FAR_US, FAR_US, FAR_US
-            return
-        if spec.fixed:
-            self.due_us = self._fixed_due(target)
+        self.due_us = None if self.target is None else self.due(self.target)
+        if self.target is None or self.breach_us is not None:
+            self._disarm()
         else:
-            left = target - self.used_us
-            self.due_us = self.hours.instant(self.run_pos + left) if left > 0 else self._spent_at(target)
-        if self.breach_us is not None:
-            self.limit_us = self.risk_us = self.timer_us = FAR_US
-            return
-        self._arm()
+            self._arm()
+
+    def _disarm(self) -> None:
+        self.limit_us = self.risk_us = self.timer_us = FAR_US
 
     def _arm(self) -> None:
         due_us, effective_us = self.due_us, self.effective_us
         limit_us = FAR_US if due_us is None else due_us
-        if limit_us < self.floor_us:
+        if limit_us < self.floor_us:  # noqa: PLR1730 - max() costs a call, for every event
             limit_us = self.floor_us
         self.limit_us = limit_us
         self.risk_us = FAR_US
@@ -137,63 +83,6 @@ class Instance:
                 self.risk_us = risk_us if risk_us > effective_us else effective_us
         timer_us = limit_us if limit_us > effective_us else effective_us
         self.timer_us = timer_us if timer_us < self.risk_us else self.risk_us
-
-    def threshold_us(self, fraction: float) -> int | None:
-        """Return when a fraction of the target is, was, or would be spent."""
-        target = self.target
-        if target is None:
-            return None
-        if self.spec.fixed:
-            if self.due_us is None:
-                return None
-            if fraction >= 1:
-                return self.due_us
-            from_pos, to_pos = self.hours.position(self.started_us), self.hours.position(self.due_us)
-            if to_pos > from_pos:
-                return self.hours.instant(from_pos + round((to_pos - from_pos) * fraction))
-            return self.started_us + round((self.due_us - self.started_us) * fraction)
-        part = round(target * fraction)
-        left = part - self.used_us
-        return self.hours.instant(self.run_pos + left) if left > 0 else self._spent_at(part)
-
-    def _fixed_due(self, target: int) -> int | None:
-        spec = self.spec
-        if spec.absolute:
-            return target
-        settings = spec.settings
-        if settings.unit not in {"business_days", "calendar_days", "calendar_months"} or settings.due is None:
-            return None
-        return due_in_days(
-            self.hours, self.started_us, target, settings.unit, settings.due, roll_receipt=settings.roll_receipt
-        )
-
-    def _spent_at(self, amount: int) -> int | None:
-        """Return when ``amount`` had been spent, in a closed segment; the start for nothing."""
-        used = 0
-        for from_us, to_us, hours in self.segments or ():
-            from_pos = hours.position(from_us)
-            spent = hours.position(to_us) - from_pos
-            if used + spent >= amount:
-                return hours.instant(from_pos + amount - used) if amount > used else from_us
-            used += spent
-        return self.run_us
-
-    def _halt(self, at_us: int) -> None:
-        """Close the open segment."""
-        if at_us > self.run_us:
-            if self.segments is None:
-                self.segments = []
-            self.segments.append((self.run_us, at_us, self.hours))
-        self.used_us += self.hours.position(at_us) - self.run_pos
-
-    def _run(self, at_us: int, hours: OpenHours | None = None) -> None:
-        """Open a segment."""
-        if hours is not None:
-            self.hours = hours
-        self.run_us = at_us
-        self.run_pos = self.hours.position(at_us)
-
-    # -- time passes ----------------------------------------------------------------------------------------------------
 
     def advance(self, now_us: int) -> None:
         """Let time pass to ``now_us``: raise what is reached *before* it. Facts of the due instant come first."""
@@ -229,7 +118,7 @@ class Instance:
         self.breach_us = at_us
         self._calm(at_us, "breached")
         self._enter(at_us, "breach", "fire", at_us, 1.0)
-        self.limit_us = self.risk_us = self.timer_us = FAR_US
+        self._disarm()
 
     def _calm(self, at_us: int, reason: str) -> None:
         if self.warned_us is not None:
@@ -237,28 +126,26 @@ class Instance:
             self.warned_us = None
 
     def _enter(self, at_us: int, kind: str, what: str, starts_us: int, fraction: float, reason: str = "") -> None:
-        segments = tuple(self.segments or ())
-        if self.state == "running" and at_us > self.run_us:
-            segments = (*segments, (self.run_us, at_us, self.hours))
         elapsed_us = self.elapsed_us(at_us) if at_us >= self.run_us else self.used_us
+        segments = self.segments_until(at_us)
         proof = Proof(self.due_us, self.target, elapsed_us, segments, self.hours, self.priority)
         self.entries.append(Entry(at_us, kind, what, self, starts_us, fraction, reason, proof))
 
-    # -- what facts do --------------------------------------------------------------------------------------------------
+    # -- what facts do ------------------------------------------------------------------------------------------------
 
     def pause(self, at_us: int) -> None:
         """Stop the clock until it is resumed."""
         self.expire(at_us)
-        self._halt(at_us)
+        self.halt(at_us)
         self.state = "paused"
         if self.breach_us is None:
             self.due_us = None
-        self.limit_us = self.risk_us = self.timer_us = FAR_US
+        self._disarm()
 
     def resume(self, at_us: int) -> None:
         """Let the clock run again."""
         self.state = "running"
-        self._run(at_us)
+        self.run(at_us)
         self.effective_us = at_us
         self.aim()
 
@@ -279,8 +166,8 @@ class Instance:
         running = self.state == "running"
         if hours is not self.hours:
             if running:
-                self._halt(at_us)
-                self._run(at_us, hours)
+                self.halt(at_us)
+                self.run(at_us, hours)
             else:
                 self.hours = hours
         self.target = target
@@ -291,10 +178,10 @@ class Instance:
             self.aim()
             self._rearm(at_us)
         elif self.breach_us is not None and not self.spec.fixed:
-            self.due_us = self._spent_at(target) if target is not None and self.used_us >= target else None
+            self.due_us = self.spent_at(target) if target is not None and self.used_us >= target else None
 
     def _rearm(self, at_us: int) -> None:
-        """After a change: thresholds that are ahead again will be raised again, and a warning that no longer holds ends."""
+        """After a change, raise again what is ahead again, and end a warning that no longer holds."""
         if self.breach_us is not None or not self.next_fraction:
             return
         fractions = self.spec.fractions
@@ -314,13 +201,13 @@ class Instance:
         """End the measurement: fulfilled, ended without a verdict, cancelled or superseded."""
         if self.state == "running":
             self.expire(at_us)
-            self._halt(at_us)
+            self.halt(at_us)
         was_paused = self.state == "paused"
         if state == "fulfilled" and self.spec.through:
             self.gap = [(at_us, was_paused)]
         self.state = state
         self.ended_us = at_us
-        self.limit_us = self.risk_us = self.timer_us = FAR_US
+        self._disarm()
         self._calm(at_us, reason)
         if self.breach_us is not None and not self.told_end:
             self.told_end = True
@@ -331,17 +218,12 @@ class Instance:
         if through and self.gap is not None:
             for (from_us, paused), (to_us, _) in zip(self.gap, [*self.gap[1:], (at_us, False)], strict=True):
                 if not paused:
-                    self._run(from_us)
-                    self._halt(to_us)
+                    self.run(from_us)
+                    self.halt(to_us)
         self.gap = None
         self.ended_us = None
         self.state = "running"
-        self._run(at_us)
+        self.run(at_us)
         self.effective_us = at_us
         self.next_fraction = 0
         self.aim()
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the measurement goes on."""
-        return self.state in {"running", "paused"}

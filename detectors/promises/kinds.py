@@ -41,8 +41,9 @@ class KindDefaults(NamedTuple):
         pause_status: statuses in which the clock stands; None for a kind that never pauses.
         ignore_reasons: reasons of explicit pauses that do not stop this clock.
         rolling: a new instance for each start, not one for the subject.
-        reopens: which finished instances a reopening takes up again: ``any``; only those that ``ended`` without a verdict
-            (a first reply that was given stays given); those that were stopped by the ``closing`` of the case; ``none``.
+        reopens: which finished instances a reopening takes up again: ``any``; only those that ``ended`` without a
+            verdict (a first reply that was given stays given); only those that were stopped by the ``closing`` of the
+            case; ``none``.
     """
 
     family: Family

@@ -1,11 +1,11 @@
 """Arithmetic of opening hours: how much open time lies before an instant, and when an amount of it is spent.
 
-A calendar is a sorted list of open windows in UTC with prefix sums of open time. ``position`` (open microseconds since an
-anchor) and its inverse ``instant`` are one bisection each, whatever the span. Lists are built a local year at a time, when
-first asked for, between 1970 and 2200; outside those years a calendar with windows is closed.
+A calendar is a sorted list of open windows in UTC with prefix sums of open time. ``position`` (open microseconds since
+an anchor) and its inverse ``instant`` are one bisection each, whatever the span. Lists are built a local year at a
+time, when first asked for, between 1970 and 2200; outside those years a calendar with windows is closed.
 
-Every boundary is converted from wall time by the rule of RFC 5545: a time that does not exist takes the offset before the
-gap, a repeated time is its first occurrence. That is what ``zoneinfo`` does with ``fold=0``.
+Every boundary is converted from wall time by the rule of RFC 5545: a time that does not exist takes the offset before
+the gap, a repeated time is its first occurrence. That is what ``zoneinfo`` does with ``fold=0``.
 """
 
 from bisect import bisect_left, bisect_right
@@ -43,7 +43,7 @@ class OpenHours:
         self.name = name
         self.always_open = settings.always_open
         self.zone = ZoneInfo(settings.zone)
-        self._weekly = tuple(dict(settings.weekly).get(day, ()) for day in WEEKDAYS)
+        self._weekly = tuple(settings.weekly.get(day, ()) for day in WEEKDAYS)
         self._closed = frozenset(settings.holidays)
         self._special = settings.special
         self._holiday_years = (
@@ -58,7 +58,7 @@ class OpenHours:
     def __repr__(self) -> str:
         return f"OpenHours({self.name!r}, {self.zone.key})"
 
-    # -- clocks ---------------------------------------------------------------------------------------------------------
+    # -- clocks -------------------------------------------------------------------------------------------------------
 
     def position(self, at_us: int) -> int:
         """Return the open microseconds between an anchor, fixed for this object, and ``at_us`` (negative before it)."""
@@ -99,21 +99,21 @@ class OpenHours:
                 yield start_us, end_us
             index += 1
 
-    # -- days -----------------------------------------------------------------------------------------------------------
+    # -- days ---------------------------------------------------------------------------------------------------------
 
     def local(self, at_us: int) -> datetime:
         """Return the wall time of an instant in the calendar's zone."""
         return (_EPOCH + timedelta(microseconds=at_us)).astimezone(self.zone)
 
     def at_wall(self, day: date, seconds: int) -> int:
-        """Return the instant of a local wall time, ``seconds`` after the midnight that begins ``day`` (0 to 172,800)."""
+        """Return the instant of a wall time: ``seconds`` (0 to 172,800) after the midnight that begins ``day``."""
         day += _DAY * (seconds // DAY_S)
         seconds %= DAY_S
         wall = time(seconds // 3_600, seconds // 60 % 60, seconds % 60)
         return to_us(datetime.combine(day, wall, self.zone))
 
     def day_windows(self, day: date) -> list[tuple[int, int]]:
-        """Return the windows that begin on a local date, as instants, sorted; empty on a day that is not a business day."""
+        """Return the windows that begin on a local date, as instants, sorted; none: it is not a business day."""
         if self.always_open:
             return [(self.at_wall(day, 0), self.at_wall(day, DAY_S))]
         windows = self._special.get(day)
@@ -131,7 +131,7 @@ class OpenHours:
         """Say whether the list of holidays (where there is one) covers the year of an instant."""
         return self._holiday_years[0] <= self.local(at_us).year <= self._holiday_years[1]
 
-    # -- building -------------------------------------------------------------------------------------------------------
+    # -- building -----------------------------------------------------------------------------------------------------
 
     def _reach(self, at_us: int) -> int:
         """Build what is needed to know the position of ``at_us``; return it, clamped to the years that are built."""
@@ -159,7 +159,7 @@ class OpenHours:
         return True
 
     def _add_year(self, year: int) -> None:
-        """Add the open time of one local year at the left or the right end: exactly that year's, so years never overlap."""
+        """Add the open time of one local year at the left or the right end; years never overlap."""
         lo_us, hi_us = self.at_wall(date(year, 1, 1), 0), self.at_wall(date(year + 1, 1, 1), 0)
         found: list[tuple[int, int]] = []
         day = date(year, 1, 1) - 2 * _DAY
@@ -176,7 +176,7 @@ class OpenHours:
             else:
                 starts.append(start_us)
                 ends.append(end_us)
-        later = not self._starts and self._hi_us == self._lo_us or lo_us >= self._hi_us
+        later = self._hi_us == self._lo_us or lo_us >= self._hi_us
         if later:
             total = self._spent[-1] if self._spent else 0
         else:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from detectors.events import Event
 from detectors.promises.case import Case
+from detectors.promises.clock import State
 from detectors.promises.facts import Fact, counts_before, fact_of, is_from_future, place_of, step_infos
-from detectors.promises.instance import Instance, State
+from detectors.promises.instance import Instance
 from detectors.promises.openhours import to_us
 from detectors.promises.settings import PromiseSettings
 from detectors.promises.spec import Calendars, Spec

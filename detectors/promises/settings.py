@@ -82,9 +82,9 @@ class Where(SettingsModel):
 class PromiseSettings(SettingsModel):
     """A promise that is made to customers, for example: a first reply within four business hours.
 
-    The target is looked up at the start, and again when priority, tier or queue change: first ``targets_by_queue``, then
-    ``targets_by_tier`` (in both, an entry is a number, or numbers by priority with ``"*"`` for the rest), then ``targets``
-    by priority, then ``target``. A case for which none of them has a number has no such promise.
+    The target is looked up at the start, and again when priority, tier or queue change: first ``targets_by_queue``,
+    then ``targets_by_tier`` (in both, an entry is a number, or numbers by priority with ``"*"`` for the rest), then
+    ``targets`` by priority, then ``target``. A case for which none of them has a number has no such promise.
 
     Attributes:
         name: label ``promise`` of the alerts; by default the kind.
@@ -96,8 +96,8 @@ class PromiseSettings(SettingsModel):
         where: which cases it is made for.
         target, targets, targets_by_tier, targets_by_queue: the amount, in ``unit``.
         priority: the priority of a case whose events name none.
-        unit: ``minutes`` or ``hours`` of open time, a date unit, or ``absolute``: the instant is ``deadline`` in the data
-            of the event.
+        unit: ``minutes`` or ``hours`` of open time, a date unit, or ``absolute``: the instant is ``deadline`` in the
+            data of the event.
         due: of date units: at the ``close`` of the due day, at its ``end_of_day``, or at the ``same_time``.
         roll_receipt: of date units: a receipt out of hours counts as received when the calendar opens next.
         deadline: of ``absolute``: one instant for everybody, where the events carry none.

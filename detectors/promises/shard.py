@@ -1,19 +1,20 @@
 """The cases of one shard: events in, changes of alerts out, time in a heap.
 
-An event that comes in the order of its case costs one lookup and what it does to the clocks. Whatever is due later stands in
-one heap of wake times, which is never searched: an entry that no longer holds is recognised when its time comes.
+An event that comes in the order of its case costs one lookup and what it does to the clocks. Whatever is due later
+stands in one heap of wake times, which is never searched: an entry that no longer holds is recognised when its time
+comes.
 
-The clocks run ahead of the watermark, with every event that is known; what they say is held back until the watermark has
-passed it (:mod:`detectors.promises.episodes`).
+The clocks run ahead of the watermark, with every event that is known; what they say is held back until the watermark
+has passed it (:mod:`detectors.promises.episodes`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any
 
 from detectors.contract import NEVER_US, AlertChange, Outcome, Progress
 from detectors.events import Event
-from detectors.promises.case import Case
+from detectors.promises.clock import FAR_US
 from detectors.promises.codec import (
     CaseImage,
     decode_case,
@@ -23,70 +24,17 @@ from detectors.promises.codec import (
     episode_image,
     episode_of,
 )
-from detectors.promises.episodes import Episode, Identity, Moment, Teller
-from detectors.promises.facts import StepInfo, fact_of, is_from_future
-from detectors.promises.instance import FAR_US
-from detectors.promises.spec import Spec
-
-_ALWAYS_RELEVANT = frozenset(
-    {"paused", "resumed", "reopened", "tier_changed", "calendar_changed", "priority_changed", "assigned", "merged"}
-)
-
-
-class Plan:
-    """What all shards of a detector share. Immutable."""
-
-    def __init__(
-        self,
-        *,
-        specs: Mapping[str, Sequence[Spec]],
-        infos: Mapping[type, StepInfo],
-        teller: Teller,
-        retention_us: int,
-        idle_retention_us: int,
-        skew_us: int,
-    ) -> None:
-        self.specs = {family: tuple(found) for family, found in specs.items()}
-        self.infos = {kind: info for kind, info in infos.items() if self.specs.get(info.family)}
-        self.teller = teller
-        self.retention_us = retention_us
-        self.idle_retention_us = idle_retention_us
-        self.skew_us = skew_us
-        self.relevant = {
-            kind: info.keeps_about
-            or info.step in _ALWAYS_RELEVANT
-            or any(spec.ops.get(info.step) for spec in self.specs[info.family])
-            for kind, info in self.infos.items()
-        }
-
-
-class ShardCase(Case):
-    """A case with what the shard keeps of it.
-
-    Attributes:
-        wake_us, held_us: when it stands in the heap of the clock, and in that of the watermark.
-        seen: how many of its entries have been looked at. ``pending_us``: the first of them that is not told yet.
-        image: its bytes in a snapshot, until it changes.
-    """
-
-    __slots__ = ("episodes", "family", "held_us", "image", "key", "pending_us", "seen", "wake_us")
-
-    def __init__(self, specs: Sequence[Spec], family: str, key: str) -> None:
-        super().__init__(specs)
-        self.family = family
-        self.key = key
-        self.episodes: dict[Identity, Episode] | None = None
-        self.wake_us = self.held_us = self.pending_us = FAR_US
-        self.seen = 0
-        self.image: bytes | None = None
+from detectors.promises.episodes import Moment
+from detectors.promises.facts import fact_of, is_from_future
+from detectors.promises.plan import Plan, ShardCase
 
 
 class SlaShard:
     """State of ``sla_breach`` for one shard of its keys.
 
     Attributes:
-        counts: what was put aside: ``quarantined`` (recorded before they happened), ``dropped`` (too late for a case that is
-            no longer kept), ``late``, and ``closed`` (cases that are no longer kept).
+        counts: what was put aside: ``quarantined`` (recorded before they happened), ``dropped`` (too late for a case
+            that is no longer kept), ``late``, and ``closed`` (cases that are no longer kept).
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -100,7 +48,7 @@ class SlaShard:
     def __len__(self) -> int:
         return sum(len(cases) for cases in self._cases.values())
 
-    # -- the contract ---------------------------------------------------------------------------------------------------
+    # -- the contract -------------------------------------------------------------------------------------------------
 
     def update(self, events: Sequence[Event], progress: Progress) -> Outcome:
         """Take events of this shard's keys (any order), then let time pass."""
@@ -156,9 +104,9 @@ class SlaShard:
                 self._wakes.append((found.wake_us, found.family, found.key))
         heapify(self._wakes)
 
-    # -- events ---------------------------------------------------------------------------------------------------------
+    # -- events -------------------------------------------------------------------------------------------------------
 
-    def _take(self, events: Sequence[Event]) -> dict[tuple[str, str], ShardCase]:
+    def _take(self, events: Sequence[Event]) -> dict[tuple[str, str], ShardCase]:  # noqa: PLR0912 - the hot loop
         """Apply events to their cases; return the cases that must be looked at before time passes."""
         plan = self._plan
         infos, relevant = plan.infos, plan.relevant
@@ -207,7 +155,7 @@ class SlaShard:
                     heappush(wakes, (next_us, info.family, key))
         return affected
 
-    # -- time -----------------------------------------------------------------------------------------------------------
+    # -- time ---------------------------------------------------------------------------------------------------------
 
     def _pass_time(self, changes: list[AlertChange]) -> None:
         clock_us, watermark_us = self._clock_us, self._watermark_us

@@ -5,7 +5,7 @@ from typing import Any
 from config.calendars import CalendarSettings
 from detectors.promises.dates import DATE_UNITS
 from detectors.promises.facts import About
-from detectors.promises.kinds import CANCELLED_STATUSES, KINDS, ORDER_START, ORDER_STOP, normal
+from detectors.promises.kinds import CANCELLED_STATUSES, KINDS, ORDER_START, ORDER_STOP, KindDefaults, normal
 from detectors.promises.openhours import Calendar, OpenHours, to_us
 from detectors.promises.settings import TIME_UNITS_US, Moment, PauseWhile, PromiseSettings
 
@@ -74,38 +74,11 @@ class Spec:
         self.deadline_us = None if settings.deadline is None else to_us(settings.deadline)
         self.through = self.on_reopen == "count_through" or self.confirm_after_us is not None
 
-        start, stop = kind.start, kind.stop
-        if self.family == "order" and kind.family == "case":
-            start, stop = ORDER_START, ORDER_STOP
-        if self.family == "case" and kind.family == "order":
-            start, stop = ("opened",), ("resolved", "closed")
-        start_at = settings.start or Moment(step=start)
-        stop_at = settings.stop or Moment(step=stop, status=kind.stop_status)
-        end_at = settings.end_without_verdict or Moment(step=kind.end, status=kind.end_status)
-        cancel_at = settings.cancel or Moment(step=kind.cancel, status=CANCELLED_STATUSES)
-        self.ops: dict[str, int] = {"reopened": REOPEN, "split": START if "opened" in start_at.step else 0}
+        self.ops: dict[str, int] = {}
         self._statuses: dict[str, int] = {}
-        for bit, moment in ((START, start_at), (STOP, stop_at), (END, end_at), (CANCEL, cancel_at)):
-            for step in moment.step:
-                self.ops[step] = self.ops.get(step, 0) | bit
-            for status in moment.status:
-                self._statuses[normal(status)] = self._statuses.get(normal(status), 0) | bit
-        self.starts_anywhere = bool(start_at.status) or self.by_owner
-
-        pause = settings.pause_while
-        if pause is None and not self.fixed and kind.pause_status is not None:
-            pause = PauseWhile(status=kind.pause_status, ignore_reason=kind.ignore_reasons)
-        self.explicit_pauses = pause is not None and pause.explicit
-        self._reasons = frozenset(map(normal, pause.reason)) if pause is not None else frozenset()
-        self._ignored = frozenset(map(normal, pause.ignore_reason)) if pause is not None else frozenset()
-        for status in pause.status if pause is not None else ():
-            self._statuses[normal(status)] = self._statuses.get(normal(status), 0) | PAUSE
-        self.pauses = pause is not None
         self._memory: dict[str | None, int] = {None: 0}
-        if self.explicit_pauses:
-            self.ops.setdefault("paused", 0)
-            self.ops.setdefault("resumed", 0)
-
+        self._compile_moments(kind)
+        self._compile_pauses(kind)
         self._calendars = calendars
         self.calendar = calendars.need(settings.calendar, f"{field}.calendar")
         self.by_tier = {
@@ -120,7 +93,40 @@ class Spec:
         self._targets: dict[tuple[str | None, str, str], int | None] = {}
         self.start_steps = frozenset(step for step, bits in self.ops.items() if bits & START)
 
-    # -- what an event means --------------------------------------------------------------------------------------------
+    def _compile_moments(self, kind: KindDefaults) -> None:
+        settings = self.settings
+        start, stop = kind.start, kind.stop
+        if self.family == "order" and kind.family == "case":
+            start, stop = ORDER_START, ORDER_STOP
+        if self.family == "case" and kind.family == "order":
+            start, stop = ("opened",), ("resolved", "closed")
+        start_at = settings.start or Moment(step=start)
+        stop_at = settings.stop or Moment(step=stop, status=kind.stop_status)
+        end_at = settings.end_without_verdict or Moment(step=kind.end, status=kind.end_status)
+        cancel_at = settings.cancel or Moment(step=kind.cancel, status=CANCELLED_STATUSES)
+        self.ops |= {"reopened": REOPEN, "split": START if "opened" in start_at.step else 0}
+        for bit, moment in ((START, start_at), (STOP, stop_at), (END, end_at), (CANCEL, cancel_at)):
+            for step in moment.step:
+                self.ops[step] = self.ops.get(step, 0) | bit
+            for status in moment.status:
+                self._statuses[normal(status)] = self._statuses.get(normal(status), 0) | bit
+        self.starts_anywhere = bool(start_at.status) or self.by_owner
+
+    def _compile_pauses(self, kind: KindDefaults) -> None:
+        pause = self.settings.pause_while
+        if pause is None and not self.fixed and kind.pause_status is not None:
+            pause = PauseWhile(status=kind.pause_status, ignore_reason=kind.ignore_reasons)
+        self.explicit_pauses = pause is not None and pause.explicit
+        self._reasons = frozenset(map(normal, pause.reason)) if pause is not None else frozenset()
+        self._ignored = frozenset(map(normal, pause.ignore_reason)) if pause is not None else frozenset()
+        for status in pause.status if pause is not None else ():
+            self._statuses[normal(status)] = self._statuses.get(normal(status), 0) | PAUSE
+        self.pauses = pause is not None
+        if self.explicit_pauses:
+            self.ops.setdefault("paused", 0)
+            self.ops.setdefault("resumed", 0)
+
+    # -- what an event means ------------------------------------------------------------------------------------------
 
     def status_bits(self, status: str | None) -> int:
         """Return what a status means to this promise: which of the bits above hold while it is the case's status."""
@@ -157,7 +163,7 @@ class Spec:
             and all(labels.get(name) in values for name, values in where.labels.items())
         )
 
-    # -- what is promised -----------------------------------------------------------------------------------------------
+    # -- what is promised ---------------------------------------------------------------------------------------------
 
     def target(self, priority: str | None, tier: str, queue: str | None) -> int | None:
         """Return the target: open microseconds, or a count of date units; None where nothing is promised."""

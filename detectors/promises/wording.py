@@ -4,7 +4,8 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 
-from detectors.promises.instance import Entry, Instance, Proof
+from detectors.promises.entries import Entry, Proof
+from detectors.promises.instance import Instance
 from detectors.promises.openhours import OpenHours
 from detectors.promises.settings import TIME_UNITS_US
 

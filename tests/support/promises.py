@@ -1,5 +1,6 @@
 """Cases, orders and promises for tests of ``sla_breach``."""
 
+import itertools
 import random
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -170,7 +171,7 @@ def replay(
     changes: list[AlertChange] = []
     newest_us = NEVER_US
     edges = [0, *cuts, len(events)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         batch = events[start:stop]
         newest_us = max([newest_us, *(item.time_us for item in batch)])
         watermark_us = newest_us - lateness_us

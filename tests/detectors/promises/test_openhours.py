@@ -1,5 +1,6 @@
 """Opening hours: positions and instants against counting minute by minute on the local wall clock."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -100,7 +101,7 @@ def test_positions_do_not_change_when_earlier_and_later_years_are_built() -> Non
     fresh = OpenHours("night", night)
     other = [fresh.position(moment) for moment in sorted(moments)]
     assert [b - a for a, b in zip(sorted(positions), sorted(positions)[1:], strict=False)] == [
-        b - a for a, b in zip(other, other[1:], strict=False)
+        b - a for a, b in itertools.pairwise(other)
     ]
 
 
