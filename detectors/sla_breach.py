@@ -30,14 +30,15 @@ class SlaBreachSettings(DetectorSettings):
         promises: what is promised to customers; every promise is measured on its own.
         retention: how long a case is kept after its end, for late events and reopening. An event for a case that is no
             longer kept changes nothing.
-        idle_retention: how long a case is kept that has no clock running but may get one (a next message).
+        idle_retention: how long a case is kept that has no clock running but may get one: it waits for a next message,
+            or its start is not known yet.
         skew: how much later than its recording an event may claim to have happened; beyond it, it is not used.
     """
 
     type: Literal["sla_breach"] = "sla_breach"
     promises: tuple[PromiseSettings, ...] = Field(min_length=1)
     retention: DurationUs = Field(default=7 * _DAY_US, ge=0)
-    idle_retention: DurationUs = Field(default=90 * _DAY_US, ge=0)
+    idle_retention: DurationUs = Field(default=365 * _DAY_US, ge=0)
     skew: DurationUs = Field(default=300_000_000, ge=0)
 
     @model_validator(mode="after")

@@ -125,14 +125,17 @@ class Case:
         self.timer_us = timer_us
 
     def is_over(self) -> tuple[bool, bool]:
-        """Return whether no measurement goes on, and whether none will begin unless the case is reopened."""
+        """Return whether no measurement goes on, and whether one has ended and none will begin without a reopening."""
+        begun = False
         over = True
         for spec, track in zip(self.specs, self.tracks, strict=True):
-            if track is not None and track.current is not None and track.current.is_active:
-                return False, False
+            if track is not None and track.current is not None:
+                if track.current.is_active:
+                    return False, False
+                begun = True
             if spec.rolling and (track is None or not track.closed):
                 over = False
-        return True, over
+        return True, over and begun
 
     # -- applying facts -----------------------------------------------------------------------------------------------
 
@@ -189,7 +192,7 @@ class Case:
                 bits = (bits | START | STOP) if changed & WATCH_QUEUE else bits & ~START
             track = self.tracks[index]
             if track is None:
-                if not bits & START and not (spec.rolling and bits & CLOSING):
+                if not bits & (START | CLOSING):
                     continue
                 track = self.tracks[index] = Track(spec)
             track.apply(self, at_us, bits, step_bits, watched)

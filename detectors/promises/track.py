@@ -8,7 +8,7 @@ from detectors.promises.clock import State
 from detectors.promises.entries import Entry
 from detectors.promises.facts import About
 from detectors.promises.instance import Instance
-from detectors.promises.spec import CANCEL, END, REOPEN, START, STOP, Spec
+from detectors.promises.spec import CANCEL, CLOSING, END, REOPEN, START, STOP, Spec
 
 NOBODY = About()
 
@@ -35,9 +35,11 @@ class Track:
         closed: the case was resolved or cancelled, and is not reopened.
         waiting: a start came while the case was closed; it counts when the case is reopened.
         by_closing: the latest measurement was stopped by the event that closed the case.
+        early: what stopped, ended or cancelled the promise before it began. Sources whose clocks disagree, or typing
+            errors, have a parcel delivered before it was ordered; it was delivered all the same.
     """
 
-    __slots__ = ("by_closing", "closed", "current", "instances", "spec", "waiting")
+    __slots__ = ("by_closing", "closed", "current", "early", "instances", "spec", "waiting")
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
@@ -46,12 +48,15 @@ class Track:
         self.closed = False
         self.waiting = False
         self.by_closing = False
+        self.early = 0
 
     def apply(  # noqa: PLR0912 - the ranks, one after the other
         self, about: Subject, at_us: int, bits: int, step_bits: int, watched: int
     ) -> None:
         """Apply what a fact means to one promise, in the order of ranks."""
         current = self.current
+        if current is None and not self.spec.rolling:
+            bits = self._before_or_at_start(bits)
         if current is None or not current.is_active:
             if bits & STOP:
                 self.waiting = False
@@ -86,6 +91,13 @@ class Track:
             current = self.current
         if self.spec.pauses and current is not None:
             current.set_paused(at_us, paused=self.spec.is_paused(about.reasons, self.spec.status_bits(about.status)))
+
+    def _before_or_at_start(self, bits: int) -> int:
+        """Remember what comes before the start; at the start, return what the fact means together with it."""
+        if bits & START:
+            return bits | self.early
+        self.early = 0 if bits & REOPEN else self.early | bits & CLOSING
+        return 0
 
     def _start(self, about: Subject, at_us: int) -> None:
         if self.closed:

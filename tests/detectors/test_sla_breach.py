@@ -163,6 +163,23 @@ def test_where_says_for_which_cases_a_promise_is_made() -> None:
     assert not verdicts(promise, "02-02T10:00", event("opened", start, queue="other", labels={"brand": "a"}))
 
 
+def test_a_stop_before_the_start_counts_as_a_stop_at_the_start() -> None:
+    promise = {"kind": "delivery"}
+    bought = event("purchased", at("02-02T10:00"), "o", family="order", deadline="2026-02-04T00:00:00Z")
+    sent = event("delivered", at("01-05T10:00"), "o", family="order")
+    (found,) = verdicts(promise, "03-01T00:00", sent, bought)
+    assert (found.state, found.fulfilled_us, found.breached) == ("fulfilled", at("02-02T10:00"), False)
+    assert not replay(shard(promise), [sent, bought, event("purchased", at("03-01T00:00"), "p", family="order")])
+    found_cases = verdicts(
+        {"kind": "resolution", "target": 1, "unit": "hours"},
+        "02-02T20:00",
+        event("resolved", at("02-02T09:00")),
+        event("reopened", at("02-02T09:30")),
+        event("opened", at("02-02T10:00")),
+    )
+    assert [item.breached for item in found_cases] == [True]
+
+
 def test_a_merged_case_is_cancelled_and_the_surviving_one_goes_on() -> None:
     opened = event("opened", at("02-02T10:00"))
     gone = verdicts(REPLY, "02-02T12:00", opened, event("merged", at("02-02T10:30"), to="c2"))
