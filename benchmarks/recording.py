@@ -11,7 +11,7 @@ SERVICES = ("broadband", "mobile", "tv", "landline")
 REGIONS = ("north", "south", "east", "west")
 
 
-def write_recording(path: Path, events: int, *, seed: int = 7, span_hours: int = 24 * 14) -> Path:
+def write_recording(path: Path, events: int, *, seed: int = 7, span_hours: int = 48) -> Path:
     """Write ``events`` events spread over ``span_hours`` to ``path``."""
     rng = random.Random(seed)
     gap_us = span_hours * 3_600_000_000 // events

@@ -43,8 +43,8 @@ detectors:
   sla_breach:
     type: sla_breach
     promises:
-      - {name: first_reply, kind: first_reply, target: 120, unit: minutes, calendar: office}
-      - {name: resolution, kind: resolution, target: 960, unit: minutes, calendar: office}
+      - {name: first_reply, kind: first_reply, target: 24, unit: hours, calendar: office}
+      - {name: resolution, kind: resolution, target: 80, unit: hours, calendar: office}
   sentiment_drop: {type: sentiment_drop, group_by: [service, region], window: 1h, hop: 15m}
 flow: {batch_size: 4000, epoch: 5s}
 """
