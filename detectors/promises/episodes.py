@@ -253,8 +253,11 @@ def _wanted(case: Case, at: Moment) -> dict[Identity, _Wanted]:
 def identity_of(entry: Entry) -> Identity:
     """Return which episode an entry belongs to."""
     instance = entry.instance
-    who = instance.who
-    labels = (instance.start_priority or "", who.tier, instance.queue or "", who.service, who.region)
+    labels = instance.start_labels
+    if labels is None:
+        who = instance.who
+        labels = (instance.start_priority or "", who.tier, instance.queue or "", who.service, who.region)
+        instance.start_labels = labels
     return Identity(entry.kind, instance.spec.name, instance.cycle, entry.starts_us, labels)
 
 

@@ -23,12 +23,13 @@ class Instance(Clock):
         risk_us: the next threshold. ``timer_us``: when one of them is reached if nothing happens.
         warned_us: start of the early warning that is up.
         told_end: the alert about a breach ended; a reopening does not raise it again.
+        start_labels: what the labels of its alerts say of its start, once it has any.
         gap: after a fulfilment that may be taken back, where the case was paused since.
     """
 
     __slots__ = (
         "breach_us", "cycle", "effective_us", "ended_us", "entries", "floor_us", "gap", "limit_us", "next_fraction",
-        "priority", "queue", "risk_us", "start_priority", "timer_us", "told_end", "warned_us", "who",
+        "priority", "queue", "risk_us", "start_labels", "start_priority", "timer_us", "told_end", "warned_us", "who",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +51,7 @@ class Instance(Clock):
         self.floor_us = -FAR_US
         self.gap: list[tuple[int, bool]] | None = None
         self.entries = entries
+        self.start_labels: tuple[str, str, str, str, str] | None = None
         self.aim()
 
     @property

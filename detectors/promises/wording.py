@@ -125,7 +125,7 @@ def summary(entry: Entry, key: str, confidence: str, reason: str) -> str:
 def description(entry: Entry) -> str:
     """Return the time that was spent, and where, in the zone of the calendar."""
     proof, instance = entry.proof, entry.instance
-    if entry.kind == "risk" and entry.what == "end":
+    if entry.what == "end":
         return f"{span(proof.elapsed_us)} used. Promised: {target_text(instance, proof)}."
     spent = f"{span(proof.elapsed_us)} used: {segments(proof)} ({proof.hours.zone.key}, calendar {proof.hours.name})."
     promised = f" Promised: {target_text(instance, proof)}, from {moment(proof.hours, instance.started_us)}."
