@@ -82,7 +82,7 @@ def alert_change(
     starts_at_us: int,
     ends_at_us: int | None = None,
 ) -> AlertChange:
-    """Build an :class:`AlertChange` with its fingerprint and id. Labels with an empty value are dropped, as in Prometheus."""
+    """Build an :class:`AlertChange` with its fingerprint and id. Empty labels are dropped, as in Prometheus."""
     kept = {name: value for name, value in sorted(labels.items()) if value}
     print_ = fingerprint(kept)
     return AlertChange(

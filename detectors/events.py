@@ -45,7 +45,7 @@ class CaseData(msgspec.Struct, gc=False, frozen=True):
 
 
 class SurveyData(msgspec.Struct, gc=False, frozen=True):
-    """Data of ``survey.response``. ``score`` is on ``scale``: ``nps`` 0-10, ``csat`` 1-5, ``ces`` 1-7, ``stars`` 1-5."""
+    """Data of ``survey.response``. On ``scale``: ``nps`` 0-10, ``csat`` 1-5, ``ces`` 1-7, ``stars`` 1-5."""
 
     score: float | None = None
     scale: str | None = None

@@ -2,8 +2,8 @@
 
 It raises ``SlaAtRisk`` when a fraction of the target is spent, and ``SlaBreach`` when the due time has passed without
 the promised act. Time is open time of a calendar; pauses, changes of target, reopening, cancelling and late knowledge
-are followed exactly (``docs/explanation/promises.md`` states the rules). Verdicts depend on what happened and when, never on the
-order in which it became known.
+are followed exactly (``docs/explanation/promises.md`` states the rules). Verdicts depend on what happened and when,
+never on the order in which it became known.
 """
 
 from typing import Literal, Self

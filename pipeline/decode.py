@@ -12,7 +12,6 @@ from pipeline.letters import DeadLetter, origin
 from pipeline.mapping import Mapper, compile_mapping
 from pipeline.reasons import Reason, RecordError
 
-
 EVENT_OFFSET = -1
 """Offset of letters that hold an event and not a record: an event turned away has no place of its own in its feed."""
 

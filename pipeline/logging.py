@@ -26,7 +26,10 @@ def set_up_logging(level: Level = "info", format_: Format = "auto") -> None:
     ]
     renderer: structlog.types.Processor = structlog.processors.JSONRenderer()
     if people:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # the plain formatter: the rich one prints local variables, and there may be secrets among them
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     else:
         shared.append(structlog.processors.format_exc_info)
     structlog.configure(

@@ -1,7 +1,8 @@
 """Kinds of promises: which steps start, stop, pause and end each of them, unless the settings say otherwise.
 
 Source: the table of kinds that service desks share (Zendesk, ServiceNow, Jira Service Management and others); see
-``docs/explanation/promises.md``. Statuses are compared without regard to case, and with spaces, hyphens and underscores alike.
+``docs/explanation/promises.md``. Statuses are compared without regard to case, and with spaces, hyphens and
+underscores alike.
 """
 
 from typing import Literal, NamedTuple

@@ -1,4 +1,4 @@
-"""What the live demo tells: feeds flow, an incident begins, an alert fires, its channel fails, the failover delivers."""
+"""What the live demo tells: feeds flow, an incident begins, an alert fires, its channel fails, failover delivers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

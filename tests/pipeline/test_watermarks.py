@@ -105,7 +105,7 @@ def test_the_first_event_of_a_partition_is_never_late() -> None:
 def test_lateness_does_not_depend_on_how_batches_are_cut(cut: int) -> None:
     times = [100, 90, 89, 120, 109, 110]
     part = PartitionTime(LATENESS_US, IDLE_US)
-    late = []
+    late: list[int] = []
     for offset, piece in ((0, times[:cut]), (cut, times[cut:])):
         if piece:
             late.extend(offset + index for index in part.late_indices(piece))
