@@ -198,7 +198,9 @@ class SentimentDrop:
     def state(self) -> ScoredWindows:
         """Return a new state without history."""
         settings, baseline = self.settings, self.settings.baseline
-        own = {"alertname": "SentimentDrop", "detector": "sentiment_drop", "severity": settings.severity}
+        own = {"alertname": "SentimentDrop", "detector": NAME, "severity": settings.severity}
+        if self.name != NAME:  # two entries over the same groups must not answer for each other's alerts
+            own["rule"] = self.name
         return ScoredWindows(
             WindowAssembler(self._spec, WIDTH, forget_us=baseline.forget, max_groups=baseline.max_groups),
             _Scorer(settings),
@@ -211,7 +213,7 @@ class SentimentDrop:
         )
 
 
-@DETECTORS.register("sentiment_drop", SentimentDropSettings)
+@DETECTORS.register(NAME, SentimentDropSettings)
 def build(name: str, settings: SentimentDropSettings, _context: Context) -> SentimentDrop:
     """Build the detector of the entry ``name``. It refers to nothing in the context."""
     return SentimentDrop(name, settings)
