@@ -18,6 +18,7 @@ from detectors.models.sentiment import COUNT, MICRO, NEGATIVE, WIDTH, Expectatio
 from detectors.window_state import AlertTemplate, Score, ScoredWindows
 from detectors.windows import WindowSpec, encode_panes
 
+NAME = "sentiment_drop"
 EventType = Literal["social.post", "survey.response", "crm.case.customer_message"]
 _NOUNS = {"social.post": "posts", "survey.response": "responses", "crm.case.customer_message": "customer messages"}
 _HOUR_US = 3_600_000_000
