@@ -131,6 +131,7 @@ def test_a_drop_fires_at_the_end_of_its_window_and_resolves_at_the_end_of_the_on
     assert (fired.starts_at_us, fired.ends_at_us) == (START_US + 49 * HOUR_US, None)
     assert fired.labels == {
         "alertname": "SentimentDrop", "detector": "sentiment_drop", "severity": "warning", "service": "app",
+        "rule": "mood",
     }  # fmt: skip
     assert (resolved.step, resolved.status, resolved.starts_at_us) == ("resolved", "resolved", fired.starts_at_us)
     assert resolved.ends_at_us == resolved.at_us == START_US + 52 * HOUR_US
@@ -230,3 +231,10 @@ def test_defaults_need_nothing_but_the_type() -> None:
     settings = SentimentDropSettings.model_validate({"type": "sentiment_drop"})
     assert SentimentDropSettings.model_validate(settings.model_dump(mode="json")) == settings
     assert settings.spec().hop_us == settings.window == HOUR_US
+
+
+def test_only_an_entry_of_another_name_than_the_detectors_carries_it_as_a_label() -> None:
+    plain = build("sentiment_drop", SentimentDropSettings(group_by=["service"]), Context())
+    levels = [0.3] * 48 + [-0.5] * 3
+    (fired,) = alerts(plain, story(levels), START_US + 51 * HOUR_US).changes
+    assert "rule" not in fired.labels
