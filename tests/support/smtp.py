@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 USER, PASSWORD = "makegood", "hunter2-smtp"
@@ -45,12 +45,13 @@ class Inbox:
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 that signs itself; return it and its key."""
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    command += " -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run([*command.split(), "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
-    return cert, key
+    """Make a certificate for 127.0.0.1; return the chain with the authority that signed it, and its key."""
+    authority = trustme.CA()
+    signed = authority.issue_cert("127.0.0.1")
+    chain, key = folder / "cert.pem", folder / "key.pem"
+    chain.write_bytes(b"".join([*(part.bytes() for part in signed.cert_chain_pems), authority.cert_pem.bytes()]))
+    signed.private_key_pem.write_to_path(key)
+    return chain, key
 
 
 def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
