@@ -1,5 +1,6 @@
 """What holds for every test: the environment is clean, hypothesis is seeded, slow tests run at night."""
 
+import gc
 import os
 
 import pytest
@@ -16,6 +17,12 @@ _KEPT = {"MAKEGOOD_DATA", "MAKEGOOD_KAFKA_LIBS"}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_unconfigure() -> None:
+    # Commands keep the collector away from what is there; libraries that count what they leak want it back at the end.
+    gc.unfreeze()
+    gc.collect()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -234,7 +234,8 @@ def test_defaults_need_nothing_but_the_type() -> None:
 
 
 def test_only_an_entry_of_another_name_than_the_detectors_carries_it_as_a_label() -> None:
-    plain = build("sentiment_drop", SentimentDropSettings(group_by=["service"]), Context())
+    plain = build("sentiment_drop", SentimentDropSettings(group_by=("service",)), Context())
+    assert isinstance(plain, SentimentDrop)
     levels = [0.3] * 48 + [-0.5] * 3
     (fired,) = alerts(plain, story(levels), START_US + 51 * HOUR_US).changes
     assert "rule" not in fired.labels
