@@ -9,8 +9,13 @@ from detectors.contract import AlertChange
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OFFSET_US = 2**62
-_STEP_RANKS = {"firing": 0, "suspected": 0, "confirmed": 1, "updated": 2, "moved": 3, "resolved": 8, "retracted": 9}
-_OTHER_STEP_RANK = 5
+_STEP_RANKS = {
+    "firing": 0, "suspected": 0, "confirmed": 1, "updated": 2, "resolved": 5, "corrected": 6, "reinstated": 6,
+    "moved": 8, "retracted": 8,
+}  # fmt: skip
+_OTHER_STEP_RANK = 3
+_COUNTED = frozenset({"updated", "corrected", "reinstated"})
+"""Steps that may come several times within one round of an episode: the number behind their name counts them."""
 Status = Literal["firing", "resolved"]
 TryOutcome = Literal["delivered", "accepted", "partly", "failed"]
 
@@ -39,17 +44,30 @@ def to_json(change: AlertChange) -> dict[str, Any]:
     }
 
 
+def step_order(step: str) -> tuple[int, int, int]:
+    """Return a key that sorts the steps of one episode as they happen: by round, then by what follows what.
+
+    Several steps of an episode can have one ``at_us``: a watermark that stands still while late knowledge comes in.
+    Whoever sorts them otherwise takes a breach that was retracted and came back for one that is still retracted.
+
+    >>> sorted(["resolved", "suspected:2", "reinstated:1", "confirmed:2", "retracted", "suspected"], key=step_order)
+    ['suspected', 'resolved', 'reinstated:1', 'retracted', 'suspected:2', 'confirmed:2']
+    """
+    name, *texts = step.split(":")
+    numbers = [int(text) if text.isdecimal() and len(text) <= 9 else 0 for text in texts]
+    count = numbers.pop(0) if numbers and name in _COUNTED else 0
+    return (numbers[0] if numbers else 1, _STEP_RANKS.get(name, _OTHER_STEP_RANK), count)
+
+
 def order_key(change: AlertChange) -> str:
     """Return a text that sorts as the changes of an alert happened: by ``at_us``, episode, step, id.
 
     Fixed width and digits only (the id at the end apart), because scripts in Redis compare it as text: their numbers
     are doubles, which are not exact for microseconds after the year 2255.
     """
-    name, _, number = change.step.partition(":")
-    rank = _STEP_RANKS.get(name, _OTHER_STEP_RANK)
-    counted = int(number) if number.isdecimal() and len(number) <= 10 else 0
+    round_, rank, count = step_order(change.step)
     at, starts = change.at_us + _OFFSET_US, change.starts_at_us + _OFFSET_US
-    return f"{at:020d}{starts:020d}{rank:01d}{counted:010d}{change.change_id}"
+    return f"{at:020d}{starts:020d}{round_:09d}{rank:01d}{count:09d}{change.change_id}"
 
 
 def episode_key(change: AlertChange) -> str:

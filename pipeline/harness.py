@@ -7,6 +7,7 @@ answers in order. It keeps neither watermarks nor ids: time is told to it, and r
 from collections.abc import Iterable, Mapping, Sequence
 from zlib import crc32
 
+from alerts.model import step_order
 from detectors.contract import (
     NEVER_US,
     AlertChange,
@@ -26,9 +27,10 @@ class TimeRunsBackwardsError(Exception):
     """The harness was told a watermark or a clock below the one before."""
 
 
-def change_order(change: AlertChange) -> tuple[int, str, str, int, str]:
+def change_order(change: AlertChange) -> tuple[int, str, str, int, tuple[int, int, int], str]:
     """Return the sort key of alert changes: event time first, then what makes the order total."""
-    return (change.at_us, change.labels.get("detector", ""), change.fingerprint, change.starts_at_us, change.step)
+    episode = (change.at_us, change.labels.get("detector", ""), change.fingerprint, change.starts_at_us)
+    return (*episode, step_order(change.step), change.step)
 
 
 class Harness:

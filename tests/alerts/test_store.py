@@ -59,6 +59,28 @@ def test_a_step_counts_by_its_number_not_by_its_text(store: AlertStore) -> None:
     assert store.list_alerts()[0].current.step == "updated:10"
 
 
+@pytest.mark.parametrize(
+    ("steps", "status"),
+    [
+        (["suspected", "retracted", "suspected:2", "confirmed:2"], "firing"),
+        (["suspected", "moved", "suspected:2", "moved:2"], "resolved"),
+        (["confirmed", "resolved", "reinstated:1"], "firing"),
+        (["confirmed", "resolved", "reinstated:1", "corrected:2"], "resolved"),
+        (["confirmed", "updated:2", "resolved", "retracted", "confirmed:2", "updated:2:2", "updated:10:2"], "firing"),
+    ],
+)
+def test_steps_at_one_moment_count_in_the_order_in_which_they_happen(
+    store: AlertStore, steps: list[str], status: str
+) -> None:
+    changes = [change(step=step) for step in steps]
+    for one in random.Random(len(steps)).sample(changes, len(changes)):
+        store.apply([one])
+    detail = store.get(changes[0].fingerprint)
+    assert detail is not None
+    assert [one.step for one in detail.history] == steps
+    assert (detail.current.step, detail.current.status) == (steps[-1], status)
+
+
 def test_an_older_episode_that_fires_is_not_hidden_by_the_retraction_of_a_later_one(store: AlertStore) -> None:
     late, early = START_US + 10 * MINUTE_US, START_US + 5 * MINUTE_US
     now = START_US + 20 * MINUTE_US

@@ -16,8 +16,8 @@ def change(
     summary: str = "Something is wrong",
     **labels: str,
 ) -> AlertChange:
-    """Return a change; ``resolved`` and ``retracted`` end at ``at_us``."""
-    ends = step.partition(":")[0] in {"resolved", "retracted"}
+    """Return a change; ``resolved``, ``retracted`` and the like end at ``at_us``."""
+    ends = step.partition(":")[0] in {"resolved", "retracted", "moved", "corrected"}
     return alert_change(
         step=step,
         at_us=at_us,
