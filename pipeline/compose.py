@@ -13,6 +13,7 @@ from pipeline.dedup import Deduplicator
 from pipeline.enrich import Enricher
 from pipeline.feeds.contract import FEEDS, Feed, FeedSettings
 from pipeline.feeds.demo import DemoSettings
+from pipeline.feeds.file import FileSettings, check_files
 from pipeline.feeds.requeue import RequeueFeed
 from pipeline.lane import Pace
 from pipeline.prepare import FeedTime, Prepare, TimeRules
@@ -42,6 +43,17 @@ def feed_settings(settings: Settings) -> dict[str, FeedSettings]:
 def build_feeds(settings: Settings, *, recording: bool) -> dict[str, Feed]:
     """Return the feeds, by name; ``recording``: they read what is there and end."""
     return {name: FEEDS.factory(entry.type)(name, entry, recording) for name, entry in feed_settings(settings).items()}
+
+
+def check_feeds(settings: Settings, *, recording: bool) -> None:
+    """Prove, before the engine starts, that feeds of files have files: an error in the engine is hard to read.
+
+    Raises:
+        FeedError: naming the feed and the path.
+    """
+    for name, entry in feed_settings(settings).items():
+        if isinstance(entry, FileSettings):
+            check_files(name, entry, follow=entry.follow and not recording)
 
 
 def build_requeue(settings: Settings, dead_letters: Path) -> dict[str, Feed]:

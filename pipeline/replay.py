@@ -97,9 +97,12 @@ def replay(
         watch: called once with the counts, which go on changing while the replay runs.
 
     Raises:
+        FeedError: when a feed's path names no file.
+        ProfilesError: when the table of customers cannot be read.
         RecoveryFolderInUseError: when the same replay is running already.
     """
     started_s = perf_counter()
+    compose.check_feeds(settings, recording=True)
     work = out.with_name(out.name + ".work")
     identity = _identity(settings, out)
     with recovery.locked(work):

@@ -54,8 +54,11 @@ def run_flow(
         drain: how to ask for a stop from inside; SIGTERM and SIGINT use the same.
 
     Raises:
+        FeedError: when a feed's path names no file.
+        ProfilesError: when the table of customers cannot be read.
         RecoveryFolderInUseError: when another flow runs on the same folder.
     """
+    compose.check_feeds(settings, recording=False)
     folder = settings.store.dir / "flow"
     asked = drain if drain is not None else Drain()
     event_clock_us = clock_us if clock_us is not None else compose.clock(settings, wall_clock_us)

@@ -90,6 +90,10 @@ def user_errors() -> dict[type[Exception], int]:
     late = {
         ("pipeline.server", "ListenError"): UNUSABLE_INPUT,
         ("pipeline.replay", "UnknownFeedError"): UNUSABLE_INPUT,
+        ("pipeline.feeds.contract", "FeedError"): UNUSABLE_INPUT,
+        ("pipeline.profiles", "ProfilesError"): UNUSABLE_INPUT,
+        ("pipeline.deadletters", "DeadLettersError"): UNUSABLE_INPUT,
+        ("pipeline.dedup", "ChangelogDamagedError"): FOUND_WRONG,
         ("pipeline.recovery", "RecoveryFolderInUseError"): FOUND_WRONG,
         ("alerts.connection", "StoreError"): FOUND_WRONG,
         ("alerts.connection", "StoreUnavailableError"): FOUND_WRONG,
@@ -114,9 +118,14 @@ def _guarded(function: CommandT) -> CommandT:
                 raise
             fail(f"{error.filename}: {error.strerror}", UNUSABLE_INPUT)
         except Exception as error:
-            for kind, status in user_errors().items():
-                if isinstance(error, kind):
-                    fail(str(error), status)
+            known = user_errors()
+            # The engine wraps what a part of it raised.
+            cause: BaseException | None = error
+            while cause is not None:
+                for kind, status in known.items():
+                    if isinstance(cause, kind):
+                        fail(str(cause), status)
+                cause = cause.__cause__
             raise
 
     return guarded  # type: ignore[return-value]

@@ -84,6 +84,10 @@ class Feed(Protocol):
         ...
 
 
+class FeedError(ValueError):
+    """A feed cannot be read as its settings say: names the feed and the field, and says what was expected."""
+
+
 class FeedSettings(ComponentSettings):
     """What every feed's settings have. The key of the entry in ``feeds:`` is the feed's name.
 

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from config.tables import CsvSettings, TableFormat
-from pipeline.feeds.contract import FEEDS, FeedSettings, RawBatch, Status
+from pipeline.feeds.contract import FEEDS, FeedError, FeedSettings, RawBatch, Status
 from pipeline.mapping import Mapper, compile_mapping
 from pipeline.records.contract import RecordReader
 from pipeline.records.csvfile import CsvReader
@@ -79,14 +79,12 @@ class FileFeed:
         """Find the files and start reading.
 
         Raises:
-            ValueError: when there is no file (unless it is followed), or a file's name does not say its format.
+            FeedError: when there is no file (unless it is followed), or a file's name does not say its format.
         """
+        check_files(self.name, self._settings, follow=self._follow)
         self._resume = dict(positions)
         self._reported = {name for name, position in positions.items() if position > 0}
         self._discover()
-        if not self._readers and not self._follow:
-            msg = f"feed {self.name!r}: path: there is no file {self._settings.path}"
-            raise ValueError(msg)
 
     def partitions(self) -> dict[str, Status]:
         """Return every file with its status."""
@@ -154,15 +152,7 @@ class FileFeed:
 
     def _discover(self) -> None:
         """Find files that are not being read yet."""
-        path = self._settings.path
-        if path.is_dir():
-            found = {str(file.relative_to(path)): file for file in path.rglob("*") if _is_visible(file, path)}
-        elif _WILDCARDS & set(str(path)) and not path.exists():
-            root = Path(path.anchor) if path.is_absolute() else Path()
-            matching = root.glob(str(path.relative_to(root)))
-            found = {str(file): file for file in matching if file.is_file()}
-        else:
-            found = {path.name: path} if path.exists() or self._follow else {}
+        found = _files(self._settings.path, follow=self._follow)
         for name in sorted(found.keys() - self._readers.keys()):
             self._readers[name] = self._open(name, found[name])
 
@@ -189,7 +179,37 @@ class FileFeed:
             return LineReader(open_bytes(path), position, max_record_bytes=limit, whole=True)
         except (ValueError, OSError) as error:
             msg = f"feed {self.name!r}: path: cannot read {path}: {error}"
-            raise ValueError(msg) from error
+            raise FeedError(msg) from error
+
+
+def check_files(name: str, settings: FileSettings, *, follow: bool) -> None:
+    """Prove that there is something to read, before anything is started. Opens nothing.
+
+    Args:
+        name: of the feed.
+        settings: of the feed.
+        follow: what is not there yet may come.
+
+    Raises:
+        FeedError: when there is no file, and none may come.
+    """
+    if not follow and not _files(settings.path, follow=False):
+        msg = f"feed {name!r}: path: there is no file {settings.path}; give a file, a folder with files or a pattern"
+        raise FeedError(msg)
+
+
+def _files(path: Path, *, follow: bool) -> dict[str, Path]:
+    """Return the files that a path names, by partition."""
+    if path.is_dir():
+        return {str(file.relative_to(path)): file for file in path.rglob("*") if _is_visible(file, path)}
+    if _is_pattern(path):
+        root = Path(path.anchor) if path.is_absolute() else Path()
+        return {str(file): file for file in root.glob(str(path.relative_to(root))) if file.is_file()}
+    return {path.name: path} if path.exists() or follow else {}
+
+
+def _is_pattern(path: Path) -> bool:
+    return bool(_WILDCARDS & set(str(path))) and not path.exists()
 
 
 def _is_visible(file: Path, folder: Path) -> bool:

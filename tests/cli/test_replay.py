@@ -127,3 +127,18 @@ def test_a_feed_that_the_settings_do_not_have_is_named(settings: Path) -> None:
         2,
         "makegood: --feed tickets=...: the settings have no feed 'tickets'; there are: cases\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("", "feed 'cases': path: there is no file {folder}/elsewhere.jsonl; give a file"),
+        ("profiles: {path: people.csv, key: id}", "profiles: path: cannot read {folder}/people.csv: No such file"),
+    ],
+)
+def test_a_file_that_is_not_there_is_unusable_input_and_named(settings: Path, more: str, told: str) -> None:
+    if more:
+        settings.write_text(SETTINGS.replace("elsewhere", "cases") + more)
+    done = makegood("replay", "-c", settings, "--out", settings.parent / "alerts.jsonl")
+    assert (done.returncode, done.defect) == (2, None)
+    assert f"makegood: {told.format(folder=settings.parent)}" in done.stderr
