@@ -158,6 +158,7 @@ class Prepare:
         if not fresh:
             return
         part = self._partition(batch.feed, batch.partition)
+        part.events += len(fresh)
         times_us = [event.time_us for event in fresh]
         late = part.late_indices(times_us)
         if late:
@@ -188,26 +189,37 @@ class Prepare:
         now_us: int | None,
         out: list[Routed],
     ) -> None:
-        """Route ``events`` in pieces, cut so that each late one meets the watermark that made it late."""
+        """Route ``events`` in pieces, cut so that each late one meets exactly the watermark that made it late.
+
+        A piece holds events that move the watermark, or late ones, never both; between two pieces time is carried to
+        everybody, also to the shards that a piece has nothing for.
+        """
+        self._announce(self._watermarks.progress, out)
         late_set = set(late)
         piece: list[Event] = []
-        moved = False  # whether the piece holds an event that moves the partition's watermark
+        moves = behind = False  # whether the piece holds events that move the watermark, or late ones
         for index, event in enumerate(events):
-            if index in late_set:
-                if moved:
-                    self._route(piece, self._watermarks.advance(now_us), out)
-                    piece, moved = [], False
+            is_late = index in late_set
+            if moves if is_late else behind and event.time_us > part.newest_us:
+                progress = self._watermarks.advance(now_us)
+                self._route(piece, progress, out)
+                self._announce(progress, out)
+                piece, moves, behind = [], False, False
+            if is_late:
                 if event.time_us < part.newest_us - part.lateness_us - self._rules.dedup_horizon_us:
                     detail = "older than the horizon in which repeats can be told (time.dedup_horizon)"
                     self._bury(batch, event, Reason.TOO_LATE, detail, out)
                     continue
                 self._tallies.late += 1
+                behind = True
             elif event.time_us > part.newest_us:
                 part.saw(event.time_us, now_us)
-                moved = True
+                moves = True
             piece.append(event)
         part.saw(part.newest_us, now_us)
-        self._route(piece, self._watermarks.advance(now_us), out)
+        progress = self._watermarks.advance(now_us)
+        self._route(piece, progress, out)
+        self._announce(progress, out)
 
     def _bury(self, batch: RawBatch, event: Event, reason: Reason, detail: str, out: list[Routed]) -> None:
         out.append(self._decoder.bury(batch, event, reason, detail))

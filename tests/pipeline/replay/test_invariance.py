@@ -1,19 +1,15 @@
 """The same recording gives the same bytes, however it is cut, ordered, repeated or interrupted."""
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from pipeline.assembly import load_settings
 from pipeline.replay import Summary, replay
-from tests.support.recording import Timed, make_recording, shuffled, write_config, write_lines
+from tests.support.killing import replay_killed
+from tests.support.recording import LATENESS_US, Timed, make_recording, shuffled, write_config, write_lines
 
 CRM, SOCIAL = make_recording(20260302)
 
@@ -100,30 +96,31 @@ def test_killed_at_random_moments_and_resumed_gives_the_same_bytes(
         epoch="20ms",
     )
     out = tmp_path / "alerts.jsonl"
-    command = [sys.executable, "-m", "pipeline.cli", "replay", "--config", str(config), "--out", str(out), "--json"]
-    kills = 0
-    for _ in range(60):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        wait_for_progress(process, out.with_name(out.name + ".work") / "changes.journal", rng)
-        if process.poll() is None and kills < 3:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-        stdout, stderr = process.communicate(timeout=60)
-        if process.returncode == 0:
-            break
-        assert process.returncode == -signal.SIGKILL, stderr.decode()
-    summary = json.loads(stdout.splitlines()[-1])
+    summary, kills = replay_killed(config, [], out, rng)
     assert kills > 0
     assert out.read_bytes() == reference[0]
     assert summary["events"] == reference[1].events
 
 
-def wait_for_progress(process: "subprocess.Popen[bytes]", journal: Path, rng: random.Random) -> None:
-    """Wait until the replay has written something new, then a random moment more."""
-    before = journal.stat().st_size if journal.exists() else 0
-    deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline:
-        if journal.exists() and journal.stat().st_size > before:
-            break
-        time.sleep(0.002)
-    time.sleep(rng.random() * 0.05)
+@pytest.mark.parametrize("seed", range(2))
+def test_really_late_events_give_the_same_bytes_however_one_feed_is_cut(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    both = shuffled(sorted(CRM + SOCIAL), rng, lateness_us=6 * LATENESS_US)
+    results = [
+        run_one_feed(tmp_path / str(size), both, shards=shards, batch_size=size)
+        for size, shards in ((1, 3), (17, 1), (400, 8), (10_000, 3))
+    ]
+    assert results[0][1].late > 100
+    assert {summary.late for _, summary in results} == {results[0][1].late}
+    assert len({alerts for alerts, _ in results}) == 1
+
+
+def run_one_feed(folder: Path, events: list[Timed], *, shards: int, batch_size: int) -> tuple[bytes, Summary]:
+    folder.mkdir()
+    path = write_lines(folder / "events.jsonl", events)
+    config = write_config(folder, path, path, shards=shards, batch_size=batch_size)
+    text = config.read_text(encoding="utf-8").splitlines(keepends=True)
+    config.write_text("".join(line for line in text if not line.startswith("  social:")), encoding="utf-8")
+    out = folder / "alerts.jsonl"
+    summary = replay(load_settings(config).settings, out)
+    return out.read_bytes(), summary

@@ -13,6 +13,7 @@ import pytest
 from pipeline.assembly import load_settings
 from pipeline.replay import Summary, replay, with_feed_paths
 from tests.support.data import data_path
+from tests.support.killing import replay_killed
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "config" / "examples"
 pytestmark = pytest.mark.data
@@ -135,14 +136,14 @@ def test_airline_mood_drops_in_the_storms_and_hardly_before(tmp_path: Path) -> N
     assert summary.dead_letters == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "feed", "recording"),
-    [
-        ("olist.yaml", "orders", ("olist", "orders.csv")),
-        ("airline.yaml", "tweets", ("airline_tweets", "Tweets.csv")),
-        pytest.param("servicenow.yaml", "incidents", ("servicenow_incident_event_log.csv.gz",), marks=pytest.mark.slow),
-    ],
-)
+RECORDINGS = [
+    ("olist.yaml", "orders", ("olist", "orders.csv")),
+    ("airline.yaml", "tweets", ("airline_tweets", "Tweets.csv")),
+    pytest.param("servicenow.yaml", "incidents", ("servicenow_incident_event_log.csv.gz",), marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("name", "feed", "recording"), RECORDINGS)
 def test_real_recordings_give_the_same_bytes_however_they_are_cut_ordered_and_repeated(
     tmp_path: Path, name: str, feed: str, recording: tuple[str, ...]
 ) -> None:
@@ -168,3 +169,19 @@ def shuffled_rows(source: Path, target: Path, *, seed: int, copies: int) -> Path
     with target.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *rows])
     return target
+
+
+@pytest.mark.parametrize(("name", "feed", "recording"), RECORDINGS)
+def test_real_recordings_give_the_same_bytes_when_killed_and_resumed(
+    tmp_path: Path, name: str, feed: str, recording: tuple[str, ...]
+) -> None:
+    path = data_path(*recording)
+    run_example(name, feed, path, tmp_path / "reference.jsonl")
+    config = tmp_path / name
+    config.write_text(
+        (EXAMPLES / name).read_text(encoding="utf-8") + "\nflow: {batch_size: 100, epoch: 20ms}\n", encoding="utf-8"
+    )
+    out = tmp_path / "alerts.jsonl"
+    _, kills = replay_killed(config, ["--feed", f"{feed}={path}"], out, random.Random(name))
+    assert kills > 0
+    assert out.read_bytes() == (tmp_path / "reference.jsonl").read_bytes()
