@@ -146,7 +146,11 @@ class FileFeed:
     def _status(self, reader: RecordReader) -> Status:
         if isinstance(reader, TailReader):
             if not reader.reachable:
-                return Status.UNREACHABLE
+                # A file of a folder that is gone was deleted or renamed (and is found by its new name). What was
+                # written to it is read: it must not hold time back for ever. A single file must come back.
+                path = self._settings.path
+                gone = reader.caught_up and (path.is_dir() or _is_pattern(path))
+                return Status.ENDED if gone else Status.UNREACHABLE
             return Status.CAUGHT_UP if reader.caught_up else Status.READING
         return Status.ENDED if reader.ended else Status.READING
 

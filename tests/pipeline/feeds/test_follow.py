@@ -145,6 +145,24 @@ def test_files_that_appear_in_a_followed_folder_are_read(tmp_path: Path) -> None
     assert sorted(opened.partitions()) == ["a.jsonl", "deep/b.jsonl"]
 
 
+@pytest.mark.parametrize("pattern", ["", "*.jsonl"])
+def test_a_file_that_leaves_a_followed_folder_ends_once_it_is_read_and_goes_on_when_it_comes_back(
+    tmp_path: Path, pattern: str
+) -> None:
+    append(tmp_path / "a.jsonl", "1\n")
+    append(tmp_path / "b.jsonl", "2\n")
+    opened = follow(tmp_path / pattern)
+    assert sorted(poll_all(opened).records) == [b"1", b"2"]
+    append(tmp_path / "b.jsonl", "3\n")
+    (tmp_path / "b.jsonl").unlink()
+    assert set(opened.partitions().values()) == {Status.CAUGHT_UP}
+    assert poll_all(opened).records == [b"3"]
+    assert sorted(status.value for status in opened.partitions().values()) == ["caught_up", "ended"]
+    append(tmp_path / "b.jsonl", "4\n")
+    assert poll_all(opened).records == [b"4"]
+    assert set(opened.partitions().values()) == {Status.CAUGHT_UP}
+
+
 def test_a_recording_of_a_followed_file_ends(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     append(path, "1\n2")
