@@ -6,6 +6,7 @@ from detectors.promises.case import Case
 from detectors.promises.clock import FAR_US
 from detectors.promises.episodes import Episode, Identity, Teller
 from detectors.promises.facts import StepInfo
+from detectors.promises.sleeper import SleepRules, sleep_rules
 from detectors.promises.spec import Spec
 
 _ALWAYS_RELEVANT = frozenset(
@@ -14,7 +15,12 @@ _ALWAYS_RELEVANT = frozenset(
 
 
 class Plan:
-    """What all shards of a detector share. Immutable."""
+    """What all shards of a detector share. Immutable.
+
+    Attributes:
+        infos: by event class. ``kinds``: by event class too, its info, whether it always matters (or only where it
+            carries a status, a priority, a queue or a deadline), and the rules of sleep for its family.
+    """
 
     def __init__(
         self,
@@ -32,10 +38,19 @@ class Plan:
         self.retention_us = retention_us
         self.idle_retention_us = idle_retention_us
         self.skew_us = skew_us
-        self.relevant = {
-            kind: info.keeps_about
-            or info.step in _ALWAYS_RELEVANT
-            or any(spec.ops.get(info.step) for spec in self.specs[info.family])
+        rules = {
+            family: sleep_rules(found, [info.step for info in self.infos.values() if info.family == family])
+            for family, found in self.specs.items()
+            if found
+        }
+        self.kinds: dict[type, tuple[StepInfo, bool, SleepRules | None]] = {
+            kind: (
+                info,
+                info.keeps_about
+                or info.step in _ALWAYS_RELEVANT
+                or any(spec.ops.get(info.step) for spec in self.specs[info.family]),
+                rules[info.family],
+            )
             for kind, info in self.infos.items()
         }
 

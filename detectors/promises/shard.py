@@ -4,6 +4,9 @@ An event that comes in the order of its case costs one lookup and what it does t
 stands in one heap of wake times, which is never searched: an entry that no longer holds is recognised when its time
 comes.
 
+A case begins as a sleeper, which only collects facts, and is built at the earliest moment at which something may
+happen to it (:mod:`detectors.promises.sleeper`), or with the first event that does not come in order.
+
 The clocks run ahead of the watermark, with every event that is known; what they say is held back until the watermark
 has passed it (:mod:`detectors.promises.episodes`).
 """
@@ -25,8 +28,9 @@ from detectors.promises.codec import (
     episode_of,
 )
 from detectors.promises.episodes import Moment
-from detectors.promises.facts import fact_of, is_from_future
+from detectors.promises.facts import Fact, fact_of, is_from_future
 from detectors.promises.plan import Plan, ShardCase
+from detectors.promises.sleeper import Sleeper
 
 
 class SlaShard:
@@ -39,7 +43,7 @@ class SlaShard:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._cases: dict[str, dict[str, ShardCase]] = {family: {} for family in plan.specs}
+        self._cases: dict[str, dict[str, ShardCase | Sleeper]] = {family: {} for family in plan.specs}
         self._wakes: list[tuple[int, str, str]] = []
         self._held: list[tuple[int, str, str]] = []
         self._watermark_us = self._clock_us = self._known_us = NEVER_US
@@ -67,11 +71,11 @@ class SlaShard:
     def snapshot(self) -> bytes:
         """Return the state."""
         images = []
-        for cases in self._cases.values():
+        for family, cases in self._cases.items():
             for case in cases.values():
                 image = case.image
                 if image is None:
-                    image = case.image = encode_case(_image(case))
+                    image = case.image = encode_case(_image(family, case))
                 images.append(image)
         return encode_shard(self._watermark_us, self._clock_us, self.counts, images)
 
@@ -108,52 +112,76 @@ class SlaShard:
 
     def _take(self, events: Sequence[Event]) -> dict[tuple[str, str], ShardCase]:  # noqa: PLR0912 - the hot loop
         """Apply events to their cases; return the cases that must be looked at before time passes."""
-        plan = self._plan
-        infos, relevant = plan.infos, plan.relevant
-        watermark_us = self._watermark_us
+        plan, kinds = self._plan, self._plan.kinds
+        watermark_us, wakes = self._watermark_us, self._wakes
+        forgotten_us = watermark_us - plan.retention_us
         affected: dict[tuple[str, str], ShardCase] = {}
-        retention_us, wakes = plan.retention_us, self._wakes
         for event in events:
-            kind = event.__class__
-            info = infos.get(kind)
-            if info is None:
+            kind = kinds.get(event.__class__)
+            if kind is None:
                 continue
+            info, relevant, rules = kind
+            family = info.family
             data: Any = event.data
-            if info.family == "case":
+            if family == "case":
                 key = data.case_id
-                if not relevant[kind] and not (data.status or data.priority or data.queue or data.deadline):
+                if not (relevant or data.status or data.priority or data.queue or data.deadline):
                     continue
             else:
                 key = data.order_id
-                if not relevant[kind] and not (data.status or data.deadline):
+                if not (relevant or data.status or data.deadline):
                     continue
             if event.recordedtime is not None and is_from_future(event, plan.skew_us):
                 self.counts["quarantined"] += 1
                 continue
             at_us = event.time_us
-            cases = self._cases[info.family]
+            cases = self._cases[family]
             case = cases.get(key)
             if case is None:
-                if at_us < watermark_us - retention_us:
+                if at_us < forgotten_us:
                     self.counts["dropped"] += 1
                     continue
-                case = cases[key] = ShardCase(plan.specs[info.family], info.family, key)
-            if not case.take(fact_of(event, info)):
-                continue
-            case.image = None
-            if at_us < watermark_us:
-                self.counts["late"] += 1
-                affected[info.family, key] = case
-            elif case.stale or len(case.entries) != case.seen:
-                affected[info.family, key] = case
-            else:
-                next_us = case.timer_us
-                if next_us == FAR_US and case.wake_us == FAR_US:
-                    next_us = case.last_us + retention_us
-                if next_us < case.wake_us:
-                    case.wake_us = next_us
-                    heappush(wakes, (next_us, info.family, key))
+                if rules is None or at_us < watermark_us:
+                    case = cases[key] = ShardCase(plan.specs[family], family, key)
+                else:
+                    case = cases[key] = Sleeper(key, at_us + rules.earliest_us)
+                    heappush(wakes, (case.wake_us, family, key))
+            fact = fact_of(event, info)
+            if isinstance(case, Sleeper):
+                if rules is not None and at_us >= watermark_us and case.comes_last(fact):
+                    if not case.add(fact, rules):
+                        affected[family, key] = self._build(family, case)
+                    continue
+                case = self._build(family, case)
+            self._apply(family, case, fact, affected)
         return affected
+
+    def _apply(self, family: str, case: ShardCase, fact: Fact, affected: dict[tuple[str, str], ShardCase]) -> None:
+        """Apply a fact to a case that is built."""
+        if not case.take(fact):
+            return
+        case.image = None
+        if fact.at_us < self._watermark_us:
+            self.counts["late"] += 1
+            affected[family, case.key] = case
+        elif case.stale or len(case.entries) != case.seen:
+            affected[family, case.key] = case
+        else:
+            next_us = case.timer_us
+            if next_us == FAR_US and case.wake_us == FAR_US:
+                next_us = case.last_us + self._plan.retention_us
+            if next_us < case.wake_us:
+                case.wake_us = next_us
+                heappush(self._wakes, (next_us, family, case.key))
+
+    def _build(self, family: str, sleeper: Sleeper) -> ShardCase:
+        """Put a built case in the place of a sleeper: stale, and with its entry in the heap."""
+        case = ShardCase(self._plan.specs[family], family, sleeper.key)
+        case.facts = sleeper.facts
+        case.stale = True
+        case.wake_us = sleeper.wake_us
+        self._cases[family][sleeper.key] = case
+        return case
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
@@ -164,14 +192,35 @@ class SlaShard:
             at_us, family, key = heappop(wakes)
             case = self._cases[family].get(key)
             if case is not None and case.wake_us == at_us:
+                if isinstance(case, Sleeper):
+                    if self._sleeps_on(family, case):
+                        continue
+                    case = self._build(family, case)
                 case.wake_us = FAR_US
                 self._look_at(case, changes)
         while held and held[0][0] < watermark_us:
             at_us, family, key = heappop(held)
             case = self._cases[family].get(key)
-            if case is not None and case.held_us == at_us:
+            if isinstance(case, ShardCase) and case.held_us == at_us:
                 case.held_us = FAR_US
                 self._look_at(case, changes)
+
+    def _sleeps_on(self, family: str, case: Sleeper) -> bool:
+        """Say whether a sleeper that woke need not be built: it is over, and kept for a while, or forgotten."""
+        if not case.is_over:
+            return False
+        keep_until_us = case.facts[-1].at_us + self._plan.retention_us
+        if keep_until_us < self._watermark_us:
+            del self._cases[family][case.key]
+            self.counts["closed"] += 1
+            return True
+        if keep_until_us < self._clock_us:
+            return False
+        case.checked = True
+        case.image = None
+        case.wake_us = keep_until_us
+        heappush(self._wakes, (keep_until_us, family, case.key))
+        return True
 
     def _look_at(self, case: ShardCase, changes: list[AlertChange]) -> None:
         """Let time pass for one case, tell what has changed, and say when to look again."""
@@ -217,9 +266,11 @@ class SlaShard:
         return last_us + (self._plan.retention_us if over else self._plan.idle_retention_us)
 
 
-def _image(case: ShardCase) -> CaseImage:
+def _image(family: str, case: ShardCase | Sleeper) -> CaseImage:
+    if isinstance(case, Sleeper):
+        return CaseImage(family, case.key, case.wake_us, case.facts, [])
     episodes = [] if case.episodes is None else [episode_image(episode) for episode in case.episodes.values()]
-    return CaseImage(case.family, case.key, min(case.wake_us, case.held_us), case.facts, episodes)
+    return CaseImage(family, case.key, min(case.wake_us, case.held_us), case.facts, episodes)
 
 
 def _order(change: AlertChange) -> tuple[int, str]:

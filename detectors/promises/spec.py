@@ -204,6 +204,15 @@ class Spec:
         by_tier = settings.severity_by_tier.get(tier, settings.severity)
         return settings.severity_by_priority.get(priority or settings.priority or "", by_tier)
 
+    def earliest_us(self) -> int:
+        """Return the least open time that is spent before anything can be said, whoever the case is about.
+
+        For targets in units of time.
+        """
+        least = min((number for _, number in self.settings.all_targets), default=0)
+        target = round(least * self.unit_us)
+        return min(round(target * fraction) for fraction in (*self.fractions, 1.0))
+
     @property
     def in_days(self) -> bool:
         """Whether the target counts date units."""

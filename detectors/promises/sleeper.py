@@ -1,0 +1,144 @@
+"""Cases that nothing can happen to yet: their facts alone, and the earliest moment at which something could.
+
+Time that is spent is never more than time that passes. So no threshold of a promise is reached before the first fact
+of its case plus the least of all targets that it may ever have, whatever pauses, changes of target or reopening come.
+Until then the facts are only collected: no clocks are built. What a case does follows from its facts, however late they
+are looked at, so this changes no verdict; and most cases are over before they need to be looked at.
+
+Whether a case is over when it wakes is kept along with the facts, for promises and facts so plain that a set of bits
+can tell: a promise begins once and ends once. For anything else the case is built when it wakes.
+"""
+
+from collections.abc import Sequence
+
+from detectors.promises.facts import Fact, place_of
+from detectors.promises.spec import CLOSING, START, Spec
+
+UNKNOWN = -1
+"""Instead of a set of promises: the facts are not plain, the case must be built to know."""
+_NOT_PLAIN = frozenset({"reopened", "merged", "split"})
+_STATUS_MEMORY = 4_096
+
+
+class SleepRules:
+    """What is known of the promises of one family beforehand. Immutable.
+
+    Attributes:
+        earliest_us: the least time between the first fact of a case and anything that its alerts may say.
+        plain: by step, the promises (as bits) that it begins, and those that it ends; no entry for steps that may do
+            more.
+    """
+
+    def __init__(self, specs: Sequence[Spec], steps: Sequence[str], earliest_us: int) -> None:
+        self.earliest_us = earliest_us
+        self._specs = specs
+        self.plain: dict[str, tuple[int, int]] = {}
+        self._ends_by_status: dict[str, int] = {}
+        if all(_is_plain(spec) for spec in specs):
+            for step in steps:
+                if step not in _NOT_PLAIN:
+                    bits = [spec.ops.get(step, 0) for spec in specs]
+                    begins = sum(1 << index for index, bit in enumerate(bits) if bit & START)
+                    ends = sum(1 << index for index, bit in enumerate(bits) if bit & CLOSING)
+                    self.plain[step] = begins, ends
+
+    def ends_by_status(self, status: str) -> int:
+        """Return the promises (as bits) that a status ends; UNKNOWN where it begins one."""
+        ends = self._ends_by_status.get(status)
+        if ends is None:
+            bits = [spec.status_bits(status) for spec in self._specs]
+            ends = sum(1 << index for index, bit in enumerate(bits) if bit & CLOSING)
+            if any(bit & START for bit in bits):
+                ends = UNKNOWN
+            if len(self._ends_by_status) < _STATUS_MEMORY:
+                self._ends_by_status[status] = ends
+        return ends
+
+
+def _is_plain(spec: Spec) -> bool:
+    """Say whether a promise is made to every case, begins once, and no step both begins and ends it."""
+    settings = spec.settings
+    return (
+        not spec.rolling
+        and not spec.starts_anywhere
+        and settings.where == type(settings.where)()
+        and spec.valid_from_us is None
+        and spec.valid_to_us is None
+        and not any(bits & START and bits & CLOSING for bits in spec.ops.values())
+    )
+
+
+def sleep_rules(specs: Sequence[Spec], steps: Sequence[str]) -> SleepRules | None:
+    """Return the rules for promises; None where a due time may lie anywhere: a day of the calendar, an instant."""
+    if any(spec.fixed for spec in specs):
+        return None
+    return SleepRules(specs, steps, min(spec.earliest_us() for spec in specs))
+
+
+class Sleeper:
+    """A case that has not been built.
+
+    Attributes:
+        facts: in their order of time.
+        safe_until_us: nothing can be said of it before. ``wake_us``: when it stands in the heap of wake times.
+        begun: the promises (as bits) that have begun; ``ended``: those that something has ended, begun or not.
+            ``begun`` is UNKNOWN when the facts are not plain. ``over_us``: when the last of them ended.
+        settled: a status has ended a promise; another status might take it up again.
+        checked: it woke, was found to be over, and sleeps until it may be forgotten.
+        image: its bytes in a snapshot, until it changes.
+    """
+
+    __slots__ = ("begun", "checked", "ended", "facts", "image", "key", "over_us", "safe_until_us", "settled", "wake_us")
+
+    def __init__(self, key: str, safe_until_us: int) -> None:
+        self.key = key
+        self.facts: list[Fact] = []
+        self.wake_us = self.safe_until_us = safe_until_us
+        self.over_us = 0
+        self.begun = self.ended = 0
+        self.settled = self.checked = False
+        self.image: bytes | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is known that all promises that began had ended before anything could happen to them."""
+        begun = self.begun
+        return begun > 0 and not begun & ~self.ended and self.over_us <= self.safe_until_us
+
+    def comes_last(self, fact: Fact) -> bool:
+        """Say whether a fact comes after all others in the order of the case, and revises none of them."""
+        if fact.rev:
+            return False
+        if not self.facts:
+            return True
+        last = self.facts[-1]
+        return fact.at_us > last.at_us or (fact.at_us == last.at_us and place_of(fact) > place_of(last))
+
+    def add(self, fact: Fact, rules: SleepRules) -> bool:
+        """Take a fact that comes after all others; return whether the case may sleep on."""
+        self.facts.append(fact)
+        self.image = None
+        if self.begun != UNKNOWN:
+            self._follow(fact, rules)
+        return not self.checked or self.is_over
+
+    def _follow(self, fact: Fact, rules: SleepRules) -> None:
+        plain = rules.plain.get(fact.step)
+        if plain is None:
+            self.begun = UNKNOWN
+            return
+        begins, ends = plain
+        if fact.status is not None:
+            by_status = rules.ends_by_status(fact.status)
+            if self.settled or by_status == UNKNOWN:
+                self.begun = UNKNOWN
+                return
+            if by_status:
+                self.settled = True
+                ends |= by_status
+        if begins or ends:
+            running = self.begun & ~self.ended
+            self.begun |= begins
+            self.ended |= ends
+            if running or begins:
+                self.over_us = fact.at_us  # as long as a promise runs, this stands for nothing
