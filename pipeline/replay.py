@@ -7,7 +7,6 @@ snapshot was when the same command is given again; the finished output is writte
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
@@ -196,10 +195,13 @@ def _write(path: Path, lines: Iterable[bytes]) -> None:
 
 def _keep_dead_letters(work: Path, out: Path, tallies: Tallies) -> None:
     kept = out.with_name(out.name + ".deadletters.db")
-    with suppress(FileNotFoundError):
-        kept.unlink()
-    if tallies.dead_letter_count:
-        (work / "deadletters.db").replace(kept)
+    if not tallies.dead_letter_count:
+        kept.unlink(missing_ok=True)
+        return
+    # A copy: a replay that is killed before its work folder is gone does this step again.
+    temporary = kept.with_name(kept.name + ".tmp")
+    shutil.copyfile(work / "deadletters.db", temporary)
+    temporary.replace(kept)
 
 
 def _summary(tallies: Tallies, ordered: list[AlertChange], seconds: float) -> Summary:
