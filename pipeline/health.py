@@ -52,6 +52,7 @@ class FlowHealth:
             f"{feed}/{partition}": {
                 "status": part.status.value,
                 "newest": None if part.newest_us == NEVER_US else part.newest_us / 1e6,
+                "events": part.events,
             }
             for (feed, partition), part in sorted(self.partitions().items())
         }

@@ -28,6 +28,7 @@ class PartitionTime(msgspec.Struct):
         newest_us: the largest event time seen.
         busy_at_us: the clock when it last gave events, or when we began to listen (live only).
         status: as the feed says.
+        events: given by it since this process started, repeats apart.
     """
 
     lateness_us: int
@@ -35,6 +36,7 @@ class PartitionTime(msgspec.Struct):
     newest_us: int = NEVER_US
     busy_at_us: int = NEVER_US
     status: Status = Status.READING
+    events: int = 0
 
     @property
     def watermark_us(self) -> int:
