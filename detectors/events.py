@@ -13,6 +13,7 @@ import msgspec
 
 AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 Unit = Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)]
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 NonEmpty = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
 
@@ -105,8 +106,8 @@ class Envelope(msgspec.Struct, gc=False, kw_only=True):
     source: NonEmpty
     time: AwareTime
     subject: str = ""
-    sequence: int = 0
-    rev: int = 0
+    sequence: Int64 = 0
+    rev: Int64 = 0
     recordedtime: AwareTime | None = None
     specversion: str = "1.0"
     time_us: int = msgspec.field(default=0, name="(makegood) time_us")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -14,6 +15,8 @@ Group = tuple[str, ...]
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _RESERVED = frozenset({"alertname", "detector", "severity"})
 _DATA_FIELDS = frozenset({"service", "region", "channel", "queue"})
+_COMMON_FIELDS = frozenset({"service", "region", "channel"})
+_GROUP_MEMORY = 10_000
 _PROFILE_FIELDS = frozenset({"tier", "language", "contract"})
 _SOURCE_NAMES = frozenset({"feed", "source"})
 
@@ -50,10 +53,33 @@ def group_reader(names: Sequence[str]) -> Callable[[Event], Group]:
     or ``source``, which both are the CloudEvents source. What is nowhere reads as an empty string.
     """
     readers = [_reader(name) for name in names]
+    if names and set(names) <= _COMMON_FIELDS:
+        return _fields_reader(names, readers)
     if len(readers) == 1:
         only = readers[0]
         return lambda event: (only(event),)
     return lambda event: tuple([read(event) for read in readers])
+
+
+def _fields_reader(names: Sequence[str], readers: Sequence[Callable[[Event], str]]) -> Callable[[Event], Group]:
+    """Return a faster reader for names of fields that the data of all events has."""
+    values_of = attrgetter(*names)
+    single = len(names) == 1
+    known: dict[object, Group] = {}
+
+    def read(event: Event) -> Group:
+        data = event.data
+        if data.labels:
+            return tuple([read_one(event) for read_one in readers])
+        values = values_of(data)
+        group = known.get(values)
+        if group is None:
+            group = tuple([value or "" for value in ((values,) if single else values)])
+            if len(known) < _GROUP_MEMORY:
+                known[values] = group
+        return group
+
+    return read
 
 
 def _reader(name: str) -> Callable[[Event], str]:

@@ -12,7 +12,7 @@ from config.durations import DurationUs, format_duration_us
 from detectors.assembler import ClosedWindow, WindowAssembler
 from detectors.contract import DETECTORS, Context, DetectorSettings, Severity
 from detectors.decide import Decider, Judgement, PValueSettings
-from detectors.events import Event
+from detectors.events import EVENT_CLASSES, Event, TransactionEvent
 from detectors.grouping import Group, GroupBy, group_reader
 from detectors.models.sentiment import COUNT, MICRO, NEGATIVE, WIDTH, Expectation, SentimentModel, View, ViewScore
 from detectors.window_state import AlertTemplate, Score, ScoredWindows
@@ -21,6 +21,7 @@ from detectors.windows import WindowSpec, encode_panes
 NAME = "sentiment_drop"
 EventType = Literal["social.post", "survey.response", "crm.case.customer_message"]
 _NOUNS = {"social.post": "posts", "survey.response": "responses", "crm.case.customer_message": "customer messages"}
+_WITH_SENTIMENT = frozenset(kind for kind in EVENT_CLASSES.values() if not issubclass(kind, TransactionEvent))
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 _EXPECTATION = msgspec.msgpack.Decoder(Expectation)
@@ -174,21 +175,26 @@ class SentimentDrop:
         """Return count, negative count, sum and sum of squares of sentiment per group and pane, as exact integers."""
         pane_us = self._spec.pane_us
         read_group = self._group
-        sentiments: dict[tuple[int, Group], list[float]] = {}
+        panes: dict[int, dict[Group, list[float]]] = {}
         for event in events:
-            sentiment = getattr(event.data, "sentiment", None)
+            sentiment = event.data.sentiment if event.__class__ in _WITH_SENTIMENT else None  # type: ignore[union-attr]
             # A NaN is not equal to itself, and is no sentiment.
             if sentiment is None or sentiment != sentiment:  # noqa: PLR0124
                 continue
-            key = (event.time_us // pane_us, read_group(event))
-            known = sentiments.get(key)
+            pane = event.time_us // pane_us
+            groups = panes.get(pane)
+            if groups is None:
+                groups = panes[pane] = {}
+            group = read_group(event)
+            known = groups.get(group)
             if known is None:
-                sentiments[key] = [sentiment]
+                groups[group] = [sentiment]
             else:
                 known.append(sentiment)
-        if not sentiments:
+        if not panes:
             return None
-        return encode_panes(self._spec, {key: self._sums(values) for key, values in sentiments.items()})
+        sums = {(pane, group): self._sums(values) for pane, groups in panes.items() for group, values in groups.items()}
+        return encode_panes(self._spec, sums)
 
     def _sums(self, sentiments: list[float]) -> list[int]:
         micros = [round(sentiment * MICRO) for sentiment in sentiments]

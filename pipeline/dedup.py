@@ -35,14 +35,14 @@ class _Generation:
         self._fresh: _Entries = []
         self.path = None if folder is None else folder / f"seen-{number:08d}.log"
 
-    def add(self, source: str, ids: set[str]) -> None:
+    def add(self, source: str, ids: list[str]) -> None:
         known = self.ids.get(source)
         if known is None:
             self.ids[source] = set(ids)
         else:
-            known |= ids
+            known.update(ids)
         if self.path is not None:
-            self._fresh.append((source, sorted(ids)))
+            self._fresh.append((source, ids))
 
     def flush(self) -> None:
         """Append what is new to the changelog, durably."""
@@ -101,25 +101,36 @@ class Deduplicator:
 
     def fresh(self, events: Sequence[Event]) -> Sequence[Event]:
         """Return the events that have not come before, in their order, and remember them."""
-        if not events:
-            return events
-        source = events[0].source
-        ids = {event.id for event in events if event.source == source and event.rev == 0}
-        if len(ids) == len(events) and not self._knows_any(source, ids):
+        by_source: dict[str, list[str]] = {}
+        revised = False
+        for event in events:
+            source = event.source
+            if source in by_source:
+                by_source[source].append(event.id)
+            else:
+                by_source[source] = [event.id]
+            if event.rev:
+                revised = True
+        if revised or any(self._knows_any(source, ids) for source, ids in by_source.items()):
+            return self._fresh_one_by_one(events)
+        for source, ids in by_source.items():
             self._current.add(source, ids)
-            return events
-        return self._fresh_one_by_one(events)
+        return events
 
-    def _knows_any(self, source: str, ids: set[str]) -> bool:
+    def _knows_any(self, source: str, ids: list[str]) -> bool:
+        """Say whether an id is known, or stands among ``ids`` twice."""
+        new = set(ids)
+        if len(new) < len(ids):
+            return True
         for generation in (self._current, self._previous):
             known = None if generation is None else generation.ids.get(source)
-            if known is not None and not known.isdisjoint(ids):
+            if known is not None and not known.isdisjoint(new):
                 return True
         return False
 
     def _fresh_one_by_one(self, events: Sequence[Event]) -> list[Event]:
         kept = []
-        new: dict[str, set[str]] = {}
+        new: dict[str, dict[str, None]] = {}
         previous = {} if self._previous is None else self._previous.ids
         current = self._current.ids
         nothing: set[str] = set()
@@ -128,14 +139,14 @@ class Deduplicator:
             key = event.id if event.rev == 0 else f"{event.id}\x00{event.rev}"
             added = new.get(source)
             if added is None:
-                added = new[source] = set()
+                added = new[source] = {}
             if key in added or key in current.get(source, nothing) or key in previous.get(source, nothing):
                 continue
-            added.add(key)
+            added[key] = None
             kept.append(event)
         for source, ids in new.items():
             if ids:
-                self._current.add(source, ids)
+                self._current.add(source, list(ids))
         return kept
 
     def advance(self, watermark_us: int) -> None:

@@ -4,11 +4,14 @@ import structlog
 from msgspec.structs import replace
 
 from config.enrichment import ProfileSettings, SentimentSettings
-from detectors.events import CaseEvent, Event, SocialEvent, SurveyEvent
+from detectors.events import EVENT_CLASSES, CaseEvent, Event, SocialEvent, SurveyEvent
 from pipeline.profiles import BadRow, Profiles, ProfilesError, fingerprint_of, load_profiles
 from pipeline.sentiment import Sentiment
 
 log = structlog.get_logger(__name__)
+_Worded = CaseEvent | SocialEvent | SurveyEvent
+_WITH_TEXT = frozenset(kind for kind in EVENT_CLASSES.values() if issubclass(kind, _Worded))
+"""Classes of events whose data may carry a text: to look a class up costs less than ``isinstance``."""
 
 
 class Enricher:
@@ -42,17 +45,14 @@ class Enricher:
             for event in events:
                 event.profile = get(event.subject)
         if self._sentiment is not None:
+            with_text = _WITH_TEXT
             for event in events:
                 # What carries a text may lack a sentiment; transactions carry none.
-                if (
-                    isinstance(event, CaseEvent | SocialEvent | SurveyEvent)
-                    and event.data.text is not None
-                    and event.data.sentiment is None
-                ):
+                if event.__class__ in with_text and event.data.text is not None and event.data.sentiment is None:
                     self._score(event, self._sentiment)
 
     @staticmethod
-    def _score(event: CaseEvent | SocialEvent | SurveyEvent, sentiment: Sentiment) -> None:
+    def _score(event: _Worded, sentiment: Sentiment) -> None:
         text = event.data.text
         language = event.data.labels.get("language") or ("" if event.profile is None else event.profile.language)
         if text and not text.isspace() and sentiment.reads(language):
