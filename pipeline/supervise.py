@@ -1,10 +1,12 @@
 """Keeps several processes of Makegood running: starts them, restarts what crashes, stops all in order."""
 
+import contextlib
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -31,15 +33,22 @@ class Part:
         command: the command line.
         environment: of the child.
         clock_s: a monotonic clock in seconds.
+        stderr: file that the child's log is appended to; None: where ours goes.
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], clock_s: Callable[[], float]
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        clock_s: Callable[[], float],
+        stderr: Path | None = None,
     ) -> None:
         self.name = name
         self._command = list(command)
         self._environment = dict(environment)
         self._clock_s = clock_s
+        self._stderr = stderr
         self._process: subprocess.Popen[bytes] | None = None
         self._wait_s = FIRST_WAIT_S
         self._started_s = 0.0
@@ -50,7 +59,11 @@ class Part:
         self._started_s = self._clock_s()
         # A session of its own: an interrupt from the keyboard reaches only the supervisor, which stops the parts in
         # order.
-        self._process = subprocess.Popen(self._command, env=self._environment, start_new_session=True)  # noqa: S603
+        with contextlib.ExitStack() as stack:
+            stderr = None if self._stderr is None else stack.enter_context(self._stderr.open("ab"))
+            self._process = subprocess.Popen(  # noqa: S603
+                self._command, env=self._environment, stderr=stderr, start_new_session=True
+            )
 
     def check(self) -> int | None:
         """Restart the child if it crashed and its wait is over; return an exit status that ends everything, or None."""

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import sys
 import threading
 import time
 import urllib.error
@@ -17,25 +18,24 @@ from rich.console import Console
 
 from alerts.opening import open_store
 from alerts.store import AlertStore
+from config.settings import Settings
 from pipeline.assembly import load_settings
-from pipeline.demo.company import Company
+from pipeline.demo.company import DAY_US, Company
 from pipeline.demo.pager import Pager
 from pipeline.demo.recording import write_profiles
-from pipeline.demo.story import Story, counted
+from pipeline.demo.story import Story, counts_of
+from pipeline.demo.telling import Teller, console_for_people
 from pipeline.feeds.demo import DemoSettings
 from pipeline.supervise import Part, part_command, stop_on_signals, supervise
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "examples" / "demo.yaml"
 BACKFILL_ALLOWANCE_S = 12.0
 """Wall time that the history may take before live time begins."""
-_LOOK_EVERY_S = 0.25
-_STYLES = {
-    "plain": "",
-    "incident": "bold magenta",
-    "alert": "bold yellow",
-    "failed": "red",
-    "delivered": "bold green",
-}
+LINGER_S = 5.0
+"""How long the demo goes on after the delivery, so that broken promises can be seen to follow."""
+_LOOK_EVERY_S = 0.1
+_COUNT_EVERY_S = 3.0
+_LOG_TAIL = 3
 
 
 class DemoSettingsError(Exception):
@@ -53,73 +53,148 @@ def show(folder: Path, *, seconds: float, console: Console | None = None) -> int
     Returns:
         0 when an alert was delivered by failover, else 1.
     """
-    out = console if console is not None else Console(highlight=False)
+    out = console if console is not None else console_for_people()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    log = folder / "log.jsonl"
     stop = stop_on_signals()
-    port = _free_port()
     started_s = time.monotonic()
-
-    def say(style: str, text: str) -> None:
-        out.print(f"[dim]{time.monotonic() - started_s:5.1f} s[/dim]  [{_STYLES[style] or 'default'}]{text}[/]")
-
     with Pager() as pager:
+        port = _free_port()
         config = _write_config(folder, pager.url, port)
         settings = load_settings(config).settings
-        feed = next((entry for entry in settings.feeds.values() if isinstance(entry, DemoSettings)), None)
-        if feed is None:
-            msg = f"{EXAMPLE} names no feed of type demo"
-            raise DemoSettingsError(msg)
+        name, feed = _demo_feed(settings)
+        clock_us, live_us = feed.clock(), feed.live_us()
+
+        def company_us() -> int | None:
+            now_us = clock_us()
+            return now_us if now_us > live_us else None
+
+        teller = Teller(out, lambda: time.monotonic() - started_s, company_us)
+        teller.plain(
+            "A simulated company, and Makegood watching it. It takes about half a minute; Ctrl-C ends it.", "bold"
+        )
         write_profiles(Company(feed.seed, feed.customers), folder / "profiles.csv")
-        days = feed.history / 86_400_000_000
-        say("plain", f"a company of {feed.customers:,} simulated customers; reading {days:.1f} days of its history")
-        story = Story(feed.incidents(), pager.break_down, say, feed.speed)
+        story = Story(feed.incidents(), pager.break_down, teller.say, feed.speed)
+        _introduce(teller, settings, feed, story.receiver)
+        watch = _Watch(story, clock_us, live_us, port, name, started_s + seconds)
         with open_store(settings.store) as store:
+            environment = {**os.environ, "COLUMNS": str(out.width), "MAKEGOOD_LOG_FORMAT": "json"}
             parts = [
-                Part(name, part_command(name, "--config", str(config)), os.environ, time.monotonic)
-                for name in ("flow", "notifier")
+                Part(part, part_command(part, "--config", str(config)), environment, time.monotonic, stderr=log)
+                for part in ("flow", "notifier")
             ]
-            watcher = threading.Thread(
-                target=_watch, args=(story, store, feed.clock(), port, stop, started_s + seconds), daemon=True
-            )
+            watcher = threading.Thread(target=watch.until_over, args=(store, stop, teller), daemon=True)
             watcher.start()
-            supervise(parts, stop)
+            status = supervise(parts, stop)
             stop.set()
             watcher.join()
     if story.failed_over:
-        say("delivered", "the primary channel failed and the alert arrived all the same")
-    else:
-        say("failed", f"no alert was delivered by failover within {seconds:g} s")
-    out.print(f"[dim]settings, alerts and notifications are in {folder}[/dim]")
-    return 0 if story.failed_over else 1
+        teller.say("done", story.moral())
+        _look_around(teller, folder, config, story.told_of)
+        return 0
+    _explain(teller, watch, status, seconds, log)
+    return 1
 
 
-def _watch(
-    story: Story, store: AlertStore, clock_us: Callable[[], int], port: int, stop: threading.Event, end_s: float
-) -> None:
-    """Follow the demo until it is over, and then ask everything to stop."""
-    linger: float | None = None
-    live_us = clock_us()
-    while not stop.wait(_LOOK_EVERY_S) and time.monotonic() < end_s:
-        now_us = clock_us()
-        story.time_is(now_us, _events(port), now_us > live_us)
-        story.look(store)
-        if story.failed_over:
-            linger = time.monotonic() + 2.0 if linger is None else linger
-            if time.monotonic() >= linger:
+def _introduce(teller: Teller, settings: Settings, feed: DemoSettings, receiver: str) -> None:
+    tiers = ", then ".join(tier.channel for tier in settings.receivers[receiver].tiers)
+    teller.say("company", f"{feed.customers:,} customers buy, ask for help, post and answer surveys")
+    teller.say("company", f"{receiver} is told by: {tiers}, each if the one before it fails")
+    teller.say("company", f"{feed.history / DAY_US:.1f} days of history come first, so that normal is known")
+
+
+class _Watch:
+    """Follows the demo from a thread of its own."""
+
+    def __init__(
+        self, story: Story, clock_us: Callable[[], int], live_us: int, port: int, feed: str, end_s: float
+    ) -> None:
+        self._story = story
+        self._clock_us = clock_us
+        self._live_us = live_us
+        self._port = port
+        self._feed = feed
+        self._end_s = end_s
+        self.timed_out = False
+
+    def until_over(self, store: AlertStore, stop: threading.Event, teller: Teller) -> None:
+        """Tell the story until it is over, and then ask everything to stop."""
+        story = self._story
+        count_s = time.monotonic() + _COUNT_EVERY_S
+        linger_s: float | None = None
+        while not stop.wait(_LOOK_EVERY_S):
+            now_us, now_s = self._clock_us(), time.monotonic()
+            story.time_is(now_us, now_us > self._live_us)
+            story.look(store)
+            if now_s >= count_s:
+                count_s = now_s + _COUNT_EVERY_S
+                story.flows(counts_of(_health(self._port), self._feed))
+                story.promises()
+            if story.failed_over and linger_s is None:
+                linger_s = now_s + LINGER_S
+            if now_s >= self._end_s or (linger_s is not None and now_s >= linger_s):
+                self.timed_out = True
                 break
-    stop.set()
+        story.promises()
+        teller.say("stopping", "everything is saved, then the parts end in order")
+        stop.set()
 
 
-def _events(port: int) -> int:
+def _explain(teller: Teller, watch: _Watch, status: int, seconds: float, log: Path) -> None:
+    """Say why there is no happy end."""
+    if status:
+        teller.say("failed", f"a part of Makegood could not go on (exit status {status}); {log} says why:")
+        for line in _tail(log):
+            teller.plain(f"  {line}")
+    elif watch.timed_out:
+        teller.say("failed", f"no alert was delivered by failover within {seconds:g} s; the parts logged into {log}")
+        teller.plain("On a slow machine, give it more time: makegood demo --seconds 180")
+    else:
+        teller.say("stopping", "stopped before an alert was delivered")
+
+
+def _tail(log: Path) -> list[str]:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return lines[-_LOG_TAIL:]
+
+
+def _look_around(teller: Teller, folder: Path, config: Path, fingerprint: str) -> None:
+    program = "makegood" if shutil.which("makegood") else _shortest(Path(sys.executable).parent / "makegood")
+    teller.plain()
+    teller.plain("Look around:", "bold")
+    for command, what in (
+        (f"alerts {fingerprint}", "the alert, and every try to tell somebody"),
+        ("alerts --match alertname=SlaBreach", "promises that are broken now"),
+        ("deadletters list", "records that could not become events, and why"),
+    ):
+        teller.plain(f"  {program} {command} --config {config}", "cyan")
+        teller.plain(f"      {what}", "dim")
+    teller.plain(f"Settings, notifications and the log (log.jsonl) are in {folder}")
+
+
+def _shortest(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _health(port: int) -> dict[str, object]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
-            return counted(json.load(answer))
+            body = json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
-            return counted(json.load(error))
-    except OSError:
-        return 0
+            body = json.load(error)
+    except OSError:  # the flow is starting
+        body = {}
+    return body if isinstance(body, dict) else {}
+
+
+def _demo_feed(settings: Settings) -> tuple[str, DemoSettings]:
+    for name, entry in settings.feeds.items():
+        if isinstance(entry, DemoSettings):
+            return name, entry
+    msg = f"{EXAMPLE} names no feed of type demo"
+    raise DemoSettingsError(msg)
 
 
 def _write_config(folder: Path, pager_url: str, port: int) -> Path:

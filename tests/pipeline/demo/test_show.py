@@ -1,0 +1,79 @@
+"""``makegood demo`` from end to end, as a newcomer runs it: real processes, a real store, a pager that is down."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[3]
+PROGRAM = [sys.executable, "-m", "pipeline.cli"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPO)}
+STORY = re.compile(r"^ *[\d.]+ s  (?:\w{3} \d\d:\d\d| {9})  (\w+)", re.MULTILINE)
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*PROGRAM, *arguments], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def started(folder: Path) -> datetime:
+    entries: list[dict[str, Any]] = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return next(moment(entry["timestamp"]) for entry in entries if entry["event"] == "flow.started")
+
+
+@pytest.mark.slow
+def test_the_demo_delivers_an_alert_by_failover_within_a_minute_of_the_flows_start(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    done = run("demo", "--dir", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == "", "logs belong into the file, not between the lines of the story"
+    kinds = STORY.findall(done.stdout)
+    order = ["company", "feeds", "live", "incident", "alert", "failed", "delivered", "done"]
+    assert [kind for kind in dict.fromkeys(kinds) if kind in order] == order
+
+    config = ("--config", str(folder / "makegood.yaml"))
+    listed = run("alerts", *config, "--match", "alertname=SentimentDrop", "--json")
+    (alert,) = json.loads(listed.stdout)
+    assert (alert["labels"]["service"], alert["labels"]["region"]) == ("checkout", "north")
+    shown = json.loads(run("alerts", alert["fingerprint"], *config, "--json").stdout)
+    (note,) = [one for one in shown["notifications"] if one["receiver"] == "on-call"]
+    assert note["status"] == "delivered"
+    assert [(one["channel"], one["outcome"]) for one in note["tries"]] == [
+        ("pager", "failed"),
+        ("pager", "failed"),
+        ("terminal", "delivered"),
+    ]
+    assert (moment(note["done"]) - started(folder)).total_seconds() < 60
+
+
+def test_a_demo_that_is_interrupted_says_so_and_leaves_no_process(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    demo = subprocess.Popen(
+        [*PROGRAM, "demo", "--dir", str(folder)], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if b"history" in line:
+            break
+    demo.send_signal(signal.SIGINT)
+    out, err = demo.communicate(timeout=60)
+    assert demo.returncode == 1
+    assert b"stopped before an alert was delivered" in out
+    assert err == b""
+
+
+def test_a_demo_that_runs_out_of_time_says_what_to_do(tmp_path: Path) -> None:
+    done = run("demo", "--dir", str(tmp_path / "demo"), "--seconds", "1")
+    assert done.returncode == 1
+    assert "no alert was delivered by failover within 1 s" in done.stdout
+    assert "--seconds 180" in done.stdout
