@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from typing import IO, Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -13,6 +14,8 @@ from rich.text import Text
 from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, transient
 
 _STYLES = {"critical": "bold white on red", "warning": "bold black on yellow", "info": "bold white on blue"}
+_FRAME = 8
+"""Cells of a panel's first line that are not its title."""
 
 
 class ConsoleSettings(ChannelSettings):
@@ -52,11 +55,16 @@ class ConsoleChannel:
         out = self._out
         if out is None:
             out = sys.stdout if self._settings.stream == "stdout" else sys.stderr
-        title = f"[{style}] {escape(message.title)} [/]"
         foot = f"{message.notification.receiver} · {self.name} · {message.key}"
         try:
             with self._lock:
-                Console(file=out).print(Panel(body, title=title, title_align="left", subtitle=escape(foot)))
+                console = Console(file=out)
+                head = message.title
+                if cell_len(head) + _FRAME > console.width:  # a panel cuts a long title; nothing may be lost
+                    head = severity.upper() or message.notification.status.upper()
+                    body = Text.assemble((message.title, "bold"), "\n", body)
+                title = f"[{style}] {escape(head)} [/]"
+                console.print(Panel(body, title=title, title_align="left", subtitle=escape(foot)))
                 out.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise transient(Reason.UNREACHABLE, f"cannot print: {type(error).__name__}") from error
