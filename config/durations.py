@@ -8,7 +8,7 @@ to different calendars.
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 
 US_PER_SECOND = 1_000_000
 _UNIT_US = {
@@ -21,6 +21,8 @@ _UNIT_US = {
     "w": 7 * 86_400 * US_PER_SECOND,
 }
 _PART = re.compile(r"(\d+)(us|ms|s|m|h|d|w)")
+WRITTEN = {"written": True}
+"""Validation context of what people wrote: there a number without a unit is a mistake, not microseconds."""
 PATTERN = r"^(\d+(us|ms|s|m|h|d|w))+$"
 
 
@@ -62,9 +64,16 @@ def format_duration_us(duration_us: int) -> str:
     return "".join(parts)
 
 
+def _read(value: object, info: ValidationInfo) -> int:
+    if isinstance(value, int) and info.context is not None and info.context.get("written"):
+        msg = f"{value} has no unit: write it like {value}s, {value}m or {value}h"
+        raise ValueError(msg)
+    return parse_duration_us(value)
+
+
 DurationUs = Annotated[
     int,
-    BeforeValidator(parse_duration_us),
+    BeforeValidator(_read),
     PlainSerializer(format_duration_us, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["90s", "15m", "2h", "7d"]}),
 ]

@@ -5,6 +5,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from config.durations import WRITTEN
 from config.explain import explain
 from config.paths import resolve_paths
 from config.problems import Problem, SettingsError
@@ -49,7 +50,7 @@ def validate(document: Document, model: type[ModelT]) -> ModelT:
         )
         raise SettingsError(document.name, [Problem((), 1, message)])
     try:
-        settings = model.model_validate(data)
+        settings = model.model_validate(data, context=WRITTEN)
     except ValidationError as error:
         raise SettingsError(document.name, explain(error, document, model)) from None
     problems = broken_references(settings, document)

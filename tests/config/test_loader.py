@@ -125,3 +125,9 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[1]", "text", "3"])
 def test_a_file_that_is_no_mapping_is_refused(text: str) -> None:
     assert problems(text)[""][1].startswith("must be a mapping of keys to values, but is a ")
+
+
+def test_a_number_without_a_unit_is_no_duration_in_a_file() -> None:
+    line, message = problems("channels:\n  x: {type: pager, wait: 30}\n")["channels.x.wait"]
+    assert line == 2
+    assert message == "30 has no unit: write it like 30s, 30m or 30h"
