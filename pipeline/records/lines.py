@@ -8,7 +8,7 @@ from pipeline.reasons import Reason
 from pipeline.records.contract import Cut
 from pipeline.records.opening import DAMAGED
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 18
 MAX_KEPT_BYTES = 64 << 20
 """Of a longer line only the beginning is kept; the dead letter says so."""
 _BOM = b"\xef\xbb\xbf"
@@ -61,7 +61,7 @@ class LineReader:
         self._next += len(records)
         more = self._next < len(ready.offsets)
         end = ready.offsets[self._next] if more else self._ready_to
-        bad = [record for record in ready.bad if record.offset < end]
+        bad = [record for record in ready.bad if record.offset < end] if ready.bad else []
         if bad:
             del ready.bad[: len(bad)]
         self.position = end
@@ -95,7 +95,7 @@ class LineReader:
                     first = block.find(b"\n")
                     self._lost += first
                     block, cut = block[first:], cut - first
-                head = b"".join([*self._carry, block[:cut]])
+                head = b"".join([*self._carry, memoryview(block)[:cut]])
                 lost, self._lost = self._lost, 0
                 self._keep_only(block[cut + 1 :])
                 self._ready = self._split(head, lost)
@@ -139,8 +139,7 @@ class LineReader:
         sizes = list(map(len, records))
         if lost:
             sizes[0] += lost
-        starts = accumulate(sizes, initial=at)
-        offsets = [start + index for index, start in zip(range(len(records)), starts, strict=False)]
+        offsets = list(accumulate([size + 1 for size in sizes[:-1]], initial=at))
         self._ready_to = at + sum(sizes) + len(records) - 1 + line_end
         bad: list[BadRecord] = []
         blank = not all(records) or b"\r" in text
