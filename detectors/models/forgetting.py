@@ -35,7 +35,8 @@ class ForgettingMean:
     @property
     def value(self) -> float:
         """The mean; 0.0 before anything was learned (ask ``weight``)."""
-        return float(self._mean.get())
+        value: float = self._mean.get()
+        return value
 
     @property
     def weight(self) -> float:
@@ -44,9 +45,9 @@ class ForgettingMean:
 
     def weight_at(self, at_us: int) -> float:
         """Return the sum of weights that is left at ``at_us``. Changes nothing."""
-        if at_us <= self.at_us:
-            return self.weight
-        return float(self.weight * 0.5 ** ((at_us - self.at_us) / self.half_life_us))
+        since_us = at_us - self.at_us
+        weight: float = self._mean.n  # asked for many times a window: a property costs a call
+        return weight if since_us <= 0 else weight * 0.5 ** (since_us / self.half_life_us)
 
     def learn(self, value: float, *, weight: float, at_us: int) -> None:
         """Forget up to ``at_us``, then add ``value`` with ``weight`` (not negative; 0 adds nothing).
@@ -57,7 +58,8 @@ class ForgettingMean:
         if not (math.isfinite(value) and math.isfinite(weight)) or weight < 0.0:
             msg = f"cannot learn {value} with weight {weight}: both must be finite, the weight not negative"
             raise ValueError(msg)
-        self._mean.n = self.weight_at(at_us)
-        self.at_us = max(at_us, self.at_us)
+        if at_us > self.at_us:
+            self._mean.n = self.weight_at(at_us)
+            self.at_us = at_us
         if weight > 0.0:
             self._mean.update(value, weight)

@@ -17,6 +17,7 @@ from detectors.promises.spec import CLOSING, START, Spec
 UNKNOWN = -1
 """Instead of a set of promises: the facts are not plain, the case must be built to know."""
 _NOT_PLAIN = frozenset({"reopened", "merged", "split"})
+_NOTHING = (0, 0)
 _STATUS_MEMORY = 4_096
 
 
@@ -107,38 +108,35 @@ class Sleeper:
 
     def comes_last(self, fact: Fact) -> bool:
         """Say whether a fact comes after all others in the order of the case, and revises none of them."""
+        facts = self.facts
         if fact.rev:
             return False
-        if not self.facts:
-            return True
-        last = self.facts[-1]
-        return fact.at_us > last.at_us or (fact.at_us == last.at_us and place_of(fact) > place_of(last))
+        return not facts or fact.at_us > facts[-1].at_us or place_of(fact) > place_of(facts[-1])
 
     def add(self, fact: Fact, rules: SleepRules) -> bool:
         """Take a fact that comes after all others; return whether the case may sleep on."""
         self.facts.append(fact)
         self.image = None
         if self.begun != UNKNOWN:
-            self._follow(fact, rules)
+            plain = rules.plain.get(fact.step)
+            status = fact.status
+            if plain is None:
+                self.begun = UNKNOWN
+            elif status is None:
+                if plain != _NOTHING:
+                    self._note(fact.at_us, *plain)
+            else:
+                by_status = rules.ends_by_status(status)
+                if self.settled or by_status == UNKNOWN:
+                    self.begun = UNKNOWN
+                else:
+                    self.settled = by_status != 0
+                    self._note(fact.at_us, plain[0], plain[1] | by_status)
         return not self.checked or self.is_over
 
-    def _follow(self, fact: Fact, rules: SleepRules) -> None:
-        plain = rules.plain.get(fact.step)
-        if plain is None:
-            self.begun = UNKNOWN
-            return
-        begins, ends = plain
-        if fact.status is not None:
-            by_status = rules.ends_by_status(fact.status)
-            if self.settled or by_status == UNKNOWN:
-                self.begun = UNKNOWN
-                return
-            if by_status:
-                self.settled = True
-                ends |= by_status
-        if begins or ends:
-            running = self.begun & ~self.ended
-            self.begun |= begins
-            self.ended |= ends
-            if running or begins:
-                self.over_us = fact.at_us  # as long as a promise runs, this stands for nothing
+    def _note(self, at_us: int, begins: int, ends: int) -> None:
+        running = self.begun & ~self.ended
+        self.begun |= begins
+        self.ended |= ends
+        if running or begins:
+            self.over_us = at_us  # as long as a promise runs, this stands for nothing
