@@ -1,10 +1,11 @@
 """Secrets: named in the settings, kept in the environment or in a file, never in the settings file itself."""
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import SecretStr, model_validator
+from pydantic import BaseModel, SecretStr, model_validator
 
 from config.base import SettingsModel
 
@@ -58,3 +59,26 @@ class SecretRef(SettingsModel):
             msg = f"the secret file {path} is empty"
             raise SecretMissingError(msg)
         return SecretStr(value)
+
+
+def missing_secrets(settings: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield where in the settings a secret is named that is not there now, and what is wrong with it.
+
+    Args:
+        settings: models, mappings and sequences, nested as they come.
+        path: of ``settings`` itself.
+    """
+    if isinstance(settings, SecretRef):
+        try:
+            settings.resolve()
+        except SecretMissingError as error:
+            yield path, str(error)
+    elif isinstance(settings, BaseModel):
+        for name in type(settings).model_fields:
+            yield from missing_secrets(getattr(settings, name), f"{path}.{name}" if path else name)
+    elif isinstance(settings, Mapping):
+        for name, value in settings.items():
+            yield from missing_secrets(value, f"{path}.{name}" if path else str(name))
+    elif isinstance(settings, list | tuple):
+        for number, value in enumerate(settings):
+            yield from missing_secrets(value, f"{path}[{number}]")

@@ -15,6 +15,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Notices within seconds when a service fails its customers, and makes sure a person hears about it.\n\n"
+    "Begin with `makegood demo`; then write a settings file and `makegood check` it. `makegood COMMAND --help` has"
+    " examples.\n\n"
     "Exit status: 0 done, 1 found something wrong, 2 unusable input.",
 )
 

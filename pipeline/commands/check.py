@@ -19,7 +19,8 @@ def register(app: typer.Typer) -> None:
     def check(config: shell.Config, *, as_json: shell.Json = False) -> None:
         """Check a settings file: read it, build everything in it, run the examples of its mappings.
 
-        Nothing is connected to. Exit status 2 when the file cannot be used, 1 when it can but an example fails.
+        Nothing is connected to. Exit status 2 when the file cannot be used, 1 when it can but an example fails. Notes
+        tell what may be meant so: a secret that is not there on this machine, settings that watch nothing.
         """
         from config.problems import SettingsError
         from pipeline.assembly import example_problems, load_settings
@@ -34,15 +35,36 @@ def register(app: typer.Typer) -> None:
         problems = example_problems(settings, document)
         if as_json:
             told = [_plain(problem) for problem in problems]
-            shell.out_json({"file": str(config), "usable": True, "problems": told, **describe(settings)})
+            shell.out_json(
+                {
+                    "file": str(config),
+                    "usable": True,
+                    "problems": told,
+                    "notes": notes_on(settings),
+                    **describe(settings),
+                }
+            )
         else:
             _tree(config, settings)
+            for note in notes_on(settings):
+                shell.out(f"note: {note}")
         if problems:
             if not as_json:
                 shell.fail(str(SettingsError(config, problems)), shell.FOUND_WRONG)
             raise typer.Exit(shell.FOUND_WRONG)
         if not as_json:
             shell.out("no problems found")
+
+
+def notes_on(settings: "Settings") -> list[str]:
+    """Return what is no problem by itself, but should be known before the settings are used."""
+    from config.secret import missing_secrets
+
+    notes = [f"{path}: {missing} (needed where the notifier runs)" for path, missing in missing_secrets(settings)]
+    empty = [section for section in ("feeds", "detectors") if not getattr(settings, section)]
+    if empty:
+        notes.append(f"there are no {' and no '.join(empty)}: nothing is watched")
+    return notes
 
 
 def describe(settings: "Settings") -> dict[str, Any]:

@@ -92,13 +92,19 @@ def run_everything(config: "Path") -> int:
 
 def run_notifier(settings: "Settings", listen: str) -> None:
     """Run the notifier until it is stopped."""
+    import structlog
+
     from alerts.connection import StoreUnavailableError
     from alerts.opening import open_store
+    from config.secret import missing_secrets
     from pipeline.server import StatusServer
     from pipeline.supervise import stop_on_signals
     from sinks import service
 
     stop = stop_on_signals()
+    # No reason to stay down: the tier fails when it is used, and the next one delivers; but somebody should know now.
+    for path, missing in missing_secrets(settings.channels, "channels"):
+        structlog.get_logger(__name__).warning("secret.missing", setting=path, reason=missing)
     with open_store(settings.store) as store:
 
         def report() -> tuple[bool, dict[str, Any]]:

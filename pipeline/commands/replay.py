@@ -64,7 +64,9 @@ def register(app: typer.Typer) -> None:
                 f"{summary.events} events in {summary.seconds} s, {fired} alerts" + (f" ({told})" if told else "")
             )
             for reason, count in summary.dead_letters_by_reason.items():
-                shell.out(f"{count} dead letters: {reason}")
+                shell.out(f"{count} dead letter{'' if count == 1 else 's'}: {reason}")
+            if summary.dead_letters_by_reason:
+                shell.out(f"see them: makegood deadletters list --file {target}.deadletters.db")
 
 
 def _paths(options: list[str]) -> dict[str, Path]:

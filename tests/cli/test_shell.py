@@ -137,3 +137,16 @@ def test_check_as_json_lists_problems_with_path_and_line(tmp_path: Path) -> None
     told = json.loads(result.stdout)
     assert told["usable"] is False
     assert told["problems"] == [{"path": "flow.shards", "line": 2, "message": told["problems"][0]["message"]}]
+
+
+def test_check_notes_a_secret_that_is_not_here_and_settings_that_watch_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "makegood.yaml"
+    config.write_text(
+        "channels:\n  pager: {type: webhook, url: 'https://pager.example.com/', bearer_token: {env: NO_SUCH_TOKEN}}\n"
+        "receivers:\n  on-call: {tiers: [{channel: pager}]}\nroute: {receiver: on-call}\n"
+    )
+    told = makegood("check", "--config", config)
+    assert told.returncode == 0
+    assert "note: channels.pager.bearer_token: the environment variable NO_SUCH_TOKEN is not set" in told.stdout
+    assert "note: there are no feeds and no detectors: nothing is watched" in told.stdout
+    assert len(json.loads(makegood("check", "--config", config, "--json").stdout)["notes"]) == 2
