@@ -39,7 +39,7 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-generate: $(STAMP) ## Write the files that come from the code: JSON Schema, reference pages, pictures
+generate: $(STAMP) ## Write the files that come from the code: JSON Schema, reference pages
 	$(BIN)/python -m tests.docs.generate
 
 clean: ## Remove the environment and caches

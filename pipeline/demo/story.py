@@ -58,7 +58,7 @@ class Story:
                 self.break_pager()
                 scope = ", ".join(f"{name} {value}" for name, value in sorted(incident.scope.items()))
                 what = incident.kind.replace("_", " ")
-                self.say("incident", f"{what}: {scope}. The pager is down, too; Makegood is not told")
+                self.say("incident", f"{what}: {scope} (Makegood is not told); the pager is down, too")
 
     def flows(self, counts: Mapping[str, int]) -> None:
         """Say how many events each feed has given, or since the last time once they are live; nothing for none.
