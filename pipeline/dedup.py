@@ -1,14 +1,15 @@
 """Drops repeats: events of the same ``source``, ``id`` and ``rev`` within a horizon of event time.
 
-Ids are kept whole, so there are no false repeats. Two generations of sets hold every id for at least ``horizon`` of
-watermark progress after it came; an event older than that can no longer be checked, and the caller turns it away.
+Ids are kept whole, so there are no false repeats. They are kept in generations, and a generation is forgotten once the
+watermark is more than ``horizon`` past the newest event in it: what could still repeat it is then older than the
+horizon, and the caller turns that away unseen.
 
 Snapshots would grow with every id ever seen; so ids are appended to a changelog file a generation, and a snapshot is
 only the lengths of those files. Restoring reads the files up to the snapshot's length and cuts off what came after it.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,11 @@ from detectors.contract import NEVER_US
 from detectors.events import Event
 
 _ENCODER = msgspec.msgpack.Encoder()
-_Entries = list[tuple[str, list[str]]]
+_Entries = list[tuple[str, list[str], bool]]
+"""Source, ids, and whether they were added (or taken out again)."""
+_State = tuple[int, list[tuple[int, int, int]]]
+_SNAPSHOTS_KEPT = 2
+"""The engine resumes from its last committed epoch, which may be the one before the last snapshot."""
 _LENGTH_BYTES = 4
 
 
@@ -26,10 +31,16 @@ class ChangelogDamagedError(Exception):
 
 
 class _Generation:
-    """Ids that came while the watermark was in one stretch of time, in memory and (with a folder) in a changelog."""
+    """Ids that came while the watermark was in one stretch of time, in memory and (with a folder) in a changelog.
 
-    def __init__(self, number: int, folder: Path | None) -> None:
+    Attributes:
+        newest_us: the newest event time among its ids.
+        length: bytes of the changelog that are ours; what stands behind them is from a run that was not committed.
+    """
+
+    def __init__(self, number: int, folder: Path | None, newest_us: int = NEVER_US) -> None:
         self.number = number
+        self.newest_us = newest_us
         self.ids: dict[str, set[str]] = {}
         self.length = 0
         self._fresh: _Entries = []
@@ -42,14 +53,23 @@ class _Generation:
         else:
             known.update(ids)
         if self.path is not None:
-            self._fresh.append((source, ids))
+            self._fresh.append((source, ids, True))
+
+    def remove(self, source: str, key: str) -> None:
+        known = self.ids.get(source)
+        if known is not None and key in known:
+            known.remove(key)
+            if self.path is not None:
+                self._fresh.append((source, [key], False))
 
     def flush(self) -> None:
         """Append what is new to the changelog, durably."""
         if self.path is None or not self._fresh:
             return
         payload = _ENCODER.encode(self._fresh)
-        with self.path.open("ab") as file:
+        with self.path.open("r+b" if self.path.exists() else "w+b") as file:
+            file.truncate(self.length)
+            file.seek(self.length)
             file.write(len(payload).to_bytes(_LENGTH_BYTES, "big") + payload)
             file.flush()
             os.fsync(file.fileno())
@@ -57,26 +77,26 @@ class _Generation:
         self._fresh = []
 
     def load(self, length: int) -> None:
-        """Read the changelog up to ``length`` bytes and cut off the rest."""
+        """Read the changelog up to ``length`` bytes. What comes after them is overwritten."""
         if self.path is None or length == 0:
-            if self.path is not None:
-                self.path.unlink(missing_ok=True)
             return
-        with self.path.open("r+b") as file:
-            content = file.read(length)
-            if len(content) < length:
-                msg = (
-                    f"{self.path} has {len(content)} bytes, the snapshot says {length}: "
-                    "the recovery folder was changed from outside; restore it whole or start afresh"
-                )
-                raise ChangelogDamagedError(msg)
-            file.truncate(length)
+        content = self.path.read_bytes()[:length] if self.path.exists() else b""
+        if len(content) < length:
+            msg = (
+                f"{self.path} has {len(content)} bytes, the snapshot says {length}: "
+                "the recovery folder was changed from outside; restore it whole or start afresh"
+            )
+            raise ChangelogDamagedError(msg)
         at = 0
         while at < length:
             size = int.from_bytes(content[at : at + _LENGTH_BYTES], "big")
             at += _LENGTH_BYTES
-            for source, ids in msgspec.msgpack.decode(content[at : at + size], type=_Entries):
-                self.ids.setdefault(source, set()).update(ids)
+            for source, ids, added in msgspec.msgpack.decode(content[at : at + size], type=_Entries):
+                known = self.ids.setdefault(source, set())
+                if added:
+                    known.update(ids)
+                else:
+                    known.difference_update(ids)
             at += size
         self.length = length
 
@@ -93,14 +113,20 @@ class Deduplicator:
         self.horizon_us = horizon_us
         self._folder = folder
         self._current = _Generation(0, folder)
-        self._previous: _Generation | None = None
+        self._older: list[_Generation] = []
         self._rotate_at_us = NEVER_US
-        self._dead: list[Path] = []
+        # Changelogs of forgotten generations: since the last snapshot, between it and the one before, ...
+        self._forgotten: list[list[Path]] = [[] for _ in range(_SNAPSHOTS_KEPT + 1)]
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def fresh(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Return the events that have not come before, in their order, and remember them."""
+    def fresh(self, events: Sequence[Event], newest_us: int) -> Sequence[Event]:
+        """Return the events that have not come before, in their order, and remember them.
+
+        Args:
+            events: of one micro-batch.
+            newest_us: the largest event time among them, or anything later.
+        """
         by_source: dict[str, list[str]] = {}
         revised = False
         for event in events:
@@ -111,6 +137,7 @@ class Deduplicator:
                 by_source[source] = [event.id]
             if event.rev:
                 revised = True
+        self._current.newest_us = max(self._current.newest_us, newest_us)
         if revised or any(self._knows_any(source, ids) for source, ids in by_source.items()):
             return self._fresh_one_by_one(events)
         for source, ids in by_source.items():
@@ -122,8 +149,8 @@ class Deduplicator:
         new = set(ids)
         if len(new) < len(ids):
             return True
-        for generation in (self._current, self._previous):
-            known = None if generation is None else generation.ids.get(source)
+        for generation in (self._current, *self._older):
+            known = generation.ids.get(source)
             if known is not None and not known.isdisjoint(new):
                 return True
         return False
@@ -131,16 +158,15 @@ class Deduplicator:
     def _fresh_one_by_one(self, events: Sequence[Event]) -> list[Event]:
         kept = []
         new: dict[str, dict[str, None]] = {}
-        previous = {} if self._previous is None else self._previous.ids
-        current = self._current.ids
+        generations = [generation.ids for generation in (self._current, *self._older)]
         nothing: set[str] = set()
         for event in events:
             source = event.source
-            key = event.id if event.rev == 0 else f"{event.id}\x00{event.rev}"
+            key = _key(event)
             added = new.get(source)
             if added is None:
                 added = new[source] = {}
-            if key in added or key in current.get(source, nothing) or key in previous.get(source, nothing):
+            if key in added or any(key in ids.get(source, nothing) for ids in generations):
                 continue
             added[key] = None
             kept.append(event)
@@ -149,8 +175,12 @@ class Deduplicator:
                 self._current.add(source, list(ids))
         return kept
 
+    def forget(self, event: Event) -> None:
+        """Take an event out again that :meth:`fresh` has just remembered: it was turned away, and may be sent anew."""
+        self._current.remove(event.source, _key(event))
+
     def advance(self, watermark_us: int) -> None:
-        """Let time pass: ids that came more than two horizons ago are forgotten."""
+        """Let time pass: ids whose repeats would be turned away unseen are forgotten."""
         if watermark_us == NEVER_US:
             return
         if self._rotate_at_us == NEVER_US:
@@ -158,37 +188,38 @@ class Deduplicator:
         elif watermark_us >= self._rotate_at_us:
             self._rotate_at_us = watermark_us + self.horizon_us
             self._current.flush()
-            if self._previous is not None and self._previous.path is not None:
-                self._dead.append(self._previous.path)
-            self._previous = self._current
+            self._older.append(self._current)
             self._current = _Generation(self._current.number + 1, self._folder)
-            self._current.load(0)
+            kept = [gen for gen in self._older if watermark_us <= gen.newest_us + self.horizon_us]
+            self._forgotten[0] += [gen.path for gen in self._older if gen not in kept and gen.path is not None]
+            self._older = kept
 
-    def snapshot(self) -> list[int]:
+    def snapshot(self) -> _State:
         """Make the changelog durable and return its lengths: plain data for :meth:`restore`."""
         self._current.flush()
-        # Files of forgotten generations outlive a few snapshots: the engine may resume from the one before the last.
-        while len(self._dead) > 2:
-            self._dead.pop(0).unlink(missing_ok=True)
-        previous = self._previous
-        return [
-            self._rotate_at_us,
-            self._current.number,
-            self._current.length,
-            -1 if previous is None else previous.number,
-            0 if previous is None else previous.length,
-        ]
+        for path in self._forgotten.pop():
+            path.unlink(missing_ok=True)
+        self._forgotten.insert(0, [])
+        generations = [*self._older, self._current]
+        return self._rotate_at_us, [(gen.number, gen.length, gen.newest_us) for gen in generations]
 
-    def restore(self, state: Iterable[int]) -> None:
-        """Take over what :meth:`snapshot` returned.
+    def restore(self, state: object) -> None:
+        """Take over what :meth:`snapshot` returned. Files of a run that was not committed are removed.
 
         Raises:
             ChangelogDamagedError: when the changelog does not reach as far as the snapshot says.
         """
-        self._rotate_at_us, number, length, previous_number, previous_length = state
-        self._current = _Generation(number, self._folder)
-        self._current.load(length)
-        self._previous = None
-        if previous_number >= 0:
-            self._previous = _Generation(previous_number, self._folder)
-            self._previous.load(previous_length)
+        self._rotate_at_us, rows = msgspec.convert(state, type=_State)
+        generations = []
+        for number, length, newest_us in rows:
+            generations.append(_Generation(number, self._folder, newest_us))
+            generations[-1].load(length)
+        *self._older, self._current = generations
+        if self._folder is not None:
+            ours = {generation.path for generation in generations}
+            for path in set(self._folder.glob("seen-*.log")) - ours:
+                path.unlink()
+
+
+def _key(event: Event) -> str:
+    return event.id if event.rev == 0 else f"{event.id}\x00{event.rev}"

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import msgspec
 
-from detectors.contract import CaseDetector, Detector, Progress, WindowDetector
+from detectors.contract import NEVER_US, CaseDetector, Detector, Progress, WindowDetector
 from detectors.events import EVENT_CLASSES, Event
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
@@ -22,7 +22,7 @@ from pipeline.reasons import Reason
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime, Watermarks
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 
 class CaseBatch(msgspec.Struct, gc=False):
@@ -96,7 +96,7 @@ class Prepare:
         self._dedup = dedup
         self._tallies = tallies
         self._pace = pace
-        self._watermarks = Watermarks(rules.lateness_us, rules.idle_after_us)
+        self._watermarks = Watermarks(rules.lateness_us, rules.idle_after_us, self._own_times)
         self._cases: list[CaseDetector] = []
         self._windows: list[WindowDetector] = []
         for detector in detectors.values():
@@ -121,24 +121,24 @@ class Prepare:
         """Return what the detectors and the dead letters get from one item of the lane, in order."""
         out: list[Routed] = []
         # Every partition holds time back from the start, also those that nothing has been read from yet.
+        partition = self._watermarks.partition
         for feed, name in item.statuses:
-            self._partition(feed, name)
+            partition(feed, name)
+        self._watermarks.keep_only(item.statuses)
         for batch in item.batches:
             self._take_batch(batch, item.now_us, out)
         for (feed, name), status in item.statuses.items():
-            self._partition(feed, name).status = status
+            partition(feed, name).status = status
         self._announce(self._watermarks.advance(item.now_us), out)
         self._dedup.advance(self._watermarks.progress.watermark_us)
         self._tallies.progress = self._watermarks.progress
         return out
 
-    def _partition(self, feed: str, name: str) -> PartitionTime:
+    def _own_times(self, feed: str) -> tuple[int | None, int | None]:
         if origin(feed) != feed:  # the requeue: what nobody has sent again will not come by itself
-            return self._watermarks.partition(feed, name, idle_after_us=0)
+            return None, 0
         times = self._feed_times.get(feed)
-        if times is None:
-            return self._watermarks.partition(feed, name)
-        return self._watermarks.partition(feed, name, times.lateness_us, times.idle_after_us)
+        return (None, None) if times is None else (times.lateness_us, times.idle_after_us)
 
     def _take_batch(self, batch: RawBatch, now_us: int | None, out: list[Routed]) -> None:
         tallies = self._tallies
@@ -153,15 +153,19 @@ class Prepare:
             return
         if now_us is not None:
             events = self._turn_away_future(batch, events, now_us, out)
-        fresh = self._dedup.fresh(events)
-        tallies.duplicates += len(events) - len(fresh)
-        if not fresh:
-            return
-        part = self._partition(batch.feed, batch.partition)
+            if not events:
+                return
+        times_us = [event.time_us for event in events]
+        fresh = self._dedup.fresh(events, max(times_us))
+        if len(fresh) < len(events):
+            tallies.duplicates += len(events) - len(fresh)
+            if not fresh:
+                return
+            times_us = [event.time_us for event in fresh]
+        part = self._watermarks.partition(batch.feed, batch.partition)
         part.events += len(fresh)
-        times_us = [event.time_us for event in fresh]
         late = part.late_indices(times_us)
-        if late:
+        if late or min(times_us) < self._oldest_us(batch.feed, part):
             self._take_late(batch, part, fresh, late, now_us, out)
         else:
             part.saw(max(times_us), now_us)
@@ -179,6 +183,12 @@ class Prepare:
                 detail = f"time is {(event.time_us - now_us) / 1e6:.0f} s ahead of the clock"
                 self._bury(batch, event, Reason.FROM_FUTURE, detail, out)
         return [event for event in events if event.time_us <= latest_us]
+
+    def _oldest_us(self, feed: str, part: PartitionTime) -> int:
+        """Return the time before which repeats cannot be told. What somebody sends again by hand is never too old."""
+        if origin(feed) != feed:
+            return NEVER_US
+        return max(part.watermark_us, self._watermarks.progress.watermark_us) - self._rules.dedup_horizon_us
 
     def _take_late(
         self,
@@ -205,11 +215,12 @@ class Prepare:
                 self._route(piece, progress, out)
                 self._announce(progress, out)
                 piece, moves, behind = [], False, False
+            if event.time_us < self._oldest_us(batch.feed, part):
+                detail = "older than the horizon in which repeats can be told (time.dedup_horizon)"
+                self._bury(batch, event, Reason.TOO_LATE, detail, out)
+                self._dedup.forget(event)
+                continue
             if is_late:
-                if event.time_us < part.newest_us - part.lateness_us - self._rules.dedup_horizon_us:
-                    detail = "older than the horizon in which repeats can be told (time.dedup_horizon)"
-                    self._bury(batch, event, Reason.TOO_LATE, detail, out)
-                    continue
                 self._tallies.late += 1
                 behind = True
             elif event.time_us > part.newest_us:

@@ -11,6 +11,7 @@ over partitions. What a quiet partition does depends on the mode:
   have passed.
 """
 
+from collections.abc import Callable, Collection
 from itertools import accumulate
 
 import msgspec
@@ -67,27 +68,35 @@ class Watermarks:
 
     Args:
         lateness_us, idle_after_us: for partitions whose feed does not say otherwise.
+        own: what a feed says itself: its lateness and how long until it is idle, None for each that it leaves open.
     """
 
-    def __init__(self, lateness_us: int, idle_after_us: int) -> None:
+    def __init__(
+        self, lateness_us: int, idle_after_us: int, own: Callable[[str], tuple[int | None, int | None]] | None = None
+    ) -> None:
         self._lateness_us = lateness_us
         self._idle_after_us = idle_after_us
+        self._own = own
         self.partitions: dict[tuple[str, str], PartitionTime] = {}
         self.progress = Progress(NEVER_US, NEVER_US)
 
-    def partition(
-        self, feed: str, partition: str, lateness_us: int | None = None, idle_after_us: int | None = None
-    ) -> PartitionTime:
+    def partition(self, feed: str, partition: str) -> PartitionTime:
         """Return the time of one partition, new if need be."""
         key = (feed, partition)
         found = self.partitions.get(key)
         if found is None:
+            lateness_us, idle_after_us = (None, None) if self._own is None else self._own(feed)
             found = PartitionTime(
                 self._lateness_us if lateness_us is None else lateness_us,
                 self._idle_after_us if idle_after_us is None else idle_after_us,
             )
             self.partitions[key] = found
         return found
+
+    def keep_only(self, keys: Collection[tuple[str, str]]) -> None:
+        """Forget partitions that no feed names any more: nothing will come from them, so they hold no time back."""
+        if len(keys) != len(self.partitions):
+            self.partitions = {key: part for key, part in self.partitions.items() if key in keys}
 
     @property
     def newest_us(self) -> int:
@@ -128,23 +137,20 @@ class Watermarks:
         return all(part.status in {Status.CAUGHT_UP, Status.ENDED} for part in self.partitions.values())
 
     def snapshot(self) -> list[object]:
-        """Return plain data for :meth:`restore`. Statuses and the clock are not part of it: they are asked for anew."""
+        """Return plain data for :meth:`restore`. What the settings say is not part of it."""
         rows = [
-            [feed, name, part.lateness_us, part.idle_after_us, part.newest_us, part.status.value]
-            for (feed, name), part in sorted(self.partitions.items())
+            [feed, name, part.newest_us, part.status.value] for (feed, name), part in sorted(self.partitions.items())
         ]
         return [self.progress.watermark_us, self.progress.clock_us, rows]
 
     def restore(self, state: list[object]) -> None:
         """Take over what :meth:`snapshot` returned."""
-        watermark_us, clock_us, rows = msgspec.convert(
-            state, type=tuple[int, int, list[tuple[str, str, int, int, int, str]]]
-        )
+        watermark_us, clock_us, rows = msgspec.convert(state, type=tuple[int, int, list[tuple[str, str, int, str]]])
         self.progress = Progress(watermark_us, clock_us)
-        self.partitions = {
-            (feed, name): PartitionTime(lateness_us, idle_us, newest_us, status=Status(status))
-            for feed, name, lateness_us, idle_us, newest_us, status in rows
-        }
+        self.partitions = {}
+        for feed, name, newest_us, status in rows:
+            part = self.partition(feed, name)
+            part.newest_us, part.status = newest_us, Status(status)
 
 
 def _live_partition_us(part: PartitionTime, now_us: int) -> int:

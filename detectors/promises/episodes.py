@@ -120,7 +120,11 @@ class Teller:
         end = want.end
         if end is not None and episode.state == "firing":
             episode.state, episode.ends_us = "resolved", end.at_us
-            changes.append(self._ended(key, episode, end, "resolved", at))
+            step = "resolved"
+            if episode.corrections:  # it was resolved before, and reinstated: this is another change
+                episode.corrections += 1
+                step = f"corrected:{episode.corrections}"
+            changes.append(self._ended(key, episode, end, step, at))
         elif end is not None and episode.ends_us != end.at_us:
             episode.ends_us = end.at_us
             episode.corrections += 1

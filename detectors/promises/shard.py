@@ -125,11 +125,11 @@ class SlaShard:
             data: Any = event.data
             if family == "case":
                 key = data.case_id
-                if not (relevant or data.status or data.priority or data.queue or data.deadline):
+                if not (relevant or data.status or data.priority or data.queue or data.deadline or event.rev):
                     continue
             else:
                 key = data.order_id
-                if not (relevant or data.status or data.deadline):
+                if not (relevant or data.status or data.deadline or event.rev):
                     continue
             if event.recordedtime is not None and is_from_future(event, plan.skew_us):
                 self.counts["quarantined"] += 1

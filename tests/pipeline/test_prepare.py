@@ -215,3 +215,45 @@ def test_a_restored_prepare_goes_on_as_if_nothing_had_happened(tmp_path: Path) -
     assert out == whole_out
     assert tallies.snapshot() == whole_tallies.snapshot()
     assert whole.progress.watermark_us > NEVER_US
+
+
+def test_a_repeat_is_known_or_too_late_never_new() -> None:
+    prepare, tallies = make_prepare()
+    for minutes in range(2883):
+        prepare.take(item(opened(minutes, minutes)))
+    prepare.take(item(opened(1439, 1439)))
+    assert tallies.duplicates + tallies.dead_letter_count == 1
+
+
+def test_a_partition_that_no_feed_has_any_more_holds_no_time_back() -> None:
+    prepare, _ = make_prepare()
+    first = item(opened(1, 60), now_us=START_US + HOUR_US, status=Status.CAUGHT_UP)
+    first.statuses["gone", "0"] = Status.UNREACHABLE
+    prepare.take(first)
+    second, _ = make_prepare()
+    second.restore(prepare.snapshot())
+    for hours in (2, 3, 4):
+        second.take(item(now_us=START_US + hours * HOUR_US, status=Status.CAUGHT_UP))
+    assert second.progress == Progress(START_US + 4 * HOUR_US - 10 * MINUTE_US, START_US + 4 * HOUR_US)
+
+
+def test_a_lateness_that_was_changed_in_the_settings_holds_after_a_restart() -> None:
+    prepare, _ = make_prepare()
+    prepare.take(item(opened(1, 60)))
+    second, _ = make_prepare(crm=FeedTime(lateness_us=MINUTE_US))
+    second.restore(prepare.snapshot())
+    second.take(item(opened(2, 120)))
+    assert second.progress.watermark_us == START_US + 119 * MINUTE_US
+
+
+def test_a_letter_that_was_too_late_is_an_event_when_it_is_sent_again() -> None:
+    prepare, tallies = make_prepare()
+    prepare.take(item(opened(1, 48 * 60)))
+    routed = prepare.take(item(opened(2, 23 * 60)))
+    assert letters(routed) == ["too_late"]
+    (letter,) = [one for one in routed if isinstance(one, DeadLetter)]
+    again = RawBatch("crm/requeue", "requeue", [1], [letter.raw], mapped=True)
+    statuses = {("crm", "0"): Status.READING, ("crm/requeue", "requeue"): Status.CAUGHT_UP}
+    routed = prepare.take(LaneItem([again], statuses, None))
+    assert [found for found, _ in case_ids(routed)] == [["e-2"]]
+    assert tallies.duplicates == 0
