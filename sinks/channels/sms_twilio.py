@@ -27,6 +27,7 @@ from sinks.contract import (
     permanent,
     transient,
 )
+from sinks.http import BoundedHttp
 from sinks.http_status import http_date_us, http_failure, parse_retry_after
 from sinks.quiet import quiet_httpx
 from sinks.twilio_errors import ERRORS
@@ -70,10 +71,11 @@ class SmsTwilioSettings(ChannelSettings):
 class _Carrier(HttpClient):  # type: ignore[misc]
     """Carries the requests of Twilio's client, within a timeout, to the address of the settings; never logs them."""
 
-    def __init__(self, http: httpx.Client, base_url: str, timeout_s: float) -> None:
+    def __init__(self, http: BoundedHttp, base_url: str, timeout_s: float) -> None:
         super().__init__(logger=None, is_async=False, timeout=timeout_s)
         self._http = http
         self._base_url = base_url
+        self._timeout_s = timeout_s
         self.headers: Mapping[str, str] = {}
 
     def request(
@@ -90,7 +92,13 @@ class _Carrier(HttpClient):  # type: ignore[misc]
         """Send one request. Errors are httpx's."""
         url = uri.replace(_TWILIO, self._base_url, 1)
         answer = self._http.request(
-            method, url, params=_flat(params), data=_flat(data), headers=headers, auth=auth, timeout=self.timeout
+            method,
+            url,
+            params=_flat(params),
+            data=_flat(data),
+            headers=headers,
+            auth=auth,
+            timeout_s=self._timeout_s,
         )
         self.headers = answer.headers
         return Response(answer.status_code, answer.text, answer.headers)
@@ -109,7 +117,7 @@ class SmsTwilioChannel:
         self.recipients: tuple[str, ...] = settings.to
         self._settings = settings
         quiet_httpx()
-        self._http = httpx.Client(follow_redirects=False, trust_env=False)
+        self._http = BoundedHttp()
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Send to each of ``recipients``, until one failure shows that the others would fail too."""
@@ -145,7 +153,6 @@ class SmsTwilioChannel:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
 
     def _send_one(self, token: str, recipient: str, text: str, timeout_s: float) -> str:
         settings = self._settings

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from config.secret import SecretMissingError, SecretRef
 from sinks.contract import CHANNELS, ChannelSettings, DeliveryError, Message, Reason, Receipt, permanent, transient
+from sinks.http import BoundedHttp
 from sinks.http_status import http_date_us, http_failure
 from sinks.payload import webhook_payload
 from sinks.quiet import quiet_httpx
@@ -53,8 +54,7 @@ class WebhookChannel:
         self.recipients: tuple[str, ...] = (host or name,)
         self._settings = settings
         quiet_httpx()
-        # trust_env: a proxy or a .netrc of the environment would send our headers where the settings do not say.
-        self._client = httpx.Client(follow_redirects=False, verify=settings.verify_tls, trust_env=False)
+        self._http = BoundedHttp(verify_tls=settings.verify_tls)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Post once."""
@@ -64,7 +64,7 @@ class WebhookChannel:
             headers = self._headers(message.key, body)
         except SecretMissingError as error:
             raise permanent(Reason.AUTH, str(error)) from error
-        answer = _post(self._client, url, body, headers, timeout_s)
+        answer = _post(self._http, url, body, headers, timeout_s)
         failure = http_failure(
             answer.status_code,
             f"HTTP {answer.status_code} {answer.reason_phrase}".strip(),
@@ -76,8 +76,7 @@ class WebhookChannel:
         return [Receipt(recipient=name, outcome="delivered") for name in recipients]
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Nothing to release."""
 
     def _url(self) -> str:
         if self._settings.url_secret is not None:
@@ -94,15 +93,13 @@ class WebhookChannel:
         return headers
 
 
-def _post(client: httpx.Client, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> httpx.Response:
+def _post(http: BoundedHttp, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> httpx.Response:
     """Post; turn what can go wrong into typed errors, whose texts repeat nothing of the address or headers."""
     try:
-        with client.stream("POST", url, content=body, headers=headers, timeout=timeout_s) as answer:
-            return answer  # the body is nobody's business, however long it is
+        # The body is nobody's business, however long it is.
+        return http.request("POST", url, content=body, headers=headers, timeout_s=timeout_s, read_body=False)
     except httpx.ConnectTimeout as error:
         raise transient(Reason.UNREACHABLE, f"no connection within {timeout_s:g} s") from error
-    except httpx.PoolTimeout as error:
-        raise transient(Reason.TIMEOUT, "no free connection in time") from error
     except httpx.TimeoutException as error:
         raise transient(Reason.TIMEOUT, f"no answer within {timeout_s:g} s", ambiguous=True) from error
     except httpx.ConnectError as error:

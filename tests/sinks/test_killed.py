@@ -38,7 +38,7 @@ def test_a_notifier_killed_at_any_step_loses_nothing_and_repeats_only_what_it_co
 ) -> None:
     alerts = [change(), change(step="resolved", at_us=START_US + MINUTE_US), change("Other")]
     with http_server() as server:
-        runs = Runs(store, redis_url, {"web": {"type": "webhook", "url": server.url, "timeout": "100ms"}})
+        runs = Runs(store, redis_url, {"web": {"type": "webhook", "url": server.url, "timeout": "500ms"}})
         store.apply(alerts)
         assert runs.run(step, skip=1) == -signal.SIGKILL
         assert runs.run() == 0
@@ -64,7 +64,7 @@ def test_many_notifiers_killed_at_random_lose_nothing(store: AlertStore, redis_u
     alerts = [change(case_id=str(number)) for number in range(150)]
     kills = 0
     with http_server(Answer(200)) as server:
-        runs = Runs(store, redis_url, {"web": {"type": "webhook", "url": server.url, "timeout": "100ms"}})
+        runs = Runs(store, redis_url, {"web": {"type": "webhook", "url": server.url, "timeout": "500ms"}})
         for one in alerts:
             store.apply([one])
             kills += runs.run(str(rng.choice(list(Step))), skip=rng.randrange(4)) == -signal.SIGKILL
