@@ -152,7 +152,7 @@ class SmsTwilioChannel:
         return receipts
 
     def close(self) -> None:
-        """Close the connections."""
+        """Nothing to release."""
 
     def _send_one(self, token: str, recipient: str, text: str, timeout_s: float) -> str:
         settings = self._settings
