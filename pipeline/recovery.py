@@ -10,7 +10,7 @@ import msgspec
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
 _IDENTITY = "identity.json"
-_LOCK = "lock"
+LOCK = "lock"
 _STATE = "state"
 
 
@@ -26,7 +26,7 @@ def locked(folder: Path) -> Iterator[None]:
         RecoveryFolderInUseError: when another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("a+", encoding="ascii") as file:
+    with (folder / LOCK).open("a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -67,6 +67,6 @@ def set_aside(folder: Path) -> Path:
         number += 1
     target.mkdir()
     for entry in list(folder.iterdir()):
-        if entry.name != _LOCK:
+        if entry.name != LOCK:
             entry.rename(target / entry.name)
     return target

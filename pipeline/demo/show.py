@@ -26,6 +26,7 @@ from pipeline.demo.recording import write_profiles
 from pipeline.demo.story import Story, counts_of
 from pipeline.demo.telling import Teller, console_for_people
 from pipeline.feeds.demo import DemoSettings
+from pipeline.recovery import LOCK, locked
 from pipeline.supervise import Part, part_command, stop_on_signals, supervise
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "examples" / "demo.yaml"
@@ -52,10 +53,16 @@ def show(folder: Path, *, seconds: float, console: Console | None = None) -> int
 
     Returns:
         0 when an alert was delivered by failover, else 1.
+
+    Raises:
+        RecoveryFolderInUseError: when another demo runs in the folder.
     """
-    out = console if console is not None else console_for_people()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    with locked(folder):
+        _clear(folder)
+        return _run(folder, seconds, console if console is not None else console_for_people())
+
+
+def _run(folder: Path, seconds: float, out: Console) -> int:
     log = folder / "log.jsonl"
     stop = stop_on_signals()
     started_s = time.monotonic()
@@ -95,6 +102,15 @@ def show(folder: Path, *, seconds: float, console: Console | None = None) -> int
         return 0
     _explain(teller, watch, status, seconds, log)
     return 1
+
+
+def _clear(folder: Path) -> None:
+    """Remove everything but the lock, which is in use."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
 
 
 def _introduce(teller: Teller, settings: Settings, feed: DemoSettings, receiver: str) -> None:

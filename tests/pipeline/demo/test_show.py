@@ -56,7 +56,7 @@ def test_the_demo_delivers_an_alert_by_failover_within_a_minute_of_the_flows_sta
     assert (moment(note["done"]) - started(folder)).total_seconds() < 60
 
 
-def test_a_demo_that_is_interrupted_says_so_and_leaves_no_process(tmp_path: Path) -> None:
+def test_a_demo_leaves_a_running_one_alone_and_says_when_it_was_interrupted(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     demo = subprocess.Popen(
         [*PROGRAM, "demo", "--dir", str(folder)], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -65,6 +65,9 @@ def test_a_demo_that_is_interrupted_says_so_and_leaves_no_process(tmp_path: Path
     for line in demo.stdout:
         if b"history" in line:
             break
+    second = run("demo", "--dir", str(folder))
+    assert second.returncode == 1
+    assert "in use by another process" in second.stderr
     demo.send_signal(signal.SIGINT)
     out, err = demo.communicate(timeout=60)
     assert demo.returncode == 1
