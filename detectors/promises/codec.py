@@ -5,6 +5,7 @@ looked at. The bytes of a case are kept and used again until the case changes, s
 changed since the last.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +13,9 @@ import msgspec
 from detectors.contract import SnapshotVersionError
 from detectors.promises.episodes import Episode, Identity
 from detectors.promises.facts import Fact
+from detectors.promises.plan import ShardCase
+from detectors.promises.sleeper import Sleeper
+from detectors.promises.spec import Spec
 
 VERSION = 1
 
@@ -85,6 +89,26 @@ def decode_shard(state: bytes) -> ShardImage:
         raise SnapshotVersionError(msg) from error
     msg = f"a snapshot of sla_breach in version {version!r}; this code reads version {VERSION}"
     raise SnapshotVersionError(msg)
+
+
+def image_of(family: str, case: ShardCase | Sleeper) -> CaseImage:
+    """Return a case as plain data."""
+    if isinstance(case, Sleeper):
+        return CaseImage(family, case.key, case.wake_us, case.facts, [])
+    episodes = [] if case.episodes is None else [episode_image(episode) for episode in case.episodes.values()]
+    return CaseImage(family, case.key, min(case.wake_us, case.held_us), case.facts, episodes)
+
+
+def case_of(image: CaseImage, specs: Sequence[Spec]) -> ShardCase:
+    """Return a case from plain data; it is built when it is first looked at."""
+    case = ShardCase(specs, image.family, image.key)
+    case.facts = image.facts
+    case.revised = any(fact.rev for fact in image.facts)
+    case.stale = True
+    case.wake_us = image.wake_us
+    if image.episodes:
+        case.episodes = {episode.identity: episode_of(episode) for episode in image.episodes}
+    return case
 
 
 def episode_image(episode: Episode) -> EpisodeImage:

@@ -8,6 +8,7 @@ They are Structs that the garbage collector does not follow: a shard keeps milli
 """
 
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -127,12 +128,13 @@ def about(event: Any) -> About:
 def fact_of(event: Any, info: StepInfo) -> Fact:
     """Return what is kept of an event."""
     data = event.data
+    source = intern(event.source)  # one text for millions of facts
     who = about(event) if info.keeps_about else None
     deadline = data.deadline
     due_us = None if deadline is None else to_us(deadline)
     if info.family == "order":
         return Fact(
-            event.time_us, event.sequence, info.rank, event.id, event.source, event.rev, info.step, data.status, None,
+            event.time_us, event.sequence, info.rank, event.id, source, event.rev, info.step, data.status, None,
             None, None, None, due_us, who,
         )  # fmt: skip
     priority, queue, to = data.priority, data.queue, data.to
@@ -142,7 +144,7 @@ def fact_of(event: Any, info: StepInfo) -> Fact:
         elif info.step == "assigned":
             queue = to
     return Fact(
-        event.time_us, event.sequence, info.rank, event.id, event.source, event.rev, info.step, data.status, priority,
+        event.time_us, event.sequence, info.rank, event.id, source, event.rev, info.step, data.status, priority,
         queue, to, data.reason, due_us, who,
     )  # fmt: skip
 

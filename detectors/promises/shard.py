@@ -18,15 +18,7 @@ from typing import Any
 from detectors.contract import NEVER_US, AlertChange, Outcome, Progress
 from detectors.events import Event
 from detectors.promises.clock import FAR_US
-from detectors.promises.codec import (
-    CaseImage,
-    decode_case,
-    decode_shard,
-    encode_case,
-    encode_shard,
-    episode_image,
-    episode_of,
-)
+from detectors.promises.codec import case_of, decode_case, decode_shard, encode_case, encode_shard, image_of
 from detectors.promises.episodes import Moment
 from detectors.promises.facts import Fact, fact_of, is_from_future
 from detectors.promises.plan import Plan, ShardCase
@@ -75,7 +67,7 @@ class SlaShard:
             for case in cases.values():
                 image = case.image
                 if image is None:
-                    image = case.image = encode_case(_image(family, case))
+                    image = case.image = encode_case(image_of(family, case))
                 images.append(image)
         return encode_shard(self._watermark_us, self._clock_us, self.counts, images)
 
@@ -95,17 +87,11 @@ class SlaShard:
             specs = self._plan.specs.get(found.family)
             if specs is None:
                 continue  # promises about such subjects are no longer in the settings
-            case = ShardCase(specs, found.family, found.key)
-            case.facts = found.facts
-            case.revised = any(fact.rev for fact in found.facts)
-            case.stale = True
+            case = case_of(found, specs)
             case.image = bytes(raw)
-            if found.episodes:
-                case.episodes = {episode.identity: episode_of(episode) for episode in found.episodes}
             self._cases[found.family][found.key] = case
-            if found.wake_us < FAR_US:
-                case.wake_us = found.wake_us
-                self._wakes.append((found.wake_us, found.family, found.key))
+            if case.wake_us < FAR_US:
+                self._wakes.append((case.wake_us, found.family, found.key))
         heapify(self._wakes)
 
     # -- events -------------------------------------------------------------------------------------------------------
@@ -264,13 +250,6 @@ class SlaShard:
             return FAR_US
         last_us = case.facts[-1].at_us
         return last_us + (self._plan.retention_us if over else self._plan.idle_retention_us)
-
-
-def _image(family: str, case: ShardCase | Sleeper) -> CaseImage:
-    if isinstance(case, Sleeper):
-        return CaseImage(family, case.key, case.wake_us, case.facts, [])
-    episodes = [] if case.episodes is None else [episode_image(episode) for episode in case.episodes.values()]
-    return CaseImage(family, case.key, min(case.wake_us, case.held_us), case.facts, episodes)
 
 
 def _order(change: AlertChange) -> tuple[int, str]:
