@@ -13,6 +13,7 @@ has passed it (:mod:`detectors.promises.episodes`).
 
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
+from operator import attrgetter
 from typing import Any
 
 from detectors.contract import NEVER_US, AlertChange, Outcome, Progress
@@ -23,6 +24,8 @@ from detectors.promises.episodes import Moment
 from detectors.promises.facts import Fact, fact_of, is_from_future
 from detectors.promises.plan import Plan, ShardCase
 from detectors.promises.sleeper import Sleeper
+
+_order = attrgetter("at_us", "fingerprint")
 
 
 class SlaShard:
@@ -43,8 +46,6 @@ class SlaShard:
 
     def __len__(self) -> int:
         return sum(len(cases) for cases in self._cases.values())
-
-    # -- the contract -------------------------------------------------------------------------------------------------
 
     def update(self, events: Sequence[Event], progress: Progress) -> Outcome:
         """Take events of this shard's keys (any order), then let time pass."""
@@ -93,8 +94,6 @@ class SlaShard:
             if case.wake_us < FAR_US:
                 self._wakes.append((case.wake_us, found.family, found.key))
         heapify(self._wakes)
-
-    # -- events -------------------------------------------------------------------------------------------------------
 
     def _take(self, events: Sequence[Event]) -> dict[tuple[str, str], ShardCase]:  # noqa: PLR0912 - the hot loop
         """Apply events to their cases; return the cases that must be looked at before time passes."""
@@ -168,8 +167,6 @@ class SlaShard:
         case.wake_us = sleeper.wake_us
         self._cases[family][sleeper.key] = case
         return case
-
-    # -- time ---------------------------------------------------------------------------------------------------------
 
     def _pass_time(self, changes: list[AlertChange]) -> None:
         clock_us, watermark_us = self._clock_us, self._watermark_us
@@ -250,7 +247,3 @@ class SlaShard:
             return FAR_US
         last_us = case.facts[-1].at_us
         return last_us + (self._plan.retention_us if over else self._plan.idle_retention_us)
-
-
-def _order(change: AlertChange) -> tuple[int, str]:
-    return change.at_us, change.fingerprint

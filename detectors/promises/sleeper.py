@@ -58,13 +58,10 @@ class SleepRules:
 
 def _is_plain(spec: Spec) -> bool:
     """Say whether a promise is made to every case, begins once, and no step both begins and ends it."""
-    settings = spec.settings
     return (
-        not spec.rolling
+        spec.made_for_all
+        and not spec.rolling
         and not spec.starts_anywhere
-        and settings.where == type(settings.where)()
-        and spec.valid_from_us is None
-        and spec.valid_to_us is None
         and not any(bits & START and bits & CLOSING for bits in spec.ops.values())
     )
 

@@ -72,6 +72,9 @@ class Spec:
         self.valid_from_us = None if settings.valid_from is None else to_us(settings.valid_from)
         self.valid_to_us = None if settings.valid_to is None else to_us(settings.valid_to)
         self.deadline_us = None if settings.deadline is None else to_us(settings.deadline)
+        self.made_for_all = (
+            settings.where == type(settings.where)() and settings.valid_from is None and settings.valid_to is None
+        )
         self.through = self.on_reopen == "count_through" or self.confirm_after_us is not None
 
         self.ops: dict[str, int] = {}
@@ -147,6 +150,8 @@ class Spec:
 
     def is_made_for(self, at_us: int, who: About, priority: str | None, queue: str | None) -> bool:
         """Say whether a case is promised this, at the moment at which it would start."""
+        if self.made_for_all:
+            return True
         if (self.valid_from_us is not None and at_us < self.valid_from_us) or (
             self.valid_to_us is not None and at_us >= self.valid_to_us
         ):
