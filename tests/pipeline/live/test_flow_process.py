@@ -1,6 +1,7 @@
 """The live flow as a process of its own: its store goes away, it is killed, it is asked to stop."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -12,10 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from alerts.model import rfc3339, to_json
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
+from detectors.contract import AlertChange
+from pipeline.assembly import load_settings
+from pipeline.replay import replay
 from tests.support.own_redis import OwnRedis
-from tests.support.recording import make_recording, write_config, write_lines
+from tests.support.recording import LATENESS_US, make_recording, write_config, write_lines
 
 CRM, SOCIAL = make_recording(20260302)
 STORE = """
@@ -78,14 +83,17 @@ def running(config: Path, server: OwnRedis) -> Iterator[Flow]:
             flow.kill()
 
 
-def stored(server: OwnRedis) -> Changes:
-    """Return every change in the store's history, with how often it stands there."""
+def history(server: OwnRedis) -> list[AlertChange]:
+    """Return every change in the store's history."""
     with server.client() as client:
         store = AlertStore(client, StoreSettings())
         details = [store.get(record.current.fingerprint) for record in store.list_alerts()]
-    return Counter(
-        (change.change_id, change.step, change.status) for detail in details if detail for change in detail.history
-    )
+    return [change for detail in details if detail is not None for change in detail.history]
+
+
+def stored(server: OwnRedis) -> Changes:
+    """Return every change in the store's history, with how often it stands there."""
+    return Counter((change.change_id, change.step, change.status) for change in history(server))
 
 
 def notified(server: OwnRedis) -> int:
@@ -102,7 +110,7 @@ def until(condition: Callable[[], bool], flow: Flow, seconds: float = 60) -> Non
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> Changes:
+def quiet_run(tmp_path_factory: pytest.TempPathFactory) -> list[AlertChange]:
     """What a flow stores when nothing goes wrong."""
     folder = tmp_path_factory.mktemp("quiet")
     server = OwnRedis(folder / "redis")
@@ -111,9 +119,14 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Changes:
         with running(write_live_config(folder), server) as flow:
             settle(server, flow)
             flow.stop()
-        return stored(server)
+        return history(server)
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="module")
+def expected(quiet_run: list[AlertChange]) -> Changes:
+    return Counter((change.change_id, change.step, change.status) for change in quiet_run)
 
 
 def settle(server: OwnRedis, flow: Flow, total: int | None = None) -> None:
@@ -132,6 +145,24 @@ def settle(server: OwnRedis, flow: Flow, total: int | None = None) -> None:
 def test_everything_is_stored_once_with_one_notification_each(expected: Changes) -> None:
     assert len(expected) > 400
     assert set(expected.values()) == {1}
+
+
+def test_a_replay_gives_the_changes_of_the_live_run_with_their_ids_and_times(
+    tmp_path: Path, quiet_run: list[AlertChange]
+) -> None:
+    config = write_config(
+        tmp_path, write_lines(tmp_path / "crm.jsonl", CRM), write_lines(tmp_path / "social.jsonl", SOCIAL)
+    )
+    replay(load_settings(config).settings, tmp_path / "alerts.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_bytes().splitlines()]
+    # The live run still waits for what may come late; the recording has ended.
+    until_us = min(CRM[-1][0], SOCIAL[-1][0]) - LATENESS_US
+    live = [to_json(one) for one in quiet_run if one.step != "suspected" and one.at_us < until_us]
+    assert len(live) > 300
+    told = [json.dumps(row, sort_keys=True) for row in rows]
+    assert {json.dumps(row, sort_keys=True) for row in live} <= set(told)
+    early = [row for row in rows if (row["endsAt"] or row["startsAt"]) < rfc3339(until_us)]
+    assert len(early) == len(live)
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
