@@ -98,9 +98,18 @@ def _paragraph(alert: AlertChange) -> str:
     lines = [alert.annotations.get("description") or alert.annotations.get("summary", "")]
     if alert.annotations.get("reason"):
         lines.append(f"Reason: {alert.annotations['reason']}")
-    lines.append(f"Since {rfc3339(alert.starts_at_us)}")
+    lines.append(f"Since {for_people(alert.starts_at_us)}")
     if alert.ends_at_us is not None:
-        lines.append(f"Until {rfc3339(alert.ends_at_us)}")
+        lines.append(f"Until {for_people(alert.ends_at_us)}")
     labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()) if name not in _HIDDEN_LABELS)
     lines.append(f"{alert.labels.get('alertname', '')} {labels}".strip())
     return "\n".join(line for line in lines if line)
+
+
+def for_people(time_us: int) -> str:
+    """Return a time as a person reads it, in UTC, to the second.
+
+    >>> for_people(1_424_520_000_900_000)
+    '2015-02-21 12:00:00 UTC'
+    """
+    return rfc3339(time_us)[:19].replace("T", " ") + " UTC"
