@@ -42,7 +42,7 @@ STAGES: tuple[tuple[str, type, str], ...] = (
     ("store", AlertStore, "apply_waiting"),
 )
 """Name of the stage, class and method."""
-REST = "engine and the rest"
+REST = "engine, freeing, the rest"
 
 
 class Stages:
