@@ -26,6 +26,7 @@ from detectors.promises.spec import (
 )
 from detectors.promises.track import Track
 
+KEPT_FOR_EVER = (FAR_US, FAR_US)
 _PAUSING = frozenset({"paused", "resumed", "reopened"})
 _BY_TO = frozenset({"tier_changed", "calendar_changed", "merged", "split"})
 
@@ -39,15 +40,19 @@ class Case:
         entries: what the alerts about this case go through; of every instance in order of time.
         timer_us: the next moment at which a threshold or a due time is reached if nothing happens.
         last_us: time of the latest fact.
+        keep_us: how long it is kept after its latest fact: when it is over, and when its clocks only stand. The same
+            holds for the fold: a fact that comes later begins another life. So it cannot matter whether the case was
+            still in memory by then, which depends on how the stream was cut.
     """
 
     __slots__ = (
-        "calendar", "deadline_us", "entries", "facts", "fired_us", "last_us", "owner", "priority", "reasons", "revised",
-        "specs", "stale", "status", "tier", "timer_us", "tracks", "who",
+        "calendar", "deadline_us", "entries", "facts", "fired_us", "keep_us", "last_us", "owner", "priority", "reasons",
+        "revised", "specs", "stale", "status", "tier", "timer_us", "tracks", "who",
     )  # fmt: skip
 
     def __init__(self, specs: Sequence[Spec]) -> None:
         self.specs = specs
+        self.keep_us = KEPT_FOR_EVER
         self.facts: list[Fact] = []
         self.stale = False
         self.revised = False
@@ -55,6 +60,11 @@ class Case:
 
     def _clear(self) -> None:
         self.last_us = self.fired_us = -FAR_US
+        self.entries: list[Entry] = []
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Forget all but what was told: a case that was over for longer than it is kept begins another life."""
         self.priority: str | None = None
         self.tier = ""
         self.owner: str | None = None
@@ -64,7 +74,6 @@ class Case:
         self.reasons: set[str] | None = None
         self.who: About | None = None
         self.tracks: list[Track | None] = [None] * len(self.specs)
-        self.entries: list[Entry] = []
         self.timer_us = FAR_US
 
     # -- taking facts -------------------------------------------------------------------------------------------------
@@ -80,6 +89,8 @@ class Case:
             last_us = self.last_us
             if at_us > last_us or (at_us == last_us and place_of(fact) > place_of(self.facts[-1])):
                 if not fact.rev and not self.revised:
+                    if at_us > last_us + self.keep_us[0] and at_us > self.keep_until_us():
+                        self._begin_anew()
                     self.facts.append(fact)
                     self.last_us = at_us
                     self._apply(fact)
@@ -105,6 +116,8 @@ class Case:
         self.entries.clear()  # entries and measurements refer to each other
         self._clear()
         for fact in self.facts:
+            if fact.at_us > self.last_us + self.keep_us[0] and fact.at_us > self.keep_until_us():
+                self._begin_anew()
             self.last_us = fact.at_us
             self._apply(fact)
 
@@ -136,6 +149,13 @@ class Case:
             if spec.rolling and (track is None or not track.closed):
                 over = False
         return True, over and begun
+
+    def keep_until_us(self) -> int:
+        """Return until when the case is kept: for ever while a measurement goes on."""
+        idle, over = self.is_over()
+        if not idle:
+            return FAR_US
+        return self.last_us + self.keep_us[0 if over else 1]
 
     # -- applying facts -----------------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ class Plan:
         self.infos = {kind: info for kind, info in infos.items() if self.specs.get(info.family)}
         self.teller = teller
         self.retention_us = retention_us
-        self.idle_retention_us = idle_retention_us
+        self.keep_us = (retention_us, max(retention_us, idle_retention_us))
         self.skew_us = skew_us
         rules = {
             family: sleep_rules(found, [info.step for info in self.infos.values() if info.family == family])

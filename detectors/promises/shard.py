@@ -89,6 +89,7 @@ class SlaShard:
             if specs is None:
                 continue  # promises about such subjects are no longer in the settings
             case = case_of(found, specs)
+            case.keep_us = self._plan.keep_us
             case.image = bytes(raw)
             self._cases[found.family][found.key] = case
             if case.wake_us < FAR_US:
@@ -127,14 +128,14 @@ class SlaShard:
                     self.counts["dropped"] += 1
                     continue
                 if rules is None or at_us < watermark_us:
-                    case = cases[key] = ShardCase(plan.specs[family], family, key)
+                    case = cases[key] = self._new(family, key)
                 else:
                     case = cases[key] = Sleeper(key, at_us + rules.earliest_us)
                     heappush(wakes, (case.wake_us, family, key))
             fact = fact_of(event, info)
             if isinstance(case, Sleeper):
                 if rules is not None and at_us >= watermark_us and case.comes_last(fact):
-                    if not case.add(fact, rules):
+                    if not case.add(fact, rules, plan.retention_us):
                         affected[family, key] = self._build(family, case)
                     continue
                 case = self._build(family, case)
@@ -159,9 +160,14 @@ class SlaShard:
                 case.wake_us = next_us
                 heappush(self._wakes, (next_us, family, case.key))
 
+    def _new(self, family: str, key: str) -> ShardCase:
+        case = ShardCase(self._plan.specs[family], family, key)
+        case.keep_us = self._plan.keep_us
+        return case
+
     def _build(self, family: str, sleeper: Sleeper) -> ShardCase:
         """Put a built case in the place of a sleeper: stale, and with its entry in the heap."""
-        case = ShardCase(self._plan.specs[family], family, sleeper.key)
+        case = self._new(family, sleeper.key)
         case.facts = sleeper.facts
         case.stale = True
         case.wake_us = sleeper.wake_us
@@ -223,7 +229,7 @@ class SlaShard:
         case.image = None
         next_us = min(case.timer_us, case.pending_us)
         if next_us == FAR_US:
-            next_us = self._keep_until(case)
+            next_us = case.keep_until_us()
             if next_us < watermark_us:
                 del self._cases[case.family][case.key]
                 case.entries.clear()  # entries and measurements refer to each other
@@ -239,11 +245,3 @@ class SlaShard:
         elif next_us < case.wake_us:
             case.wake_us = next_us
             heappush(self._wakes, (next_us, case.family, case.key))
-
-    def _keep_until(self, case: ShardCase) -> int:
-        """Return until when a case without a deadline ahead is kept: for ever while a measurement goes on."""
-        idle, over = case.is_over()
-        if not idle:
-            return FAR_US
-        last_us = case.facts[-1].at_us
-        return last_us + (self._plan.retention_us if over else self._plan.idle_retention_us)

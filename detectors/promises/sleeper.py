@@ -110,8 +110,13 @@ class Sleeper:
             return False
         return not facts or fact.at_us > facts[-1].at_us or place_of(fact) > place_of(facts[-1])
 
-    def add(self, fact: Fact, rules: SleepRules) -> bool:
-        """Take a fact that comes after all others; return whether the case may sleep on."""
+    def add(self, fact: Fact, rules: SleepRules, retention_us: int) -> bool:
+        """Take a fact that comes after all others; return whether the case may sleep on.
+
+        A fact that comes later than the case would be kept may begin another life: only the built case can tell.
+        """
+        if self.facts and fact.at_us > self.facts[-1].at_us + retention_us:
+            self.begun = UNKNOWN
         self.facts.append(fact)
         self.image = None
         if self.begun != UNKNOWN:

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.assembly import load_settings
 from pipeline.replay import Summary, replay
+from tests.support.events import HOUR_US, MINUTE_US, START_US, raw_event
 from tests.support.killing import replay_killed
 from tests.support.recording import LATENESS_US, Timed, make_recording, shuffled, write_config, write_lines
 
@@ -124,3 +125,32 @@ def run_one_feed(folder: Path, events: list[Timed], *, shards: int, batch_size: 
     out = folder / "alerts.jsonl"
     summary = replay(load_settings(config).settings, out)
     return out.read_bytes(), summary
+
+
+def reopened_around_the_retention() -> list[Timed]:
+    """Cases that are resolved in time and reopened six to nine days later; a case is kept for seven."""
+    events: list[Timed] = []
+    for number in range(40):
+        case_id = f"c-{number:05d}"
+        opened_us = START_US + number * HOUR_US
+        reopened_us = opened_us + HOUR_US + 6 * 24 * HOUR_US + number * 2 * HOUR_US
+        steps = {"opened": 0, "agent_reply": 10, "resolved": 60}
+        told = [(step, opened_us + minutes * MINUTE_US) for step, minutes in steps.items()]
+        for step, at_us in [*told, ("reopened", reopened_us), ("customer_message", reopened_us + MINUTE_US)]:
+            data = {"case_id": case_id, "priority": "high"}
+            events.append((at_us, raw_event(f"crm.case.{step}", f"{case_id}/{step}", at_us, data)))
+    for hour in range(24 * 20):
+        at_us = START_US + hour * HOUR_US
+        events.append((at_us, raw_event("social.post", f"p-{hour}", at_us, {"sentiment": 0.1, "service": "tv"})))
+    return sorted(events)
+
+
+def test_whether_a_case_is_still_in_memory_when_it_is_reopened_does_not_matter(tmp_path: Path) -> None:
+    events = reopened_around_the_retention()
+    orders = {"sorted": events, **{f"shuffled-{seed}": shuffled(events, random.Random(seed)) for seed in range(2)}}
+    results = {
+        run_one_feed(tmp_path / f"{name}-{size}", order, shards=3, batch_size=size)[0]
+        for name, order in orders.items()
+        for size in (1, 10, 1000)
+    }
+    assert len(results) == 1
