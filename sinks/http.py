@@ -11,8 +11,27 @@ from typing import Any
 import anyio
 import httpx
 
+from sinks.contract import DeliveryError, Reason, transient
+
 _PHASE_SHARE = 0.95
 """A connection that is not made fails a little before the deadline, so that the error says what it was."""
+
+
+def exchange_failed(error: httpx.HTTPError, waited: str) -> DeliveryError:
+    """Return the typed error for an exchange that broke. Its text repeats nothing of the address or headers.
+
+    Args:
+        error: of :meth:`BoundedHttp.request`.
+        waited: the timeout, in words.
+    """
+    if isinstance(error, httpx.ConnectTimeout):
+        return transient(Reason.UNREACHABLE, f"no connection within {waited}")
+    if isinstance(error, httpx.TimeoutException):
+        return transient(Reason.TIMEOUT, f"no answer within {waited}", ambiguous=True)
+    if isinstance(error, httpx.ConnectError):
+        return transient(Reason.UNREACHABLE, "the connection was refused, or the name or certificate is wrong")
+    # The connection broke after it was made: the far side may have the message.
+    return transient(Reason.UNREACHABLE, f"the connection broke: {type(error).__name__}", ambiguous=True)
 
 
 class BoundedHttp:

@@ -27,7 +27,7 @@ from sinks.contract import (
     permanent,
     transient,
 )
-from sinks.http import BoundedHttp
+from sinks.http import BoundedHttp, exchange_failed
 from sinks.http_status import http_date_us, http_failure, parse_retry_after
 from sinks.quiet import quiet_httpx
 from sinks.twilio_errors import ERRORS
@@ -164,17 +164,8 @@ class SmsTwilioChannel:
         )
         try:
             made = client.messages.create(to=recipient, body=text, **sender)
-        except httpx.ConnectTimeout as error:
-            raise transient(Reason.UNREACHABLE, f"no connection within {timeout_s:.1f} s") from error
-        except httpx.TimeoutException as error:
-            raise transient(Reason.TIMEOUT, f"no answer within {timeout_s:.1f} s", ambiguous=True) from error
-        except httpx.ConnectError as error:
-            raise transient(
-                Reason.UNREACHABLE, "the connection was refused, or the name or certificate is wrong"
-            ) from error
         except httpx.HTTPError as error:
-            detail = f"the connection broke: {type(error).__name__}"
-            raise transient(Reason.UNREACHABLE, detail, ambiguous=True) from error
+            raise exchange_failed(error, f"{timeout_s:.1f} s") from error
         except TwilioException as error:
             raise DeliveryError(_failure(error, carrier.headers)) from error
         except (ValueError, KeyError, TypeError) as error:  # what Twilio's client raises for a body that is none

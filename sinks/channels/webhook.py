@@ -11,8 +11,8 @@ import httpx
 from pydantic import Field
 
 from config.secret import SecretMissingError, SecretRef
-from sinks.contract import CHANNELS, ChannelSettings, DeliveryError, Message, Reason, Receipt, permanent, transient
-from sinks.http import BoundedHttp
+from sinks.contract import CHANNELS, ChannelSettings, DeliveryError, Message, Reason, Receipt, permanent
+from sinks.http import BoundedHttp, exchange_failed
 from sinks.http_status import http_date_us, http_failure
 from sinks.payload import webhook_payload
 from sinks.quiet import quiet_httpx
@@ -98,17 +98,7 @@ def _post(http: BoundedHttp, url: str, body: bytes, headers: dict[str, str], tim
     try:
         # The body is nobody's business, however long it is.
         return http.request("POST", url, content=body, headers=headers, timeout_s=timeout_s, read_body=False)
-    except httpx.ConnectTimeout as error:
-        raise transient(Reason.UNREACHABLE, f"no connection within {timeout_s:g} s") from error
-    except httpx.TimeoutException as error:
-        raise transient(Reason.TIMEOUT, f"no answer within {timeout_s:g} s", ambiguous=True) from error
-    except httpx.ConnectError as error:
-        raise transient(
-            Reason.UNREACHABLE, "the connection was refused, or the name or certificate is wrong"
-        ) from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise permanent(Reason.BAD_RECIPIENT, "the address of the webhook cannot be used") from error
     except httpx.HTTPError as error:
-        # The connection broke after it was made: the far side may have the message.
-        detail = f"the connection broke: {type(error).__name__}"
-        raise transient(Reason.UNREACHABLE, detail, ambiguous=True) from error
+        raise exchange_failed(error, f"{timeout_s:g} s") from error
