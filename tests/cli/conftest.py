@@ -1,16 +1,3 @@
-import logging
-from collections.abc import Iterator
+from tests.support.logging_fixtures import logging_as_it_was
 
-import pytest
-import structlog
-
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """Commands set up logging for a process that is theirs; here it is not."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+__all__ = ["logging_as_it_was"]
