@@ -29,10 +29,8 @@ from pipeline.assembly import load_settings
 from pipeline.deadletters import DeadLetters
 from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink
-from pipeline.engine.source import Drain
 from pipeline.events import ANY_EVENT
-from pipeline.flow import build_flow
-from pipeline.lane import Lane, Pace
+from pipeline.replay import recording_flow
 from pipeline.tallies import Tallies
 
 CONFIG = """
@@ -97,29 +95,9 @@ def whole_flow(path: Path, folder: Path, stages: Stages | None = None) -> Run:
             changes += len(batch)
             store.apply_waiting(batch, wait=never.wait)
 
-        tallies, pace = Tallies(), Pace()
-        built = compose.build_detectors(settings)
-        prepare = compose.build_prepare(
-            settings,
-            built,
-            enricher=compose.build_enricher(settings),
-            tallies=tallies,
-            pace=pace,
-            dedup_folder=folder / "seen",
-        )
-        flow = build_flow(
-            build_lane=lambda: Lane(
-                compose.build_feeds(settings, recording=True),
-                batch_size=settings.flow.batch_size,
-                clock_us=None,
-                tick_us=0,
-                pace=pace,
-            ),
-            drain=Drain(),
-            prepare=prepare,
-            detectors=built,
-            alert_sink=CallSink(apply),
-            dead_letter_sink=CallSink(lambda letters: dead.add(letters, seen_at_us=0)),
+        tallies = Tallies()
+        flow = recording_flow(
+            settings, tallies=tallies, dedup_folder=folder / "seen", alert_sink=CallSink(apply), dead=dead
         )
         compose.tune_gc()
         started, started_cpu = perf_counter(), process_time()

@@ -21,6 +21,11 @@ from pipeline.lane import Lane
 from pipeline.letters import DeadLetter
 from pipeline.prepare import Prepare
 
+Flow = Dataflow
+AlertSink = Sink[tuple[str, AlertChange]]
+FindingSink = Sink[tuple[str, Finding]]
+DeadLetterSink = Sink[tuple[str, DeadLetter]]
+
 
 def build_flow(
     *,
@@ -28,10 +33,10 @@ def build_flow(
     drain: Drain,
     prepare: Prepare,
     detectors: Mapping[str, Detector],
-    alert_sink: "Sink[tuple[str, AlertChange]]",
-    dead_letter_sink: "Sink[tuple[str, DeadLetter]]",
-    finding_sink: "Sink[tuple[str, Finding]] | None" = None,
-) -> Dataflow:
+    alert_sink: AlertSink,
+    dead_letter_sink: DeadLetterSink,
+    finding_sink: FindingSink | None = None,
+) -> Flow:
     """Return the dataflow of one process. Nothing is opened or read until the engine runs it."""
     flow = Dataflow("makegood")
     raw = op.input("feeds", flow, LaneSource(build_lane, drain))

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,20 @@ def locked(folder: Path) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def clear(folder: Path) -> None:
+    """Remove everything in a folder that this process holds, but the lock."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
+
+
+def holds_state(folder: Path) -> bool:
+    """Return whether the folder holds the state of some flow."""
+    return (folder / _IDENTITY).exists()
 
 
 def matches(folder: Path, identity: object) -> bool:

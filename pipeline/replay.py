@@ -22,7 +22,7 @@ from pipeline.engine.sinks import CallSink, JournalSink
 from pipeline.engine.source import Drain
 from pipeline.feeds.contract import FeedSettings
 from pipeline.feeds.file import FileSettings
-from pipeline.flow import build_flow
+from pipeline.flow import AlertSink, FindingSink, Flow, build_flow
 from pipeline.harness import change_order
 from pipeline.journal import Journal
 from pipeline.lane import Lane, Pace
@@ -106,14 +106,22 @@ def replay(
     identity = _identity(settings, out)
     with recovery.locked(work):
         if not recovery.matches(work, identity):
-            _clear(work)
+            recovery.clear(work)
         tallies = Tallies()
         if watch is not None:
             watch(tallies)
         changes = Journal(work / "changes.journal", AlertChange)
         scored = Journal(work / "findings.journal", Finding)
         with DeadLetters(work / "deadletters.db") as dead:
-            _run(settings, work, identity, tallies, changes, scored if findings is not None else None, dead)
+            flow = recording_flow(
+                settings,
+                tallies=tallies,
+                dedup_folder=work / "seen",
+                alert_sink=JournalSink(changes),
+                dead=dead,
+                finding_sink=None if findings is None else JournalSink(scored),
+            )
+            execute(flow, epoch_us=settings.flow.epoch, folder=work, identity=identity)
         ordered = _ordered(changes)
         _write(out, (msgspec.json.encode(to_json(change)) for change in ordered))
         if findings is not None:
@@ -124,15 +132,16 @@ def replay(
     return _summary(tallies, ordered, perf_counter() - started_s)
 
 
-def _run(
+def recording_flow(
     settings: Settings,
-    work: Path,
-    identity: object,
+    *,
     tallies: Tallies,
-    changes: Journal[AlertChange],
-    scored: Journal[Finding] | None,
+    dedup_folder: Path,
+    alert_sink: AlertSink,
     dead: DeadLetters,
-) -> None:
+    finding_sink: FindingSink | None = None,
+) -> Flow:
+    """Return the dataflow that reads what the feeds of ``settings`` hold now, without a clock, and then ends."""
     pace = Pace()
     built = compose.build_detectors(settings)
     prepare = compose.build_prepare(
@@ -141,23 +150,22 @@ def _run(
         enricher=compose.build_enricher(settings),
         tallies=tallies,
         pace=pace,
-        dedup_folder=work / "seen",
+        dedup_folder=dedup_folder,
     )
 
     def build_lane() -> Lane:
         feeds = compose.build_feeds(settings, recording=True)
         return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=None, tick_us=0, pace=pace)
 
-    flow = build_flow(
+    return build_flow(
         build_lane=build_lane,
         drain=Drain(),
         prepare=prepare,
         detectors=built,
-        alert_sink=JournalSink(changes),
+        alert_sink=alert_sink,
         dead_letter_sink=CallSink(lambda letters: dead.add(letters, seen_at_us=0)),
-        finding_sink=None if scored is None else JournalSink(scored),
+        finding_sink=finding_sink,
     )
-    execute(flow, epoch_us=settings.flow.epoch, folder=work, identity=identity)
 
 
 def _identity(settings: Settings, out: Path) -> object:
@@ -170,14 +178,6 @@ def _identity(settings: Settings, out: Path) -> object:
             stat = path.stat()
             files.append([name, str(path), stat.st_size, stat.st_mtime_ns])
     return [FORMAT, str(out.absolute()), hashlib.sha256(shape.encode()).hexdigest(), files]
-
-
-def _clear(work: Path) -> None:
-    for entry in work.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        elif entry.name != "lock":
-            entry.unlink()
 
 
 def _ordered(changes: Journal[AlertChange]) -> list[AlertChange]:

@@ -68,7 +68,7 @@ def run_flow(
     built = compose.build_detectors(settings)
     identity = flow_identity(settings)
     with recovery.locked(folder), DeadLetters(deadletters_path(settings)) as dead:
-        if not recovery.matches(folder, identity) and (folder / "identity.json").exists():
+        if not recovery.matches(folder, identity) and recovery.holds_state(folder):
             log.warning("flow.fresh_start", folder=str(folder), reason="flow.shards has changed")
             recovery.set_aside(folder)
         enricher = compose.build_enricher(settings)

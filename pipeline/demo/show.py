@@ -19,6 +19,7 @@ from rich.console import Console
 from alerts.opening import open_store
 from alerts.store import AlertStore
 from config.settings import Settings
+from pipeline import recovery
 from pipeline.assembly import load_settings
 from pipeline.demo.company import DAY_US, Company
 from pipeline.demo.pager import Pager
@@ -26,7 +27,6 @@ from pipeline.demo.recording import write_profiles
 from pipeline.demo.story import Story, counts_of
 from pipeline.demo.telling import Teller, console_for_people
 from pipeline.feeds.demo import DemoSettings
-from pipeline.recovery import LOCK, locked
 from pipeline.supervise import Part, part_command, stop_on_signals, supervise
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "examples" / "demo.yaml"
@@ -57,8 +57,8 @@ def show(folder: Path, *, seconds: float, console: Console | None = None) -> int
     Raises:
         RecoveryFolderInUseError: when another demo runs in the folder.
     """
-    with locked(folder):
-        _clear(folder)
+    with recovery.locked(folder):
+        recovery.clear(folder)
         return _run(folder, seconds, console if console is not None else console_for_people())
 
 
@@ -102,15 +102,6 @@ def _run(folder: Path, seconds: float, out: Console) -> int:
         return 0
     _explain(teller, watch, status, seconds, log)
     return 1
-
-
-def _clear(folder: Path) -> None:
-    """Remove everything but the lock, which is in use."""
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        elif entry.name != LOCK:
-            entry.unlink()
 
 
 def _introduce(teller: Teller, settings: Settings, feed: DemoSettings, receiver: str) -> None:
