@@ -14,7 +14,7 @@ from config.problems import PathItems, Problem, SettingsError
 from config.settings import Settings, build_settings_model
 from config.yamlfile import Document
 from detectors.contract import DETECTORS, Context, Detector
-from pipeline.feeds.contract import FEEDS, FeedSettings
+from pipeline.feeds.contract import FEEDS, FeedContext, FeedSettings
 from pipeline.mapping import compile_mapping
 from pipeline.mapping.examples import check_examples
 from sinks.contract import CHANNELS
@@ -50,7 +50,7 @@ def build_problems(settings: Settings, document: Document) -> list[Problem]:
     _detectors(settings, document, problems)
     for name, feed in sorted(settings.feeds.items()):
         path: PathItems = ("feeds", name)
-        _attempt(path, document, problems, partial(FEEDS.factory(feed.type), name, feed, True))
+        _attempt(path, document, problems, partial(FEEDS.factory(feed.type), name, feed, FeedContext(recording=True)))
         if isinstance(feed, FeedSettings) and feed.mapping is not None:
             _attempt((*path, "mapping"), document, problems, partial(compile_mapping, feed.mapping, name))
     for name, channel in sorted(settings.channels.items()):

@@ -11,7 +11,7 @@ from detectors.contract import DETECTORS, Context, Detector
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
 from pipeline.enrich import Enricher
-from pipeline.feeds.contract import FEEDS, Feed, FeedSettings
+from pipeline.feeds.contract import FEEDS, Feed, FeedContext, FeedSettings
 from pipeline.feeds.demo import DemoSettings
 from pipeline.feeds.file import FileSettings, check_files
 from pipeline.feeds.requeue import RequeueFeed
@@ -40,9 +40,9 @@ def feed_settings(settings: Settings) -> dict[str, FeedSettings]:
     return {name: entry for name, entry in sorted(settings.feeds.items()) if isinstance(entry, FeedSettings)}
 
 
-def build_feeds(settings: Settings, *, recording: bool) -> dict[str, Feed]:
-    """Return the feeds, by name; ``recording``: they read what is there and end."""
-    return {name: FEEDS.factory(entry.type)(name, entry, recording) for name, entry in feed_settings(settings).items()}
+def build_feeds(settings: Settings, context: FeedContext) -> dict[str, Feed]:
+    """Return the feeds, by name."""
+    return {name: FEEDS.factory(entry.type)(name, entry, context) for name, entry in feed_settings(settings).items()}
 
 
 def check_feeds(settings: Settings, *, recording: bool) -> None:

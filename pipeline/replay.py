@@ -20,7 +20,7 @@ from pipeline.deadletters import DeadLetters
 from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink, JournalSink
 from pipeline.engine.source import Drain
-from pipeline.feeds.contract import FeedSettings
+from pipeline.feeds.contract import FeedContext, FeedSettings
 from pipeline.feeds.file import FileSettings
 from pipeline.flow import AlertSink, FindingSink, Flow, build_flow
 from pipeline.harness import change_order
@@ -154,7 +154,7 @@ def recording_flow(
     )
 
     def build_lane() -> Lane:
-        feeds = compose.build_feeds(settings, recording=True)
+        feeds = compose.build_feeds(settings, FeedContext(recording=True))
         return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=None, tick_us=0, pace=pace)
 
     return build_flow(

@@ -17,6 +17,7 @@ from pipeline.deadletters import DeadLetter, DeadLetters
 from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink
 from pipeline.engine.source import Drain
+from pipeline.feeds.contract import FeedContext
 from pipeline.flow import build_flow
 from pipeline.health import FlowHealth
 from pipeline.lane import Lane, Pace
@@ -91,7 +92,7 @@ def run_flow(
             return event_clock_us()
 
         def build_lane() -> Lane:
-            feeds = compose.build_feeds(settings, recording=False)
+            feeds = compose.build_feeds(settings, FeedContext(recording=False))
             feeds.update(compose.build_requeue(settings, deadletters_path(settings)))
             return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=look_at_clock, tick_us=tick_us, pace=pace)
 

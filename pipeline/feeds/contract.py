@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -104,8 +105,37 @@ class FeedSettings(ComponentSettings):
     max_record_bytes: int = 1_048_576
 
 
-FeedFactory = Callable[[str, Any, bool], Feed]
-"""``factory(name, settings, recording) -> Feed``; ``recording``: read what is there, then end (a replay)."""
+class Share(msgspec.Struct, frozen=True):
+    """Which part of the work is a process's own: of ``of`` processes the one numbered ``index``, from 0.
+
+    >>> [number for number in range(8) if Share(1, 3).has(number)]
+    [1, 4, 7]
+    """
+
+    index: int = 0
+    of: int = 1
+
+    def has(self, number: int) -> bool:
+        """Say whether partition ``number`` (of any topic) is this process's own."""
+        return number % self.of == self.index
+
+
+class FeedContext(msgspec.Struct, frozen=True):
+    """What a feed is told about the process that it runs in, besides its settings.
+
+    Attributes:
+        recording: read what is there, then end (a replay).
+        share: the partitions to read; a feed without numbered partitions is read by the process with index 0.
+        spool: folder in which feeds that receive (HTTP) keep their records until they are read.
+    """
+
+    recording: bool
+    share: Share = Share()
+    spool: Path = Path("var/spool")
+
+
+FeedFactory = Callable[[str, Any, FeedContext], Feed]
+"""``factory(name, settings, context) -> Feed``."""
 
 FEEDS: Registry[FeedFactory] = Registry("feed")
 """Every feed connector, filled when ``pipeline.feeds.catalogue`` imports the files beside it."""

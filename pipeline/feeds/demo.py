@@ -13,7 +13,7 @@ from pipeline.demo.company import MINUTE_US, Company
 from pipeline.demo.incidents import Incident, scenario
 from pipeline.demo.simulate import Arrival, simulate
 from pipeline.events import to_us
-from pipeline.feeds.contract import FEEDS, FeedSettings, RawBatch, Status
+from pipeline.feeds.contract import FEEDS, FeedContext, FeedSettings, RawBatch, Status
 
 _SKIP_AT_ONCE = 2000
 """Records passed over in one poll when a run is resumed: a few milliseconds."""
@@ -103,19 +103,19 @@ class DemoFeed:
     Args:
         name: of the feed.
         settings: what is simulated.
-        recording: everything at full speed, then the end.
+        context: a recording gives everything at full speed, then the end.
         wall_us: the wall clock, microseconds UTC.
     """
 
     def __init__(
-        self, name: str, settings: DemoSettings, recording: bool, wall_us: Callable[[], int] = wall_clock_us
+        self, name: str, settings: DemoSettings, context: FeedContext, wall_us: Callable[[], int] = wall_clock_us
     ) -> None:
         self.name = name
         self._settings = settings
         self._wall_us = wall_us
-        self._recording = recording
+        self._recording = context.recording
         self._end_us = settings.end_us()
-        if recording and self._end_us is None:
+        if context.recording and self._end_us is None:
             self._end_us = settings.live_us()
         self._clock: SimulatedClock | None = None
         self._arrivals: Iterator[Arrival] = iter(())

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from config.tables import CsvSettings, TableFormat
-from pipeline.feeds.contract import FEEDS, FeedError, FeedSettings, RawBatch, Status
+from pipeline.feeds.contract import FEEDS, FeedContext, FeedError, FeedSettings, RawBatch, Status
 from pipeline.mapping import Mapper, compile_mapping
 from pipeline.records.contract import RecordReader
 from pipeline.records.csvfile import CsvReader
@@ -57,16 +57,16 @@ class FileFeed:
     Args:
         name: of the feed.
         settings: of the feed.
-        recording: read what is there, then end, also where the settings say ``follow``.
+        context: a recording is read as it is there, then ends, also where the settings say ``follow``.
 
     Raises:
         ValueError: naming the setting, where the feed sorts and its mapping cannot be compiled.
     """
 
-    def __init__(self, name: str, settings: FileSettings, recording: bool) -> None:
+    def __init__(self, name: str, settings: FileSettings, context: FeedContext) -> None:
         self.name = name
         self._settings = settings
-        self._follow = settings.follow and not recording
+        self._follow = settings.follow and not context.recording
         self._mapper: Mapper | None = None
         if settings.sort == "time" and settings.mapping is not None:
             self._mapper = compile_mapping(settings.mapping, name)

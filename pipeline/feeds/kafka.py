@@ -8,7 +8,7 @@ from typing import cast
 import structlog
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 
-from pipeline.feeds.contract import FEEDS, BadRecord, RawBatch, Status
+from pipeline.feeds.contract import FEEDS, BadRecord, FeedContext, RawBatch, Status
 from pipeline.feeds.kafka_probe import Part, Probe, Span, View, part_name
 from pipeline.feeds.kafka_reading import Message, Reading
 from pipeline.feeds.kafka_settings import KafkaSettings
@@ -32,11 +32,11 @@ class KafkaFeed:
         skipped: offsets that retention deleted before they were read, by partition.
     """
 
-    def __init__(self, name: str, settings: KafkaSettings, recording: bool) -> None:
+    def __init__(self, name: str, settings: KafkaSettings, context: FeedContext) -> None:
         self.name = name
         self.skipped: dict[str, int] = {}
         self._settings = settings
-        self._recording = recording
+        self._recording = context.recording
         self._resume: dict[str, int] = {}
         self._reading: dict[Part, Reading] = {}
         self._stops: dict[Part, int] = {}

@@ -7,7 +7,7 @@ from pipeline.demo.company import FEEDS as SYSTEMS
 from pipeline.demo.company import HOUR_US, MINUTE_US, Company
 from pipeline.demo.recording import DEFAULT_START_US
 from pipeline.demo.simulate import simulate
-from pipeline.feeds.contract import FEEDS, RawBatch, Status
+from pipeline.feeds.contract import FEEDS, FeedContext, RawBatch, Status
 from pipeline.feeds.demo import DemoFeed, DemoSettings
 
 BASE = {"type": "demo", "start": "2026-03-02T00:00:00Z", "history": "1h", "speed": 60}
@@ -52,7 +52,7 @@ def test_the_feed_is_registered_as_demo() -> None:
 
 def test_history_is_there_at_once_and_live_time_follows_the_wall_clock() -> None:
     wall = Wall()
-    feed = DemoFeed("demo", settings(), recording=False, wall_us=wall)
+    feed = DemoFeed("demo", settings(), FeedContext(recording=False), wall_us=wall)
     feed.open({})
     live_us = DEFAULT_START_US + HOUR_US
     assert drain(feed) == simulated(live_us + 1)
@@ -67,7 +67,7 @@ def test_history_is_there_at_once_and_live_time_follows_the_wall_clock() -> None
 
 def test_live_time_stands_still_until_it_has_begun() -> None:
     wall = Wall(now_us=0)
-    feed = DemoFeed("demo", settings(began="1970-01-01T00:01:00Z"), recording=False, wall_us=wall)
+    feed = DemoFeed("demo", settings(began="1970-01-01T00:01:00Z"), FeedContext(recording=False), wall_us=wall)
     feed.open({})
     drain(feed)
     wall.now_us = 60_000_000
@@ -78,7 +78,7 @@ def test_live_time_stands_still_until_it_has_begun() -> None:
 
 @pytest.mark.parametrize("max_records", [1, 7, 100_000])
 def test_what_is_read_does_not_depend_on_how_it_is_polled(max_records: int) -> None:
-    feed = DemoFeed("demo", settings(history="10m"), recording=True)
+    feed = DemoFeed("demo", settings(history="10m"), FeedContext(recording=True))
     feed.open({})
     assert drain(feed, max_records) == simulated(DEFAULT_START_US + 10 * MINUTE_US)
 
@@ -88,7 +88,7 @@ def test_a_resumed_run_goes_on_after_the_last_record_taken(cuts: list[int]) -> N
     found: dict[str, list[tuple[int, bytes]]] = {system: [] for system in SYSTEMS}
     positions: dict[str, int] = {}
     for max_records in [*cuts, 100_000]:
-        feed = DemoFeed("demo", settings(), recording=True)
+        feed = DemoFeed("demo", settings(), FeedContext(recording=True))
         feed.open(positions)
         batches: list[RawBatch] = []
         while not batches:
@@ -101,7 +101,7 @@ def test_a_resumed_run_goes_on_after_the_last_record_taken(cuts: list[int]) -> N
 
 
 def test_a_recording_ends_with_its_length() -> None:
-    feed = DemoFeed("demo", settings(history="10m", length="10m"), recording=True)
+    feed = DemoFeed("demo", settings(history="10m", length="10m"), FeedContext(recording=True))
     feed.open({})
     assert drain(feed) == simulated(DEFAULT_START_US + 20 * MINUTE_US)
     assert set(feed.partitions().values()) == {Status.ENDED}
@@ -131,4 +131,4 @@ def test_wrong_settings_are_refused(fields: dict[str, object], message: str) -> 
 
 def test_a_feed_that_is_not_open_says_so() -> None:
     with pytest.raises(RuntimeError, match="not open"):
-        DemoFeed("demo", settings(), recording=False).poll(1)
+        DemoFeed("demo", settings(), FeedContext(recording=False)).poll(1)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.feeds.contract import BadRecord, RawBatch, Status
+from pipeline.feeds.contract import BadRecord, FeedContext, RawBatch, Status
 from pipeline.feeds.file import FileFeed, FileSettings
 
 
@@ -15,7 +15,9 @@ class Read(NamedTuple):
 
 
 def feed(path: Path, *, positions: dict[str, int] | None = None, recording: bool = True, **settings: Any) -> FileFeed:
-    made = FileFeed("f", FileSettings.model_validate({"type": "file", "path": path, **settings}), recording)
+    made = FileFeed(
+        "f", FileSettings.model_validate({"type": "file", "path": path, **settings}), FeedContext(recording)
+    )
     made.open(positions or {})
     return made
 

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pipeline.feeds import kafka_probe
-from pipeline.feeds.contract import Status
+from pipeline.feeds.contract import FeedContext, Status
 from pipeline.feeds.kafka import KafkaFeed
 from tests.pipeline.feeds_kafka.reading import SMALL_BATCHES, SMALL_QUEUE, Reader, numbered, settings
 from tests.support.kafka import Broker, free_port
@@ -21,7 +21,7 @@ def topic(broker: Broker) -> str:
 
 @pytest.fixture
 def live(broker: Broker, topic: str) -> Iterator[Reader]:
-    feed = KafkaFeed("shop", settings(broker, topic, **SMALL_QUEUE), recording=False)
+    feed = KafkaFeed("shop", settings(broker, topic, **SMALL_QUEUE), FeedContext(recording=False))
     yield Reader(feed)
     feed.close()
 
@@ -86,7 +86,9 @@ def test_a_broker_that_is_away_at_the_start_is_waited_for_and_said_once(
 
 def test_a_feed_of_an_address_where_nobody_listens_opens_polls_and_closes(live: Reader) -> None:
     nobody = KafkaFeed(
-        "shop", live.feed._settings.model_copy(update={"bootstrap": [f"127.0.0.1:{free_port()}"]}), recording=True
+        "shop",
+        live.feed._settings.model_copy(update={"bootstrap": [f"127.0.0.1:{free_port()}"]}),
+        FeedContext(recording=True),
     )
     reader = Reader(nobody)
     with capture_logs() as logs:

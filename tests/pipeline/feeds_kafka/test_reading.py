@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from pipeline.feeds.contract import Status
+from pipeline.feeds.contract import FeedContext, Status
 from pipeline.feeds.kafka import KafkaFeed
 from tests.pipeline.feeds_kafka.reading import SMALL_BATCHES, SMALL_QUEUE, Reader, numbered, settings
 from tests.support.kafka import Cluster
@@ -19,7 +19,7 @@ def open_feed(cluster: Cluster) -> Iterator[Open]:
     feeds = []
 
     def start(topic: str, *, recording: bool = False, at: dict[str, int] | None = None, **more: object) -> Reader:
-        feed = KafkaFeed("shop", settings(cluster, topic, **more), recording)
+        feed = KafkaFeed("shop", settings(cluster, topic, **more), FeedContext(recording))
         feeds.append(feed)
         feed.open(at or {})
         return Reader(feed)

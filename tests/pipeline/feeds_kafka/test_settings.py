@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pipeline.feeds.contract import FEEDS
+from pipeline.feeds.contract import FEEDS, FeedContext
 from pipeline.feeds.kafka import KafkaFeed
 from pipeline.feeds.kafka_settings import KafkaSettings
 
@@ -60,11 +60,11 @@ def test_a_secret_reaches_the_client_and_nobody_else(tmp_path: Path) -> None:
 
 
 def test_properties_that_the_client_refuses_are_an_error_that_names_feed_and_property() -> None:
-    feed = KafkaFeed("shop", parse(properties={"no.such.property": "1"}), recording=False)
+    feed = KafkaFeed("shop", parse(properties={"no.such.property": "1"}), FeedContext(recording=False))
     with pytest.raises(ValueError, match=r"feed 'shop': .*no\.such\.property"):
         feed.open({})
 
 
 def test_a_feed_that_is_not_open_says_so() -> None:
     with pytest.raises(RuntimeError, match="not open"):
-        KafkaFeed("shop", parse(), recording=False).poll(1)
+        KafkaFeed("shop", parse(), FeedContext(recording=False)).poll(1)
