@@ -4,12 +4,16 @@
 without ``.0``), so that one mapping reads a CSV export and the same table as JSON or Parquet.
 """
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from config.base import SettingsModel
+from config.using import known_name, shipped_names, taken
 from config.values import Condition, TimeFormat, ValueSettings, Zone
+
+ShippedName = Annotated[str, AfterValidator(known_name)]
+Link = Annotated[str, Field(pattern=r"^https://\S+$")]
 
 
 class DataSettings(SettingsModel):
@@ -34,7 +38,12 @@ class DataSettings(SettingsModel):
     currency: ValueSettings | None = None
     latency_ms: ValueSettings | None = None
     author: ValueSettings | None = None
-    labels: dict[str, ValueSettings] = Field(default_factory=dict)
+    labels: dict[str, ValueSettings | None] = Field(default_factory=dict)
+
+    def given(self) -> dict[str, ValueSettings]:
+        """Return the values that are said, without labels, by the field of ``data`` that they fill."""
+        said = {name: getattr(self, name) for name in type(self).model_fields if name != "labels"}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 class EventMapping(SettingsModel):
@@ -72,12 +81,14 @@ class MappingExample(SettingsModel):
 
     Attributes:
         record: the record as a JSON object.
+        docs: link to the page where the sender publishes such a record.
         expect: the events, in order; each is compared in the fields that it names (``data`` likewise).
         filtered: the record makes no event.
         dead_letter: the reason for which it cannot be mapped.
     """
 
     record: dict[str, Any]
+    docs: Link | None = None
     expect: list[dict[str, Any]] | None = None
     filtered: bool = False
     dead_letter: str | None = None
@@ -91,22 +102,64 @@ class MappingExample(SettingsModel):
 
 
 class MappingSettings(SettingsModel):
-    """How the records of a feed become events.
+    """How the records of a feed become events: said here in ``events``, or taken with ``use`` from what is shipped.
+
+    Beside ``use``: ``where`` comes on top of the shipped conditions; ``missing``, ``formats``, ``zone``, ``subject``
+    and every value under ``data`` hold in place of the shipped ones, in all events (``null`` takes a value out).
 
     Attributes:
+        use: name of a shipped mapping.
         where: conditions that must all hold; a record that does not meet them is filtered (counted, neither event nor
             a dead letter).
         missing: texts that mean "no value" in any field.
         formats: time formats, tried in order: ``rfc3339``, ``iso8601`` (an offset may be left out), ``epoch_s``,
             ``epoch_ms``, ``epoch_us``, or a pattern like ``%d/%m/%Y %H:%M`` (numbers need no leading zero).
         zone: zone of times without an offset; without it such times are dead letters.
+        subject: the customer, for every event that says nothing of its own.
+        data: values for every event whose type has them and that says nothing of its own.
         events: what a record may become.
-        examples: records with what they must become.
+        examples: records with what they must become. Those of a mapping taken with ``use`` are run as well, through the
+            mapping as it is shipped.
     """
 
+    use: ShippedName | None = Field(default=None, json_schema_extra={"examples": list(shipped_names())})
     where: list[Condition] = Field(default_factory=list)
     missing: list[str] = Field(default=[""])
     formats: list[TimeFormat] = Field(default=["rfc3339"], min_length=1)
     zone: Zone | None = None
-    events: list[EventMapping] = Field(min_length=1)
+    subject: ValueSettings | None = None
+    data: DataSettings = DataSettings()
+    events: list[EventMapping] = Field(default_factory=list)
     examples: list[MappingExample] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_shipped(cls, written: Any) -> Any:
+        if isinstance(written, dict) and written.get("use") is not None and written.get("events"):
+            msg = "use takes the events of a shipped mapping: give use or events, not both"
+            raise ValueError(msg)
+        return taken(written)
+
+    @model_validator(mode="after")
+    def _has_events(self) -> Self:
+        if not self.events:
+            msg = f"a mapping needs events, or use with the name of a shipped mapping: {', '.join(shipped_names())}"
+            raise ValueError(msg)
+        return self
+
+
+class ShippedMapping(SettingsModel):
+    """A file of ``config/mappings``: the mapping of a provider's records, with where its rules come from.
+
+    Attributes:
+        title: the provider and what of it is read.
+        sends: which messages, and by which way they come: webhook, export, API.
+        docs: links to the published pages that the rules and examples come from, each with its version or date in
+            parentheses where it gives one.
+        mapping: the mapping, with at least one example.
+    """
+
+    title: str = Field(min_length=1)
+    sends: str = Field(min_length=1)
+    docs: list[Annotated[str, Field(pattern=r"^https://\S+( \(.+\))?$")]] = Field(min_length=1)
+    mapping: MappingSettings

@@ -50,6 +50,10 @@ class Mapper:
             EventCompiler(event, scope, feed, f"events[{index}]").compile()
             for index, event in enumerate(settings.events)
         ]
+        for name in settings.data.given():
+            if name not in scope.fitting:
+                msg = f"data.{name}: none of this mapping's events has such a field"
+                raise ValueError(msg)
         self._decode = scope.fields.decoder()
 
     def __call__(self, raw: bytes) -> list[Event] | None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from config.mapping import MappingExample, MappingSettings
+from config.shipped import shipped_mapping
 from pipeline.events import encode_event
 from pipeline.mapping.compile import Mapper
 from pipeline.reasons import RecordError
@@ -13,11 +14,17 @@ from pipeline.reasons import RecordError
 def check_examples(settings: MappingSettings, feed: str) -> list[str]:
     """Return what is wrong with the examples of a mapping, one line each; none when all become what they say.
 
+    The examples of a shipped mapping are run through it as it is shipped: what the settings put in its place is for
+    their own examples to show.
+
     Raises:
         ValueError: naming the setting, when the mapping itself cannot be compiled.
     """
     mapper = Mapper(settings, feed)
     problems = []
+    if settings.use is not None:
+        told = check_examples(shipped_mapping(settings.use).mapping, feed)
+        problems += [f"use: {settings.use}: as shipped: {problem}" for problem in told]
     for index, example in enumerate(settings.examples):
         problem = _check(mapper, example)
         if problem is not None:

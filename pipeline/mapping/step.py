@@ -1,6 +1,6 @@
 """One entry of a mapping's ``events``, compiled: a decoded record to the event it becomes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -129,8 +129,9 @@ class EventCompiler:
         for name, template in templates.items():
             fill = named(f"{self._where}.{name}", compile_template, template, scope)
             readers.append((name, self._required(f"{self._where}.{name}", fill, f"a field of {template!r}")))
-        if settings.subject is not None:
-            readers.append(("subject", self._read("subject", settings.subject, to_text)))
+        subject = settings.subject or scope.settings.subject
+        if subject is not None:
+            readers.append(("subject", self._read("subject", subject, to_text)))
         for name in _ENVELOPE_NUMBERS:
             value: ValueSettings | None = getattr(settings, name)
             if value is not None:
@@ -144,10 +145,9 @@ class EventCompiler:
         data_type = next(field.type for field in shape if field.name == "data")
         known = {field.name: field for field in msgspec.structs.fields(data_type)}
         readers: list[tuple[str, Reader]] = []
-        for name in self._settings.data.model_fields_set - {"labels"}:
-            value: ValueSettings | None = getattr(self._settings.data, name)
-            if value is None:
-                continue
+        self._scope.fitting.update(known)
+        shared = {name: value for name, value in self._scope.settings.data.given().items() if name in known}
+        for name, value in {**shared, **self._settings.data.given()}.items():
             if name not in known:
                 msg = f"{self._where}.data.{name}: events of type {kind.type} have no such field"  # type: ignore[attr-defined]
                 raise ValueError(msg)
@@ -157,8 +157,9 @@ class EventCompiler:
             if field.required and name not in dict(readers):
                 msg = f"{self._where}.data.{name}: events of type {kind.type} need it"  # type: ignore[attr-defined]
                 raise ValueError(msg)
-        if self._settings.data.labels:
-            readers.append(("labels", self._labels()))
+        labels = {**self._scope.settings.data.labels, **self._settings.data.labels}
+        if any(labels.values()):
+            readers.append(("labels", self._labels(labels)))
         return sorted(readers, key=lambda pair: pair[0])
 
     def _data_reader(self, name: str, value: ValueSettings, *, required: bool) -> Reader:
@@ -168,10 +169,11 @@ class EventCompiler:
         convert = number_reader(value) if name in _NUMBERS else to_text
         return self._read(path, value, convert, required=required)
 
-    def _labels(self) -> Reader:
+    def _labels(self, labels: Mapping[str, ValueSettings | None]) -> Reader:
         readers = [
             (name, self._read(f"data.labels.{name}", value, to_text))
-            for name, value in sorted(self._settings.data.labels.items())
+            for name, value in sorted(labels.items())
+            if value is not None
         ]
 
         def read(record: Any) -> dict[str, str]:

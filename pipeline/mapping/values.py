@@ -23,11 +23,15 @@ class Scope:
     Args:
         settings: of the mapping.
         fields: collects the fields that are looked at.
+
+    Attributes:
+        fitting: names of the fields that the data of the mapping's events have, once these are compiled.
     """
 
     def __init__(self, settings: MappingSettings, fields: Fields) -> None:
         self.settings = settings
         self.fields = fields
+        self.fitting: set[str] = set()
 
     def getter(self, paths: str | Sequence[str], missing: Sequence[str] | None = None) -> Getter:
         """Return what reads the first of ``paths`` that has a value: not null, and none of the missing markers."""
