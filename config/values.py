@@ -55,9 +55,11 @@ class Condition(SettingsModel):
     """One test of one field of a record; exactly one of the tests is given.
 
     Attributes:
-        field: path of the field (``status``, ``ticket.fields[0].value``, ``["a name. with dots"]``).
+        field: path of the field: ``status``, ``ticket.fields[0].value`` (``[-1]`` is the last),
+            ``custom_fields[id=360001].value`` (the entry with that ``id``), ``["a name. with dots"]``.
         equals, not_equals: the value, compared as text. A missing field equals nothing.
         in_, not_in: a list of values (written ``in`` and ``not_in``).
+        has: a value that must be among the entries of the field, which is a list.
         present: true: the field has a value; false: it is absent, null or one of the missing markers.
         matches, not_matches: a regular expression that the whole text must match (as in Prometheus).
     """
@@ -67,19 +69,19 @@ class Condition(SettingsModel):
     not_equals: Scalar | None = None
     in_: list[Scalar] | None = Field(default=None, alias="in")
     not_in: list[Scalar] | None = None
+    has: Scalar | None = None
     present: bool | None = None
     matches: Pattern | None = None
     not_matches: Pattern | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        tests = ("equals", "not_equals", "in_", "not_in", "present", "matches", "not_matches")
+        tests = ("equals", "not_equals", "in_", "not_in", "has", "present", "matches", "not_matches")
         given = [name.rstrip("_") for name in tests if getattr(self, name) is not None]
         if len(given) != 1:
             found = "none is given" if not given else f"{' and '.join(given)} are given"
-            msg = (
-                f"a condition has exactly one of equals, not_equals, in, not_in, present, matches, not_matches; {found}"
-            )
+            listed = ", ".join(name.rstrip("_") for name in tests)
+            msg = f"a condition has exactly one of {listed}; {found}"
             raise ValueError(msg)
         return self
 
@@ -106,6 +108,8 @@ class ValueSettings(SettingsModel):
         const: a constant.
         template: text with field paths in braces (``"{order_id}:{item}"``); ``{@hash}`` is a digest of the record.
         map: values by the field's value, compared as text; what is not listed takes ``default``, or is a dead letter.
+        keep: true: a value that ``map`` does not list is kept as it is.
+        html: true: the value is HTML; its text is taken.
         default: taken where the field has no value, or none that ``map`` lists.
         missing: texts that mean "no value", in place of the mapping's.
         formats, zone: for times, in place of the mapping's.
@@ -117,6 +121,8 @@ class ValueSettings(SettingsModel):
     const: Scalar | None = None
     template: str | None = None
     map: dict[str, Scalar | None] | None = None
+    keep: bool = False
+    html: bool = False
     default: Scalar | None = None
     missing: list[str] | None = None
     formats: list[TimeFormat] | None = Field(default=None, min_length=1)
@@ -138,6 +144,9 @@ class ValueSettings(SettingsModel):
         if len(given) != 1:
             found = "none is given" if not given else f"{' and '.join(given)} are given"
             msg = f"a value has exactly one of field, const, template; {found}"
+            raise ValueError(msg)
+        if self.keep and self.map is None:
+            msg = "keep is about what map does not list: give map, or leave keep out"
             raise ValueError(msg)
         return self
 

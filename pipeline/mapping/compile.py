@@ -1,16 +1,18 @@
 """Declared mappings, compiled: a record's bytes to the events it becomes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from config.mapping import MappingSettings
 from detectors.events import Event
 from pipeline.diagnosis import diagnose
-from pipeline.mapping.paths import Fields
+from pipeline.mapping.conditions import compile_condition
+from pipeline.mapping.paths import Fields, Getter
 from pipeline.mapping.step import EventCompiler, named
-from pipeline.mapping.values import Scope, compile_condition
-from pipeline.reasons import RecordError
+from pipeline.mapping.values import Scope
+from pipeline.reasons import Reason, RecordError, shown
 
 
 class Mapped(msgspec.Struct):
@@ -50,6 +52,11 @@ class Mapper:
             EventCompiler(event, scope, feed, f"events[{index}]").compile()
             for index, event in enumerate(settings.events)
         ]
+        each = [
+            None if event.each is None else named(f"events[{index}].each", scope.getter, event.each)
+            for index, event in enumerate(settings.events)
+        ]
+        self._each = each if any(each) else None
         for name in settings.data.given():
             if name not in scope.fitting:
                 msg = f"data.{name}: none of this mapping's events has such a field"
@@ -71,12 +78,29 @@ class Mapper:
         for condition in self._where:
             if not condition(record):
                 return None
+        if self._each is not None:
+            return self._of_entries(record, self._each) or None
         events = []
         for step in self._steps:
             event = step(record)
             if event is not None:
                 events.append(event)
         return events or None
+
+    def _of_entries(self, record: Any, each: Sequence[Getter | None]) -> list[Event]:
+        """Return the events of a record where some are made for each entry of a list in it."""
+        made: list[Event | None] = []
+        for index, (step, entries_of) in enumerate(zip(self._steps, each, strict=True)):
+            entries = [None] if entries_of is None else entries_of(record)
+            if entries is None:
+                continue
+            if not isinstance(entries, list):
+                detail = f"events[{index}].each: expected a list, got {shown(entries)}"
+                raise RecordError(Reason.WRONG_TYPE, detail)
+            for entry in entries:
+                record.item_ = entry
+                made.append(step(record))
+        return [event for event in made if event is not None]
 
     def map_many(self, records: Sequence[bytes]) -> Mapped:
         """Map a list of records."""

@@ -1,4 +1,4 @@
-"""Field paths of records: ``status``, ``ticket.fields[0].value``, ``["a name. with dots"].x``."""
+"""Field paths of records: ``status``, ``fields[0].value``, ``fields[id=9].value``, ``["a name. with dots"].x``."""
 
 import re
 from collections.abc import Callable
@@ -8,43 +8,55 @@ from typing import Any
 
 import msgspec
 
+from config.values import scalar_text
+
 Getter = Callable[[Any], Any]
 """``getter(record) -> value``; None where there is none."""
 
 _NAME = re.compile(r"[^.\[\]]+")
-_INDEX = re.compile(r"\[(\d+)\]")
+_INDEX = re.compile(r"\[(-?\d+)\]")
+_ENTRY = re.compile(r"\[([^\[\]=\"']+)=([^\[\]]+)\]")
 _QUOTED = re.compile(r"\[(?:\"([^\"]+)\"|'([^']+)')\]")
 HASH = "@hash"
+ITEM = "@item"
+Step = str | int | tuple[str, str]
+"""A step of a path: a field's name, an index (negative: from the end), or key and value of an entry of a list."""
 
 
-def parse_path(text: str) -> tuple[str | int, ...]:
-    """Return the steps of a path: names of fields, and indices of lists.
+def parse_path(text: str) -> tuple[Step, ...]:
+    """Return the steps of a path: names of fields, indices of lists, and entries of lists by the value of a key.
 
     Raises:
         ValueError: showing where the path cannot be read.
 
     >>> parse_path('ticket.fields[0]["a.b"]')
     ('ticket', 'fields', 0, 'a.b')
+    >>> parse_path("custom_fields[id=360001].value")
+    ('custom_fields', ('id', '360001'), 'value')
     """
-    steps: list[str | int] = []
+    steps: list[Step] = []
     at = 0
     while at < len(text):
         if steps and text[at] == ".":
             at += 1
             matched = _NAME.match(text, at)
         else:
-            matched = _INDEX.match(text, at) or _QUOTED.match(text, at) or (None if steps else _NAME.match(text, at))
+            found = (pattern.match(text, at) for pattern in (_INDEX, _QUOTED, _ENTRY))
+            matched = next(filter(None, found), None) or (None if steps else _NAME.match(text, at))
         if matched is None:
             break
         if matched.re is _INDEX:
             steps.append(int(matched[1]))
+        elif matched.re is _ENTRY:
+            steps.append((matched[1], matched[2]))
         else:
             steps.append(matched[0] if matched.re is _NAME else matched[1] or matched[2])
         at = matched.end()
     else:
         if steps and isinstance(steps[0], str):
             return tuple(steps)
-    msg = f'{text!r} is not a field path (at {text[at:]!r}): write it like a.b[0].c or ["a name. with dots"]'
+    forms = 'a.b[0].c, a[key=value].c or ["a name. with dots"]'
+    msg = f"{text!r} is not a field path (at {text[at:]!r}): write it like {forms}"
     raise ValueError(msg)
 
 
@@ -56,7 +68,10 @@ class Fields:
         self._hashed = False
 
     def getter(self, path: str) -> Getter:
-        """Return what reads ``path`` (or the record's digest, ``@hash``) from a decoded record.
+        """Return what reads ``path`` from a decoded record.
+
+        ``@hash`` is the record's digest; a path that begins with ``@item`` reads the entry of the list that an event is
+        made for (``each``).
 
         Raises:
             ValueError: for a path that cannot be read.
@@ -65,8 +80,10 @@ class Fields:
             self._hashed = True
             return attrgetter("hash_")
         first, *rest = parse_path(path)
-        slot = self._slots.setdefault(str(first), f"f{len(self._slots)}")
-        top = attrgetter(slot)
+        if first == ITEM:
+            top = attrgetter("item_")
+        else:
+            top = attrgetter(self._slots.setdefault(str(first), f"f{len(self._slots)}"))
         return _nested(top, tuple(rest)) if rest else top
 
     def decoder(self) -> Callable[[bytes], Any]:
@@ -74,8 +91,8 @@ class Fields:
         names = {slot: name for name, slot in self._slots.items()}
         record = msgspec.defstruct(
             "Record",
-            [(slot, Any, None) for slot in names] + [("hash_", str, "")],
-            rename={**names, "hash_": "(makegood) hash"},
+            [(slot, Any, None) for slot in names] + [("hash_", str, ""), ("item_", Any, None)],
+            rename={**names, "hash_": "(makegood) hash", "item_": "(makegood) item"},
         )
         decode: Callable[[bytes], Any] = msgspec.json.Decoder(record).decode
         if not self._hashed:
@@ -89,7 +106,7 @@ class Fields:
         return decode_with_hash
 
 
-def _nested(top: Getter, steps: tuple[str | int, ...]) -> Getter:
+def _nested(top: Getter, steps: tuple[Step, ...]) -> Getter:
     def get(record: Any) -> Any:
         value = top(record)
         for step in steps:
@@ -97,10 +114,32 @@ def _nested(top: Getter, steps: tuple[str | int, ...]) -> Getter:
                 if not isinstance(value, dict):
                     return None
                 value = value.get(step)
-            else:
-                if not isinstance(value, list) or step >= len(value):
+            elif not isinstance(value, list):
+                return None
+            elif isinstance(step, int):
+                if not -len(value) <= step < len(value):
                     return None
                 value = value[step]
+            else:
+                value = _entry(value, *step)
         return value
 
     return get
+
+
+def _entry(values: list[Any], key: str, wanted: str) -> Any:
+    """Return the first entry of a list that has ``wanted``, compared as text, under ``key``."""
+    for value in values:
+        if isinstance(value, dict):
+            found = value.get(key)
+            if found is not None and not isinstance(found, dict | list) and is_text(found, wanted):
+                return value
+    return None
+
+
+def is_text(value: object, wanted: str) -> bool:
+    """Say whether a scalar, as text, is ``wanted``."""
+    try:
+        return scalar_text(value) == wanted
+    except ValueError:  # a whole number with more digits than Python writes
+        return False

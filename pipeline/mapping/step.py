@@ -10,9 +10,9 @@ from config.values import ValueSettings
 from detectors.events import EVENT_CLASSES, Event
 from pipeline.diagnosis import diagnose_validation
 from pipeline.events import convert_event
+from pipeline.mapping.conditions import compile_condition
 from pipeline.mapping.values import (
     Scope,
-    compile_condition,
     compile_origin,
     compile_template,
     from_us,

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from config.mapping import MappingSettings
-from config.values import Condition, ValueSettings, scalar_text
+from config.values import ValueSettings, scalar_text
 from pipeline.events import EARLIEST_US, EPOCH, LATEST_US
+from pipeline.mapping.htmltext import html_text
 from pipeline.mapping.paths import Fields, Getter
 from pipeline.reasons import Reason, RecordError, shown
 from pipeline.timeparse import compile_times
@@ -106,6 +107,8 @@ def compile_origin(settings: ValueSettings, scope: Scope) -> Getter:
         getter = compile_template(settings.template, scope)
     else:
         getter = scope.getter(settings.field or "", settings.missing)
+    if settings.html:
+        getter = _without_markup(getter)
     if settings.map is not None:
         getter = _mapped(getter, settings)
     default = settings.default
@@ -123,6 +126,7 @@ def _mapped(getter: Getter, settings: ValueSettings) -> Getter:
     table = settings.map or {}
     listed = ", ".join(repr(key) for key in table)
     has_default = settings.default is not None
+    keep = settings.keep
 
     def get(record: Any) -> Any:
         value = getter(record)
@@ -132,9 +136,19 @@ def _mapped(getter: Getter, settings: ValueSettings) -> Getter:
         try:
             return table[text]
         except KeyError:
+            if keep:
+                return text
             if has_default:
                 return None
         raise RecordError(Reason.UNMAPPED_VALUE, f"expected one of {listed}; got {shown(text)}")
+
+    return get
+
+
+def _without_markup(getter: Getter) -> Getter:
+    def get(record: Any) -> Any:
+        value = getter(record)
+        return html_text(value) or None if value.__class__ is str else value
 
     return get
 
@@ -221,32 +235,3 @@ def time_reader(settings: ValueSettings, scope: Scope) -> Callable[[Any], int]:
 def from_us(time_us: int) -> datetime:
     """Return microseconds since 1970 as an aware time."""
     return EPOCH + timedelta(0, time_us // 1_000_000, time_us % 1_000_000)
-
-
-def compile_condition(condition: Condition, scope: Scope) -> Callable[[Any], bool]:
-    """Return what tests a record."""
-    getter = scope.getter(condition.field)
-    if condition.present is not None:
-        wanted = condition.present
-        return lambda record: (getter(record) is not None) is wanted
-    test, negated = _text_test(condition)
-
-    def holds(record: Any) -> bool:
-        value = getter(record)
-        if value is None or isinstance(value, dict | list):
-            return negated
-        return test(value if value.__class__ is str else to_text(value)) is not negated
-
-    return holds
-
-
-def _text_test(condition: Condition) -> tuple[Callable[[str], bool], bool]:
-    listed = [condition.equals, condition.not_equals]
-    chosen = condition.in_ if condition.in_ is not None else condition.not_in
-    values = frozenset(scalar_text(value) for value in (chosen if chosen is not None else listed) if value is not None)
-    negated = condition.not_equals is not None or condition.not_in is not None or condition.not_matches is not None
-    pattern = condition.matches if condition.matches is not None else condition.not_matches
-    if pattern is None:
-        return values.__contains__, negated
-    compiled = re.compile(pattern)
-    return lambda text: compiled.fullmatch(text) is not None, negated
