@@ -56,7 +56,8 @@ class Condition(SettingsModel):
 
     Attributes:
         field: path of the field: ``status``, ``ticket.fields[0].value`` (``[-1]`` is the last),
-            ``custom_fields[id=360001].value`` (the entry with that ``id``), ``["a name. with dots"]``.
+            ``custom_fields[id=360001].value`` (the first entry with that ``id``; a key like ``field.type`` looks
+            deeper), ``["a name. with dots"]``.
         equals, not_equals: the value, compared as text. A missing field equals nothing.
         in_, not_in: a list of values (written ``in`` and ``not_in``).
         has: a value that must be among the entries of the field, which is a list.
@@ -111,10 +112,13 @@ class ValueSettings(SettingsModel):
         keep: true: a value that ``map`` does not list is kept as it is.
         html: true: the value is HTML; its text is taken.
         default: taken where the field has no value, or none that ``map`` lists.
-        missing: texts that mean "no value", in place of the mapping's.
-        formats, zone: for times, in place of the mapping's.
+        missing: texts that mean "no value", in place of the mapping's. A number, true or false is compared as text.
+        formats, zone: for times, in place of the mapping's. With ``formats``, ``sequence`` and ``rev`` are times
+            too, counted in microseconds since 1970.
         decimal, thousands: for numbers in text: the decimal sign, and the sign between thousands.
         rescale: for numbers: a straight line onto another range.
+        divide: for numbers: what the number is divided by, after ``rescale``: a number, or a value like this one
+            (``{field: currency, map: {jpy: 1}, default: 100}``).
     """
 
     field: str | list[str] | None = None
@@ -130,6 +134,7 @@ class ValueSettings(SettingsModel):
     decimal: str = Field(default=".", min_length=1, max_length=1)
     thousands: str | None = Field(default=None, min_length=1, max_length=1)
     rescale: Rescale | None = None
+    divide: "Annotated[float, Field(gt=0)] | ValueSettings | None" = None
 
     @model_validator(mode="before")
     @classmethod

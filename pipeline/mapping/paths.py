@@ -131,10 +131,17 @@ def _entry(values: list[Any], key: str, wanted: str) -> Any:
     """Return the first entry of a list that has ``wanted``, compared as text, under ``key``."""
     for value in values:
         if isinstance(value, dict):
-            found = value.get(key)
+            found = value.get(key) if key in value else _below(value, key)
             if found is not None and not isinstance(found, dict | list) and is_text(found, wanted):
                 return value
     return None
+
+
+def _below(value: Any, key: str) -> Any:
+    """Return what stands under ``a.b`` in an entry that has no key of that name."""
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def is_text(value: object, wanted: str) -> bool:

@@ -11,16 +11,8 @@ from detectors.events import EVENT_CLASSES, Event
 from pipeline.diagnosis import diagnose_validation
 from pipeline.events import convert_event
 from pipeline.mapping.conditions import compile_condition
-from pipeline.mapping.values import (
-    Scope,
-    compile_origin,
-    compile_template,
-    from_us,
-    integer_reader,
-    number_reader,
-    time_reader,
-    to_text,
-)
+from pipeline.mapping.numbers import divided, integer_reader, number_reader
+from pipeline.mapping.values import Scope, compile_origin, compile_template, from_us, time_reader, to_text
 from pipeline.reasons import Reason, RecordError
 
 Step = Callable[[Any], Event | None]
@@ -102,8 +94,8 @@ class EventCompiler:
         where = f"{self._where}.type"
         if isinstance(chosen, str):
             chosen = ValueSettings(const=chosen)
-        if chosen.const is None and chosen.map is None:
-            msg = f"{where}: expected a type or a field with a map of types"
+        if chosen.const is None and (chosen.map is None or chosen.keep):
+            msg = f"{where}: expected a type or a field with a map of types, without keep"
             raise ValueError(msg)
         names = [chosen.const, chosen.default, *(chosen.map or {}).values()]
         wanted = [str(name) for name in names if name is not None]
@@ -116,10 +108,11 @@ class EventCompiler:
             only = str(chosen.const)
             return (lambda _record: only), types
         read = self._read("type", chosen, str)
-        if chosen.field is None or chosen.default is not None:
+        if chosen.default is not None:
             return read, types
         # A value that is mapped to null makes no event; a missing one is an error.
-        present = self._required(where, self._scope.getter(chosen.field, chosen.missing), _described(chosen))
+        found = compile_origin(chosen.model_copy(update={"map": None}), self._scope)
+        present = self._required(where, found, _described(chosen))
         return (lambda record: read(record) if present(record) is not None else None), types
 
     def _envelope(self) -> list[tuple[str, Reader]]:
@@ -135,10 +128,15 @@ class EventCompiler:
         for name in _ENVELOPE_NUMBERS:
             value: ValueSettings | None = getattr(settings, name)
             if value is not None:
-                readers.append((name, self._read(name, value, integer_reader(value))))
+                readers.append((name, self._read(name, value, self._integer_or_time(name, value))))
         if settings.recordedtime is not None:
             readers.append(("recordedtime", self._read_time("recordedtime", settings.recordedtime)))
         return readers
+
+    def _integer_or_time(self, name: str, value: ValueSettings) -> Callable[[Any], int]:
+        if value.formats is None:
+            return integer_reader(value)
+        return named(f"{self._where}.{name}", time_reader, value, self._scope)
 
     def _data(self, kind: type) -> list[tuple[str, Reader]]:
         shape = msgspec.structs.fields(kind)
@@ -166,8 +164,20 @@ class EventCompiler:
         path = f"data.{name}"
         if name in _TIMES:
             return self._read_time(path, value)
-        convert = number_reader(value) if name in _NUMBERS else to_text
-        return self._read(path, value, convert, required=required)
+        if name in _NUMBERS:
+            read = self._read(path, value, number_reader(value), required=required)
+            return read if value.divide is None else self._divided(path, read, value.divide)
+        if value.divide is not None:
+            msg = f"{self._where}.{path}.divide: only numbers can be divided: {', '.join(sorted(_NUMBERS))}"
+            raise ValueError(msg)
+        return self._read(path, value, to_text, required=required)
+
+    def _divided(self, path: str, read: Reader, by: float | ValueSettings) -> Reader:
+        path = f"{path}.divide"
+        settings = by if isinstance(by, ValueSettings) else ValueSettings(const=by)
+        where = f"{self._where}.{path}"
+        divisor = self._required(where, self._read(path, settings, number_reader(settings)), _described(settings))
+        return divided(read, divisor, where)
 
     def _labels(self, labels: Mapping[str, ValueSettings | None]) -> Reader:
         readers = [

@@ -1,6 +1,5 @@
 """One value of an event: found in a record, mapped, and read as text, number or time. Compiled to closures."""
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -10,11 +9,11 @@ from config.mapping import MappingSettings
 from config.values import ValueSettings, scalar_text
 from pipeline.events import EARLIEST_US, EPOCH, LATEST_US
 from pipeline.mapping.htmltext import html_text
-from pipeline.mapping.paths import Fields, Getter
+from pipeline.mapping.paths import Fields, Getter, is_text
 from pipeline.reasons import Reason, RecordError, shown
 from pipeline.timeparse import compile_times
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_OTHER_THAN_TEXT = re.compile(r"true|false|-?\d+(\.\d+)?", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -53,9 +52,24 @@ class Scope:
 
 
 def _present(getter: Getter, none: frozenset[str]) -> Getter:
+    if any(_OTHER_THAN_TEXT.fullmatch(marker) for marker in none):
+        return _present_as_text(getter, none)
+
     def get(record: Any) -> Any:
         value = getter(record)
         if value.__class__ is str and value in none:
+            return None
+        return value
+
+    return get
+
+
+def _present_as_text(getter: Getter, none: frozenset[str]) -> Getter:
+    """As above, where a marker may also be a number, or true or false."""
+
+    def get(record: Any) -> Any:
+        value = getter(record)
+        if isinstance(value, str | bool | int | float) and any(is_text(value, marker) for marker in none):
             return None
         return value
 
@@ -165,54 +179,6 @@ def to_text(value: Any) -> str:
         return scalar_text(value)
     except ValueError:
         raise RecordError(Reason.INVALID_VALUE, f"expected text, got {shown(value)}") from None
-
-
-def number_reader(settings: ValueSettings) -> Callable[[Any], float]:
-    """Return what reads a number, from a JSON number or from text in the given notation."""
-    thousands, decimal = settings.thousands, settings.decimal
-    line = settings.rescale
-
-    def read(value: Any) -> float:
-        if value.__class__ is str:
-            text = value.strip()
-            if thousands is not None:
-                text = text.replace(thousands, "")
-            if decimal != ".":
-                text = text.replace(decimal, ".")
-            number = float(text) if len(text) < 400 and _NUMBER.fullmatch(text) else math.nan
-        elif value.__class__ is float or value.__class__ is int:
-            try:
-                number = float(value)
-            except OverflowError:
-                number = math.inf
-        else:
-            raise RecordError(Reason.WRONG_TYPE, f"expected a number, got {shown(value)}")
-        if not math.isfinite(number):
-            raise RecordError(Reason.INVALID_VALUE, f"expected a number, got {shown(value)}")
-        return number
-
-    if line is None:
-        return read
-    (low, high), (to_low, to_high) = line.from_, line.to
-
-    def rescaled(value: Any) -> float:
-        share = min(1.0, max(0.0, (read(value) - low) / (high - low)))
-        return to_low + share * (to_high - to_low)
-
-    return rescaled
-
-
-def integer_reader(settings: ValueSettings) -> Callable[[Any], int]:
-    """Return what reads a whole number of at most 64 bits."""
-    read = number_reader(settings)
-
-    def read_integer(value: Any) -> int:
-        number = value if value.__class__ is int else read(value)
-        if number != int(number) or not -(2**63) <= number < 2**63:
-            raise RecordError(Reason.INVALID_VALUE, f"expected a whole number of at most 64 bits, got {shown(value)}")
-        return int(number)
-
-    return read_integer
 
 
 def time_reader(settings: ValueSettings, scope: Scope) -> Callable[[Any], int]:
