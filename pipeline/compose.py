@@ -80,7 +80,7 @@ def build_prepare(
     entries = feed_settings(settings)
     return Prepare(
         detectors=built,
-        decoder=Decoder({name: entry.mapping for name, entry in entries.items()}),
+        decoder=Decoder({name: entry.mapping for name, entry in entries.items()}, tallies.schema_changes),
         enrich=enricher.enrich,
         rules=TimeRules(
             lateness_us=settings.time.lateness,

@@ -6,11 +6,13 @@ import msgspec
 
 from config.mapping import MappingSettings
 from detectors.events import Event
+from pipeline.cloudevents import take_liberties
 from pipeline.events import decode_many, encode_event
 from pipeline.feeds.contract import RawBatch
 from pipeline.letters import DeadLetter, origin
 from pipeline.mapping import Mapper, compile_mapping
 from pipeline.reasons import Reason, RecordError
+from pipeline.schema_changes import SchemaChanges
 
 EVENT_OFFSET = -1
 """Offset of letters that hold an event and not a record: an event turned away has no place of its own in its feed."""
@@ -35,9 +37,11 @@ class Decoder:
 
     Args:
         mappings: by feed; None where records are CloudEvents already.
+        changes: told of records whose shape has changed.
     """
 
-    def __init__(self, mappings: Mapping[str, MappingSettings | None]) -> None:
+    def __init__(self, mappings: Mapping[str, MappingSettings | None], changes: SchemaChanges | None = None) -> None:
+        self._changes = changes if changes is not None else SchemaChanges()
         self._mappers: dict[str, Mapper] = {
             feed: compile_mapping(settings, feed) for feed, settings in mappings.items() if settings is not None
         }
@@ -51,10 +55,14 @@ class Decoder:
         mapper = None if batch.mapped else self._mappers.get(origin(batch.feed))
         if mapper is None:
             events, errors = decode_many(batch.records)
+            if errors:
+                events, errors = take_liberties(batch.records, events, errors)
             filtered = batch.filtered
         else:
             mapped = mapper.map_many(batch.records)
             events, errors, filtered = mapped.events, mapped.errors, batch.filtered + mapped.filtered
+        if errors or self._changes.open_feeds:
+            self._changes.saw(batch, events, errors)
         dead.extend(self._dead(batch, index, error) for index, error in errors)
         return Decoded(events, dead, filtered)
 

@@ -36,6 +36,7 @@ class FlowCollector(Collector):
         if tallies is not None:
             yield from _counts(tallies)
             yield _dead_letters(tallies, self._feeds)
+            yield _schema_changes(tallies)
             watermark_us = tallies.progress.watermark_us
             if watermark_us != NEVER_US:
                 text = "Event time up to which everything that is not late has been seen"
@@ -81,4 +82,12 @@ def _dead_letters(tallies: Tallies, feeds: list[str]) -> Metric:
         counted = tallies.dead_letters.get(feed, {})
         for reason in sorted({*(kind.value for kind in Reason), *counted}):
             family.add_metric([feed, reason], counted.get(reason, 0))
+    return family
+
+
+def _schema_changes(tallies: Tallies) -> Metric:
+    text = "1 while records of a feed have a field of another shape than expected, 0 when that is over"
+    family = GaugeMetricFamily("makegood_schema_changes", text, labels=["feed", "field", "reason"])
+    for key, goes_on in sorted(tallies.schema_changes.states().items()):
+        family.add_metric(key, float(goes_on))
     return family

@@ -3,6 +3,7 @@
 import msgspec
 
 from detectors.contract import NEVER_US, Progress
+from pipeline.schema_changes import SchemaChanges
 
 
 class Tallies:
@@ -10,7 +11,7 @@ class Tallies:
 
     For feeds of canonical events: ``records = events + duplicates + dead letters``. Where a mapping makes several
     events out of a record, or none, ``records`` counts the input, ``filtered`` the records that a filter left out,
-    and ``events`` and ``duplicates`` the output. ``progress`` is no count and is not kept.
+    and ``events`` and ``duplicates`` the output. ``progress`` and ``schema_changes`` are no counts and are not kept.
     """
 
     def __init__(self) -> None:
@@ -21,6 +22,7 @@ class Tallies:
         self.filtered = 0
         self.dead_letters: dict[str, dict[str, int]] = {}
         self.progress = Progress(NEVER_US, NEVER_US)
+        self.schema_changes = SchemaChanges()
 
     def dead(self, feed: str, reason: str) -> None:
         """Count one dead letter."""
