@@ -14,8 +14,8 @@ from unittest import mock
 
 from alerts.store import AlertStore
 from detectors.assembler import WindowAssembler
+from detectors.combine import PaneCombiner
 from detectors.promises.shard import SlaShard
-from detectors.sentiment_drop import SentimentDrop
 from detectors.window_state import ScoredWindows
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
@@ -31,7 +31,9 @@ STAGES: tuple[tuple[str, type, str], ...] = (
     ("lateness, order", Prepare, "take"),
     ("enrich", Enricher, "enrich"),
     ("route", Prepare, "_route"),
-    ("combine", SentimentDrop, "combine"),
+    ("route", Prepare, "_hand_out"),
+    ("combine", PaneCombiner, "add"),
+    ("combine", PaneCombiner, "take"),
     ("sla: events", SlaShard, "_take"),
     ("sla: time", SlaShard, "update"),
     ("windows: assemble", WindowAssembler, "merge"),

@@ -182,6 +182,21 @@ class WindowState(Snapshotting, Protocol):
         ...
 
 
+class Combiner(Protocol):
+    """Reduces events to partial aggregates per group and pane, compact and exact, before they are sent anywhere.
+
+    However events are spread over calls and over combiners, what they give merges to the same aggregates.
+    """
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Add events, of any of the detector's types."""
+        ...
+
+    def take(self) -> bytes | None:
+        """Return the aggregates of what was added since the last call; None when nothing concerned the detector."""
+        ...
+
+
 @runtime_checkable
 class WindowDetector(Protocol):
     """Windows over groups of events. Immutable; its state object merges, closes, scores and decides.
@@ -193,11 +208,8 @@ class WindowDetector(Protocol):
     name: str
     event_types: frozenset[str]
 
-    def combine(self, events: Sequence[Event]) -> bytes | None:
-        """Reduce a micro-batch to partial aggregates per group and pane, compact and exact; None when none concerns it.
-
-        It holds no state. ``combine(a + b)`` and ``combine(a)``, ``combine(b)`` merge to the same aggregates.
-        """
+    def combiner(self) -> "Combiner":
+        """Return a new combiner, empty."""
         ...
 
     def state(self) -> WindowState:

@@ -7,7 +7,7 @@ Times are integer microseconds since 1970-01-01 UTC.
 """
 
 from datetime import datetime
-from typing import Annotated, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, cast
 
 import msgspec
 
@@ -48,6 +48,7 @@ class CaseData(msgspec.Struct, gc=False, frozen=True):
 class SurveyData(msgspec.Struct, gc=False, frozen=True):
     """Data of ``survey.response``. On ``scale``: ``nps`` 0-10, ``csat`` 1-5, ``ces`` 1-7, ``stars`` 1-5."""
 
+    deadline: ClassVar[None] = None
     score: float | None = None
     scale: str | None = None
     case_id: str | None = None
@@ -62,6 +63,8 @@ class SurveyData(msgspec.Struct, gc=False, frozen=True):
 class TransactionData(msgspec.Struct, gc=False, frozen=True):
     """Data of ``transaction.*``. ``deadline`` is an absolute promise made to the customer (delivery by ...)."""
 
+    sentiment: ClassVar[None] = None
+    text: ClassVar[None] = None
     order_id: NonEmpty
     amount: float | None = None
     currency: str | None = None
@@ -77,6 +80,7 @@ class TransactionData(msgspec.Struct, gc=False, frozen=True):
 class SocialData(msgspec.Struct, gc=False, frozen=True):
     """Data of ``social.post``."""
 
+    deadline: ClassVar[None] = None
     service: str | None = None
     region: str | None = None
     channel: str | None = None
@@ -110,8 +114,13 @@ class Envelope(msgspec.Struct, gc=False, kw_only=True):
     rev: Int64 = 0
     recordedtime: AwareTime | None = None
     specversion: str = "1.0"
-    time_us: int = msgspec.field(default=0, name="(makegood) time_us")
-    profile: Profile | None = msgspec.field(default=None, name="(makegood) profile")
+    if TYPE_CHECKING:
+        time_us: int = 0
+        profile: Profile | None = None
+    else:
+        # To the decoder they can only ever be null: no record can bring a time or a profile of its own.
+        time_us: None = msgspec.field(default=0, name="(makegood) time_us")
+        profile: None = msgspec.field(default=None, name="(makegood) profile")
 
 
 class CaseEvent(Envelope, gc=False):

@@ -5,23 +5,24 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 import msgspec
+import numpy as np
 from pydantic import Field, model_validator
 
 from config.base import SettingsModel
 from config.durations import DurationUs, format_duration_us
 from detectors.assembler import ClosedWindow, WindowAssembler
+from detectors.combine import Figures, Integers, PaneCombiner
 from detectors.contract import DETECTORS, Context, DetectorSettings, Severity
 from detectors.decide import Decider, Judgement, PValueSettings
-from detectors.events import EVENT_CLASSES, Event, TransactionEvent
-from detectors.grouping import Group, GroupBy, group_reader
+from detectors.events import Event
+from detectors.grouping import GroupBy
 from detectors.models.sentiment import COUNT, MICRO, NEGATIVE, WIDTH, Expectation, SentimentModel, View, ViewScore
 from detectors.window_state import AlertTemplate, Score, ScoredWindows
-from detectors.windows import WindowSpec, encode_panes
+from detectors.windows import WindowSpec
 
 NAME = "sentiment_drop"
 EventType = Literal["social.post", "survey.response", "crm.case.customer_message"]
 _NOUNS = {"social.post": "posts", "survey.response": "responses", "crm.case.customer_message": "customer messages"}
-_WITH_SENTIMENT = frozenset(kind for kind in EVENT_CLASSES.values() if not issubclass(kind, TransactionEvent))
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 _EXPECTATION = msgspec.msgpack.Decoder(Expectation)
@@ -168,39 +169,15 @@ class SentimentDrop:
         self.settings = settings
         self.event_types = frozenset[str](settings.event_types)
         self._spec = settings.spec()
-        self._group = group_reader(settings.group_by)
         self._negative_micro = round(settings.negative_below * MICRO)
 
-    def combine(self, events: Sequence[Event]) -> bytes | None:
-        """Return count, negative count, sum and sum of squares of sentiment per group and pane, as exact integers."""
-        pane_us = self._spec.pane_us
-        read_group = self._group
-        panes: dict[int, dict[Group, list[float]]] = {}
-        for event in events:
-            sentiment = event.data.sentiment if event.__class__ in _WITH_SENTIMENT else None  # type: ignore[union-attr]
-            # A NaN is not equal to itself, and is no sentiment.
-            if sentiment is None or sentiment != sentiment:  # noqa: PLR0124
-                continue
-            pane = event.time_us // pane_us
-            groups = panes.get(pane)
-            if groups is None:
-                groups = panes[pane] = {}
-            group = read_group(event)
-            known = groups.get(group)
-            if known is None:
-                groups[group] = [sentiment]
-            else:
-                known.append(sentiment)
-        if not panes:
-            return None
-        sums = {(pane, group): self._sums(values) for pane, groups in panes.items() for group, values in groups.items()}
-        return encode_panes(self._spec, sums)
+    def combiner(self) -> PaneCombiner:
+        """Return a combiner that sums count, negative count, sentiment and its square per group and pane."""
+        return PaneCombiner(self._spec, self.settings.group_by, _sentiments, self._vectors)
 
-    def _sums(self, sentiments: list[float]) -> list[int]:
-        micros = [round(sentiment * MICRO) for sentiment in sentiments]
-        bound = self._negative_micro
-        negative = sum([micro <= bound for micro in micros])
-        return [len(micros), negative, sum(micros), sum([micro * micro // MICRO for micro in micros])]
+    def _vectors(self, sentiments: Figures) -> Integers:
+        micros = np.rint(sentiments * MICRO).astype(np.int64)
+        return np.stack((np.ones_like(micros), micros <= self._negative_micro, micros, micros * micros // MICRO))
 
     def state(self) -> ScoredWindows:
         """Return a new state without history."""
@@ -224,6 +201,10 @@ class SentimentDrop:
 def build(name: str, settings: SentimentDropSettings, _context: Context) -> SentimentDrop:
     """Build the detector of the entry ``name``. It refers to nothing in the context."""
     return SentimentDrop(name, settings)
+
+
+def _sentiments(events: Sequence[Event]) -> list[float | None]:
+    return [event.data.sentiment for event in events]
 
 
 def _views(score: Score, names: Sequence[View]) -> dict[View, ViewScore]:

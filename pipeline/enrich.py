@@ -1,16 +1,16 @@
 """Enrichment: events get the profile of their customer, and a sentiment where they carry text and none."""
 
+from collections.abc import Sequence
+
 import structlog
 from msgspec.structs import replace
 
 from config.enrichment import ProfileSettings, SentimentSettings
-from detectors.events import EVENT_CLASSES, CaseEvent, Event, SocialEvent, SurveyEvent
+from detectors.events import Event
 from pipeline.profiles import BadRow, Profiles, ProfilesError, fingerprint_of, load_profiles
 from pipeline.sentiment import Sentiment
 
 log = structlog.get_logger(__name__)
-_Worded = CaseEvent | SocialEvent | SurveyEvent
-_WITH_TEXT = frozenset(kind for kind in EVENT_CLASSES.values() if issubclass(kind, _Worded))
 """Classes of events whose data may carry a text: to look a class up costs less than ``isinstance``."""
 
 
@@ -37,7 +37,7 @@ class Enricher:
         """Rows of the table that are no profiles."""
         return self._profiles.bad
 
-    def enrich(self, events: list[Event]) -> None:
+    def enrich(self, events: Sequence[Event]) -> None:
         """Complete events: the profile by ``subject``; a sentiment by the text, if its language is one that is read."""
         profiles = self._profiles.by_customer
         if profiles:
@@ -45,14 +45,12 @@ class Enricher:
             for event in events:
                 event.profile = get(event.subject)
         if self._sentiment is not None:
-            with_text = _WITH_TEXT
-            for event in events:
-                # What carries a text may lack a sentiment; transactions carry none.
-                if event.__class__ in with_text and event.data.text is not None and event.data.sentiment is None:
+            for event in [event for event in events if event.data.text is not None]:
+                if event.data.sentiment is None:
                     self._score(event, self._sentiment)
 
     @staticmethod
-    def _score(event: _Worded, sentiment: Sentiment) -> None:
+    def _score(event: Event, sentiment: Sentiment) -> None:
         text = event.data.text
         language = event.data.labels.get("language") or ("" if event.profile is None else event.profile.language)
         if text and not text.isspace() and sentiment.reads(language):

@@ -13,6 +13,7 @@ from detectors.contract import (
     AlertChange,
     CaseDetector,
     CaseShard,
+    Combiner,
     Detector,
     Finding,
     Outcome,
@@ -44,11 +45,11 @@ class Harness:
     def __init__(self, detectors: Mapping[str, Detector] | Iterable[Detector], *, shards: int = 1) -> None:
         listed = detectors.values() if isinstance(detectors, Mapping) else detectors
         self._cases: list[tuple[CaseDetector, tuple[type, ...], list[CaseShard]]] = []
-        self._windows: list[tuple[WindowDetector, tuple[type, ...], WindowState]] = []
+        self._windows: list[tuple[Combiner, tuple[type, ...], WindowState]] = []
         for detector in listed:
             classes = tuple(EVENT_CLASSES[name] for name in sorted(detector.event_types))
             if isinstance(detector, WindowDetector):
-                self._windows.append((detector, classes, detector.state()))
+                self._windows.append((detector.combiner(), classes, detector.state()))
             else:
                 self._cases.append((detector, classes, [detector.shard() for _ in range(shards)]))
         self._progress = Progress(NEVER_US, NEVER_US)
@@ -91,8 +92,9 @@ class Harness:
                         parts[crc32(key.encode()) % len(shards)].append(event)
             for shard, part in zip(shards, parts, strict=True):
                 self._take(shard.update(part, progress))
-        for window_detector, classes, state in self._windows:
-            pane = window_detector.combine([event for event in events if isinstance(event, classes)])
+        for combiner, classes, state in self._windows:
+            combiner.add([event for event in events if isinstance(event, classes)])
+            pane = combiner.take()
             self._take(state.update([] if pane is None else [pane], progress))
 
     def advance(self, watermark_us: int, clock_us: int | None = None) -> None:

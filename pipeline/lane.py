@@ -92,10 +92,19 @@ class Lane:
             return LaneItem([], statuses, None)
         newest_us = self._pace.newest_us
         for feed, partition in sorted(open_keys, key=lambda key: (newest_us.get(key, NEVER_US), key)):
-            batches = self._feeds[feed].poll(self._batch_size, partition)
+            batches = self._gather(self._feeds[feed], partition)
             if batches:
                 return LaneItem(batches, self._statuses(), None)
         return None
+
+    def _gather(self, feed: Feed, partition: str) -> list[RawBatch]:
+        """Return up to ``batch_size`` records of a partition, in the small batches in which the feed reads them."""
+        gathered: list[RawBatch] = []
+        room = self._batch_size
+        while room > 0 and (batches := feed.poll(room, partition)):
+            gathered += batches
+            room -= sum(len(batch.records) + len(batch.bad) + batch.filtered for batch in batches)
+        return gathered
 
     def _next_live(self, now_us: int) -> LaneItem | None:
         share = max(1, self._batch_size // max(1, len(self._feeds)))

@@ -80,7 +80,7 @@ class Prepare:
         *,
         detectors: Mapping[str, Detector],
         decoder: Decoder,
-        enrich: Callable[[list[Event]], None],
+        enrich: Callable[[Sequence[Event]], None],
         rules: TimeRules,
         feed_times: Mapping[str, FeedTime],
         shards: int,
@@ -106,6 +106,9 @@ class Prepare:
                 self._cases.append(detector)
         self._case_types = [_classes(detector.event_types) for detector in self._cases]
         self._window_types = [_classes(detector.event_types) for detector in self._windows]
+        # What has been routed and not yet handed out: by case detector and shard, and by window detector.
+        self._by_shard: list[list[list[Event]]] = [[[] for _ in range(shards)] for _ in self._cases]
+        self._combiners = [detector.combiner() for detector in self._windows]
         self._announced: Progress | None = None
 
     @property
@@ -129,7 +132,7 @@ class Prepare:
             self._take_batch(batch, item.now_us, out)
         for (feed, name), status in item.statuses.items():
             partition(feed, name).status = status
-        self._announce(self._watermarks.advance(item.now_us), out)
+        self._hand_out(self._watermarks.advance(item.now_us), out)
         self._dedup.advance(self._watermarks.progress.watermark_us)
         self._tallies.progress = self._watermarks.progress
         return out
@@ -169,7 +172,7 @@ class Prepare:
             self._take_late(batch, part, fresh, late, now_us, out)
         else:
             part.saw(max(times_us), now_us)
-            self._route(list(fresh), self._watermarks.advance(now_us), out)
+            self._route(fresh)
         self._pace.newest_us[batch.feed, batch.partition] = part.newest_us
 
     def _turn_away_future(
@@ -204,16 +207,15 @@ class Prepare:
         A piece holds events that move the watermark, or late ones, never both; between two pieces time is carried to
         everybody, also to the shards that a piece has nothing for.
         """
-        self._announce(self._watermarks.progress, out)
+        self._hand_out(self._watermarks.advance(now_us), out)
         late_set = set(late)
         piece: list[Event] = []
         moves = behind = False  # whether the piece holds events that move the watermark, or late ones
         for index, event in enumerate(events):
             is_late = index in late_set
             if moves if is_late else behind and event.time_us > part.newest_us:
-                progress = self._watermarks.advance(now_us)
-                self._route(piece, progress, out)
-                self._announce(progress, out)
+                self._route(piece)
+                self._hand_out(self._watermarks.advance(now_us), out)
                 piece, moves, behind = [], False, False
             if event.time_us < self._oldest_us(batch.feed, part):
                 detail = "older than the horizon in which repeats can be told (time.dedup_horizon)"
@@ -228,48 +230,49 @@ class Prepare:
                 moves = True
             piece.append(event)
         part.saw(part.newest_us, now_us)
-        progress = self._watermarks.advance(now_us)
-        self._route(piece, progress, out)
-        self._announce(progress, out)
+        self._route(piece)
+        self._hand_out(self._watermarks.advance(now_us), out)
 
     def _bury(self, batch: RawBatch, event: Event, reason: Reason, detail: str, out: list[Routed]) -> None:
         out.append(self._decoder.bury(batch, event, reason, detail))
         self._tallies.dead(batch.feed, reason)
 
-    def _route(self, events: list[Event], progress: Progress, out: list[Routed]) -> None:
+    def _route(self, events: Sequence[Event]) -> None:
+        """Put events aside for their detectors, until :meth:`_hand_out`."""
         if not events:
             return
         self._tallies.events += len(events)
         self._enrich(events)
-        for detector, classes in zip(self._cases, self._case_types, strict=True):
-            self._route_cases(detector, [event for event in events if event.__class__ in classes], progress, out)
-        for window, classes in zip(self._windows, self._window_types, strict=True):
-            chosen = [event for event in events if event.__class__ in classes]
-            panes = window.combine(chosen) if chosen else None
-            if panes is not None:
-                out.append(PaneBatch(window.name, [panes], progress))
+        kinds = set(map(type, events))
+        for detector, classes, by_shard in zip(self._cases, self._case_types, self._by_shard, strict=True):
+            chosen = _chosen(events, kinds, classes)
+            if chosen:
+                self._spread(detector, chosen, by_shard)
+        for combiner, classes in zip(self._combiners, self._window_types, strict=True):
+            chosen = _chosen(events, kinds, classes)
+            if chosen:
+                combiner.add(chosen)
 
-    def _route_cases(self, detector: CaseDetector, events: list[Event], progress: Progress, out: list[Routed]) -> None:
-        shards = self._shards
-        if not events:
-            return
-        by_shard: list[list[Event]] = [[] for _ in range(shards)]
-        key_of = detector.key
+    def _spread(self, detector: CaseDetector, events: Sequence[Event], by_shard: list[list[Event]]) -> None:
+        shards, key_of = self._shards, detector.key
         for event in events:
             key = key_of(event)
             if key is not None:
                 by_shard[crc32(key.encode()) % shards].append(event)
-        for shard, chosen in enumerate(by_shard):
-            if chosen:
-                out.append(CaseBatch(detector.name, shard, chosen, progress))
 
-    def _announce(self, progress: Progress, out: list[Routed]) -> None:
-        """Carry time to every shard and window detector, also to those that got no event."""
-        if progress == self._announced:
-            return
+    def _hand_out(self, progress: Progress, out: list[Routed]) -> None:
+        """Give every detector what was put aside for it; carry time also to those that got nothing."""
+        told = progress == self._announced
         self._announced = progress
-        out.extend(CaseBatch(case.name, shard, [], progress) for case in self._cases for shard in range(self._shards))
-        out.extend(PaneBatch(window.name, [], progress) for window in self._windows)
+        for detector, by_shard in zip(self._cases, self._by_shard, strict=True):
+            for shard, events in enumerate(by_shard):
+                if events or not told:
+                    out.append(CaseBatch(detector.name, shard, events, progress))
+                    by_shard[shard] = []
+        for window, combiner in zip(self._windows, self._combiners, strict=True):
+            panes = combiner.take()
+            if panes is not None or not told:
+                out.append(PaneBatch(window.name, [] if panes is None else [panes], progress))
 
     def snapshot(self) -> bytes:
         """Return the state; makes the memory of ids durable."""
@@ -287,6 +290,15 @@ class Prepare:
         self._tallies.restore(tallies)
         for key, part in self._watermarks.partitions.items():
             self._pace.newest_us[key] = part.newest_us
+
+
+def _chosen(events: Sequence[Event], kinds: set[type], classes: frozenset[type]) -> Sequence[Event]:
+    """Return the events whose class is in ``classes``; ``kinds`` are all the classes among them."""
+    if kinds <= classes:
+        return events
+    if kinds.isdisjoint(classes):
+        return ()
+    return [event for event in events if event.__class__ in classes]
 
 
 def _classes(event_types: frozenset[str]) -> frozenset[type]:

@@ -28,6 +28,7 @@ from detectors.contract import (
 from detectors.events import EVENT_CLASSES, Event
 from detectors.fingerprint import alert_change_id, fingerprint
 from tests.detectors.samples import SAMPLES, Sample
+from tests.support.combine import combined
 
 del catalogue  # imported so that every detector is registered
 NAMES = DETECTORS.names()
@@ -61,7 +62,7 @@ class Feeder:
         classes = tuple(EVENT_CLASSES[name] for name in sorted(self.detector.event_types))
         wanted = [event for event in events if isinstance(event, classes)]
         if isinstance(self.detector, WindowDetector):
-            batch = self.detector.combine(wanted)
+            batch = combined(self.detector, wanted)
             self.outcomes[0].append(self.states[0].update([] if batch is None else [batch], progress))  # type: ignore[list-item]
             return
         parts: list[list[Event]] = [[] for _ in self.states]

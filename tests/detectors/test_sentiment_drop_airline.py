@@ -10,6 +10,7 @@ import pytest
 from detectors.contract import AlertChange, Progress
 from detectors.events import Event, SocialData, SocialEvent
 from detectors.sentiment_drop import SentimentDrop, SentimentDropSettings
+from tests.support.combine import combined
 from tests.support.data import data_path
 
 pytestmark = pytest.mark.data
@@ -42,7 +43,7 @@ def tweets() -> list[Event]:
 def firing(tweets: list[Event], **settings: Any) -> list[AlertChange]:
     entry = {"group_by": ["airline"], "window": "12h", "hop": "1h", "p_value": {"fire": 0.015}, **settings}
     detector = SentimentDrop("mood", SentimentDropSettings.model_validate(entry))
-    batch = detector.combine(tweets)
+    batch = combined(detector, tweets)
     end_us = max(event.time_us for event in tweets) + 1
     outcome = detector.state().update([batch or b""], Progress(end_us, end_us))
     return [change for change in outcome.changes if change.status == "firing"]
