@@ -53,7 +53,7 @@ class EventMapping(SettingsModel):
         type: the CloudEvents type, or a value whose ``map`` gives one (a value mapped to null makes no event).
         when: conditions that must all hold, or the event is not made (the record's other events are).
         each: path of a list: the event is made for each of its entries, whose fields have paths like ``@item.id``
-            (``@item`` itself, where the entries are no objects).
+            (``@item`` itself, where the entries are no objects). An object in place of the list is its one entry.
         optional: true: a record without the time makes no event, instead of being a dead letter.
         id: template; with ``source`` it identifies the event.
         source: template; default: the feed's name.

@@ -102,7 +102,7 @@ class Rescale(SettingsModel):
 
 
 class ValueSettings(SettingsModel):
-    """Where one value of an event comes from. A bare text is short for ``{field: TEXT}``.
+    """Where one value of an event comes from. A bare text, or a list of texts, is short for ``{field: ...}``.
 
     Attributes:
         field: path of a field of the record, or several: the first that has a value is taken.
@@ -121,7 +121,7 @@ class ValueSettings(SettingsModel):
             (``{field: currency, map: {jpy: 1}, default: 100}``).
     """
 
-    field: str | list[str] | None = None
+    field: str | Annotated[list[str], Field(min_length=1)] | None = None
     const: Scalar | None = None
     template: str | None = None
     map: dict[str, Scalar | None] | None = None
@@ -139,7 +139,7 @@ class ValueSettings(SettingsModel):
     @model_validator(mode="before")
     @classmethod
     def _shorthand(cls, value: Any) -> Any:
-        if isinstance(value, str):
+        if isinstance(value, str | list):
             return {"field": value}
         return _with_text_keys(value)
 
@@ -159,7 +159,8 @@ class ValueSettings(SettingsModel):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         described = handler.resolve_ref_schema(handler(schema))
         text = {"type": "string", "minLength": 1, "description": "Path of a field of the record."}
-        return {"anyOf": [text, described], "title": described.get("title", cls.__name__)}
+        texts = {"type": "array", "items": {"type": "string"}, "description": "Paths; the first with a value counts."}
+        return {"anyOf": [text, texts, described], "title": described.get("title", cls.__name__)}
 
 
 def _with_text_keys(value: Any) -> Any:

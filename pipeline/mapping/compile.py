@@ -94,10 +94,10 @@ class Mapper:
             entries = [None] if entries_of is None else entries_of(record)
             if entries is None:
                 continue
-            if not isinstance(entries, list):
+            if not isinstance(entries, list | dict):
                 detail = f"events[{index}].each: expected a list, got {shown(entries)}"
                 raise RecordError(Reason.WRONG_TYPE, detail)
-            for entry in entries:
+            for entry in [entries] if isinstance(entries, dict) else entries:
                 record.item_ = entry
                 made.append(step(record))
         return [event for event in made if event is not None]
