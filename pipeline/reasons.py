@@ -36,6 +36,9 @@ class Reason(StrEnum):
     """A CSV row with another number of columns than the header, or with broken quotes."""
     UNREADABLE = "unreadable"
     """A compressed or Parquet file is damaged: what stands behind this place cannot be read."""
+    UNDECODABLE = "undecodable"
+    """Not in the format that the feed's settings name: no schema id before it, a schema that the registry does not know
+    or that is of another kind, or bytes that do not fit their schema."""
     UNMAPPED_VALUE = "unmapped_value"
     """A value that the mapping's value map does not list, and no default."""
 

@@ -11,8 +11,10 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 import msgspec
-from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from pipeline.feeds.contract import Share
 
 Part = tuple[str, int]
 REQUEST_TIMEOUT_S = 5.0
@@ -39,12 +41,14 @@ class View(msgspec.Struct, frozen=True):
         spans: the partitions whose leader answered.
         partitions: how many partitions each known topic has.
         trouble: what did not answer (``topic`` or ``topic/partition``), and why.
+        absent: topics that the cluster says it does not have.
     """
 
     serial: int = 0
     spans: dict[Part, Span] = {}
     partitions: dict[str, int] = {}
     trouble: dict[str, str] = {}
+    absent: frozenset[str] = frozenset()
 
 
 class Probe:
@@ -54,10 +58,14 @@ class Probe:
         properties: of the Kafka client (servers, security).
         topics: the topics to ask for.
         isolation: up to where a partition counts as readable.
+        share: which partitions to ask for.
     """
 
-    def __init__(self, properties: Mapping[str, Any], topics: Sequence[str], isolation: IsolationLevel) -> None:
+    def __init__(
+        self, properties: Mapping[str, Any], topics: Sequence[str], isolation: IsolationLevel, share: Share
+    ) -> None:
         self.view = View()
+        self._share = share
         self._topics = list(topics)
         self._isolation = isolation
         self._stop = threading.Event()
@@ -85,17 +93,23 @@ class Probe:
 
     def _ask(self) -> View:
         trouble: dict[str, str] = {}
+        absent: set[str] = set()
         counts: dict[str, int] = {}
         described = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=REQUEST_TIMEOUT_S)
-        for topic, description in self._answers(described, trouble).items():
+        for topic, description in self._answers(described, trouble, absent).items():
             counts[topic] = len(description.partitions)
-        parts = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
+        parts = [
+            TopicPartition(topic, number)
+            for topic, count in counts.items()
+            for number in range(count)
+            if self._share.has(number)
+        ]
         spans: dict[Part, Span] = {}
         if parts:
             first = self._offsets(parts, _EARLIEST, trouble)
             after_last = self._offsets(parts, _LATEST, trouble)
             spans = {part: Span(first[part], after_last[part]) for part in first if part in after_last}
-        return View(self.view.serial + 1, spans, counts, trouble)
+        return View(self.view.serial + 1, spans, counts, trouble, frozenset(absent))
 
     def _offsets(self, parts: list[TopicPartition], which: OffsetSpec, trouble: dict[str, str]) -> dict[Part, int]:
         asked = self._admin.list_offsets(
@@ -103,7 +117,9 @@ class Probe:
         )
         return {(part.topic, part.partition): info.offset for part, info in self._answers(asked, trouble).items()}
 
-    def _answers(self, futures: Mapping[Any, "Future[Any]"], trouble: dict[str, str]) -> dict[Any, Any]:
+    def _answers(
+        self, futures: Mapping[Any, "Future[Any]"], trouble: dict[str, str], absent: set[str] | None = None
+    ) -> dict[Any, Any]:
         """Return what was answered; what was not goes to ``trouble``. Ends early when the probe is closed."""
         pending = set(futures.values())
         while pending and not self._stop.is_set():
@@ -117,6 +133,8 @@ class Probe:
                 answers[key] = future.result()
             elif isinstance(error, KafkaException):
                 trouble[_name(key)] = str(error.args[0].str() or error.args[0].name())
+                if absent is not None and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    absent.add(key)
             else:
                 raise error
         return answers

@@ -1,5 +1,6 @@
 """What the Kafka feed knows of one partition, and of one message."""
 
+from collections import deque
 from typing import Protocol
 
 from confluent_kafka import KafkaError
@@ -15,13 +16,15 @@ class Message(Protocol):
     def offset(self) -> int: ...  # noqa: D102
     def value(self) -> bytes | None: ...  # noqa: D102
     def error(self) -> KafkaError | None: ...  # noqa: D102
+    def headers(self) -> list[tuple[str, bytes | None]] | None: ...  # noqa: D102
 
 
 class Reading:
     """What the feed knows of one partition that it reads.
 
     ``end`` is the cluster's last answer; ``at_end`` says that the consumer itself met the end; ``stop_at`` is where a
-    recording ends.
+    recording ends. ``held`` are messages behind one whose schema is not there yet, that one first; meanwhile the
+    consumer is told to fetch no more of the partition.
     """
 
     def __init__(self, part: Part, position: int, end: int, stop_at: int | None) -> None:
@@ -31,6 +34,7 @@ class Reading:
         self.end = end
         self.at_end = False
         self.stop_at = stop_at
+        self.held: deque[Message] = deque()
 
     def ended(self) -> bool:
         """Whether a recording of this partition is read to its end."""

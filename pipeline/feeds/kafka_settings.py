@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from config.secret import SecretRef
 from pipeline.feeds.contract import FeedSettings
+from pipeline.feeds.kafka_registry_settings import RegistrySettings
 
 _OWNED = {
     "bootstrap.servers": "bootstrap",
@@ -41,6 +42,14 @@ class KafkaSettings(FeedSettings):
         bootstrap: servers to ask first, ``host:port``; a list, or one text with commas.
         topics: the topics; all their partitions are read, also those that are added later.
         start: where to begin a partition that has no position yet. A replay always begins at the earliest record.
+        value: what the values of records are: JSON, or Avro, Protobuf or JSON Schema in the wire format of Confluent's
+            serializers (the schema's id before the value, or in the header ``__value_schema_id``). Each becomes a JSON
+            object, for mappings like any other.
+        schema_registry: where the schemas are. ``avro`` and ``protobuf`` need it; with ``json_schema`` it proves that
+            the schema of a record is there, which the record is read without.
+        cloudevents: how records carry CloudEvents. ``binary``: attributes in headers (``ce_id``, ...), the value is
+            their data. ``structured``: the value is the whole event; headers are not looked at. ``auto``: without a
+            mapping each record's own headers say which, with one they are not looked at.
         properties: any further property of the client (librdkafka's names), for security above all. Passwords are given
             as ``{env: NAME}`` or ``{file: PATH}``.
     """
@@ -49,6 +58,9 @@ class KafkaSettings(FeedSettings):
     bootstrap: Annotated[list[str], Field(min_length=1)]
     topics: Annotated[list[str], Field(min_length=1)]
     start: Literal["earliest", "latest"] = "earliest"
+    value: Literal["json", "avro", "protobuf", "json_schema"] = "json"
+    schema_registry: RegistrySettings | None = None
+    cloudevents: Literal["auto", "binary", "structured"] = "auto"
     properties: dict[str, str | bool | int | float | SecretRef] = Field(default={})
 
     @field_validator("bootstrap", mode="before")
@@ -76,6 +88,16 @@ class KafkaSettings(FeedSettings):
             msg = "a topic is named twice"
             raise ValueError(msg)
         return topics
+
+    @model_validator(mode="after")
+    def _registry_where_one_is_needed(self) -> Self:
+        if self.schema_registry is None and self.value in {"avro", "protobuf"}:
+            msg = f"value: {self.value} needs a schema_registry: write schema_registry: {{url: https://...}}"
+            raise ValueError(msg)
+        if self.schema_registry is not None and self.value == "json":
+            msg = "a schema_registry is of no use with value: json; write value: avro, protobuf or json_schema"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _only_what_is_the_users(self) -> Self:
