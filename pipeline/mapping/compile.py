@@ -10,8 +10,8 @@ from detectors.events import Event
 from pipeline.diagnosis import diagnose
 from pipeline.mapping.conditions import compile_condition
 from pipeline.mapping.paths import Fields, Getter
-from pipeline.mapping.step import EventCompiler, named
-from pipeline.mapping.values import Scope
+from pipeline.mapping.step import EventCompiler
+from pipeline.mapping.values import Scope, named
 from pipeline.reasons import Reason, RecordError, shown
 
 

@@ -1,7 +1,7 @@
 """One entry of a mapping's ``events``, compiled: a decoded record to the event it becomes."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -12,12 +12,20 @@ from pipeline.diagnosis import diagnose_validation
 from pipeline.events import convert_event
 from pipeline.mapping.conditions import compile_condition
 from pipeline.mapping.numbers import divided, integer_reader, number_reader
-from pipeline.mapping.values import Scope, compile_origin, compile_template, from_us, time_reader, to_text
+from pipeline.mapping.parts import Parts, Reader
+from pipeline.mapping.values import (
+    Scope,
+    compile_origin,
+    compile_template,
+    described,
+    from_us,
+    named,
+    time_reader,
+    to_text,
+)
 from pipeline.reasons import Reason, RecordError
 
 Step = Callable[[Any], Event | None]
-Reader = Callable[[Any], Any]
-BuiltT = TypeVar("BuiltT")
 _NUMBERS = frozenset({"score", "amount", "latency_ms", "sentiment"})
 _TIMES = frozenset({"deadline"})
 _ENVELOPE_NUMBERS = ("sequence", "rev")
@@ -45,16 +53,8 @@ class EventCompiler:
         Raises:
             ValueError: naming the setting that cannot be.
         """
-        settings, scope, where = self._settings, self._scope, self._where
-        conditions = [
-            named(f"{where}.when[{index}]", compile_condition, condition, scope)
-            for index, condition in enumerate(settings.when)
-        ]
-        kind_of, types = self._types()
-        data = {name: self._data(types[name]) for name in types}
-        envelope = self._envelope()
-        time_of = self._read("time", settings.time, named(f"{where}.time", time_reader, settings.time, scope))
-        optional = settings.optional
+        where, what, optional = self._where, described(self._settings.time), self._settings.optional
+        conditions, kind_of, time_of, envelope, data = self.parts()
 
         def step(record: Any) -> Event | None:
             for condition in conditions:
@@ -67,7 +67,7 @@ class EventCompiler:
             if time_us is None:
                 if optional:
                     return None
-                raise RecordError(Reason.MISSING_FIELD, f"{where}.time: {_described(settings.time)} has no value")
+                raise RecordError(Reason.MISSING_FIELD, f"{where}.time: {what} has no value")
             plain: dict[str, Any] = {"time": from_us(time_us)}
             for name, read in envelope:
                 value = read(record)
@@ -87,6 +87,23 @@ class EventCompiler:
             return event
 
         return step
+
+    def parts(self) -> Parts:
+        """Return what the event is made by.
+
+        Raises:
+            ValueError: naming the setting that cannot be.
+        """
+        settings, scope, where = self._settings, self._scope, self._where
+        conditions = [
+            named(f"{where}.when[{index}]", compile_condition, condition, scope)
+            for index, condition in enumerate(settings.when)
+        ]
+        kind_of, types = self._types()
+        data = {name: self._data(types[name]) for name in types}
+        envelope = self._envelope()
+        time_of = self._read("time", settings.time, named(f"{where}.time", time_reader, settings.time, scope))
+        return Parts(conditions, kind_of, time_of, envelope, data)
 
     def _types(self) -> tuple[Callable[[Any], str | None], dict[str, type]]:
         """Return what finds a record's event type, and all types that it may find."""
@@ -112,7 +129,7 @@ class EventCompiler:
             return read, types
         # A value that is mapped to null makes no event; a missing one is an error.
         found = compile_origin(chosen.model_copy(update={"map": None}), self._scope)
-        present = self._required(where, found, _described(chosen))
+        present = self._required(where, found, described(chosen))
         return (lambda record: read(record) if present(record) is not None else None), types
 
     def _envelope(self) -> list[tuple[str, Reader]]:
@@ -176,7 +193,7 @@ class EventCompiler:
         path = f"{path}.divide"
         settings = by if isinstance(by, ValueSettings) else ValueSettings(const=by)
         where = f"{self._where}.{path}"
-        divisor = self._required(where, self._read(path, settings, number_reader(settings)), _described(settings))
+        divisor = self._required(where, self._read(path, settings, number_reader(settings)), described(settings))
         return divided(read, divisor, where)
 
     def _labels(self, labels: Mapping[str, ValueSettings | None]) -> Reader:
@@ -207,7 +224,7 @@ class EventCompiler:
         """Return what finds and converts a value; an error names the setting and the field."""
         where = f"{self._where}.{name}"
         origin = named(where, compile_origin, value, self._scope)
-        what = _described(value)
+        what = described(value)
 
         def read(record: Any) -> Any:
             try:
@@ -229,19 +246,3 @@ class EventCompiler:
             return found
 
         return read_required
-
-
-def _described(value: ValueSettings) -> str:
-    if value.field is not None:
-        paths = [value.field] if isinstance(value.field, str) else value.field
-        return f"field {' or '.join(repr(path) for path in paths)}"
-    return f"template {value.template!r}" if value.template is not None else f"constant {value.const!r}"
-
-
-def named(where: str, build: Callable[..., BuiltT], *arguments: object) -> BuiltT:
-    """Call ``build``, and name the setting in a ValueError that it raises."""
-    try:
-        return build(*arguments)
-    except ValueError as error:
-        msg = f"{where}: {error}"
-        raise ValueError(msg) from error

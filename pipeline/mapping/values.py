@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from config.mapping import MappingSettings
 from config.values import ValueSettings, scalar_text
@@ -13,6 +13,7 @@ from pipeline.mapping.paths import Fields, Getter, is_text
 from pipeline.reasons import Reason, RecordError, shown
 from pipeline.timeparse import compile_times
 
+BuiltT = TypeVar("BuiltT")
 _OTHER_THAN_TEXT = re.compile(r"true|false|-?\d+(\.\d+)?", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
@@ -201,3 +202,20 @@ def time_reader(settings: ValueSettings, scope: Scope) -> Callable[[Any], int]:
 def from_us(time_us: int) -> datetime:
     """Return microseconds since 1970 as an aware time."""
     return EPOCH + timedelta(0, time_us // 1_000_000, time_us % 1_000_000)
+
+
+def described(value: ValueSettings) -> str:
+    """Return what an error calls the place that a value comes from."""
+    if value.field is not None:
+        paths = [value.field] if isinstance(value.field, str) else value.field
+        return f"field {' or '.join(repr(path) for path in paths)}"
+    return f"template {value.template!r}" if value.template is not None else f"constant {value.const!r}"
+
+
+def named(where: str, build: Callable[..., BuiltT], *arguments: object) -> BuiltT:
+    """Call ``build``, and name the setting in a ValueError that it raises."""
+    try:
+        return build(*arguments)
+    except ValueError as error:
+        msg = f"{where}: {error}"
+        raise ValueError(msg) from error
