@@ -17,12 +17,10 @@ from pipeline.events import decode_many
 from pipeline.reasons import Reason, RecordError
 
 _TOP: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_BATCH: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT: msgspec.json.Decoder[str] = msgspec.json.Decoder(str)
-_OBJECT: msgspec.json.Decoder[dict[str, msgspec.Raw]] = _TOP
 _WHOLE = re.compile(rb'"(-?(?:0|[1-9][0-9]{0,18}))"')
 _JSON_TYPE = re.compile(r"[^/;\s]+/(?:[^;\s]+\+)?json\s*(?:;.*)?", re.IGNORECASE | re.DOTALL)
-_OPTIONAL = ("subject", "sequence", "rev", "specversion")
+_ATTRIBUTES = ("specversion", "type", "source", "id", "time", "subject", "sequence", "rev")
 _NUMBERS = ("sequence", "rev")
 _CURABLE = frozenset({Reason.WRONG_TYPE, Reason.MISSING_FIELD})
 
@@ -72,7 +70,7 @@ def canonical(raw: bytes) -> bytes | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     changed = False
-    for name in _OPTIONAL:
+    for name in _ATTRIBUTES:
         if name in fields and bytes(fields[name]) == b"null":
             del fields[name]
             changed = True
@@ -97,26 +95,7 @@ def _json_in(fields: dict[str, msgspec.Raw]) -> bytes | None:
         if _JSON_TYPE.fullmatch(content_type) is None:
             return None
         data = b64decode(_TEXT.decode(fields["data_base64"]), validate=True)
-        _OBJECT.decode(data)
+        _TOP.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Base64Error, ValueError):
         return None
     return data
-
-
-def split_batch(body: bytes) -> list[bytes]:
-    """Return the records of a body in the JSON batch format (``application/cloudevents-batch+json``), as they stand.
-
-    They are not looked into: each becomes an event or a dead letter on its own.
-
-    Raises:
-        RecordError: when the body is not a JSON list.
-
-    >>> split_batch(b'[{"id": "1"}, {"id": "2"}]')
-    [b'{"id": "1"}', b'{"id": "2"}']
-    """
-    try:
-        return [bytes(record) for record in _BATCH.decode(body)]
-    except msgspec.ValidationError:
-        raise RecordError(Reason.INVALID_VALUE, "expected a JSON list of events") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RecordError(Reason.INVALID_JSON, f"expected a JSON list of events: {error}") from None

@@ -85,9 +85,9 @@ DATA: dict[str, Meaning] = {
     "text": Meaning("What the customer wrote, or the subject line.", "", "No connection since Monday."),
     "score": Meaning("The answer on `scale`.", "`nps` 0 to 10, `csat` 1 to 5, `ces` 1 to 7, `stars` 1 to 5", 3),
     "scale": Meaning("Which scale `score` is on.", "`nps`, `csat`, `ces`, `stars`", "nps"),
-    "amount": Meaning("Value of the order or payment, taxes included.", "units of `currency`, not cents", 49.9),
+    "amount": Meaning("Value of the order or payment.", "units of `currency`, not cents", 49.9),
     "currency": Meaning("Currency of `amount`.", "ISO 4217", "EUR"),
-    "latency_ms": Meaning("How long the step took on the customer's side of it.", "milliseconds", 812.5),
+    "latency_ms": Meaning("How long the step took.", "milliseconds", 812.5),
     "author": Meaning("Who wrote the post, as the network names them.", "", "@sam"),
     "labels": Meaning("Anything else that detectors may group by, by name.", "texts by name", {"plan": "family"}),
 }

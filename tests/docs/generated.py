@@ -3,12 +3,14 @@
 import ast
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import typer.main
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from config.schema import reference_text, schema_text
 from detectors.contract import Progress
@@ -16,6 +18,8 @@ from pipeline import reasons
 from pipeline.assembly import settings_model
 from pipeline.cases.run import case_file_model
 from pipeline.cli import app
+from pipeline.contractdoc import documents
+from pipeline.feeds.contract import RawBatch
 from pipeline.health import FlowHealth
 from pipeline.metrics import FlowCollector
 from pipeline.tallies import Tallies
@@ -94,6 +98,9 @@ def metrics() -> str:
     health = FlowHealth()
     health.attach(tallies, lambda: {("feed", "0"): PartitionTime(0, 0, newest_us=1)})
     tallies.progress = Progress(1, 1)
+    with capture_logs():
+        wrong = reasons.RecordError(reasons.Reason.WRONG_TYPE, "data.text: expected `str`, got `int`")
+        tallies.schema_changes.saw(RawBatch("feed", "0", [0], [b""]), [], [(0, wrong)])
     registry = CollectorRegistry()
     NotifierMetrics(["channel"], ["receiver"], registry)
     parts = ["# Metrics", _NOTE.format(where="`pipeline/metrics.py` and `sinks/metrics.py`"), _METRICS_HEAD]
@@ -126,6 +133,11 @@ What `makegood test` runs: events in, alert changes expected at times. `calendar
 [settings file](configuration.md). A key in **bold** must be given. *duration*: a number with a unit, `90s`, `15m`.
 """
 
+
+def _contract_file(name: str) -> str:
+    return documents.files()[name]
+
+
 FILES: dict[str, Callable[[], str]] = {
     "config/makegood.schema.json": lambda: schema_text(settings_model()),
     "docs/reference/configuration.md": lambda: reference_text(settings_model()),
@@ -133,5 +145,6 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/dead-letters.md": dead_letters,
     "docs/reference/case-files.md": case_files,
     "docs/reference/metrics.md": metrics,
+    **{name: partial(_contract_file, name) for name in documents.files()},
 }
 """By path from the root of the repository: what the file must hold."""
