@@ -59,10 +59,9 @@ def taken(written: Any) -> Any:
     for name in REPLACED:
         if written.get(name) is None and name in shipped:
             whole[name] = shipped[name]
-    where = written.get("where") or []
+    where, own = written.get("where", []), written.get("data", {})
     if isinstance(where, list):
         whole["where"] = [*where, *shipped.get("where", [])]
-    own = written.get("data") or {}
     if isinstance(own, Mapping):
         whole["data"] = _over(shipped.get("data", {}), own)
         without = frozenset(own) - {"labels"}
