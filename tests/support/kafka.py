@@ -159,7 +159,7 @@ class Broker(Cluster):
             self._format()
         with (self._folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*_tied_to_us(), *self._java("kafka.Kafka"), str(self._folder / "server.properties")],
+                [*tied_to_us(), *self._java("kafka.Kafka"), str(self._folder / "server.properties")],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self._folder,
@@ -266,7 +266,7 @@ def shared_broker() -> Broker:
     return broker.start()
 
 
-def _tied_to_us() -> list[str]:
+def tied_to_us() -> list[str]:
     """Return a prefix that makes the kernel end the broker when the test process dies, where ``setpriv`` is there."""
     return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
