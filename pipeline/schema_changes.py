@@ -198,7 +198,7 @@ def read_detail(error: RecordError) -> Told:
         return Told(field, into, "a value", "none")
     matched = _EXPECTED.fullmatch(rest)
     if matched is None:
-        return Told(field, into, rest.removeprefix("expected "), "")
+        return Told(field, into, rest.removeprefix("expected ").strip("`"), "")
     return Told(field, into, matched["expected"].strip("`"), matched["found"].strip("`"))
 
 
