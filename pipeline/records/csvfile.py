@@ -98,7 +98,8 @@ class CsvReader:
 
     def take(self, max_records: int) -> Cut:
         """Return at most ``max_records`` rows."""
-        cut = Cut([], [], [])
+        offsets: list[int] = []
+        cut = Cut(offsets, [], [])
         columns = self._header() if self._columns is None else self._columns
         while self.position < self._skip_to and not self.ended:
             if self._next(cut) is not None:
@@ -106,7 +107,7 @@ class CsvReader:
             elif cut.bad:
                 self.position += 1
                 cut.bad.clear()
-        add_offset, add = cut.offsets.append, cut.records.append
+        add_offset, add = offsets.append, cut.records.append
         count = len(columns)
         while len(cut.records) + len(cut.bad) < max_records:
             row = self._next(cut)
@@ -136,7 +137,7 @@ class CsvReader:
             except (csv.Error, _TooLongError, *DAMAGED):
                 # Every row will be bad for its number of columns: nothing is lost silently.
                 names = []
-        self._columns = _distinct([name.encode("utf-8", "replace").decode() for name in names])
+        self._columns = distinct([name.encode("utf-8", "replace").decode() for name in names])
         return self._columns
 
     def _next(self, cut: Cut) -> list[str] | None:
@@ -189,7 +190,7 @@ class CsvReader:
         return False
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def distinct(names: Sequence[str]) -> list[str]:
     """Number columns that have one name: ``a, a`` becomes ``a, a_2``."""
     seen: dict[str, int] = {}
     columns = []

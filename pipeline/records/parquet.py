@@ -41,7 +41,8 @@ class ParquetReader:
 
     def take(self, max_records: int) -> Cut:
         """Return at most ``max_records`` rows."""
-        cut = Cut([], [], [])
+        offsets: list[int] = []
+        cut = Cut(offsets, [], [])
         while not self._rows and not self.ended:
             try:
                 self._next_block()
@@ -52,11 +53,11 @@ class ParquetReader:
                 self.ended = True
         rows, self._rows = self._rows[:max_records], self._rows[max_records:]
         for row in rows:
-            self._add(row, cut)
+            self._add(row, offsets, cut)
             self.position += 1
         return cut
 
-    def _add(self, row: dict[str, Any], cut: Cut) -> None:
+    def _add(self, row: dict[str, Any], offsets: list[int], cut: Cut) -> None:
         try:
             raw = _encode(row)
         except (TypeError, ValueError, UnicodeEncodeError, OverflowError) as error:
@@ -68,7 +69,7 @@ class ParquetReader:
             detail = f"the row has {len(raw)} bytes as JSON, at most {self._limit} are allowed"
             cut.bad.append(BadRecord(self.position, raw, Reason.TOO_LARGE, detail))
             return
-        cut.offsets.append(self.position)
+        offsets.append(self.position)
         cut.records.append(raw)
 
     def close(self) -> None:
