@@ -8,6 +8,7 @@ import typer
 from pipeline.commands import shell
 
 if TYPE_CHECKING:
+    from config.mapping import MappingSettings
     from config.problems import Problem
     from config.settings import Settings
 
@@ -75,8 +76,7 @@ def describe(settings: "Settings") -> dict[str, Any]:
     for name, feed in sorted(settings.feeds.items()):
         feeds[name] = {"type": feed.type}
         if isinstance(feed, FeedSettings) and feed.mapping is not None:
-            types = [entry.type if isinstance(entry.type, str) else "by value" for entry in feed.mapping.events]
-            feeds[name] |= {"events": types, "examples": len(feed.mapping.examples)}
+            feeds[name] |= _mapping(feed.mapping)
     return {
         "feeds": feeds,
         "detectors": {name: {"type": entry.type} for name, entry in sorted(settings.detectors.items())},
@@ -87,6 +87,21 @@ def describe(settings: "Settings") -> dict[str, Any]:
         },
         "route": None if settings.route is None else settings.route.receiver,
     }
+
+
+def _mapping(mapping: "MappingSettings") -> dict[str, Any]:
+    """Return the types of the events that a mapping makes, and how many examples show it."""
+    from config.shipped import shipped_mapping
+
+    types: list[str] = []
+    for entry in mapping.events:
+        types += (
+            [entry.type] if isinstance(entry.type, str) else map(str, filter(None, (entry.type.map or {}).values()))
+        )
+    told = {"events": list(dict.fromkeys(types)), "examples": len(mapping.examples)}
+    if mapping.use is None:
+        return told
+    return {**told, "use": mapping.use, "shipped_examples": len(shipped_mapping(mapping.use).mapping.examples)}
 
 
 def _plain(problem: "Problem") -> dict[str, Any]:
@@ -103,8 +118,7 @@ def _tree(config: Path, settings: "Settings") -> None:
     tree = Tree(str(config))
     feeds = tree.add("feeds")
     for name, feed in told["feeds"].items():
-        events = f": {', '.join(feed['events'])}; {feed['examples']} example(s)" if "events" in feed else ""
-        feeds.add(f"{name} ({feed['type']}){events}")
+        feeds.add(f"{name} ({feed['type']}){_mapped(feed)}")
     detectors = tree.add("detectors")
     for name, detector in told["detectors"].items():
         detectors.add(f"{name} ({detector['type']})")
@@ -113,4 +127,15 @@ def _tree(config: Path, settings: "Settings") -> None:
         kinds = [f"{channel} ({told['channels'][channel]['type']})" for channel in channels]
         default = ", takes what no other route takes" if name == told["route"] else ""
         receivers.add(f"{name}: {', then '.join(kinds)}{default}")
-    Console(highlight=False, soft_wrap=True).print(tree)
+    Console(highlight=False, soft_wrap=True, width=10_000).print(
+        tree
+    )  # as wide as the longest line: a tree is cut, not wrapped
+
+
+def _mapped(feed: dict[str, Any]) -> str:
+    if "events" not in feed:
+        return ""
+    made = ", ".join(feed["events"])
+    if "use" not in feed:
+        return f": {made}; {feed['examples']} example(s)"
+    return f": {feed['use']} ({made}); {feed['examples']} example(s), {feed['shipped_examples']} shipped"
