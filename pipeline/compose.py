@@ -40,6 +40,11 @@ def feed_settings(settings: Settings) -> dict[str, FeedSettings]:
     return {name: entry for name, entry in sorted(settings.feeds.items()) if isinstance(entry, FeedSettings)}
 
 
+def max_bad_shares(settings: Settings) -> dict[str, float]:
+    """Return how many of the records of each feed may be bad, as a share."""
+    return {name: entry.max_bad_share for name, entry in feed_settings(settings).items()}
+
+
 def build_feeds(settings: Settings, context: FeedContext) -> dict[str, Feed]:
     """Return the feeds, by name."""
     return {name: FEEDS.factory(entry.type)(name, entry, context) for name, entry in feed_settings(settings).items()}

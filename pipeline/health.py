@@ -3,14 +3,29 @@
 import threading
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from detectors.contract import NEVER_US
-from pipeline.feeds.contract import Status
+from pipeline.feeds.contract import Explaining, Feed, Lagging, Skipping, Status
 from pipeline.lane import PartitionKey
+from pipeline.quality import Quality
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 
 STALE_AFTER_US = 30_000_000
 """A flow that has not looked for records for this long (its store may be away) is not healthy."""
+
+
+class FeedHealth(msgspec.Struct, frozen=True):
+    """The state of a feed.
+
+    Attributes:
+        why: why it is not healthy, for people to read; empty while it is.
+        bad_share: of its last records; None while there are too few.
+    """
+
+    why: str
+    bad_share: float | None
 
 
 class FlowHealth:
@@ -21,11 +36,18 @@ class FlowHealth:
         self._tallies: Tallies | None = None
         self._beat_us = NEVER_US
         self._partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = dict
+        self._feeds: Mapping[str, Feed] = {}
+        self._limits: Mapping[str, float] = {}
 
     def attach(self, tallies: Tallies, partitions: Callable[[], Mapping[PartitionKey, PartitionTime]]) -> None:
         """Say where the figures are."""
         with self._lock:
             self._tallies, self._partitions = tallies, partitions
+
+    def watch(self, feeds: Mapping[str, Feed], max_bad_shares: Mapping[str, float]) -> None:
+        """Say which feeds there are, and how many of the records of each may be bad."""
+        with self._lock:
+            self._feeds, self._limits = dict(feeds), dict(max_bad_shares)
 
     def beat(self, now_us: int) -> None:
         """Note that the flow looked for records at this time of the wall clock."""
@@ -40,35 +62,105 @@ class FlowHealth:
         """Return a copy of the partitions' state."""
         return dict(self._partitions())
 
+    def lag(self) -> dict[PartitionKey, int]:
+        """Return how many records each partition is behind, where its feed knows."""
+        return {
+            (name, partition): records
+            for name, feed in self._feeds.items()
+            if isinstance(feed, Lagging)
+            for partition, records in feed.lag().items()
+        }
+
+    def skipped(self) -> dict[PartitionKey, int]:
+        """Return how many records of each partition were deleted before they were read, where its feed knows."""
+        return {
+            (name, partition): records
+            for name, feed in self._feeds.items()
+            if isinstance(feed, Skipping)
+            for partition, records in dict(feed.skipped).items()
+        }
+
+    def feeds(self) -> dict[str, FeedHealth]:
+        """Return the state of the feeds of the settings."""
+        tallies = self._tallies
+        if tallies is None:
+            return {}
+        unreachable = self._unreachable()
+        states = {}
+        for name, limit in self._limits.items():
+            quality = tallies.quality.get(name)
+            share = None if quality is None else quality.share
+            said = []
+            parts = {partition: why for (feed, partition), why in unreachable.items() if feed == name}
+            if parts:
+                first = min(parts)
+                said.append(f"{len(parts)} partition(s) unreachable, {first}: {parts[first] or 'no reason given'}")
+            if quality is not None and share is not None and share > limit:
+                said.append(_too_many(quality, share, limit))
+            states[name] = FeedHealth("; ".join(said), share)
+        return states
+
+    def _unreachable(self) -> dict[PartitionKey, str]:
+        """Return the partitions that cannot be reached, each with the reason, empty where none is known."""
+        parts = [key for key, part in sorted(self.partitions().items()) if part.status is Status.UNREACHABLE]
+        whys = {
+            name: feed.why_unreachable()
+            for name, feed in self._feeds.items()
+            if isinstance(feed, Explaining) and any(key[0] == name for key in parts)
+        }
+        return {(feed, partition): whys.get(feed, {}).get(partition, "") for feed, partition in parts}
+
     def report(self, now_us: int) -> tuple[bool, dict[str, object]]:
         """Return whether the flow is healthy, and the evidence as plain data.
 
-        Healthy: it has started, it looked for records lately, and every feed can be reached.
+        Healthy: it has started, it looked for records lately, every feed can be reached, and gives few enough bad
+        records.
         """
         tallies = self._tallies
         if tallies is None:
             return False, {"flow": "starting"}
-        feeds = {
-            f"{feed}/{partition}": {
-                "status": part.status.value,
-                "newest": None if part.newest_us == NEVER_US else part.newest_us / 1e6,
-                "events": part.events,
-            }
-            for (feed, partition), part in sorted(self.partitions().items())
-        }
-        unreachable = [
-            f"{feed}/{name}" for (feed, name), part in self.partitions().items() if part.status is Status.UNREACHABLE
-        ]
+        unreachable = self._unreachable()
+        unhealthy = {name: state.why for name, state in sorted(self.feeds().items()) if state.why}
         fresh = now_us - self._beat_us <= STALE_AFTER_US
         watermark_us = tallies.progress.watermark_us
         report: dict[str, object] = {
             "flow": "running" if fresh else "stalled",
-            "unreachable": sorted(unreachable),
-            "feeds": feeds,
+            "unreachable": [_name(key) for key in unreachable],
+            "unhealthy": unhealthy,
+            "feeds": self._told(unreachable),
             "watermark": None if watermark_us == NEVER_US else watermark_us / 1e6,
             "events": tallies.events,
             "duplicates": tallies.duplicates,
             "late": tallies.late,
             "dead_letters": tallies.dead_letter_count,
         }
-        return fresh and not unreachable, report
+        return fresh and not unreachable and not unhealthy, report
+
+    def _told(self, unreachable: Mapping[PartitionKey, str]) -> dict[str, dict[str, object]]:
+        lag, skipped = self.lag(), self.skipped()
+        told: dict[str, dict[str, object]] = {}
+        for key, part in sorted(self.partitions().items()):
+            row: dict[str, object] = {
+                "status": part.status.value,
+                "newest": None if part.newest_us == NEVER_US else part.newest_us / 1e6,
+                "events": part.events,
+            }
+            if key in lag:
+                row["lag"] = lag[key]
+            if key in skipped:
+                row["skipped"] = skipped[key]
+            if unreachable.get(key):
+                row["why"] = unreachable[key]
+            told[_name(key)] = row
+        return told
+
+
+def _name(key: PartitionKey) -> str:
+    return "/".join(key)
+
+
+def _too_many(quality: Quality, share: float, limit: float) -> str:
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in list(quality.reasons().items())[:3])
+    return (
+        f"{share:.0%} of the last {quality.records} records are bad, more than max_bad_share ({limit:.0%}): {reasons}"
+    )

@@ -42,6 +42,7 @@ class FlowCollector(Collector):
                 text = "Event time up to which everything that is not late has been seen"
                 yield GaugeMetricFamily("makegood_watermark_timestamp_seconds", text, value=watermark_us * _S)
         yield from self._partitions()
+        yield from self._feeds_health()
 
     def _partitions(self) -> Iterator[Metric]:
         newest = GaugeMetricFamily(
@@ -54,13 +55,50 @@ class FlowCollector(Collector):
             "1 for what a partition is: reading, caught_up, ended, unreachable",
             labels=["feed", "partition", "status"],
         )
+        events = CounterMetricFamily(
+            "makegood_partition_events",
+            "Events that a partition gave since this process started, repeats apart",
+            labels=["feed", "partition"],
+        )
         for (feed, partition), time in sorted(self._health.partitions().items()):
             if time.newest_us != NEVER_US:
                 newest.add_metric([feed, partition], time.newest_us * _S)
             for kind in Status:
                 status.add_metric([feed, partition, kind.value], float(time.status is kind))
+            events.add_metric([feed, partition], time.events)
         yield newest
         yield status
+        yield events
+
+    def _feeds_health(self) -> Iterator[Metric]:
+        lag = GaugeMetricFamily(
+            "makegood_kafka_consumer_lag_records",
+            "Records between the last one read of a partition and its end, when the cluster last answered",
+            labels=["feed", "partition"],
+        )
+        skipped = CounterMetricFamily(
+            "makegood_kafka_skipped_records",
+            "Records that retention deleted before they were read, since this process started",
+            labels=["feed", "partition"],
+        )
+        for family, figures in ((lag, self._health.lag()), (skipped, self._health.skipped())):
+            for (feed, partition), value in sorted(figures.items()):
+                family.add_metric([feed, partition], value)
+            yield family
+        healthy = GaugeMetricFamily(
+            "makegood_feed_healthy",
+            "1 while a feed can be reached and few enough of its records are bad; /healthz has the reason",
+            labels=["feed"],
+        )
+        bad = GaugeMetricFamily(
+            "makegood_feed_bad_share", "Share of a feed's last records that became dead letters", labels=["feed"]
+        )
+        for feed, state in sorted(self._health.feeds().items()):
+            healthy.add_metric([feed], float(not state.why))
+            if state.bad_share is not None:
+                bad.add_metric([feed], state.bad_share)
+        yield healthy
+        yield bad
 
 
 def _counts(tallies: Tallies) -> Iterator[Metric]:

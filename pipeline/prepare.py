@@ -146,7 +146,7 @@ class Prepare:
     def _take_batch(self, batch: RawBatch, now_us: int | None, out: list[Routed]) -> None:
         tallies = self._tallies
         decoded = self._decoder.decode(batch)
-        tallies.records += len(batch.records) + len(batch.bad)
+        tallies.took(batch.feed, len(batch.records) + len(batch.bad))
         tallies.filtered += decoded.filtered
         for bad in decoded.dead:
             out.append(bad)

@@ -94,6 +94,8 @@ def run_flow(
         def build_lane() -> Lane:
             feeds = compose.build_feeds(settings, FeedContext(recording=False))
             feeds.update(compose.build_requeue(settings, deadletters_path(settings)))
+            if health is not None:
+                health.watch(feeds, compose.max_bad_shares(settings))
             return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=look_at_clock, tick_us=tick_us, pace=pace)
 
         def bury(letters: Sequence[DeadLetter]) -> None:

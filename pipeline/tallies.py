@@ -3,6 +3,7 @@
 import msgspec
 
 from detectors.contract import NEVER_US, Progress
+from pipeline.quality import Quality
 from pipeline.schema_changes import SchemaChanges
 
 
@@ -11,7 +12,8 @@ class Tallies:
 
     For feeds of canonical events: ``records = events + duplicates + dead letters``. Where a mapping makes several
     events out of a record, or none, ``records`` counts the input, ``filtered`` the records that a filter left out,
-    and ``events`` and ``duplicates`` the output. ``progress`` and ``schema_changes`` are no counts and are not kept.
+    and ``events`` and ``duplicates`` the output. ``progress``, ``schema_changes`` and ``quality`` (by
+    feed) are no counts and are not kept.
     """
 
     def __init__(self) -> None:
@@ -23,11 +25,23 @@ class Tallies:
         self.dead_letters: dict[str, dict[str, int]] = {}
         self.progress = Progress(NEVER_US, NEVER_US)
         self.schema_changes = SchemaChanges()
+        self.quality: dict[str, Quality] = {}
+
+    def took(self, feed: str, records: int) -> None:
+        """Count records that a feed gave, good or bad."""
+        self.records += records
+        quality = self.quality.get(feed)
+        if quality is None:
+            quality = self.quality[feed] = Quality()
+        quality.took(records)
 
     def dead(self, feed: str, reason: str) -> None:
         """Count one dead letter."""
         reasons = self.dead_letters.setdefault(feed, {})
         reasons[reason] = reasons.get(reason, 0) + 1
+        quality = self.quality.get(feed)
+        if quality is not None:
+            quality.bad(reason)
 
     @property
     def dead_letter_count(self) -> int:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import msgspec
+from pydantic import Field
 
 from config.base import ComponentSettings
 from config.components import Registry
@@ -85,6 +86,35 @@ class Feed(Protocol):
         ...
 
 
+@runtime_checkable
+class Lagging(Protocol):
+    """A feed that knows how far it is behind its source. May be asked from another thread."""
+
+    def lag(self) -> dict[str, int]:
+        """Return, by partition, how many records the source was ahead of us when it last answered."""
+        ...
+
+
+@runtime_checkable
+class Skipping(Protocol):
+    """A feed whose source may delete records before they are read. May be asked from another thread.
+
+    Attributes:
+        skipped: how many it lost so, by partition, since this process started.
+    """
+
+    skipped: dict[str, int]
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A feed that knows why partitions of it are unreachable. May be asked from another thread."""
+
+    def why_unreachable(self) -> dict[str, str]:
+        """Return the reason of each partition that is unreachable now, for people to read, without secrets."""
+        ...
+
+
 class FeedError(ValueError):
     """A feed cannot be read as its settings say: names the feed and the field, and says what was expected."""
 
@@ -97,12 +127,15 @@ class FeedSettings(ComponentSettings):
         lateness: how far behind the newest event of its partition an event may come and still be on time.
         idle_after: live: how long a partition that is read to its end must be quiet before it stops holding time back.
         max_record_bytes: larger records are dead letters.
+        max_bad_share: a feed of whose last thousand records (or more) a larger share than this became dead letters is
+            unhealthy: an alert of the monitoring, nothing stops. ``1`` means never.
     """
 
     mapping: MappingSettings | None = None
     lateness: DurationUs | None = None
     idle_after: DurationUs | None = None
     max_record_bytes: int = 1_048_576
+    max_bad_share: Annotated[float, Field(ge=0, le=1)] = 0.2
 
 
 class Share(msgspec.Struct, frozen=True):

@@ -111,8 +111,8 @@ class KafkaFeed:
 
     def partitions(self) -> dict[str, Status]:
         """Return every partition of ours that is known, with its status."""
-        known = {reading.name: self._status(reading) for reading in self._reading.values()}
-        for name in self._resume:
+        known = {reading.name: self._status(reading) for reading in list(self._reading.values())}
+        for name in list(self._resume):
             known.setdefault(name, Status.UNREACHABLE)
         for topic in self._settings.topics:
             count = self._view.partitions.get(topic)
