@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import typer.main
 from prometheus_client import CollectorRegistry
@@ -19,9 +19,10 @@ from pipeline.assembly import settings_model
 from pipeline.cases.run import case_file_model
 from pipeline.cli import app
 from pipeline.contractdoc import documents
-from pipeline.feeds.contract import RawBatch
+from pipeline.feeds.contract import Feed, RawBatch
 from pipeline.health import FlowHealth
 from pipeline.metrics import FlowCollector
+from pipeline.quality import ENOUGH
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 from sinks.metrics import NotifierMetrics
@@ -98,6 +99,8 @@ def metrics() -> str:
     tallies = Tallies()
     health = FlowHealth()
     health.attach(tallies, lambda: {("feed", "0"): PartitionTime(0, 0, newest_us=1)})
+    health.watch({"feed": cast("Feed", _Behind())}, {"feed": 1.0})
+    tallies.took("feed", ENOUGH)
     tallies.progress = Progress(1, 1)
     with capture_logs():
         wrong = reasons.RecordError(reasons.Reason.WRONG_TYPE, "data.text: expected `str`, got `int`")
@@ -114,6 +117,16 @@ def metrics() -> str:
             rows.append(f"| `{name}` | {family.type} | {shown} | {family.documentation} |")
         parts += [f"## {title}", "\n".join(rows)]
     return "\n\n".join(parts) + "\n"
+
+
+class _Behind:
+    """As much of a feed as has figures of its own."""
+
+    def __init__(self) -> None:
+        self.skipped = {"0": 0}
+
+    def lag(self) -> dict[str, int]:
+        return {"0": 0}
 
 
 _METRICS_HEAD = """Served in Prometheus' format under `/metrics` of `metrics.listen` (flow) and of

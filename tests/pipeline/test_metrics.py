@@ -1,9 +1,13 @@
+from typing import Any, cast
+
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from detectors.contract import NEVER_US, Progress
-from pipeline.feeds.contract import Status
+from pipeline.feeds.contract import Feed, Status
 from pipeline.health import FlowHealth
 from pipeline.metrics import FlowCollector
+from pipeline.quality import BLOCK, ENOUGH, Quality
 from pipeline.reasons import Reason
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
@@ -53,3 +57,100 @@ def test_every_reason_of_every_feed_is_there_from_the_start_at_zero() -> None:
     for feed in ("crm", "social"):
         for reason in Reason:
             assert told[f'makegood_dead_letters_total{{feed="{feed}",reason="{reason.value}"}}'] == 0
+
+
+class Behind:
+    """A feed with figures of its own."""
+
+    def __init__(self) -> None:
+        self.skipped = {"t/0": 7}
+        self.why = {"t/1": "SASL authentication failed"}
+
+    def lag(self) -> dict[str, int]:
+        return {"t/0": 40, "t/1": 0}
+
+    def why_unreachable(self) -> dict[str, str]:
+        return self.why
+
+
+def watched(unreachable: bool = False, limit: float = 0.2) -> tuple[FlowHealth, Tallies]:
+    health, tallies = FlowHealth(), Tallies()
+    status = Status.UNREACHABLE if unreachable else Status.READING
+    parts = {("crm", "t/0"): PartitionTime(0, 0, events=5), ("crm", "t/1"): PartitionTime(0, 0, status=status)}
+    health.attach(tallies, lambda: parts)
+    health.watch({"crm": cast("Feed", Behind()), "social": cast("Feed", object())}, {"crm": limit, "social": 0.2})
+    health.beat(0)
+    return health, tallies
+
+
+def report(health: FlowHealth) -> tuple[bool, Any]:
+    return health.report(0)
+
+
+def test_lag_skipped_records_and_events_are_told_by_partition() -> None:
+    health, _ = watched()
+    told = exposed(health)
+    assert told['makegood_kafka_consumer_lag_records{feed="crm",partition="t/0"}'] == 40
+    assert told['makegood_kafka_skipped_records_total{feed="crm",partition="t/0"}'] == 7
+    assert told['makegood_partition_events_total{feed="crm",partition="t/0"}'] == 5
+    well, evidence = report(health)
+    assert well
+    row = {"status": "reading", "newest": None, "events": 5, "lag": 40, "skipped": 7}
+    assert evidence["feeds"]["crm/t/0"] == row
+
+
+def test_an_unreachable_partition_makes_its_feed_unhealthy_and_says_why() -> None:
+    health, _ = watched(unreachable=True)
+    well, evidence = report(health)
+    assert not well
+    assert evidence["unreachable"] == ["crm/t/1"]
+    assert evidence["feeds"]["crm/t/1"]["why"] == "SASL authentication failed"
+    assert evidence["unhealthy"] == {"crm": "1 partition(s) unreachable, t/1: SASL authentication failed"}
+    told = exposed(health)
+    assert told['makegood_feed_healthy{feed="crm"}'] == 0
+    assert told['makegood_feed_healthy{feed="social"}'] == 1
+
+
+def test_a_feed_with_too_many_bad_records_is_unhealthy_with_the_reasons_until_good_ones_come() -> None:
+    health, tallies = watched()
+    tallies.took("crm", 100)
+    for _ in range(20):
+        tallies.dead("crm", "undecodable")
+    assert report(health)[0], "a fifth is allowed"
+    tallies.dead("crm", "invalid_json")
+    well, evidence = report(health)
+    assert not well
+    why = "21% of the last 100 records are bad, more than max_bad_share (20%): undecodable (20), invalid_json (1)"
+    assert evidence["unhealthy"] == {"crm": why}
+    told = exposed(health)
+    assert told['makegood_feed_healthy{feed="crm"}'] == 0
+    assert told['makegood_feed_bad_share{feed="crm"}'] == 0.21
+    tallies.took("crm", BLOCK)
+    assert report(health)[0]
+
+
+@pytest.mark.parametrize(("limit", "well"), [(0.0, False), (1.0, True)])
+def test_the_share_of_bad_records_that_is_too_much_is_the_feeds_own(limit: float, well: bool) -> None:
+    health, tallies = watched(limit=limit)
+    tallies.took("crm", ENOUGH)
+    tallies.dead("crm", "invalid_json")
+    assert report(health)[0] is well
+
+
+def test_of_a_few_records_nothing_is_said() -> None:
+    health, tallies = watched()
+    tallies.took("crm", ENOUGH - 1)
+    for _ in range(ENOUGH - 1):
+        tallies.dead("crm", "invalid_json")
+    assert report(health)[0]
+    assert 'makegood_feed_bad_share{feed="crm"}' not in exposed(health)
+
+
+def test_the_share_forgets_what_lies_two_blocks_back() -> None:
+    quality = Quality()
+    quality.took(BLOCK)
+    quality.bad("x")
+    quality.took(BLOCK)
+    assert quality.reasons() == {"x": 1}
+    quality.took(1)
+    assert (quality.records, quality.reasons()) == (BLOCK + 1, {})
