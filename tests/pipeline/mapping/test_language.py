@@ -102,6 +102,16 @@ def test_what_is_no_list_is_a_dead_letter_and_one_bad_entry_takes_the_record_wit
         run(mapper(EACH), {"items": [{"n": 1}, {}]})
 
 
+def test_a_list_is_searched_once_a_record_and_not_once_an_entry() -> None:
+    mapped = mapper({**POST, "id": "{@item.n}", "each": "items", "data": {"text": "items[n=last].text"}})
+    items = [{"n": n} for n in range(12_000)]
+    made = run(mapped, {"items": [*items, {"n": "last", "text": "end"}]})
+    assert (len(made), {event.data.text for event in made}) == (12_001, {"end"})
+    assert run(mapped, {"items": [{"n": "last", "text": "other"}]})[0].data.text == "other"
+    for hostile in ("x", {"items[n=last].text": "x"}, 5):
+        assert run(mapped, {"items": [{"n": 1}], "(makegood) found": hostile})[0].id == "1"
+
+
 def test_an_item_of_the_record_before_is_not_seen() -> None:
     mapped = mapper(EACH, {**POST, "data": {"text": "@item.text"}})
     assert [event.data.text for event in run(mapped, {"items": [{"n": 1, "text": "a"}]})] == ["a", None]

@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 from pydantic import ValidationError
 
 from config.loader import validate
 from config.mapping import MappingSettings
 from config.problems import SettingsError
+from config.schema import json_schema
 from config.shipped import shipped_mapping
 from config.yamlfile import parse_yaml
 from pipeline.assembly import build_problems, example_problems, settings_model
@@ -136,3 +138,12 @@ def test_settings_that_use_a_shipped_mapping_are_checked_with_it() -> None:
     settings, document = settings_of(FEED + "servicenow\n      data: {service: {const: it}}\n")
     assert build_problems(settings, document) == []
     assert example_problems(settings, document) == []
+
+
+def test_the_schema_knows_use_and_what_may_stand_beside_it() -> None:
+    feed = {
+        "type": "file",
+        "path": "x.jsonl",
+        "mapping": {"use": "zendesk", "subject": ["a", "b"], "data": {"text": None}},
+    }
+    jsonschema.validate({"feeds": {"desk": feed}}, json_schema(settings_model()))
