@@ -214,8 +214,8 @@ def _good_value(into: str) -> GoodValue:
 
     def has_value(event: Event) -> bool:
         value: Any = getattr(event.data, name, None)
-        if label:
-            return value is not None and label in value
-        return value is not None and value != {}
+        if isinstance(value, dict):
+            return label in value if label else bool(value)
+        return value is not None
 
     return has_value
