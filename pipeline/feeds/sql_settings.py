@@ -46,8 +46,9 @@ class SqlSettings(FeedSettings):
         overlap: where the mark is a time: rows are read again that far behind the newest one, because what was written
             earlier may be committed later. Longer than the longest transaction that writes to the table.
         overlap_numbers: where the mark is a whole number: the same, as a difference of numbers.
-        start: where to begin when there is no position yet: ``earliest``, ``latest``, or a mark (a time or a whole
-            number; rows from it on). A replay begins at the earliest where this says ``latest``.
+        start: where to begin when there is no position yet: ``earliest``, ``latest`` (the newest row
+            that is there), or a mark: a time or a whole number; rows from it on. A replay begins at the earliest where
+            this says ``latest``.
         batch: rows asked for at a time.
         zone: zone of times that the database keeps without one. Needed where the mark is such a time.
         timeout: a query that takes longer counts as no answer.
