@@ -1,12 +1,14 @@
 """Adds panes up to windows, and closes the windows that the watermark has passed."""
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 
 from detectors.contract import NEVER_US, SnapshotVersionError
-from detectors.grouping import Group
-from detectors.windows import Vector, WindowSpec, decode_panes
+from detectors.panes import Group, Pane, Panes, Vector
+from detectors.windows import WindowSpec
 
 _FORMAT = 1
 
@@ -66,37 +68,43 @@ class WindowAssembler:
         self.unknown_groups = 0
         self._panes: dict[int, dict[Group, Vector]] = {}
         self._known: dict[Group, int] = {}
+        self._order: list[Group] | None = None
 
     @property
     def groups(self) -> list[Group]:
         """The known groups, sorted."""
-        return sorted(self._known)
+        return list(self._sorted())
 
-    def merge(self, batch: bytes) -> None:
-        """Add a batch of partial aggregates. What is late is counted, and is in no window that was closed.
+    def merge(self, panes: Panes) -> None:
+        """Add partial aggregates. What is late is counted, and is in no window that was closed."""
+        for pane, found in groupby(panes, itemgetter(0)):
+            if self.closed_end_us >= self.spec.first_end_us(pane):
+                self._add_late(pane, found)
+            else:
+                self._add(pane, found)
 
-        Raises:
-            ValueError: when the batch was made for other windows or vectors (detector settings differ between
-                processes).
-        """
-        for pane, group, vector in decode_panes(self.spec, self.width, batch):
-            self._add(pane, group, vector)
-
-    def _add(self, pane: int, group: Group, vector: Vector) -> None:
+    def _add_late(self, pane: int, found: Iterator[Pane]) -> None:
+        """Add to a pane of which some window, or every window, is closed already."""
         spec, closed = self.spec, self.closed_end_us
-        if closed >= spec.first_end_us(pane):
-            missed_until = min(closed, spec.final_end_us(pane))
-            self.late_windows += vector[0] * ((missed_until - spec.first_end_us(pane)) // spec.hop_us + 1)
-            if closed >= spec.final_end_us(pane):
-                self.late_events += vector[0]
-                return
-        groups = self._panes.setdefault(pane, {})
-        sums = groups.get(group)
-        if sums is None:
-            groups[group] = vector
+        lost = closed >= spec.final_end_us(pane)
+        missed = (min(closed, spec.final_end_us(pane)) - spec.first_end_us(pane)) // spec.hop_us + 1
+        panes = list(found)
+        events = sum(vector[0] for _, _, vector in panes)
+        self.late_windows += events * missed
+        if lost:
+            self.late_events += events
         else:
-            for index, figure in enumerate(vector):
-                sums[index] += figure
+            self._add(pane, iter(panes))
+
+    def _add(self, pane: int, found: Iterator[Pane]) -> None:
+        groups = self._panes.setdefault(pane, {})
+        for _, group, vector in found:
+            sums = groups.get(group)
+            if sums is None:
+                groups[group] = vector
+            else:
+                for index, figure in enumerate(vector):
+                    sums[index] += figure
 
     def advance(self, watermark_us: int) -> Iterator[ClosedWindow]:
         """Yield every window that ends at or before ``watermark_us`` and is not closed yet, by (end, group).
@@ -123,8 +131,19 @@ class WindowAssembler:
     def _close(self, end_us: int) -> Iterator[ClosedWindow]:
         start_us = end_us - self.spec.size_us
         pane_us = self.spec.pane_us
+        first, after = start_us // pane_us, end_us // pane_us
+        totals = self._panes.get(first, {}) if after - first == 1 else self._totals(first, after)
+        self._learn_groups(end_us, totals)
+        self.closed_end_us = end_us
+        for pane in range(first, (start_us + self.spec.hop_us) // pane_us):
+            self._panes.pop(pane, None)
+        for group in self._sorted():
+            yield ClosedWindow(start_us, end_us, group, totals.get(group) or [0] * self.width)
+
+    def _totals(self, first: int, after: int) -> dict[Group, Vector]:
+        """Return the sums of panes ``first`` to ``after`` (exclusive), by group."""
         totals: dict[Group, Vector] = {}
-        for pane in range(start_us // pane_us, end_us // pane_us):
+        for pane in range(first, after):
             for group, vector in self._panes.get(pane, {}).items():
                 sums = totals.get(group)
                 if sums is None:
@@ -132,21 +151,27 @@ class WindowAssembler:
                 else:
                     for index, figure in enumerate(vector):
                         sums[index] += figure
-        self._learn_groups(end_us, totals)
-        self.closed_end_us = end_us
-        for pane in range(start_us // pane_us, (start_us + self.spec.hop_us) // pane_us):
-            self._panes.pop(pane, None)
-        for group in sorted(self._known):
-            yield ClosedWindow(start_us, end_us, group, totals.get(group) or [0] * self.width)
+        return totals
+
+    def _sorted(self) -> list[Group]:
+        if self._order is None:
+            self._order = sorted(self._known)
+        return self._order
 
     def _learn_groups(self, end_us: int, totals: Mapping[Group, Vector]) -> None:
-        quiet = [group for group, last_us in self._known.items() if end_us - last_us > self.forget_us]
-        for group in quiet:
-            if group not in totals:
-                del self._known[group]
+        known = self._known
+        if min(known.values(), default=end_us) < end_us - self.forget_us:
+            for group in [group for group, last_us in known.items() if end_us - last_us > self.forget_us]:
+                if group not in totals:
+                    del known[group]
+                    self._order = None
+        if totals.keys() <= known.keys():
+            known.update(dict.fromkeys(totals, end_us))
+            return
+        self._order = None
         for group in sorted(totals):
-            if group in self._known or len(self._known) < self.max_groups:
-                self._known[group] = end_us
+            if group in known or len(known) < self.max_groups:
+                known[group] = end_us
             else:
                 self.unknown_groups += totals[group][0]
 
@@ -184,6 +209,7 @@ class WindowAssembler:
         self.late_windows = decoded.late_windows
         self.unknown_groups = decoded.unknown_groups
         self._known = dict(decoded.known)
+        self._order = None
         self._panes = {}
         for pane, group, vector in decoded.panes:
             self._panes.setdefault(pane, {})[group] = vector

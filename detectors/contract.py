@@ -25,6 +25,7 @@ from config.base import ComponentSettings, SettingsModel
 from config.components import Registry
 from detectors.events import Event
 from detectors.fingerprint import alert_change_id, fingerprint
+from detectors.panes import PaneLayout, Panes
 
 Severity = Literal["critical", "warning", "info"]
 NEVER_US = -(2**62)
@@ -177,7 +178,7 @@ class CaseDetector(Protocol):
 class WindowState(Snapshotting, Protocol):
     """State of a window detector: panes, known groups, models, open episodes. One per detector."""
 
-    def update(self, panes: Sequence[bytes], progress: Progress) -> Outcome:
+    def update(self, panes: Panes, progress: Progress) -> Outcome:
         """Merge panes, close the windows that the watermark has passed, score and decide them."""
         ...
 
@@ -192,8 +193,8 @@ class Combiner(Protocol):
         """Add events, of any of the detector's types."""
         ...
 
-    def take(self) -> bytes | None:
-        """Return the aggregates of what was added since the last call; None when nothing concerned the detector."""
+    def take(self) -> Panes:
+        """Return the aggregates of what was added since the last call: empty when nothing concerned the detector."""
         ...
 
 
@@ -203,10 +204,12 @@ class WindowDetector(Protocol):
 
     Attributes:
         event_types: the CloudEvents types it wants to see.
+        layout: of the panes between its combiners and its state.
     """
 
     name: str
     event_types: frozenset[str]
+    layout: PaneLayout
 
     def combiner(self) -> "Combiner":
         """Return a new combiner, empty."""

@@ -11,7 +11,7 @@ import msgspec
 from pydantic import Field, model_validator
 
 from config.base import SettingsModel
-from detectors.grouping import Group
+from detectors.panes import Group
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Verdict = Literal["fires", "still_firing", "resolves", "quiet", "too_few", "warming_up", "cooling_down"]

@@ -17,6 +17,20 @@ Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 NonEmpty = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
 
+class _NoLabels(dict[str, str]):
+    """The labels of an event that has none: one object for all of them, which nobody can write to."""
+
+    def __setitem__(self, name: str, value: str) -> None:
+        msg = "the labels of an event cannot be changed; make a new event"
+        raise TypeError(msg)
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return dict, ()
+
+
+NO_LABELS: dict[str, str] = _NoLabels()
+
+
 class Profile(msgspec.Struct, frozen=True, gc=False):
     """What the profile table knows about a customer. One object a customer, shared by that customer's events."""
 
@@ -42,7 +56,7 @@ class CaseData(msgspec.Struct, gc=False, frozen=True):
     deadline: AwareTime | None = None
     sentiment: Unit | None = None
     text: str | None = None
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = NO_LABELS
 
 
 class SurveyData(msgspec.Struct, gc=False, frozen=True):
@@ -57,7 +71,7 @@ class SurveyData(msgspec.Struct, gc=False, frozen=True):
     channel: str | None = None
     sentiment: Unit | None = None
     text: str | None = None
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = NO_LABELS
 
 
 class TransactionData(msgspec.Struct, gc=False, frozen=True):
@@ -74,7 +88,7 @@ class TransactionData(msgspec.Struct, gc=False, frozen=True):
     service: str | None = None
     region: str | None = None
     channel: str | None = None
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = NO_LABELS
 
 
 class SocialData(msgspec.Struct, gc=False, frozen=True):
@@ -87,7 +101,7 @@ class SocialData(msgspec.Struct, gc=False, frozen=True):
     author: str | None = None
     sentiment: Unit | None = None
     text: str | None = None
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = NO_LABELS
 
 
 Data = CaseData | SurveyData | TransactionData | SocialData

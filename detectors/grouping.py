@@ -8,9 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from detectors.events import Event
-
-Group = tuple[str, ...]
-"""Values of the ``group_by`` labels, in their order; an empty string where an event has none."""
+from detectors.panes import Group
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _RESERVED = frozenset({"alertname", "detector", "severity"})
@@ -93,15 +91,14 @@ class GroupNumbers:
         datas = [event.data for event in events]
         if fields is None or any([data.labels for data in datas]):  # noqa: C419 - a list is faster here
             return [self._number(self._read(event)) for event in events]
-        known = self._by_fields
-        values = list(map(fields, datas))
+        number_of = self._by_fields.__getitem__
         try:
-            return [known[value] for value in values]
+            return list(map(number_of, map(fields, datas)))
         except KeyError:
-            for value, event in zip(values, events, strict=True):
-                if value not in known:
-                    known[value] = self._number(self._read(event))
-        return [known[value] for value in values]
+            for event, data in zip(events, datas, strict=True):
+                if fields(data) not in self._by_fields:
+                    self._by_fields[fields(data)] = self._number(self._read(event))
+        return list(map(number_of, map(fields, datas)))
 
     def _number(self, group: Group) -> int:
         number = self._by_group.get(group)

@@ -17,6 +17,7 @@ from detectors.decide import Decider, Judgement, PValueSettings
 from detectors.events import Event
 from detectors.grouping import GroupBy
 from detectors.models.sentiment import COUNT, MICRO, NEGATIVE, WIDTH, Expectation, SentimentModel, View, ViewScore
+from detectors.panes import PaneLayout
 from detectors.window_state import AlertTemplate, Score, ScoredWindows
 from detectors.windows import WindowSpec
 
@@ -169,11 +170,12 @@ class SentimentDrop:
         self.settings = settings
         self.event_types = frozenset[str](settings.event_types)
         self._spec = settings.spec()
+        self.layout = PaneLayout(self._spec.pane_us, WIDTH)
         self._negative_micro = round(settings.negative_below * MICRO)
 
     def combiner(self) -> PaneCombiner:
         """Return a combiner that sums count, negative count, sentiment and its square per group and pane."""
-        return PaneCombiner(self._spec, self.settings.group_by, _sentiments, self._vectors)
+        return PaneCombiner(self._spec.pane_us, self.settings.group_by, _sentiments, self._vectors)
 
     def _vectors(self, sentiments: Figures) -> Integers:
         micros = np.rint(sentiments * MICRO).astype(np.int64)

@@ -8,7 +8,7 @@ normal.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Protocol
 
@@ -17,7 +17,7 @@ import msgspec
 from detectors.assembler import ClosedWindow, WindowAssembler
 from detectors.contract import Finding, Outcome, Progress, SnapshotVersionError, alert_change
 from detectors.decide import Decider, GroupEpisode, Judgement
-from detectors.grouping import Group
+from detectors.panes import Group, Panes
 
 _FORMAT = 1
 FIRING_WEIGHT = 0.1
@@ -120,10 +120,9 @@ class ScoredWindows:
         self._last_end_us = 0
         self._groups: set[Group] = set()
 
-    def update(self, panes: Sequence[bytes], progress: Progress) -> Outcome:
+    def update(self, panes: Panes, progress: Progress) -> Outcome:
         """Merge panes, then close, score and decide every window that ends at or before the watermark."""
-        for batch in panes:
-            self.assembler.merge(batch)
+        self.assembler.merge(panes)
         outcome = Outcome([], [])
         closed = self.assembler.advance(progress.watermark_us)
         for end_us, windows in groupby(closed, key=lambda window: window.end_us):

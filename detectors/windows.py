@@ -1,7 +1,7 @@
 """Windows over event time, out of panes: tumbling and hopping, per group, exact, closed by the watermark.
 
 A pane is the largest slice of time that every window is a whole number of: ``gcd(size, hop)``. Micro-batches are
-reduced to sums per pane and group before they are sent anywhere (:func:`encode_panes`), and
+reduced to sums per pane and group before they are sent anywhere (:mod:`detectors.panes`), and
 :class:`~detectors.assembler.WindowAssembler` adds panes up to windows. What is summed is a vector of integers whose
 meaning belongs to the detector, so that any statistic which adds up exactly (counts, sums in micro-units, sums of
 squares, histograms) goes the same way, and no result depends on the order or the cuts in which events came.
@@ -10,26 +10,10 @@ Windows are half open, ``[start, end)``, and aligned to 1970-01-01 UTC: every en
 """
 
 import math
-from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from config.durations import US_PER_SECOND, format_duration_us
-from detectors.grouping import Group
-
-Vector = list[int]
-_FORMAT = 1
-
-
-class PaneBatch(msgspec.Struct, array_like=True, frozen=True):
-    """Partial aggregates on their way to the assembler: ``panes[i]`` is (pane number, group, vector)."""
-
-    version: int
-    pane_us: int
-    panes: list[tuple[int, Group, Vector]]
-
-
-_BATCH_DECODER = msgspec.msgpack.Decoder(PaneBatch)
 
 
 class WindowSpec(msgspec.Struct, frozen=True):
@@ -80,33 +64,3 @@ class WindowSpec(msgspec.Struct, frozen=True):
     def final_end_us(self, pane: int) -> int:
         """Return the end of the last window that holds pane number ``pane``."""
         return self.last_end_us(pane * self.pane_us + self.size_us)
-
-
-def encode_panes(spec: WindowSpec, sums: Mapping[tuple[int, Group], Sequence[int]]) -> bytes:
-    """Return partial aggregates, by (pane number, group), as the bytes that :func:`decode_panes` takes.
-
-    The bytes depend on the sums alone, not on the order in which they were found.
-    """
-    panes = [(pane, group, list(vector)) for (pane, group), vector in sorted(sums.items())]
-    return msgspec.msgpack.encode(PaneBatch(_FORMAT, spec.pane_us, panes))
-
-
-def decode_panes(spec: WindowSpec, width: int, batch: bytes) -> list[tuple[int, Group, Vector]]:
-    """Return what :func:`encode_panes` encoded: (pane number, group, vector) each.
-
-    Raises:
-        ValueError: when the batch was made for other windows or vectors (processes run with different settings).
-    """
-    decoded = _BATCH_DECODER.decode(batch)
-    if decoded.version != _FORMAT or decoded.pane_us != spec.pane_us:
-        msg = (
-            f"panes of format {decoded.version} and length {format_duration_us(decoded.pane_us)} came where format "
-            f"{_FORMAT} and length {format_duration_us(spec.pane_us)} is expected: run all processes with the same "
-            "settings file"
-        )
-        raise ValueError(msg)
-    for pane, group, vector in decoded.panes:
-        if len(vector) != width:
-            msg = f"pane {pane} of group {group} has {len(vector)} figures, expected {width}"
-            raise ValueError(msg)
-    return decoded.panes

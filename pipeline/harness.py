@@ -94,8 +94,7 @@ class Harness:
                 self._take(shard.update(part, progress))
         for combiner, classes, state in self._windows:
             combiner.add([event for event in events if isinstance(event, classes)])
-            pane = combiner.take()
-            self._take(state.update([] if pane is None else [pane], progress))
+            self._take(state.update(combiner.take(), progress))
 
     def advance(self, watermark_us: int, clock_us: int | None = None) -> None:
         """Let time pass without events."""

@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from zlib import crc32
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from detectors.contract import NEVER_US, CaseDetector, Detector, Progress, WindowDetector
 from detectors.events import EVENT_CLASSES, Event
+from detectors.panes import Panes
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
 from pipeline.feeds.contract import RawBatch
@@ -38,7 +41,7 @@ class PaneBatch(msgspec.Struct, gc=False):
     """Partial aggregates for a window detector, and how far time has come after them."""
 
     detector: str
-    panes: list[bytes]
+    panes: Panes
     progress: Progress
 
 
@@ -158,20 +161,23 @@ class Prepare:
             events = self._turn_away_future(batch, events, now_us, out)
             if not events:
                 return
-        times_us = [event.time_us for event in events]
-        fresh = self._dedup.fresh(events, max(times_us))
+        times_us = _times_us(events)
+        oldest_us, newest_us = int(times_us.min()), int(times_us.max())
+        fresh = self._dedup.fresh(events, newest_us)
         if len(fresh) < len(events):
             tallies.duplicates += len(events) - len(fresh)
             if not fresh:
                 return
-            times_us = [event.time_us for event in fresh]
+            times_us = _times_us(fresh)
+            oldest_us, newest_us = int(times_us.min()), int(times_us.max())
         part = self._watermarks.partition(batch.feed, batch.partition)
         part.events += len(fresh)
-        late = part.late_indices(times_us)
-        if late or min(times_us) < self._oldest_us(batch.feed, part):
+        in_time = oldest_us >= max(part.newest_us, newest_us) - part.lateness_us
+        late = [] if in_time else part.late_indices(times_us)
+        if late or oldest_us < self._oldest_us(batch.feed, part):
             self._take_late(batch, part, fresh, late, now_us, out)
         else:
-            part.saw(max(times_us), now_us)
+            part.saw(newest_us, now_us)
             self._route(fresh)
         self._pace.newest_us[batch.feed, batch.partition] = part.newest_us
 
@@ -271,8 +277,8 @@ class Prepare:
                     by_shard[shard] = []
         for window, combiner in zip(self._windows, self._combiners, strict=True):
             panes = combiner.take()
-            if panes is not None or not told:
-                out.append(PaneBatch(window.name, [] if panes is None else [panes], progress))
+            if panes or not told:
+                out.append(PaneBatch(window.name, panes, progress))
 
     def snapshot(self) -> bytes:
         """Return the state; makes the memory of ids durable."""
@@ -290,6 +296,10 @@ class Prepare:
         self._tallies.restore(tallies)
         for key, part in self._watermarks.partitions.items():
             self._pace.newest_us[key] = part.newest_us
+
+
+def _times_us(events: Sequence[Event]) -> npt.NDArray[np.int64]:
+    return np.array([event.time_us for event in events], dtype=np.int64)
 
 
 def _chosen(events: Sequence[Event], kinds: set[type], classes: frozenset[type]) -> Sequence[Event]:

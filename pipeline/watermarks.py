@@ -12,9 +12,10 @@ over partitions. What a quiet partition does depends on the mode:
 """
 
 from collections.abc import Callable, Collection
-from itertools import accumulate
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from detectors.contract import NEVER_US, Progress
 from pipeline.feeds.contract import Status
@@ -44,17 +45,12 @@ class PartitionTime(msgspec.Struct):
         """The partition's own watermark, whatever the clock says."""
         return NEVER_US if self.newest_us == NEVER_US else self.newest_us - self.lateness_us
 
-    def late_indices(self, times_us: list[int]) -> list[int]:
+    def late_indices(self, times_us: npt.NDArray[np.int64]) -> list[int]:
         """Return the indices of the events that are late, judged one by one in their order of arrival."""
-        newest_us = max(times_us)
-        if min(times_us) >= max(newest_us, self.newest_us) - self.lateness_us:
-            return []
-        before = accumulate(times_us, max, initial=self.newest_us)
-        return [
-            index
-            for index, (time_us, newest) in enumerate(zip(times_us, before, strict=False))
-            if time_us < newest - self.lateness_us and newest != NEVER_US
-        ]
+        newest = np.maximum(np.maximum.accumulate(times_us), self.newest_us)
+        # What is late is never itself the newest, so it may stand among those that it is compared with.
+        late: list[int] = np.flatnonzero(times_us < newest - self.lateness_us).tolist()
+        return late
 
     def saw(self, newest_us: int, now_us: int | None) -> None:
         """Note that events up to ``newest_us`` have come, at clock ``now_us`` (None in a replay)."""

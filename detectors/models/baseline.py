@@ -19,8 +19,8 @@ import math
 
 import msgspec
 
-from detectors.grouping import Group
 from detectors.models.forgetting import ForgettingMean
+from detectors.panes import Group
 
 CLIP = 3.5
 """Residuals beyond this many predictive standard deviations are learned as this many."""

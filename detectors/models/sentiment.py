@@ -6,10 +6,10 @@ from typing import Literal
 import msgspec
 
 from detectors.assembler import ClosedWindow
-from detectors.grouping import Group
 from detectors.models.baseline import SENTIMENT, SHARE, Baseline, BaselineState, MeanState, Prediction
 from detectors.models.forgetting import ForgettingMean
 from detectors.models.tails import any_of, beta_binomial_upper, student_upper, widened
+from detectors.panes import Group
 
 View = Literal["negative_share", "mean"]
 MICRO = 1_000_000

@@ -1,6 +1,6 @@
 """What a feed promises to the flow: raw records by partition, resumable positions, and the truth about silence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Protocol, runtime_checkable
@@ -50,7 +50,7 @@ class RawBatch(msgspec.Struct):
 
     feed: str
     partition: str
-    offsets: list[int]
+    offsets: Sequence[int]
     records: list[bytes]
     bad: list[BadRecord] = []
     mapped: bool = False

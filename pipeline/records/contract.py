@@ -1,5 +1,6 @@
 """What a reader of one file promises."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from pipeline.feeds.contract import BadRecord
@@ -14,7 +15,7 @@ class Cut(NamedTuple):
         bad: records that are not among ``records``; their offsets lie between the others'.
     """
 
-    offsets: list[int]
+    offsets: Sequence[int]
     records: list[bytes]
     bad: list[BadRecord]
 

@@ -1,7 +1,8 @@
 """Lines of a file, fast: large blocks, split at once. Offsets are byte offsets (of the text, where it is gzip)."""
 
+from collections.abc import Sequence
 from itertools import accumulate
-from typing import BinaryIO
+from typing import BinaryIO, overload
 
 from pipeline.feeds.contract import BadRecord
 from pipeline.reasons import Reason
@@ -13,6 +14,34 @@ BLOCK_BYTES = 1 << 16
 MAX_KEPT_BYTES = 64 << 20
 """Of a longer line only the beginning is kept; the dead letter says so."""
 _BOM = b"\xef\xbb\xbf"
+
+
+class LineOffsets(Sequence[int]):
+    """Offsets of lines that follow each other without a gap; worked out when somebody asks, which is seldom.
+
+    >>> list(LineOffsets(10, [b"ab", b"c", b"d"]))
+    [10, 13, 15]
+    """
+
+    def __init__(self, start: int, lines: Sequence[bytes]) -> None:
+        self._start = start
+        self._lines = lines
+        self._offsets: list[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+
+    def __getitem__(self, index: int | slice) -> int | list[int]:
+        if self._offsets is None:
+            sizes = [len(line) + 1 for line in self._lines[:-1]]
+            self._offsets = list(accumulate(sizes, initial=self._start))
+        return self._offsets[index]
 
 
 class LineReader:
@@ -58,9 +87,12 @@ class LineReader:
             self._fill()
             ready, self._next = self._ready, 0
         first, last = self._next, self._next + max_records
-        offsets, records = ready.offsets[first:last], ready.records[first:last]
+        more = last < len(ready.records)
+        if first == 0 and not more:
+            offsets, records = ready.offsets, ready.records
+        else:
+            offsets, records = ready.offsets[first:last], ready.records[first:last]
         self._next += len(records)
-        more = self._next < len(ready.offsets)
         end = ready.offsets[self._next] if more else self._ready_to
         bad = [record for record in ready.bad if record.offset < end] if ready.bad else []
         if bad:
@@ -137,21 +169,17 @@ class LineReader:
         """Cut text into lines; ``lost`` bytes were left out at the end of its first line."""
         records = text.split(b"\n")
         at = self._ready_to
-        sizes = list(map(len, records))
-        if lost:
-            sizes[0] += lost
-        offsets = list(accumulate([size + 1 for size in sizes[:-1]], initial=at))
-        self._ready_to = at + sum(sizes) + len(records) - 1 + line_end
-        bad: list[BadRecord] = []
-        blank = not all(records) or b"\r" in text
-        if blank or lost or max(sizes) > self._limit:
-            offsets, records = self._sift(offsets, records, sizes, bad)
-        return Cut(offsets, records, bad)
+        self._ready_to = at + len(text) + lost + line_end
+        if all(records) and not lost and len(text) <= self._limit and b"\r" not in text:
+            return Cut(LineOffsets(at, records), records, [])
+        return self._sift(at, records, lost)
 
-    def _sift(
-        self, offsets: list[int], records: list[bytes], sizes: list[int], bad: list[BadRecord]
-    ) -> tuple[list[int], list[bytes]]:
+    def _sift(self, at: int, records: list[bytes], lost: int) -> Cut:
         """Leave out blank lines, and set lines aside that are too long."""
+        sizes = list(map(len, records))
+        sizes[0] += lost
+        offsets = accumulate([size + 1 for size in sizes[:-1]], initial=at)
+        bad: list[BadRecord] = []
         kept_offsets, kept = [], []
         for offset, record, size in zip(offsets, records, sizes, strict=True):
             if size > self._limit:
@@ -161,4 +189,4 @@ class LineReader:
             elif record and not record.isspace():
                 kept_offsets.append(offset)
                 kept.append(record)
-        return kept_offsets, kept
+        return Cut(kept_offsets, kept, bad)

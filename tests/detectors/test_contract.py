@@ -63,7 +63,7 @@ class Feeder:
         wanted = [event for event in events if isinstance(event, classes)]
         if isinstance(self.detector, WindowDetector):
             batch = combined(self.detector, wanted)
-            self.outcomes[0].append(self.states[0].update([] if batch is None else [batch], progress))  # type: ignore[list-item]
+            self.outcomes[0].append(self.states[0].update(batch, progress))  # type: ignore[arg-type]
             return
         parts: list[list[Event]] = [[] for _ in self.states]
         for event in wanted:

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from detectors.decide import Decider, GroupEpisode, PValueSettings
-from detectors.grouping import Group
+from detectors.panes import Group
 
 A: Group = ("a",)
 COOL_DOWN = 10

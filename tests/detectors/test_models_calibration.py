@@ -9,7 +9,6 @@ from detectors.assembler import ClosedWindow
 from detectors.contract import Progress
 from detectors.models.sentiment import MICRO, View
 from detectors.sentiment_drop import SentimentDrop, SentimentDropSettings
-from detectors.windows import encode_panes
 from tests.detectors.simulate import HOUR_US, START_US, Null, model, p_values, windows
 
 NULLS = {
@@ -64,14 +63,15 @@ def test_overlapping_windows_keep_the_false_rate_and_few_of_them_become_alerts()
     p_values, alerts, days = [], 0, 30
     for pane in range(START_US // pane_us, START_US // pane_us + days * 96):
         moods = memory * moods + math.sqrt(1 - memory * memory) * rng.normal(size=8)
-        sums: dict[tuple[int, tuple[str, ...]], list[int]] = {}
+        sums: list[tuple[int, tuple[str, ...], list[int]]] = []
         for group in range(8):
             count = 1 + int(rng.poisson(24))
             negative = int(rng.binomial(count, 1 / (1 + math.exp(0.5 - 0.3 * moods[group]))))
             positive = int(rng.binomial(count - negative, 0.5))
-            sums[pane, (f"g{group}",)] = [count, negative, (positive - negative) * MICRO, (positive + negative) * MICRO]
+            figures = [count, negative, (positive - negative) * MICRO, (positive + negative) * MICRO]
+            sums.append((pane, (f"g{group}",), figures))
         now_us = (pane + 1) * pane_us
-        outcome = state.update([encode_panes(detector.settings.spec(), sums)], Progress(now_us, now_us))
+        outcome = state.update(sums, Progress(now_us, now_us))
         alerts += sum(change.status == "firing" for change in outcome.changes)
         p_values += [found.p_value for found in outcome.findings if found.p_value is not None]
     assert len(p_values) > 22_000

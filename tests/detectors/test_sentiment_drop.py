@@ -11,7 +11,6 @@ from detectors.events import CaseData, Profile, SocialData, SurveyData
 from detectors.grouping import group_reader
 from detectors.models.sentiment import MICRO
 from detectors.sentiment_drop import SentimentDrop, SentimentDropSettings, build
-from detectors.windows import decode_panes
 from tests.detectors.samples import HOUR_US, MINUTE_US, START_US, make, post, sentiment_drop
 from tests.support.combine import combined
 
@@ -25,8 +24,7 @@ def detector(**settings: Any) -> SentimentDrop:
 
 
 def panes(of: SentimentDrop, *events: Any) -> list[tuple[int, tuple[str, ...], list[int]]]:
-    batch = combined(of, events)
-    return [] if batch is None else decode_panes(of.settings.spec(), 4, batch)
+    return combined(of, events)
 
 
 def story(levels: list[float], *, per_window: int = 40, window_us: int = HOUR_US) -> list[Any]:
@@ -43,8 +41,7 @@ def story(levels: list[float], *, per_window: int = 40, window_us: int = HOUR_US
 
 
 def alerts(of: SentimentDrop, events: list[Any], until_us: int) -> Outcome:
-    batch = combined(of, events)
-    return of.state().update([] if batch is None else [batch], Progress(until_us, until_us))
+    return of.state().update(combined(of, events), Progress(until_us, until_us))
 
 
 def test_sentiment_is_summed_in_exact_integers() -> None:
@@ -65,10 +62,9 @@ def test_sentiment_is_summed_in_exact_integers() -> None:
 
 def test_events_without_sentiment_are_ignored() -> None:
     of = detector()
-    assert combined(of, []) is None
-    assert (
-        combined(of, [post(1, START_US, None, service="app"), post(2, START_US, float("nan"), service="app")]) is None
-    )
+    assert combined(of, []) == []
+    nothing = [post(1, START_US, None, service="app"), post(2, START_US, float("nan"), service="app")]
+    assert combined(of, nothing) == []
 
 
 def test_two_batches_add_up_to_the_one_of_both() -> None:
@@ -76,9 +72,9 @@ def test_two_batches_add_up_to_the_one_of_both() -> None:
     of = sample.detector()
     assert isinstance(of, SentimentDrop)
     whole, parts = of.state(), of.state()
-    whole.assembler.merge(combined(of, sample.events[:500]) or b"")
+    whole.assembler.merge(combined(of, sample.events[:500]))
     for start in range(0, 500, 37):
-        parts.assembler.merge(combined(of, sample.events[start : min(500, start + 37)]) or b"")
+        parts.assembler.merge(combined(of, sample.events[start : min(500, start + 37)]))
     assert whole.snapshot() == parts.snapshot()
 
 

@@ -45,7 +45,7 @@ def firing(tweets: list[Event], **settings: Any) -> list[AlertChange]:
     detector = SentimentDrop("mood", SentimentDropSettings.model_validate(entry))
     batch = combined(detector, tweets)
     end_us = max(event.time_us for event in tweets) + 1
-    outcome = detector.state().update([batch or b""], Progress(end_us, end_us))
+    outcome = detector.state().update(batch, Progress(end_us, end_us))
     return [change for change in outcome.changes if change.status == "firing"]
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from detectors.assembler import ClosedWindow, WindowAssembler
 from detectors.contract import SnapshotVersionError
-from detectors.windows import WindowSpec, decode_panes, encode_panes
+from detectors.panes import PaneLayout, Panes
+from detectors.windows import WindowSpec
 
 S = 1_000_000
 FOREVER = 10**18
@@ -24,14 +25,14 @@ def assembler(size_s: int, hop_s: int, *, forget_us: int = FOREVER, max_groups: 
     return WindowAssembler(spec(size_s, hop_s), 2, forget_us=forget_us, max_groups=max_groups)
 
 
-def batch(windows: WindowSpec, events: list[tuple[int, str, int]]) -> bytes:
+def batch(windows: WindowSpec, events: list[tuple[int, str, int]]) -> Panes:
     """Return the panes of events (time in seconds, group, value): count and sum."""
     sums: dict[tuple[int, tuple[str, ...]], list[int]] = {}
     for time_s, group, value in events:
         known = sums.setdefault((time_s * S // windows.pane_us, (group,)), [0, 0])
         known[0] += 1
         known[1] += value
-    return encode_panes(windows, sums)
+    return [(pane, group, vector) for (pane, group), vector in sums.items()]
 
 
 def closed(windows: list[ClosedWindow]) -> list[tuple[int, int, str, list[int]]]:
@@ -165,18 +166,16 @@ def test_late_is_measured_by_the_watermark_even_before_the_first_event() -> None
 
 def test_panes_of_other_windows_or_figures_are_refused() -> None:
     with pytest.raises(ValueError, match="length 5s came where format 1 and length 10s is expected"):
-        assembler(10, 10).merge(batch(spec(5, 5), [(1, "a", 1)]))
+        PaneLayout(10 * S, 2).decode(PaneLayout(5 * S, 2).encode([(1, ("a",), [1, 1])]))
     with pytest.raises(ValueError, match="1 figures, expected 2"):
-        assembler(10, 10).merge(encode_panes(spec(10, 10), {(0, ("a",)): [1]}))
+        PaneLayout(10 * S, 2).decode(PaneLayout(10 * S, 1).encode([(0, ("a",), [1])]))
+    with pytest.raises(ValueError, match="not a batch of panes"):
+        PaneLayout(10 * S, 2).decode(b"panes")
 
 
-def test_encoded_panes_do_not_depend_on_the_order_in_which_they_were_found() -> None:
-    sums: dict[tuple[int, tuple[str, ...]], list[int]] = {
-        (pane, (group,)): [pane, 7] for pane in (3, 1, 2) for group in ("b", "a")
-    }
-    backwards = dict(reversed(list(sums.items())))
-    assert encode_panes(spec(10, 10), sums) == encode_panes(spec(10, 10), backwards)
-    assert {(p, g): v for p, g, v in decode_panes(spec(10, 10), 2, encode_panes(spec(10, 10), sums))} == sums
+def test_panes_are_decoded_as_they_were_encoded() -> None:
+    panes: Panes = [(pane, (group,), [pane, 7]) for pane in (3, 1, 2) for group in ("b", "a")]
+    assert PaneLayout(10 * S, 2).decode(PaneLayout(10 * S, 2).encode(panes)) == panes
 
 
 @pytest.mark.parametrize("state", [b"", b"\x90", msgspec.msgpack.encode([99, 0, 0, 0, 0, [], []])])

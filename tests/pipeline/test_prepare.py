@@ -7,6 +7,7 @@ import pytest
 
 from detectors.contract import NEVER_US, Outcome, Progress
 from detectors.events import CaseEvent, Event
+from detectors.panes import PaneLayout, Panes
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
 from pipeline.feeds.contract import RawBatch, Status
@@ -47,13 +48,14 @@ class Counting:
     def add(self, events: Sequence[Event]) -> None:
         self.count += len(events)
 
-    def take(self) -> bytes | None:
+    def take(self) -> Panes:
         count, self.count = self.count, 0
-        return str(count).encode() if count else None
+        return [(0, (), [count])] if count else []
 
 
 class Windows:
     name = "windows"
+    layout = PaneLayout(MINUTE_US, 1)
     event_types = frozenset({"social.post"})
 
     def combiner(self) -> "Counting":
@@ -62,7 +64,7 @@ class Windows:
     def state(self) -> "Windows":
         return self
 
-    def update(self, panes: Sequence[bytes], progress: Progress) -> Outcome:
+    def update(self, panes: Panes, progress: Progress) -> Outcome:
         raise NotImplementedError
 
     def snapshot(self) -> bytes:
@@ -148,7 +150,7 @@ def test_an_event_without_a_key_and_one_of_another_type_reach_no_case_detector()
     prepare, tallies = make_prepare()
     routed = prepare.take(item(opened(1, 0, queue="ignored"), post(1, 0)))
     assert case_ids(routed) == []
-    assert [b.panes for b in routed if isinstance(b, PaneBatch) and b.panes] == [[b"1"]]
+    assert [b.panes for b in routed if isinstance(b, PaneBatch) and b.panes] == [[(0, (), [1])]]
     assert tallies.events == 2
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from detectors.contract import WindowDetector
 from detectors.events import Event
+from detectors.panes import Panes
 
 
-def combined(detector: WindowDetector, events: Sequence[Event]) -> bytes | None:
+def combined(detector: WindowDetector, events: Sequence[Event]) -> Panes:
     combiner = detector.combiner()
     combiner.add(events)
     return combiner.take()
