@@ -46,14 +46,14 @@ class _Generation:
         self._fresh: _Entries = []
         self.path = None if folder is None else folder / f"seen-{number:08d}.log"
 
-    def add(self, source: str, ids: list[str]) -> None:
-        known = self.ids.get(source)
-        if known is None:
-            self.ids[source] = set(ids)
-        else:
-            known.update(ids)
+    def add(self, source: str, ids: list[str]) -> bool:
+        """Add ids of which none is known; return whether none of them stands among the others twice."""
+        known = self.ids.setdefault(source, set())
+        before = len(known)
+        known.update(ids)
         if self.path is not None:
             self._fresh.append((source, ids, True))
+        return len(known) - before == len(ids)
 
     def remove(self, source: str, key: str) -> None:
         known = self.ids.get(source)
@@ -138,21 +138,22 @@ class Deduplicator:
             if event.rev:
                 revised = True
         self._current.newest_us = max(self._current.newest_us, newest_us)
-        if revised or any(self._knows_any(source, ids) for source, ids in by_source.items()):
+        if revised or self._knows_any(by_source):
             return self._fresh_one_by_one(events)
-        for source, ids in by_source.items():
-            self._current.add(source, ids)
-        return events
+        distinct = [self._current.add(source, ids) for source, ids in by_source.items()]
+        if all(distinct):
+            return events
+        firsts: dict[tuple[str, str], Event] = {}
+        for event in events:
+            firsts.setdefault((event.source, event.id), event)
+        return list(firsts.values())
 
-    def _knows_any(self, source: str, ids: list[str]) -> bool:
-        """Say whether an id is known, or stands among ``ids`` twice."""
-        new = set(ids)
-        if len(new) < len(ids):
-            return True
+    def _knows_any(self, by_source: dict[str, list[str]]) -> bool:
         for generation in (self._current, *self._older):
-            known = generation.ids.get(source)
-            if known is not None and not known.isdisjoint(new):
-                return True
+            for source, ids in by_source.items():
+                known = generation.ids.get(source)
+                if known is not None and not known.isdisjoint(ids):
+                    return True
         return False
 
     def _fresh_one_by_one(self, events: Sequence[Event]) -> list[Event]:

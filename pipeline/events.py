@@ -64,7 +64,7 @@ def decode_many(records: Sequence[bytes]) -> tuple[list[Event], list[tuple[int, 
         # any character, records are UTF-8 if and only if each of them is.
         if not all(map(bytes.isascii, records)):
             b"\n".join(records).decode()
-        events: list[Event] = [decode(raw) for raw in records]
+        events: list[Event] = list(map(decode, records))
         places: Sequence[int] = range(len(records))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         events, places = _decode_each(records, errors)
