@@ -34,11 +34,13 @@ class Sample(NamedTuple):
         format: that they were read in.
         csv: how CSV was read.
         records: one JSON object each, or what should be one; or a record that could not be cut out.
+        whole: they stood in one JSON document, which feeds do not read.
     """
 
     format: TableFormat
     csv: CsvSettings
     records: list[bytes | BadRecord]
+    whole: bool = False
 
 
 def read_sample(
@@ -67,7 +69,7 @@ def read_sample(
         text = _read(path) if content is None else content
         if csv is None:
             csv = _TSV if (path.with_suffix("") if is_gzip(path) else path).suffix.lower() == ".tsv" else CsvSettings()
-        sample = Sample(format_, csv, _csv(text, csv) if format_ == "csv" else _json(text))
+        sample = Sample(format_, csv, _csv(text, csv)) if format_ == "csv" else _json(text)
     if not sample.records:
         msg = f"{name}: there is no record in it; expected one at least, as {format_}"
         raise SampleError(msg)
@@ -121,14 +123,17 @@ def _in_order(reader: CsvReader | ParquetReader) -> list[bytes | BadRecord]:
     return [found[offset] for offset in sorted(found)]
 
 
-def _json(text: bytes) -> list[bytes | BadRecord]:
+def _json(text: bytes) -> Sample:
     text = text.removeprefix(b"\xef\xbb\xbf").strip()
+    none = CsvSettings()
+    lines: list[bytes | BadRecord] = [line for line in (line.strip() for line in text.splitlines()) if line]
     try:
         whole = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        lines = [line for line in (line.strip() for line in text.splitlines()) if line]
         # One object over several lines, with a mistake in it, is one record.
-        return [text] if lines and lines[0] in {b"{", b"["} else list(lines)
+        return Sample("jsonl", none, [text] if lines and lines[0] in {b"{", b"["} else lines)
     if isinstance(whole, list):
-        return [msgspec.json.encode(entry) for entry in whole]
-    return [text] if isinstance(whole, dict) else [BadRecord(0, text, Reason.NOT_AN_OBJECT, "expected a JSON object")]
+        return Sample("jsonl", none, [msgspec.json.encode(entry) for entry in whole], whole=True)
+    if isinstance(whole, dict):
+        return Sample("jsonl", none, [text], whole=len(lines) > 1)
+    return Sample("jsonl", none, [BadRecord(0, text, Reason.NOT_AN_OBJECT, "expected a JSON object")])

@@ -40,6 +40,8 @@ def test_the_commands_are_those_that_users_rely_on() -> None:
         "deadletters show",
         "demo",
         "flow",
+        "ingest",
+        "map",
         "notifier",
         "promises",
         "replay",
