@@ -6,7 +6,6 @@ crash the flow repeats what it did last) changes nothing.
 
 import sqlite3
 import threading
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -16,34 +15,33 @@ from typing import Any, Self
 
 import msgspec
 
-from pipeline.letters import DeadLetter, LetterFilter, Requeued, StoredLetter, origin
+from pipeline import pruning
+from pipeline.deadletter_errors import DeadLettersError, DeadLettersUnwritableError, not_opened, passes, unwritable
+from pipeline.deadletter_rows import (
+    COLUMNS,
+    COUNTS,
+    SCHEMA,
+    SCHEMA_VERSION,
+    packed,
+    stored,
+    unpacked,
+    where_clause,
+    where_of,
+)
+from pipeline.hints import with_hint
+from pipeline.letters import DeadLetter, LetterFilter, Pruned, Requeued, StoredLetter, origin
 
-__all__ = ["DeadLetter", "DeadLetters", "DeadLettersError", "LetterFilter", "Requeued", "StoredLetter"]
+__all__ = [
+    "DeadLetter",
+    "DeadLetters",
+    "DeadLettersError",
+    "DeadLettersUnwritableError",
+    "LetterFilter",
+    "Requeued",
+    "StoredLetter",
+]
 
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS letters (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    feed TEXT NOT NULL, origin TEXT NOT NULL, part_of TEXT NOT NULL, at INTEGER NOT NULL, part INTEGER NOT NULL,
-    digest BLOB NOT NULL,
-    reason TEXT NOT NULL, detail TEXT NOT NULL, raw BLOB NOT NULL, size INTEGER NOT NULL, packed INTEGER NOT NULL,
-    mapped INTEGER NOT NULL, seen_at_us INTEGER NOT NULL, status TEXT NOT NULL DEFAULT 'new',
-    UNIQUE (feed, part_of, at, part, digest)
-) STRICT;
-CREATE INDEX IF NOT EXISTS letters_by_reason ON letters (origin, reason, status);
-CREATE TABLE IF NOT EXISTS requeue (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    feed TEXT NOT NULL, letter INTEGER NOT NULL, mapped INTEGER NOT NULL, raw BLOB NOT NULL, packed INTEGER NOT NULL,
-    requeued_at_us INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS requeue_by_feed ON requeue (feed, seq);
-"""
 _ANY = LetterFilter()
-_COLUMNS = "id, feed, part_of, at, part, reason, detail, size, mapped, seen_at_us, status"
-
-
-class DeadLettersError(Exception):
-    """The store cannot be opened: the message names the file and what to do."""
 
 
 class DeadLetters:
@@ -54,6 +52,7 @@ class DeadLetters:
 
     Raises:
         DeadLettersError: when the file cannot be opened or belongs to a later version.
+        DeadLettersUnwritableError: when there is no room for it now.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,24 +63,25 @@ class DeadLetters:
             # Threads share the connection under our lock; what writes begins its transaction itself.
             self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
         except (sqlite3.Error, OSError) as error:
-            raise _not_opened(path, error) from error
+            raise not_opened(path, error) from error
         try:
             self._prepare()
         except sqlite3.Error as error:
             self._db.close()
-            raise _not_opened(path, error) from error
+            raise (unwritable(path, error) if passes(error) else not_opened(path, error)) from error
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > _SCHEMA_VERSION:
+        if version > SCHEMA_VERSION:
             self._db.close()
-            versions = f"it has format {version}, this program reads {_SCHEMA_VERSION}"
+            versions = f"it has format {version}, this program reads {SCHEMA_VERSION}"
             msg = f"{self.path} was written by a later version of Makegood: {versions}"
             raise DeadLettersError(msg)
-        if version < _SCHEMA_VERSION:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
+        if version < SCHEMA_VERSION:
+            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        self._db.execute(COUNTS)
 
     def __enter__(self) -> Self:
         return self
@@ -99,13 +99,17 @@ class DeadLetters:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                # A full disk may have ended the transaction already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error) and passes(error):
+                    raise unwritable(self.path, error) from error
                 raise
-            self._db.execute("COMMIT")
 
     def _rows(self, sql: str, values: Sequence[object]) -> list[Any]:
         with self._lock:
@@ -117,6 +121,9 @@ class DeadLetters:
         Args:
             letters: a letter of the same place and bytes as one that is kept already changes nothing.
             seen_at_us: the clock, microseconds since 1970 UTC.
+
+        Raises:
+            DeadLettersUnwritableError: when they cannot be written now; none of them is kept then.
         """
         if not letters:
             return 0
@@ -124,7 +131,7 @@ class DeadLetters:
             (
                 *(letter.feed, origin(letter.feed), letter.partition, letter.offset, letter.part),
                 blake2b(letter.raw, digest_size=12).digest(),
-                *(str(letter.reason), letter.detail, *_packed(letter.raw), letter.mapped, seen_at_us),
+                *(str(letter.reason), with_hint(letter), *packed(letter.raw), letter.mapped, seen_at_us),
             )
             for letter in letters
         ]
@@ -145,23 +152,23 @@ class DeadLetters:
             before_id: the last ``id`` of the page before; None: the first page.
             limit: of the page.
         """
-        where, values = _where(chosen)
+        where, values = where_of(chosen)
         if before_id is not None:
             where.append("id < ?")
             values.append(before_id)
-        sql = f"SELECT {_COLUMNS} FROM letters {_clause(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own columns
-        return [_stored(row) for row in self._rows(sql, [*values, limit])]
+        sql = f"SELECT {COLUMNS} FROM letters {where_clause(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own columns
+        return [stored(row) for row in self._rows(sql, [*values, limit])]
 
     def get(self, letter_id: int) -> StoredLetter | None:
         """Return one letter with its bytes."""
-        sql = f"SELECT {_COLUMNS}, raw, packed FROM letters WHERE id = ?"  # noqa: S608 - our own columns
+        sql = f"SELECT {COLUMNS}, raw, packed FROM letters WHERE id = ?"  # noqa: S608 - our own columns
         rows = self._rows(sql, [letter_id])
-        return None if not rows else _stored(rows[0][:-2], _unpacked(rows[0][-2], rows[0][-1]))
+        return None if not rows else stored(rows[0][:-2], unpacked(rows[0][-2], rows[0][-1]))
 
     def counts(self, chosen: LetterFilter = _ANY) -> dict[str, dict[str, int]]:
         """Return how many letters there are, by feed and reason."""
-        where, values = _where(chosen)
-        sql = f"SELECT origin, reason, count(*) FROM letters {_clause(where)} GROUP BY 1, 2 ORDER BY 1, 2"  # noqa: S608
+        where, values = where_of(chosen)
+        sql = f"SELECT origin, reason, count(*) FROM letters {where_clause(where)} GROUP BY 1, 2 ORDER BY 1, 2"  # noqa: S608
         found: dict[str, dict[str, int]] = {}
         for feed, reason, count in self._rows(sql, values):
             found.setdefault(feed, {})[reason] = count
@@ -174,8 +181,8 @@ class DeadLetters:
         """
         if chosen.status is None:
             chosen = msgspec.structs.replace(chosen, status="new")
-        where, values = _where(chosen)
-        clause = _clause(where)
+        where, values = where_of(chosen)
+        clause = where_clause(where)
         copy = (
             "INSERT INTO requeue (feed, letter, mapped, raw, packed, requeued_at_us) "  # noqa: S608 - our own columns
             f"SELECT origin, id, mapped, raw, packed, ? FROM letters {clause} ORDER BY id"
@@ -189,58 +196,46 @@ class DeadLetters:
         """Return what waits for a feed behind ``after_seq``, in order."""
         sql = "SELECT seq, letter, raw, packed, mapped FROM requeue WHERE feed = ? AND seq > ? ORDER BY seq LIMIT ?"
         rows = self._rows(sql, [feed, after_seq, limit])
-        return [
-            Requeued(seq, letter, _unpacked(raw, packed), bool(mapped)) for seq, letter, raw, packed, mapped in rows
-        ]
+        return [Requeued(seq, letter, unpacked(raw, packed), bool(mapped)) for seq, letter, raw, packed, mapped in rows]
 
     def mark_replayed(self, letters: Sequence[int]) -> None:
         """Note that letters have been read again. Where they fail again, they are new letters."""
         with self._transaction() as db:
             db.executemany("UPDATE letters SET status = 'replayed' WHERE id = ?", [(letter,) for letter in letters])
 
-    def prune(self, before_us: int) -> int:
-        """Delete letters seen before a time, with their requeued copies, and return how many."""
-        with self._transaction() as db:
-            db.execute("DELETE FROM requeue WHERE requeued_at_us < ?", [before_us])
-            return db.execute("DELETE FROM letters WHERE seen_at_us < ?", [before_us]).rowcount
+    def prune(
+        self, before_us: int | None = None, *, max_bytes: int | None = None, at_most: int | None = None
+    ) -> Pruned:
+        """Delete the oldest letters, and requeued copies that are as old, and return what was deleted.
 
+        Every letter deleted is counted, by feed and reason, in :meth:`pruned`.
 
-def _not_opened(path: Path, error: Exception) -> DeadLettersError:
-    hint = "check that it is a file of Makegood and writable"
-    return DeadLettersError(f"cannot open the dead letters in {path}: {error}; {hint}")
+        Args:
+            before_us: letters seen before this time, microseconds since 1970 UTC; None: whenever.
+            max_bytes: letters until the store holds no more than this; None: however much it holds.
+            at_most: about how many letters; None: all that it applies to. ``Pruned.more`` says whether some are left.
 
+        Raises:
+            DeadLettersUnwritableError: when they cannot be deleted now.
+        """
+        letters = size = 0
+        while at_most is None or letters < at_most:
+            with self._transaction() as db:
+                gone = pruning.delete_oldest(db, before_us, max_bytes)
+            if not gone:
+                return Pruned(letters, size, more=False)
+            letters += len(gone)
+            size += sum(length for _, _, length in gone)
+        return Pruned(letters, size, more=True)
 
-def _packed(raw: bytes) -> tuple[bytes, int, bool]:
-    small = zlib.compress(raw, 6)
-    return (small, len(raw), True) if len(small) < len(raw) else (raw, len(raw), False)
+    def used_bytes(self) -> int:
+        """Return how much the letters take on disk, without room in the file that is free for new ones."""
+        with self._lock:
+            return pruning.used_bytes(self._db)
 
-
-def _unpacked(raw: bytes, packed: int) -> bytes:
-    return zlib.decompress(raw) if packed else raw
-
-
-def _where(chosen: LetterFilter) -> tuple[list[str], list[object]]:
-    terms = {
-        "origin = ?": chosen.feed,
-        "reason = ?": chosen.reason,
-        "status = ?": chosen.status,
-        "seen_at_us >= ?": chosen.since_us,
-        "seen_at_us < ?": chosen.until_us,
-    }
-    where = [term for term, value in terms.items() if value is not None]
-    values: list[object] = [value for value in terms.values() if value is not None]
-    if chosen.ids is not None:
-        # One parameter for any number of ids: SQLite limits how many parameters a statement has.
-        where.append("id IN (SELECT value FROM json_each(?))")
-        values.append(msgspec.json.encode(chosen.ids).decode())
-    return where, values
-
-
-def _clause(where: Sequence[str]) -> str:
-    return f"WHERE {' AND '.join(where)}" if where else ""
-
-
-def _stored(row: Sequence[Any], raw: bytes | None = None) -> StoredLetter:
-    names = ("id", "feed", "partition", "offset", "part", "reason", "detail", "size", "mapped", "seen_at_us", "status")
-    values = dict(zip(names, row, strict=True))
-    return StoredLetter(**{**values, "mapped": bool(values["mapped"])}, raw=raw)
+    def pruned(self) -> dict[str, dict[str, int]]:
+        """Return how many letters have been deleted for their age or for want of room, by feed and reason."""
+        found: dict[str, dict[str, int]] = {}
+        for feed, reason, count in self._rows("SELECT origin, reason, letters FROM pruned ORDER BY 1, 2", []):
+            found.setdefault(feed, {})[reason] = count
+        return found

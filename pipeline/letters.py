@@ -76,3 +76,11 @@ class Requeued(msgspec.Struct, frozen=True):
     letter: int
     raw: bytes
     mapped: bool
+
+
+class Pruned(msgspec.Struct, frozen=True):
+    """What was deleted from the store: letters, the bytes that their records took, and whether more should go."""
+
+    letters: int
+    bytes: int
+    more: bool

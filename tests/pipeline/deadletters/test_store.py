@@ -89,14 +89,6 @@ def test_two_processes_write_at_the_same_time_and_nothing_is_lost(tmp_path: Path
         assert {feed: sum(found.values()) for feed, found in store.counts().items()} == {"a": 100, "b": 100, "crm": 100}
 
 
-def test_old_letters_can_be_deleted(tmp_path: Path) -> None:
-    with DeadLetters(tmp_path / "letters.db") as store:
-        for offset in range(10):
-            store.add([letter(offset)], seen_at_us=offset)
-        assert store.prune(before_us=4) == 4
-        assert store.counts() == {"crm": {"invalid_json": 6}}
-
-
 def test_a_failed_write_leaves_the_store_as_it_was(tmp_path: Path) -> None:
     with DeadLetters(tmp_path / "letters.db") as store:
         with pytest.raises(OverflowError):
