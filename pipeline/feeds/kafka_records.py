@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from pipeline.feeds.kafka_cloudevents import Headers, envelope, is_binary, is_structured
+from pipeline.feeds.kafka_cloudevents import CONTENT_TYPE, Headers, envelope, is_binary, is_structured
 from pipeline.feeds.kafka_reading import Message
 from pipeline.feeds.kafka_settings import KafkaSettings
 from pipeline.reasons import Reason, RecordError
@@ -66,6 +66,9 @@ class Records:
             detail = f"{len(value)} bytes, more than max_record_bytes ({self._limit}); kept up to that"
             raise RecordError(Reason.TOO_LARGE, detail)
         binary = self._binary or (self._by_headers and not is_structured(headers) and is_binary(headers))
+        if self._binary and is_structured(headers):
+            detail = f"header {CONTENT_TYPE}: the value is a whole event, and the feed says cloudevents: binary"
+            raise RecordError(Reason.INVALID_VALUE, detail)
         if value is not None and self._values is not None:
             value = self._values.json(value, headers)
         if binary:

@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,18 @@ class Cluster:
         self.admin.create_topics([new], request_timeout=30)[topic].result(30)
         return topic
 
-    def produce(self, topic: str, records: Iterable[tuple[int, bytes | None]], **properties: Any) -> int:
-        """Write ``(partition, value)`` pairs in order; return how many. Raises when one is not acknowledged."""
+    def produce(
+        self,
+        topic: str,
+        records: Iterable[tuple[int, bytes | None]],
+        *,
+        headers: Any = (),
+        **properties: Any,
+    ) -> int:
+        """Write ``(partition, value)`` pairs in order; return how many. Raises when one is not acknowledged.
+
+        The first records get the ``headers``, one each (``dict[str, bytes | str]``, or None).
+        """
         errors: list[object] = []
         producer = Producer(
             {
@@ -95,10 +106,16 @@ class Cluster:
             }
         )
         count = 0
-        for partition, value in records:
+        for (partition, value), own_headers in zip(records, chain(headers, repeat(None)), strict=False):
             while count - len(errors) >= _IN_FLIGHT:
                 producer.poll(1)
-            producer.produce(topic, value=value, partition=partition, on_delivery=lambda error, _: errors.append(error))
+            producer.produce(
+                topic,
+                value=value,
+                partition=partition,
+                headers=own_headers,
+                on_delivery=lambda error, _: errors.append(error),
+            )
             producer.poll(0)
             count += 1
         producer.flush(60)
@@ -232,7 +249,7 @@ class Broker(Cluster):
         self._folder.mkdir(parents=True, exist_ok=True)
         properties = self._folder / "server.properties"
         text = _PROPERTIES.format(port=self._port, controller_port=controller_port, data=self._folder / "data")
-        properties.write_text(text, encoding="utf-8")
+        properties.write_text(self._configured(text), encoding="utf-8")
         # The cluster's id, 16 bytes in base64: a fixed one will do, the folder is ours alone.
         command = [
             *self._java("kafka.tools.StorageTool"),
@@ -246,6 +263,10 @@ class Broker(Cluster):
         if done.returncode != 0:
             msg = f"formatting the broker's data folder failed:\n{done.stdout}\n{done.stderr}"
             raise RuntimeError(msg)
+
+    def _configured(self, properties: str) -> str:
+        """Return the broker's settings file; a kind of broker with more to say changes it."""
+        return properties
 
     def _java(self, main: str) -> list[str]:
         flags = ["-Xmx512m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]

@@ -42,7 +42,7 @@ class LocalRegistry:
     Attributes:
         asked: the paths that were asked for.
         unexpected: requests that no client should make.
-        failing: answer everything with this status; None: work.
+        failing: answer everything with this status and a page; None: work.
     """
 
     def __init__(self, authorization: str | None = None, tls: ssl.SSLContext | None = None) -> None:
@@ -146,16 +146,18 @@ def _handler(registry: LocalRegistry) -> type[BaseHTTPRequestHandler]:
         def _answer(self, answer: tuple[int, dict[str, Any]] | None) -> None:
             registry.asked.append(self.path)
             if registry.failing is not None:
-                answer = (registry.failing, {"error_code": registry.failing * 100 + 1, "message": "out of order"})
-            elif registry.authorization not in (None, self.headers.get("Authorization")):
+                self._send(registry.failing, b"<html>A proxy says no.</html>", "text/html")
+                return
+            if registry.authorization not in (None, self.headers.get("Authorization")):
                 answer = (401, {"error_code": 401, "message": "Unauthorized"})
             elif answer is None:
                 registry.unexpected.append(f"{self.command} {self.path}")
                 answer = (500, {"error_code": 500, "message": "no client should ask this"})
-            status, told = answer
-            body = json.dumps(told).encode()
+            self._send(answer[0], json.dumps(answer[1]).encode(), "application/vnd.schemaregistry.v1+json")
+
+        def _send(self, status: int, body: bytes, content_type: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

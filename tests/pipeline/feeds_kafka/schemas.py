@@ -1,6 +1,7 @@
 """Schemas for the tests of values, and what asks until they are there."""
 
 import base64
+import importlib
 import tempfile
 import time
 from pathlib import Path
@@ -82,8 +83,8 @@ def proto_pool(files: dict[str, str] = PROTO) -> DescriptorPool:
             place = Path(folder, name)
             place.parent.mkdir(exist_ok=True)
             place.write_text(text, encoding="utf-8")
-        included = [str(Path(module.__path__[0]).parents[up]) for module, up in _includes()]
-        included.append(str(Path(protoc.__file__).parent / "_proto"))
+        own = Path(importlib.import_module("google.type").__path__[0]).parents[1]
+        included = [own, Path(protoc.__file__).parent / "_proto"]
         out = Path(folder, "out")
         paths = [f"-I{path}" for path in (folder, *included)]
         status = protoc.main(["protoc", *paths, "--include_imports", f"--descriptor_set_out={out}", *files])
@@ -92,12 +93,6 @@ def proto_pool(files: dict[str, str] = PROTO) -> DescriptorPool:
         for file in FileDescriptorSet.FromString(out.read_bytes()).file:
             pool.Add(file)
     return pool
-
-
-def _includes() -> list[tuple[Any, int]]:
-    import google.type as google_type  # noqa: PLC0415 - a namespace package without types
-
-    return [(google_type, 1)]
 
 
 def message_class(pool: DescriptorPool, name: str) -> Any:
