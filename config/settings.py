@@ -53,6 +53,18 @@ class FlowSettings(SettingsModel):
     epoch: DurationUs = Field(default=5_000_000, gt=0)
 
 
+class DeadLetterSettings(SettingsModel):
+    """How long records that could not become events are kept. What is deleted is logged and counted.
+
+    Attributes:
+        keep: by the wall clock, since they were seen.
+        max_bytes: of all of them on disk; above it the oldest go first.
+    """
+
+    keep: DurationUs = Field(default=30 * 86_400_000_000, ge=60_000_000)
+    max_bytes: int = Field(default=1_000_000_000, ge=1_000_000)
+
+
 class MetricsSettings(SettingsModel):
     """Where ``/metrics`` and ``/healthz`` are served while running.
 
@@ -81,6 +93,7 @@ class Settings(SettingsModel):
         notifier: the service that delivers.
         time: how event time is followed.
         flow: how the dataflow is cut.
+        dead_letters: how long records that could not become events are kept.
         metrics: where figures and health are served.
     """
 
@@ -96,6 +109,7 @@ class Settings(SettingsModel):
     notifier: NotifierSettings = NotifierSettings()
     time: TimeSettings = TimeSettings()
     flow: FlowSettings = FlowSettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
     metrics: MetricsSettings = MetricsSettings()
 
 

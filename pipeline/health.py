@@ -38,6 +38,8 @@ class FlowHealth:
         self._partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = dict
         self._feeds: Mapping[str, Feed] = {}
         self._limits: Mapping[str, float] = {}
+        self._waits: dict[str, str] = {}
+        self._pruned: Callable[[], Mapping[str, Mapping[str, int]]] = dict
 
     def attach(self, tallies: Tallies, partitions: Callable[[], Mapping[PartitionKey, PartitionTime]]) -> None:
         """Say where the figures are."""
@@ -48,6 +50,21 @@ class FlowHealth:
         """Say which feeds there are, and how many of the records of each may be bad."""
         with self._lock:
             self._feeds, self._limits = dict(feeds), dict(max_bad_shares)
+
+    def count_pruned(self, pruned: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
+        """Say where it is counted which dead letters were deleted, by feed and reason. May be asked in any thread."""
+        with self._lock:
+            self._pruned = pruned
+
+    def waits(self, what: str, why: str | None) -> None:
+        """Note that the flow waits for something, and why; None: no more."""
+        with self._lock:
+            waits = {name: reason for name, reason in self._waits.items() if name != what}
+            self._waits = waits if why is None else {**waits, what: why}
+
+    def pruned(self) -> Mapping[str, Mapping[str, int]]:
+        """Return how many dead letters were deleted for their age or for want of room, by feed and reason."""
+        return self._pruned()
 
     def beat(self, now_us: int) -> None:
         """Note that the flow looked for records at this time of the wall clock."""
@@ -113,8 +130,8 @@ class FlowHealth:
     def report(self, now_us: int) -> tuple[bool, dict[str, object]]:
         """Return whether the flow is healthy, and the evidence as plain data.
 
-        Healthy: it has started, it looked for records lately, every feed can be reached, and gives few enough bad
-        records.
+        Healthy: it has started, it looked for records lately, waits for nothing, every feed can be reached, and gives
+        few enough bad records.
         """
         tallies = self._tallies
         if tallies is None:
@@ -125,6 +142,7 @@ class FlowHealth:
         watermark_us = tallies.progress.watermark_us
         report: dict[str, object] = {
             "flow": "running" if fresh else "stalled",
+            "waits": dict(self._waits),
             "unreachable": [_name(key) for key in unreachable],
             "unhealthy": unhealthy,
             "feeds": self._told(unreachable),
@@ -134,7 +152,7 @@ class FlowHealth:
             "late": tallies.late,
             "dead_letters": tallies.dead_letter_count,
         }
-        return fresh and not unreachable and not unhealthy, report
+        return fresh and not self._waits and not unreachable and not unhealthy, report
 
     def _told(self, unreachable: Mapping[PartitionKey, str]) -> dict[str, dict[str, object]]:
         lag, skipped = self.lag(), self.skipped()

@@ -1,6 +1,6 @@
 """The flow's figures for Prometheus. Names and labels are public: a change of one is a line in the changelog."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -36,6 +36,7 @@ class FlowCollector(Collector):
         if tallies is not None:
             yield from _counts(tallies)
             yield _dead_letters(tallies, self._feeds)
+            yield _pruned(self._health.pruned())
             yield _schema_changes(tallies)
             watermark_us = tallies.progress.watermark_us
             if watermark_us != NEVER_US:
@@ -120,6 +121,15 @@ def _dead_letters(tallies: Tallies, feeds: list[str]) -> Metric:
         counted = tallies.dead_letters.get(feed, {})
         for reason in sorted({*(kind.value for kind in Reason), *counted}):
             family.add_metric([feed, reason], counted.get(reason, 0))
+    return family
+
+
+def _pruned(pruned: Mapping[str, Mapping[str, int]]) -> Metric:
+    text = "Dead letters that were deleted for their age or for want of room"
+    family = CounterMetricFamily("makegood_dead_letters_pruned", text, labels=["feed", "reason"])
+    for feed, counted in sorted(pruned.items()):
+        for reason, count in sorted(counted.items()):
+            family.add_metric([feed, reason], count)
     return family
 
 

@@ -13,7 +13,8 @@ from alerts.store import AlertStore
 from config.settings import Settings
 from detectors.contract import AlertChange
 from pipeline import compose, recovery
-from pipeline.deadletters import DeadLetter, DeadLetters
+from pipeline.burying import Undertaker
+from pipeline.deadletters import DeadLetters
 from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink
 from pipeline.engine.source import Drain
@@ -79,6 +80,15 @@ def run_flow(
         if health is not None:
             health.attach(tallies, prepare.partitions)
 
+        undertaker = Undertaker(
+            dead,
+            settings.dead_letters,
+            wait=asked.wait,
+            clock_us=wall_clock_us,
+            tell=lambda why: None if health is None else health.waits("dead_letters", why),
+        )
+        if health is not None:
+            health.count_pruned(lambda: undertaker.pruned)
         looked_at_profiles_us = wall_clock_us()
 
         def look_at_clock() -> int:
@@ -86,6 +96,7 @@ def run_flow(
             now_us = wall_clock_us()
             if health is not None:
                 health.beat(now_us)
+            undertaker.look(now_us)
             if now_us - looked_at_profiles_us >= PROFILES_EVERY_US:
                 looked_at_profiles_us = now_us
                 enricher.reload_if_changed()
@@ -98,9 +109,6 @@ def run_flow(
                 health.watch(feeds, compose.max_bad_shares(settings))
             return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=look_at_clock, tick_us=tick_us, pace=pace)
 
-        def bury(letters: Sequence[DeadLetter]) -> None:
-            dead.add(letters, seen_at_us=wall_clock_us())
-
         def apply(changes: Sequence[AlertChange]) -> None:
             store.apply_waiting(changes, wait=asked.wait, on_away=_store_is_away)
 
@@ -110,7 +118,7 @@ def run_flow(
             prepare=prepare,
             detectors=built,
             alert_sink=CallSink(apply),
-            dead_letter_sink=CallSink(bury),
+            dead_letter_sink=CallSink(undertaker.bury),
         )
         _drain_on_signals(asked)
         log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(built), folder=str(folder))

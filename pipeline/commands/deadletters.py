@@ -29,11 +29,12 @@ Why = Annotated[str | None, typer.Option("--reason", help="Only with this reason
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(no_args_is_help=True, help="Records that could not become events: list, show, replay.")
+    group = typer.Typer(no_args_is_help=True, help="Records that could not become events: list, show, replay, prune.")
     app.add_typer(group, name="deadletters")
     _register_list(group)
     _register_show(group)
     _register_replay(group)
+    _register_prune(group)
 
 
 def _register_list(group: typer.Typer) -> None:
@@ -54,8 +55,9 @@ def _register_list(group: typer.Typer) -> None:
         with _opened(config, file) as letters:
             page = letters.page(chosen, before_id=before, limit=limit)
             counts = letters.counts(chosen)
+            pruned = letters.pruned()
         if as_json:
-            shell.out_json({"counts": counts, "letters": [_plain(letter) for letter in page]})
+            shell.out_json({"counts": counts, "pruned": pruned, "letters": [_plain(letter) for letter in page]})
             return
         for letter in page:
             shell.out(
@@ -67,6 +69,9 @@ def _register_list(group: typer.Typer) -> None:
             shell.out(f"{name}: {told}")
         if not counts:
             shell.out("no dead letters")
+        gone = sum(count for reasons in pruned.values() for count in reasons.values())
+        if gone:
+            shell.out(f"{gone} older ones have been deleted (settings: dead_letters)")
 
 
 def _register_show(group: typer.Typer) -> None:
@@ -133,6 +138,42 @@ def _register_replay(group: typer.Typer) -> None:
             shell.out_json({"requeued": count})
         else:
             shell.out(f"{count} dead letters wait to be read again")
+
+
+def _register_prune(group: typer.Typer) -> None:
+    @shell.command(group, "prune", example="makegood deadletters prune --config makegood.yaml --keep 7d")
+    def prune(
+        config: shell.Config,
+        *,
+        keep: Annotated[
+            str | None, typer.Option(metavar="DURATION", help="Keep those of the last 7d, 12h, ...")
+        ] = None,
+        max_bytes: Annotated[
+            int | None, typer.Option(min=0, metavar="BYTES", help="Keep the newest that have room in this.")
+        ] = None,
+        as_json: shell.Json = False,
+    ) -> None:
+        """Delete dead letters that are older, or more, than the settings or the options say.
+
+        The running flow does so by itself, by the settings (`dead_letters`). What is deleted is counted; nothing brings
+        it back.
+        """
+        from config.durations import parse_duration_us
+        from pipeline.run import wall_clock_us
+
+        settings = shell.load(config)
+        try:
+            keep_us = settings.dead_letters.keep if keep is None else parse_duration_us(keep)
+        except ValueError as error:
+            msg = f"--keep: {error}"
+            raise shell.UserError(msg) from error
+        limit = settings.dead_letters.max_bytes if max_bytes is None else max_bytes
+        with _opened(config, None) as letters:
+            gone = letters.prune(wall_clock_us() - keep_us, max_bytes=limit)
+        if as_json:
+            shell.out_json({"deleted": gone.letters, "bytes": gone.bytes})
+        else:
+            shell.out(f"{gone.letters} dead letters deleted ({gone.bytes} bytes)")
 
 
 @contextmanager

@@ -93,6 +93,7 @@ def user_errors() -> dict[type[Exception], int]:
         ("pipeline.feeds.contract", "FeedError"): UNUSABLE_INPUT,
         ("pipeline.profiles", "ProfilesError"): UNUSABLE_INPUT,
         ("pipeline.deadletters", "DeadLettersError"): UNUSABLE_INPUT,
+        ("pipeline.deadletters", "DeadLettersUnwritableError"): FOUND_WRONG,
         ("pipeline.dedup", "ChangelogDamagedError"): FOUND_WRONG,
         ("pipeline.recovery", "RecoveryFolderInUseError"): FOUND_WRONG,
         ("alerts.connection", "StoreError"): FOUND_WRONG,

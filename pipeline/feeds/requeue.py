@@ -7,11 +7,14 @@ its records go the same way as the feed's own.
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.deadletters import DeadLetters
+import structlog
+
+from pipeline.deadletters import DeadLetters, DeadLettersUnwritableError
 from pipeline.feeds.contract import RawBatch, Status
 from pipeline.letters import REQUEUE_SUFFIX, Requeued
 
 PARTITION = "requeue"
+_log = structlog.get_logger(__name__)
 
 
 class RequeueFeed:
@@ -30,6 +33,7 @@ class RequeueFeed:
         self._feed = feed
         self._path = path
         self._position = 0
+        self._stuck = False
         self._letters: DeadLetters | None = None
 
     def open(self, positions: dict[str, int]) -> None:
@@ -51,7 +55,14 @@ class RequeueFeed:
         waiting = letters.requeued(self._feed, self._position, max_records)
         if not waiting:
             return []
-        letters.mark_replayed([record.letter for record in waiting])
+        try:
+            letters.mark_replayed([record.letter for record in waiting])
+        except DeadLettersUnwritableError as error:
+            if not self._stuck:
+                _log.warning("requeue.waits", feed=self._feed, error=str(error))
+            self._stuck = True
+            return []
+        self._stuck = False
         self._position = waiting[-1].seq
         return [self._batch(mapped, list(run)) for mapped, run in groupby(waiting, key=lambda record: record.mapped)]
 
