@@ -8,9 +8,16 @@ from config.mapping import MappingExample
 from config.shipped import shipped_mapping, shipped_names
 from pipeline.mapping.compile import Mapped, compile_mapping
 
-_MIN_COMMON = 4
+_MIN_TELLING = 2.0
 _MIN_COVERED = 0.5
 _ENOUGH = 50
+_EVERYWHERE = frozenset({
+    ".id", ".number", ".type", ".status", ".state", ".priority", ".subject", ".title", ".description", ".text", ".body",
+    ".name", ".email", ".url", ".source", ".channel", ".amount", ".currency", ".order_id", ".ticket_id", ".user_id",
+    ".customer_id", ".created_at", ".updated_at", ".closed_at", ".opened_at", ".resolved_at", ".created", ".time",
+})  # fmt: skip
+"""Fields that tell little: many senders have them."""
+_LITTLE = 0.1
 
 
 class Recognised(NamedTuple):
@@ -25,8 +32,8 @@ class Recognised(NamedTuple):
 def recognise(records: Sequence[Mapping[str, Any]]) -> Recognised | None:
     """Return the shipped mapping whose provider these records look like, or None.
 
-    The records must have the fields of one of its examples (half of them, and four), and the mapping must be able to
-    read most of them: events or filtered, no dead letters.
+    The records must have the fields of one of its examples: half of them, and two that not every sender has. And the
+    mapping must be able to read most of them: events or filtered, no dead letters.
     """
     sample = records[:_ENOUGH]
     paths = [frozenset(_paths(record)) for record in sample]
@@ -43,14 +50,16 @@ def recognise(records: Sequence[Mapping[str, Any]]) -> Recognised | None:
 
 
 def _covered(records: Sequence[frozenset[str]], example: MappingExample) -> float:
-    """Return the share of an example's fields that records have on average; 0 for a few of them only."""
+    """Return the share of an example's fields that records have on average; 0 where these tell nothing."""
     wanted = frozenset(_paths(example.record))
-    if len(wanted) < _MIN_COMMON:
+    if _weight(wanted) < _MIN_TELLING:
         return 0.0
-    common = [len(wanted & paths) for paths in records]
-    if sum(common) < _MIN_COMMON * len(common):
-        return 0.0
-    return sum(common) / (len(common) * len(wanted))
+    common = sum(_weight(wanted & paths) for paths in records) / len(records)
+    return common / _weight(wanted) if common >= _MIN_TELLING else 0.0
+
+
+def _weight(paths: frozenset[str]) -> float:
+    return sum(_LITTLE if path in _EVERYWHERE else 1.0 for path in sorted(paths))
 
 
 def _paths(value: Any, path: str = "") -> Iterator[str]:
