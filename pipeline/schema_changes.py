@@ -31,7 +31,7 @@ _SURE = 7.0
 """Good values needed, in units of values for one bad one: were as many bad as before, e^-7 of streaks would last so."""
 _QUIET_FACTOR = 100
 
-_ORIGIN = re.compile(r"(?:field|template|constant) (?P<of>.*?)(?:: |(?= has no value))", re.DOTALL)
+_ORIGIN = re.compile(r"(?:field|template|constant|a field of) (?P<of>.*?)(?:: |(?= has no value))", re.DOTALL)
 _EXPECTED = re.compile(r"(?:expected )?(?P<expected>.*)[,;] got (?P<found>.*)", re.DOTALL)
 _PLACE = re.compile(r"events\[\d+\]\.")
 _ALWAYS_THERE = ("type", "when", "where")

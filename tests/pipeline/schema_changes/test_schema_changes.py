@@ -162,7 +162,7 @@ def test_a_feed_has_a_bounded_number_of_changes(lines: list[Any]) -> None:
         (foreign(plan="gold"), "plan", "unmapped_value", "one of 'a', 'b'", "'gold'"),
         (foreign(kind="story"), "kind", "unmapped_value", "one of 'post', 'note'", "'story'"),
         (foreign(body={"html": {}}), "body.text or body.html", "wrong_type", "text", "an object"),
-        (foreign(id=None), "id", "missing_field", "a value", "none"),
+        (foreign(id=None), "{id}", "missing_field", "a value", "none"),
     ],
 )
 def test_of_a_mapped_feed_the_field_of_the_record_is_named(
