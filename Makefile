@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.11 or 3.12, make and a package index; everything else they get themselves.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint check format generate clean
+.PHONY: help install demo test lint check format generate bench-peers clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,9 +10,10 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	"$$p" -c '$(FITS)' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?= -n 2
+PEERS_ARGS ?=
 
 help: ## Show what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Create the environment in .venv, with pinned versions
 
@@ -41,6 +42,9 @@ format: $(STAMP) ## Format the code
 
 generate: $(STAMP) ## Write the files that come from the code: JSON Schema, reference pages
 	$(BIN)/python -m tests.docs.generate
+
+bench-peers: $(STAMP) ## Run the same job by Makegood, Flink, Pathway, Quix Streams and Bytewax (PEERS_ARGS="--help")
+	$(BIN)/python -m benchmarks.peers $(PEERS_ARGS)
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis .cache
