@@ -89,6 +89,7 @@ def user_errors() -> dict[type[Exception], int]:
     }
     late = {
         ("pipeline.server", "ListenError"): UNUSABLE_INPUT,
+        ("pipeline.ingest.folder", "SpoolInUseError"): FOUND_WRONG,
         ("pipeline.replay", "UnknownFeedError"): UNUSABLE_INPUT,
         ("pipeline.feeds.contract", "FeedError"): UNUSABLE_INPUT,
         ("pipeline.profiles", "ProfilesError"): UNUSABLE_INPUT,

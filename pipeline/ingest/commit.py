@@ -4,7 +4,7 @@ import asyncio
 import errno
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -87,12 +87,15 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name=f"spool-{name}", daemon=True)
         self._thread.start()
 
-    def submit(self, records: Sequence[bytes], received_us: int) -> "asyncio.Future[None]":
+    def submit(
+        self, records: Sequence[bytes], received_us: int, headers: Mapping[bytes, bytes]
+    ) -> "asyncio.Future[None]":
         """Take records; the future is done when they are durable, and fails with :class:`NotKeptError`.
 
         Raises:
             NotKeptError: at once, when there is no room.
         """
+        del headers
         frames = [frame(record, received_us) for record in records]
         size = sum(map(len, frames))
         if self.waiting_bytes + size > self._max_waiting_bytes:

@@ -106,7 +106,7 @@ class Endpoint:
             return challenge
         try:
             records = records_of(body, headers, self._max_body_bytes)
-            for kept in self.once.submit(records, now_us) if records else ():
+            for kept in self.once.submit(records, now_us, headers) if records else ():
                 await kept
         except UnreadableError as error:
             return answer(413 if error.too_large else 415, str(error))

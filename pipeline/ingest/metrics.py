@@ -1,16 +1,26 @@
 """The figures of ``makegood ingest`` for Prometheus. Names and labels are public."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
+from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipeline.ingest.commit import BUCKETS_S, GroupCommit
+from pipeline.ingest.commit import BUCKETS_S, Commits, GroupCommit
 from pipeline.ingest.endpoint import Endpoint
 from pipeline.ingest.reader import SpoolReader
 
 _S = 1e-6
+
+
+class SpoolFigures(Protocol):
+    """What the metrics want to know of a spool."""
+
+    def total_bytes(self) -> int: ...  # noqa: D102
+    def waiting_bytes(self) -> int: ...  # noqa: D102
+    def unread(self) -> tuple[int, int | None]: ...  # noqa: D102
+    def commits(self) -> Commits: ...  # noqa: D102
 
 
 class SpoolView:
@@ -25,6 +35,18 @@ class SpoolView:
         self.commit = commit
         self._reader = reader
 
+    def total_bytes(self) -> int:
+        """Return its size on disk."""
+        return self.commit.file.total_bytes
+
+    def waiting_bytes(self) -> int:
+        """Return how much waits to be written."""
+        return self.commit.waiting_bytes
+
+    def commits(self) -> Commits:
+        """Return how long commits took."""
+        return self.commit.commits
+
     def unread(self) -> tuple[int, int | None]:
         """Return how many bytes the flow has not read yet, and when the oldest of it was received (None: nothing)."""
         read = self.commit.file.read_mark().read
@@ -32,7 +54,8 @@ class SpoolView:
         return max(0, self.commit.file.end - read), self._reader.oldest_unread_us()
 
     def close(self) -> None:
-        """Close what was opened to look."""
+        """Close everything: what waits is written first."""
+        self.commit.close()
         self._reader.close()
 
 
@@ -44,7 +67,7 @@ class IngestCollector(Collector):
         spools: by feed; those that write to Kafka have none.
     """
 
-    def __init__(self, endpoints: list[Endpoint], spools: Mapping[str, SpoolView]) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], spools: Mapping[str, SpoolFigures]) -> None:
         self._endpoints = endpoints
         self._spools = spools
 
@@ -91,13 +114,13 @@ class IngestCollector(Collector):
             "makegood_ingest_commit_seconds", "One write and fsync of all records that waited", labels=["feed"]
         )
         for feed, view in sorted(self._spools.items()):
-            size.add_metric([feed], view.commit.file.total_bytes)
-            waiting.add_metric([feed], view.commit.waiting_bytes)
+            size.add_metric([feed], view.total_bytes())
+            waiting.add_metric([feed], view.waiting_bytes())
             unread_bytes, oldest_us = view.unread()
             unread.add_metric([feed], unread_bytes)
             if oldest_us is not None:
                 oldest.add_metric([feed], oldest_us * _S)
-            commits = view.commit.commits
+            commits = view.commits()
             counts = list(accumulate(commits.counts))
             bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
             commit.add_metric([feed], list(zip(bounds, counts, strict=True)), sum_value=commits.seconds)

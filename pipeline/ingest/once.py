@@ -5,12 +5,15 @@ drop as repeats: leaving it out loses nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 REMEMBERED = 250_000
 """Records of a generation; there are two, about 75 bytes each record."""
-Submit = Callable[[Sequence[bytes], int], "asyncio.Future[None]"]
+Headers = Mapping[bytes, bytes]
+Submit = Callable[[Sequence[bytes], int, Headers], "asyncio.Future[None]"]
+"""``submit(records, received_us, headers)`` of a target."""
+_NO_HEADERS: Headers = {}
 
 
 class Once:
@@ -39,14 +42,16 @@ class Once:
         """Take note of records that were kept before."""
         self._young.update(map(_key, records))
 
-    def submit(self, records: Sequence[bytes], now_us: int) -> "list[asyncio.Future[None]]":
+    def submit(
+        self, records: Sequence[bytes], now_us: int, headers: Headers = _NO_HEADERS
+    ) -> "list[asyncio.Future[None]]":
         """Pass on what is new; return what must be waited for until all records are durable, old ones too.
 
         Raises:
             NotKeptError: when the target takes nothing now.
         """
         if not self._within_us:
-            kept = self._submit(records, now_us)
+            kept = self._submit(records, now_us, headers)
             kept.add_done_callback(lambda done: self._count(len(records), done))
             return [kept]
         if now_us - self._turned_us > self._within_us or len(self._young) >= REMEMBERED:
@@ -61,7 +66,7 @@ class Once:
             elif key not in self._young and key not in self._old:
                 fresh.setdefault(key, record)
         if fresh:
-            kept = self._submit(list(fresh.values()), now_us)
+            kept = self._submit(list(fresh.values()), now_us, headers)
             self._pending.update(dict.fromkeys(fresh, kept))
             kept.add_done_callback(lambda done: self._settle(fresh, done))
             waits.append(kept)

@@ -5,35 +5,17 @@ import gc
 import ipaddress
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Mapping
 
-import structlog
-import uvicorn
 import uvloop
-from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
 from pipeline.feeds.contract import FeedError
-from pipeline.ingest.app import App
-from pipeline.ingest.commit import GroupCommit
 from pipeline.ingest.credentials import Secrets
-from pipeline.ingest.endpoint import Endpoint
 from pipeline.ingest.folder import spool_root
-from pipeline.ingest.metrics import IngestCollector, SpoolView
-from pipeline.ingest.once import REMEMBERED, Once
-from pipeline.ingest.reader import SpoolReader
+from pipeline.ingest.service import BACKLOG, Service
 from pipeline.ingest.settings import HttpSettings
-from pipeline.ingest.spoolfile import Limits, SpoolFile
 from pipeline.server import ListenError
-
-BACKLOG = 2048
-LOOK_EVERY_S = 0.1
-GRACE_S = 15
-
-_log = structlog.get_logger(__name__)
 
 
 def http_feeds(settings: Settings) -> dict[str, HttpSettings]:
@@ -112,7 +94,7 @@ def run_ingest(
         gc.collect()
         gc.freeze()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_Service(settings, feeds, paths, secrets, clock_us).serve(opened, stop))
+            runner.run(Service(spool_root(settings), feeds, paths, secrets, clock_us).serve(opened, stop))
 
 
 def _refuse_open_doors(feeds: Mapping[str, HttpSettings], secrets: Mapping[str, Secrets], listen: str) -> None:
@@ -126,100 +108,3 @@ def _refuse_open_doors(feeds: Mapping[str, HttpSettings], secrets: Mapping[str, 
                 " set a signature, listen on 127.0.0.1 behind a proxy, or say --allow-unsigned"
             )
             raise FeedError(msg)
-
-
-class _Service:
-    """Everything that one run holds open."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        feeds: Mapping[str, HttpSettings],
-        paths: Mapping[str, str],
-        secrets: Mapping[str, Secrets],
-        clock_us: Callable[[], int],
-    ) -> None:
-        self._root = spool_root(settings)
-        self._feeds = feeds
-        self._paths = paths
-        self._secrets = secrets
-        self._clock_us = clock_us
-
-    async def serve(self, opened: socket.socket, stop: threading.Event) -> None:
-        spools: dict[str, SpoolView] = {}
-        try:
-            endpoints = {path: self._endpoint(name, spools) for path, name in self._paths.items()}
-            registry = CollectorRegistry()
-            registry.register(IngestCollector(list(endpoints.values()), spools))
-            server = _server(App(endpoints, lambda: _health(spools), registry))
-            watch = asyncio.create_task(_stop_when(stop, server))
-            host, port = opened.getsockname()[:2]
-            _log.info(
-                "ingest.started", listen=f"{host}:{port}", feeds={name: path for path, name in self._paths.items()}
-            )
-            try:
-                await server.serve(sockets=[opened])
-            finally:
-                watch.cancel()
-        finally:
-            for view in spools.values():
-                view.commit.close()
-                view.close()
-        _log.info("ingest.stopped")
-
-    def _endpoint(self, name: str, spools: dict[str, SpoolView]) -> Endpoint:
-        feed = self._feeds[name]
-        folder = self._root / name
-        limits = Limits(feed.segment_bytes, feed.keep, feed.max_spool_bytes)
-        file = SpoolFile(folder, limits, self._clock_us)
-        commit = GroupCommit(
-            file,
-            name,
-            max_bytes=feed.max_spool_bytes,
-            max_waiting_bytes=feed.max_waiting_bytes,
-            timer_s=time.perf_counter,
-        )
-        spools[name] = SpoolView(commit, SpoolReader(folder, 0, live=True))
-        once = Once(commit.submit, feed.once_within)
-        if feed.once_within:
-            once.remember(file.recent(self._clock_us() - feed.once_within, REMEMBERED))
-        return Endpoint(name, feed, self._secrets[name], once, self._clock_us)
-
-
-def _health(spools: Mapping[str, SpoolView]) -> tuple[bool, dict[str, Any]]:
-    trouble = {name: view.commit.trouble for name, view in spools.items() if view.commit.trouble}
-    return not trouble, {"spools": {name: trouble.get(name, "written") for name in spools}}
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us: the base class raises them again when it has stopped, so that the process dies of them."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(app: App) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=GRACE_S,
-        backlog=BACKLOG,
-    )
-    return _Server(config)
-
-
-async def _stop_when(stop: threading.Event, server: uvicorn.Server) -> None:
-    while not stop.is_set():
-        await asyncio.sleep(LOOK_EVERY_S)
-    server.should_exit = True

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from config.base import SettingsModel
 from config.durations import US_PER_SECOND, DurationUs
@@ -17,6 +17,10 @@ Scheme = Literal[
 TIMED_SCHEMES = frozenset({"zendesk", "stripe", "slack"})
 """Schemes whose signature covers a time stamp."""
 _OF_HMAC = ("header", "algorithm", "encoding", "prefix", "signed", "timestamp_header")
+KEY_PART = re.compile(r"\{(header:[A-Za-z0-9-]+|/[^{}]*)\}")
+"""What of a Kafka key comes from the request: a header, or a JSON pointer into the record."""
+_OWNED = frozenset({"bootstrap.servers", "acks", "enable.idempotence", "delivery.timeout.ms", "message.timeout.ms"})
+_SECRET = re.compile(r"password|secret|\.key\.pem$|^ssl\.key$|sasl\.oauthbearer\.config")
 _DAY_US = 86_400 * US_PER_SECOND
 
 
@@ -109,6 +113,26 @@ class KafkaTargetSettings(SettingsModel):
     topic: str = Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")
     key: str | None = Field(default=None, min_length=1)
     properties: dict[str, str | bool | int | float | SecretRef] = Field(default={})
+
+    @field_validator("key")
+    @classmethod
+    def _of_the_record(cls, key: str | None) -> str | None:
+        if key is not None and not KEY_PART.search(key):
+            msg = f"{key!r} is the same for every record; write {{header:NAME}} or {{/json/pointer}} in it"
+            raise ValueError(msg)
+        return key
+
+    @field_validator("properties")
+    @classmethod
+    def _only_what_is_the_users(cls, properties: dict[str, object]) -> dict[str, object]:
+        for name, value in properties.items():
+            if name in _OWNED:
+                msg = f"{name!r} is set by Makegood: a record is confirmed when it is kept, and not before"
+                raise ValueError(msg)
+            if _SECRET.search(name) and not isinstance(value, SecretRef):
+                msg = f"{name!r} is a secret: write {{env: NAME}} or {{file: PATH}} in place of the value"
+                raise ValueError(msg)
+        return properties
 
 
 class TargetSettings(SettingsModel):

@@ -5,8 +5,7 @@ import pytest
 
 from pipeline.ingest import once as module
 from pipeline.ingest.commit import NotKeptError
-from pipeline.ingest.once import Once
-
+from pipeline.ingest.once import Headers, Once
 
 FULL = "full"
 
@@ -18,8 +17,8 @@ class Target:
         self.taken: list[bytes] = []
         self.waiting: list[asyncio.Future[None]] = []
 
-    def submit(self, records: Sequence[bytes], now_us: int) -> "asyncio.Future[None]":
-        del now_us
+    def submit(self, records: Sequence[bytes], now_us: int, headers: Headers) -> "asyncio.Future[None]":
+        del now_us, headers
         self.taken += records
         self.waiting.append(asyncio.get_running_loop().create_future())
         return self.waiting[-1]
@@ -80,8 +79,8 @@ def test_what_could_not_be_kept_is_taken_when_it_comes_again() -> None:
 
 
 def test_a_target_that_takes_nothing_leaves_no_trace() -> None:
-    def full(records: Sequence[bytes], now_us: int) -> "asyncio.Future[None]":
-        del records, now_us
+    def full(records: Sequence[bytes], now_us: int, headers: Headers) -> "asyncio.Future[None]":
+        del records, now_us, headers
         raise NotKeptError(FULL, busy=True, retry_after_s=1)
 
     async def scenario() -> None:
