@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from time import monotonic
 
-from config.durations import US_PER_SECOND
+from config.durations import US_PER_SECOND, format_duration_us
 from pipeline.feeds.contract import FEEDS, BadRecord, FeedContext, RawBatch, Status
 from pipeline.feeds.sql_reader import SqlReader
 from pipeline.feeds.sql_settings import SqlSettings
@@ -110,6 +110,16 @@ class SqlFeed:
         name = self._partition
         return {name: self._count, **{f"{name}\t{figure}": value for figure, value in self._figures.items()}}
 
+    def why_unreachable(self) -> dict[str, str]:
+        """Return why the table cannot be read now; empty while it can."""
+        reader = self._reader
+        if reader is None:
+            return {}
+        why = reader.trouble
+        if why is None and reader.hangs:
+            why = f"the database has not answered for {format_duration_us(self._settings.timeout)}"
+        return {} if why is None else {self._partition: why}
+
     def close(self) -> None:
         """Stop reading."""
         if self._reader is not None:
@@ -158,7 +168,7 @@ class SqlFeed:
             return Status.READING
         if self._complete is not None and self._recording:
             return Status.ENDED
-        if reader.trouble is not None or reader.hangs:
+        if self.why_unreachable():
             return Status.UNREACHABLE
         if self._complete is None or self._complete[0] != reader.outages:
             return Status.READING

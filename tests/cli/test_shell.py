@@ -36,6 +36,7 @@ def test_the_commands_are_those_that_users_rely_on() -> None:
         "alerts",
         "check",
         "deadletters list",
+        "deadletters prune",
         "deadletters replay",
         "deadletters show",
         "demo",

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from asyncio import Future
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
@@ -21,6 +22,12 @@ from pipeline.cli import app
 from pipeline.contractdoc import documents
 from pipeline.feeds.contract import Feed, RawBatch
 from pipeline.health import FlowHealth
+from pipeline.ingest.commit import Commits
+from pipeline.ingest.credentials import Secrets
+from pipeline.ingest.endpoint import Endpoint
+from pipeline.ingest.metrics import IngestCollector
+from pipeline.ingest.once import Once
+from pipeline.ingest.settings import HttpSettings
 from pipeline.metrics import FlowCollector
 from pipeline.quality import ENOUGH
 from pipeline.tallies import Tallies
@@ -88,7 +95,7 @@ def dead_letters() -> str:
     head = (
         "A record that cannot become an event is kept whole, with its feed, partition and offset, and one of these\n"
         "reasons. The set is closed: the reasons are a label of the metric `makegood_dead_letters_total`. See\n"
-        "`makegood deadletters list`, `show` and `replay`."
+        "`makegood deadletters list`, `show`, `replay` and `prune`."
     )
     note = _NOTE.format(where="`pipeline/reasons.py`")
     return "\n\n".join(["# Reasons of dead letters", note, head, "\n".join(rows)]) + "\n"
@@ -100,6 +107,7 @@ def metrics() -> str:
     health = FlowHealth()
     health.attach(tallies, lambda: {("feed", "0"): PartitionTime(0, 0, newest_us=1)})
     health.watch({"feed": cast("Feed", _Behind())}, {"feed": 1.0})
+    health.count_pruned(lambda: {"feed": {"reason": 0}})
     tallies.took("feed", ENOUGH)
     tallies.progress = Progress(1, 1)
     with capture_logs():
@@ -107,8 +115,13 @@ def metrics() -> str:
         tallies.schema_changes.saw(RawBatch("feed", "0", [0], [b""]), [], [(0, wrong)])
     registry = CollectorRegistry()
     NotifierMetrics(["channel"], ["receiver"], registry)
-    parts = ["# Metrics", _NOTE.format(where="`pipeline/metrics.py` and `sinks/metrics.py`"), _METRICS_HEAD]
-    for title, collector in (("Flow", FlowCollector(health, ["feed"])), ("Notifier", registry)):
+    parts = [
+        "# Metrics",
+        _NOTE.format(where="`pipeline/metrics.py`, `pipeline/ingest/metrics.py` and `sinks/metrics.py`"),
+        _METRICS_HEAD,
+    ]
+    titled = (("Flow", FlowCollector(health, ["feed"])), ("Ingest", _ingest()), ("Notifier", registry))
+    for title, collector in titled:
         rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
         for family in sorted(collector.collect(), key=lambda family: family.name):
             labels = sorted({label for sample in family.samples for label in sample.labels} - {"le"})
@@ -117,6 +130,34 @@ def metrics() -> str:
             rows.append(f"| `{name}` | {family.type} | {shown} | {family.documentation} |")
         parts += [f"## {title}", "\n".join(rows)]
     return "\n\n".join(parts) + "\n"
+
+
+class _Spool:
+    """As much of a spool as the figures of ``makegood ingest`` ask for."""
+
+    def total_bytes(self) -> int:
+        return 0
+
+    waiting_bytes = total_bytes
+
+    def unread(self) -> tuple[int, int | None]:
+        return 0, 1
+
+    def commits(self) -> Commits:
+        return Commits()
+
+
+def _ingest() -> IngestCollector:
+    settings = HttpSettings.model_validate({"type": "http", "signature": {"scheme": "none"}})
+    once = Once(_Nowhere(), 0)
+    return IngestCollector([Endpoint("feed", settings, Secrets("feed", [], int), once, int)], {"feed": _Spool()})
+
+
+class _Nowhere:
+    """A target that is never written to."""
+
+    def __call__(self, *_: object) -> "Future[None]":
+        raise NotImplementedError
 
 
 class _Behind:
@@ -130,8 +171,8 @@ class _Behind:
 
 
 _METRICS_HEAD = """Served in Prometheus' format under `/metrics` of `metrics.listen` (flow) and of
-`metrics.notifier_listen` (notifier). `/healthz` beside it answers 200 while the part is healthy and 503 when not, with
-the evidence as JSON. Names and labels are public."""
+`metrics.notifier_listen` (notifier), and beside the feeds by `makegood ingest`. `/healthz` beside it answers 200 while
+the part is healthy and 503 when not, with the evidence as JSON. Names and labels are public."""
 
 
 def case_files() -> str:

@@ -154,3 +154,17 @@ def test_the_share_forgets_what_lies_two_blocks_back() -> None:
     assert quality.reasons() == {"x": 1}
     quality.took(1)
     assert (quality.records, quality.reasons()) == (BLOCK + 1, {})
+
+
+def test_deleted_dead_letters_are_counted_and_waiting_is_not_healthy() -> None:
+    health = FlowHealth()
+    health.attach(Tallies(), dict)
+    health.beat(1)
+    health.count_pruned(lambda: {"crm": {"invalid_json": 3}})
+    assert exposed(health)['makegood_dead_letters_pruned_total{feed="crm",reason="invalid_json"}'] == 3
+    assert health.report(1)[0]
+    health.waits("dead_letters", "the disk is full")
+    well, report = health.report(1)
+    assert (well, report["waits"]) == (False, {"dead_letters": "the disk is full"})
+    health.waits("dead_letters", None)
+    assert health.report(1)[0]

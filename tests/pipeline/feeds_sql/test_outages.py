@@ -22,6 +22,7 @@ def test_a_database_that_is_away_is_told_once_and_read_when_it_comes(tmp_path: P
     with structlog.testing.capture_logs() as logs, Reading(f"sqlite:///{path}") as reading:
         reading.until(lambda: reading.status is UNREACHABLE)
         assert not path.exists()
+        assert "there is no file" in reading.feed.why_unreachable()["tickets"]
         fill(database(path), range(3))
         assert reading.sweep().ids() == [0, 1, 2]
         moved = path.rename(tmp_path / "away.db")
@@ -30,6 +31,7 @@ def test_a_database_that_is_away_is_told_once_and_read_when_it_comes(tmp_path: P
         fill(database(path), range(3, 5))
         reading.until(lambda: reading.status is not UNREACHABLE)
         assert reading.sweep().ids() == [0, 1, 2, 3, 4]
+        assert reading.feed.why_unreachable() == {}
     events = [entry["event"] for entry in logs]
     assert events == ["sql.unreachable", "sql.reachable"] * 2
     assert "there is no file" in logs[0]["reason"]
@@ -96,6 +98,7 @@ def test_a_database_that_does_not_answer_is_unreachable_in_time(
         db.execute("BEGIN EXCLUSIVE")
         db.execute("INSERT INTO tickets VALUES (9, 'x', 'y')")
         reading.until(lambda: reading.status is UNREACHABLE)
+        assert reading.feed.why_unreachable() == {"tickets": "the database has not answered for 1s"}
         db.execute("COMMIT")
         assert reading.sweep().ids() == [0, 1, 2, 9]
 
