@@ -97,7 +97,7 @@ def whole_flow(path: Path, folder: Path, stages: Stages | None = None) -> Run:
 
         tallies = Tallies()
         flow = recording_flow(
-            settings, tallies=tallies, dedup_folder=folder / "seen", alert_sink=CallSink(apply), dead=dead
+            settings, tallies=tallies, folder=folder, alert_sink=CallSink(apply), dead=dead
         )
         compose.tune_gc()
         started, started_cpu = perf_counter(), process_time()

@@ -15,7 +15,7 @@ never on how events were cut into batches, nor on their order within the latenes
 The contract suite (``tests/detectors/test_contract.py``) runs over everything in :data:`DETECTORS`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
@@ -148,8 +148,46 @@ class Snapshotting(Protocol):
         ...
 
 
+class Delta(msgspec.Struct, array_like=True):
+    """What has changed in a shard since it was last asked.
+
+    Attributes:
+        head: what is not about any one key (time, counts); small.
+        images: by key, the state of it, as versioned plain data.
+        gone: keys that there is nothing to keep of any more.
+    """
+
+    head: bytes
+    images: list[tuple[str, bytes]]
+    gone: list[str]
+
+
 class CaseShard(Snapshotting, Protocol):
-    """State of a case detector for one shard of its keys."""
+    """State of a case detector for one shard of its keys.
+
+    A shard may hold a million keys, of which a few change between two snapshots: :meth:`delta` is what a running flow
+    asks for, and :meth:`snapshot` the whole.
+    """
+
+    def __len__(self) -> int:
+        """Return how many keys it holds something about."""
+        ...
+
+    def keys(self) -> list[str]:
+        """Return all keys, as :meth:`delta` names them."""
+        ...
+
+    def delta(self, also: Iterable[str] = ()) -> Delta:
+        """Return what has changed since the last call (or since it was made or restored), and the keys in ``also``."""
+        ...
+
+    def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
+        """Take over the newest head, and the newest image of each key, out of all deltas.
+
+        Raises:
+            SnapshotVersionError: when this code cannot read them.
+        """
+        ...
 
     def update(self, events: Sequence[Event], progress: Progress) -> Outcome:
         """Take events of this shard's keys (any order, no repeats of ``source``+``id``+``rev``), then let time pass."""

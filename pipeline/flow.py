@@ -9,6 +9,7 @@ shards, forgets its state: step names are part of the recovery data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
@@ -33,17 +34,21 @@ def build_flow(
     drain: Drain,
     prepare: Prepare,
     detectors: Mapping[str, Detector],
+    cases_folder: Path,
     alert_sink: AlertSink,
     dead_letter_sink: DeadLetterSink,
     finding_sink: FindingSink | None = None,
 ) -> Flow:
-    """Return the dataflow of one process. Nothing is opened or read until the engine runs it."""
+    """Return the dataflow of one process. Nothing is opened or read until the engine runs it.
+
+    ``cases_folder`` is where the case detectors keep the logs of their state, beside the engine's snapshots.
+    """
     flow = Dataflow("makegood")
     raw = op.input("feeds", flow, LaneSource(build_lane, drain))
     prepared = op.stateful_batch("prepare", raw, lambda state: PrepareLogic(prepare, state))
     routed = op.flat_map_batch("route", prepared, by_target)
     sides = op.branch("bad", routed, is_dead_letter)
-    outcomes = op.stateful_batch("detect", sides.falses, detect_builder(detectors))
+    outcomes = op.stateful_batch("detect", sides.falses, detect_builder(detectors, cases_folder))
     op.output("store", op.flat_map_batch("changes", outcomes, _changes), alert_sink)
     op.output("dead_letters", sides.trues, dead_letter_sink)
     if finding_sink is not None:

@@ -12,6 +12,10 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 
 _IDENTITY = "identity.json"
 LOCK = "lock"
+SEEN = "seen"
+"""Folder of the ids that have been seen, within a recovery folder."""
+CASES = "cases"
+"""Folder of the logs of the case detectors, within a recovery folder."""
 _STATE = "state"
 
 

@@ -116,7 +116,7 @@ def replay(
             flow = recording_flow(
                 settings,
                 tallies=tallies,
-                dedup_folder=work / "seen",
+                folder=work,
                 alert_sink=JournalSink(changes),
                 dead=dead,
                 finding_sink=None if findings is None else JournalSink(scored),
@@ -136,7 +136,7 @@ def recording_flow(
     settings: Settings,
     *,
     tallies: Tallies,
-    dedup_folder: Path,
+    folder: Path,
     alert_sink: AlertSink,
     dead: DeadLetters,
     finding_sink: FindingSink | None = None,
@@ -150,7 +150,7 @@ def recording_flow(
         enricher=compose.build_enricher(settings),
         tallies=tallies,
         pace=pace,
-        dedup_folder=dedup_folder,
+        dedup_folder=folder / recovery.SEEN,
     )
 
     def build_lane() -> Lane:
@@ -162,6 +162,7 @@ def recording_flow(
         drain=Drain(),
         prepare=prepare,
         detectors=built,
+        cases_folder=folder / recovery.CASES,
         alert_sink=alert_sink,
         dead_letter_sink=CallSink(lambda letters: dead.add(letters, seen_at_us=0)),
         finding_sink=finding_sink,

@@ -75,7 +75,7 @@ def run_flow(
             recovery.set_aside(folder)
         enricher = compose.build_enricher(settings)
         prepare = compose.build_prepare(
-            settings, built, enricher=enricher, tallies=tallies, pace=pace, dedup_folder=folder / "seen"
+            settings, built, enricher=enricher, tallies=tallies, pace=pace, dedup_folder=folder / recovery.SEEN
         )
         if health is not None:
             health.attach(tallies, prepare.partitions)
@@ -117,6 +117,7 @@ def run_flow(
             drain=asked,
             prepare=prepare,
             detectors=built,
+            cases_folder=folder / recovery.CASES,
             alert_sink=CallSink(apply),
             dead_letter_sink=CallSink(undertaker.bury),
         )

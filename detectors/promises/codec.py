@@ -1,12 +1,11 @@
 """Snapshots of a shard: its facts and what it has told, as versioned plain data.
 
 The state of a case follows from its facts, so nothing else is kept; a restored case is built anew when it is first
-looked at. The bytes of a case are kept and used again until the case changes, so that a snapshot costs what has
-changed since the last.
+looked at.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,7 +13,7 @@ from detectors.contract import SnapshotVersionError
 from detectors.promises.episodes import Episode, Identity
 from detectors.promises.facts import Fact
 from detectors.promises.plan import ShardCase
-from detectors.promises.sleeper import Sleeper
+from detectors.promises.sleeper import Sleeper, SleepRules
 from detectors.promises.spec import Spec
 
 VERSION = 1
@@ -34,13 +33,29 @@ class EpisodeImage(NamedTuple):
 
 
 class CaseImage(NamedTuple):
-    """A case, as plain data. ``wake_us``: when it must be looked at again."""
+    """A case, as plain data.
+
+    Attributes:
+        wake_us: when it must be looked at again.
+        asleep: it has not been built; ``checked``: it woke, was found to be over, and sleeps until it is forgotten.
+    """
 
     family: str
     key: str
     wake_us: int
     facts: list[Fact]
     episodes: list[EpisodeImage]
+    asleep: bool = False
+    checked: bool = False
+
+
+class HeadImage(NamedTuple):
+    """What is not about any one case, as plain data."""
+
+    version: int
+    watermark_us: int
+    clock_us: int
+    counts: dict[str, int]
 
 
 class ShardImage(NamedTuple):
@@ -53,10 +68,12 @@ class ShardImage(NamedTuple):
     cases: list[msgspec.Raw]
 
 
+ImageT = TypeVar("ImageT")
 _ENCODER = msgspec.msgpack.Encoder()
 _CASE = msgspec.msgpack.Decoder(CaseImage)
 _SHARD = msgspec.msgpack.Decoder(ShardImage)
-_HEAD = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_PARTS = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_HEAD = msgspec.msgpack.Decoder(HeadImage)
 
 
 def encode_case(image: CaseImage) -> bytes:
@@ -74,16 +91,34 @@ def encode_shard(watermark_us: int, clock_us: int, counts: dict[str, int], cases
     return _ENCODER.encode(ShardImage(VERSION, watermark_us, clock_us, counts, [msgspec.Raw(case) for case in cases]))
 
 
+def encode_head(watermark_us: int, clock_us: int, counts: dict[str, int]) -> bytes:
+    """Return the bytes of what is not about any one case."""
+    return _ENCODER.encode(HeadImage(VERSION, watermark_us, clock_us, counts))
+
+
 def decode_shard(state: bytes) -> ShardImage:
     """Return a shard from its bytes.
 
     Raises:
         SnapshotVersionError: for bytes that another version wrote, or that are no snapshot at all.
     """
+    return _decoded(_SHARD, state)
+
+
+def decode_head(state: bytes) -> HeadImage:
+    """Return what :func:`encode_head` encoded.
+
+    Raises:
+        SnapshotVersionError: for bytes that another version wrote, or that are no snapshot at all.
+    """
+    return _decoded(_HEAD, state)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[ImageT], state: bytes) -> ImageT:
     try:
-        version = msgspec.msgpack.decode(_HEAD.decode(state)[0])
+        version = msgspec.msgpack.decode(_PARTS.decode(state)[0])
         if version == VERSION:
-            return _SHARD.decode(state)
+            return decoder.decode(state)
     except (msgspec.MsgspecError, IndexError) as error:
         msg = f"not a snapshot of sla_breach: {error}; start with an empty recovery folder"
         raise SnapshotVersionError(msg) from error
@@ -94,9 +129,18 @@ def decode_shard(state: bytes) -> ShardImage:
 def image_of(family: str, case: ShardCase | Sleeper) -> CaseImage:
     """Return a case as plain data."""
     if isinstance(case, Sleeper):
-        return CaseImage(family, case.key, case.wake_us, case.facts, [])
+        return CaseImage(family, case.key, case.wake_us, case.facts, [], asleep=True, checked=case.checked)
     episodes = [] if case.episodes is None else [episode_image(episode) for episode in case.episodes.values()]
     return CaseImage(family, case.key, min(case.wake_us, case.held_us), case.facts, episodes)
+
+
+def sleeper_of(image: CaseImage, rules: SleepRules, retention_us: int) -> Sleeper:
+    """Return a sleeper from plain data."""
+    sleeper = Sleeper(image.key, image.facts[0].at_us + rules.earliest_us)
+    for fact in image.facts:
+        sleeper.add(fact, rules, retention_us)
+    sleeper.wake_us, sleeper.checked = image.wake_us, image.checked
+    return sleeper
 
 
 def case_of(image: CaseImage, specs: Sequence[Spec]) -> ShardCase:

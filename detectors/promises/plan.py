@@ -38,7 +38,7 @@ class Plan:
         self.retention_us = retention_us
         self.keep_us = (retention_us, max(retention_us, idle_retention_us))
         self.skew_us = skew_us
-        rules = {
+        self.rules = {
             family: sleep_rules(found, [info.step for info in self.infos.values() if info.family == family])
             for family, found in self.specs.items()
             if found
@@ -49,7 +49,7 @@ class Plan:
                 info.keeps_about
                 or info.step in _ALWAYS_RELEVANT
                 or any(spec.ops.get(info.step) for spec in self.specs[info.family]),
-                rules[info.family],
+                self.rules[info.family],
             )
             for kind, info in self.infos.items()
         }
@@ -61,10 +61,9 @@ class ShardCase(Case):
     Attributes:
         wake_us, held_us: when it stands in the heap of the clock, and in that of the watermark.
         seen: how many of its entries have been looked at. ``pending_us``: the first of them that is not told yet.
-        image: its bytes in a snapshot, until it changes.
     """
 
-    __slots__ = ("episodes", "family", "held_us", "image", "key", "pending_us", "seen", "wake_us")
+    __slots__ = ("episodes", "family", "held_us", "key", "pending_us", "seen", "wake_us")
 
     def __init__(self, specs: Sequence[Spec], family: str, key: str) -> None:
         super().__init__(specs)
@@ -73,4 +72,3 @@ class ShardCase(Case):
         self.episodes: dict[Identity, Episode] | None = None
         self.wake_us = self.held_us = self.pending_us = FAR_US
         self.seen = 0
-        self.image: bytes | None = None

@@ -11,15 +11,26 @@ The clocks run ahead of the watermark, with every event that is known; what they
 has passed it (:mod:`detectors.promises.episodes`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
 
-from detectors.contract import NEVER_US, AlertChange, Outcome, Progress
+from detectors.contract import NEVER_US, AlertChange, Delta, Outcome, Progress
 from detectors.events import Event
 from detectors.promises.clock import FAR_US
-from detectors.promises.codec import case_of, decode_case, decode_shard, encode_case, encode_shard, image_of
+from detectors.promises.codec import (
+    CaseImage,
+    case_of,
+    decode_case,
+    decode_head,
+    decode_shard,
+    encode_case,
+    encode_head,
+    encode_shard,
+    image_of,
+    sleeper_of,
+)
 from detectors.promises.episodes import Moment
 from detectors.promises.facts import Fact, fact_of, is_from_future
 from detectors.promises.plan import Plan, ShardCase
@@ -39,6 +50,7 @@ class SlaShard:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._cases: dict[str, dict[str, ShardCase | Sleeper]] = {family: {} for family in plan.specs}
+        self._changed: dict[str, set[str]] = {family: set() for family in plan.specs}
         self._wakes: list[tuple[int, str, str]] = []
         self._held: list[tuple[int, str, str]] = []
         self._watermark_us = self._clock_us = self._known_us = NEVER_US
@@ -61,16 +73,32 @@ class SlaShard:
             changes.sort(key=_order)
         return Outcome(changes, [])
 
+    def keys(self) -> list[str]:
+        """Return all keys: family and key of each case."""
+        return [f"{family}/{key}" for family, cases in self._cases.items() for key in cases]
+
     def snapshot(self) -> bytes:
-        """Return the state."""
-        images = []
-        for family, cases in self._cases.items():
-            for case in cases.values():
-                image = case.image
-                if image is None:
-                    image = case.image = encode_case(image_of(family, case))
-                images.append(image)
+        """Return the whole state."""
+        images = [
+            encode_case(image_of(family, case)) for family, cases in self._cases.items() for case in cases.values()
+        ]
         return encode_shard(self._watermark_us, self._clock_us, self.counts, images)
+
+    def delta(self, also: Iterable[str] = ()) -> Delta:
+        """Return what has changed since the last call, and the keys in ``also``."""
+        wanted = {f"{family}/{key}" for family, keys in self._changed.items() for key in keys}
+        wanted.update(also)
+        self._changed = {family: set() for family in self._cases}
+        images: list[tuple[str, bytes]] = []
+        gone: list[str] = []
+        for name in wanted:
+            family, _, key = name.partition("/")
+            case = self._cases.get(family, {}).get(key)
+            if case is None:
+                gone.append(name)
+            else:
+                images.append((name, encode_case(image_of(family, case))))
+        return Delta(encode_head(self._watermark_us, self._clock_us, self.counts), images, gone)
 
     def restore(self, state: bytes) -> None:
         """Take over a state that ``snapshot`` returned.
@@ -79,27 +107,50 @@ class SlaShard:
             SnapshotVersionError: when this code cannot read it.
         """
         image = decode_shard(state)
-        self._watermark_us, self._clock_us = image.watermark_us, image.clock_us
-        self.counts = {**self.counts, **image.counts}
-        self._cases = {family: {} for family in self._plan.specs}
-        self._wakes, self._held = [], []
+        self._begin(image.watermark_us, image.clock_us, image.counts)
         for raw in image.cases:
-            found = decode_case(raw)
-            specs = self._plan.specs.get(found.family)
-            if specs is None:
-                continue  # promises about such subjects are no longer in the settings
-            case = case_of(found, specs)
-            case.keep_us = self._plan.keep_us
-            case.image = bytes(raw)
-            self._cases[found.family][found.key] = case
-            if case.wake_us < FAR_US:
-                self._wakes.append((case.wake_us, found.family, found.key))
+            self._put(decode_case(raw))
         heapify(self._wakes)
+
+    def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
+        """Take over the newest head and images of all deltas.
+
+        Raises:
+            SnapshotVersionError: when this code cannot read them.
+        """
+        found = decode_head(head)
+        self._begin(found.watermark_us, found.clock_us, found.counts)
+        for raw in images:
+            self._put(decode_case(raw))
+        heapify(self._wakes)
+
+    def _begin(self, watermark_us: int, clock_us: int, counts: dict[str, int]) -> None:
+        self._watermark_us, self._clock_us = watermark_us, clock_us
+        self.counts = {**self.counts, **counts}
+        self._cases = {family: {} for family in self._plan.specs}
+        self._changed = {family: set() for family in self._plan.specs}
+        self._wakes, self._held = [], []
+
+    def _put(self, image: CaseImage) -> None:
+        """Take over a case."""
+        specs = self._plan.specs.get(image.family)
+        if specs is None:
+            return  # promises about such subjects are no longer in the settings
+        rules = self._plan.rules.get(image.family)
+        case: ShardCase | Sleeper
+        if image.asleep and rules is not None:
+            case = sleeper_of(image, rules, self._plan.retention_us)
+        else:
+            case = case_of(image, specs)
+            case.keep_us = self._plan.keep_us
+        self._cases[image.family][image.key] = case
+        if case.wake_us < FAR_US:
+            self._wakes.append((case.wake_us, image.family, image.key))
 
     def _take(self, events: Sequence[Event]) -> dict[tuple[str, str], ShardCase]:  # noqa: PLR0912 - the hot loop
         """Apply events to their cases; return the cases that must be looked at before time passes."""
         plan, kinds = self._plan, self._plan.kinds
-        watermark_us, wakes = self._watermark_us, self._wakes
+        watermark_us, wakes, changed = self._watermark_us, self._wakes, self._changed
         forgotten_us = watermark_us - plan.retention_us
         affected: dict[tuple[str, str], ShardCase] = {}
         for event in events:
@@ -132,6 +183,7 @@ class SlaShard:
                 else:
                     case = cases[key] = Sleeper(key, at_us + rules.earliest_us)
                     heappush(wakes, (case.wake_us, family, key))
+            changed[family].add(key)
             fact = fact_of(event, info)
             if isinstance(case, Sleeper):
                 if rules is not None and at_us >= watermark_us and case.comes_last(fact):
@@ -146,7 +198,6 @@ class SlaShard:
         """Apply a fact to a case that is built."""
         if not case.take(fact):
             return
-        case.image = None
         if fact.at_us < self._watermark_us:
             self.counts["late"] += 1
             affected[family, case.key] = case
@@ -200,13 +251,14 @@ class SlaShard:
             return False
         keep_until_us = case.facts[-1].at_us + self._plan.retention_us
         if keep_until_us < self._watermark_us:
+            self._changed[family].add(case.key)
             del self._cases[family][case.key]
             self.counts["closed"] += 1
             return True
         if keep_until_us < self._clock_us:
             return False
         case.checked = True
-        case.image = None
+        self._changed[family].add(case.key)
         case.wake_us = keep_until_us
         heappush(self._wakes, (keep_until_us, family, case.key))
         return True
@@ -226,7 +278,7 @@ class SlaShard:
             changes += self._plan.teller.tell(case.key, case, case.episodes, at)
             case.pending_us = min((entry[0] for entry in case.entries if entry[0] >= watermark_us), default=FAR_US)
         case.seen = len(case.entries)
-        case.image = None
+        self._changed[case.family].add(case.key)
         next_us = min(case.timer_us, case.pending_us)
         if next_us == FAR_US:
             next_us = case.keep_until_us()

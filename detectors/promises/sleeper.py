@@ -83,10 +83,9 @@ class Sleeper:
             ``begun`` is UNKNOWN when the facts are not plain. ``over_us``: when the last of them ended.
         settled: a status has ended a promise; another status might take it up again.
         checked: it woke, was found to be over, and sleeps until it may be forgotten.
-        image: its bytes in a snapshot, until it changes.
     """
 
-    __slots__ = ("begun", "checked", "ended", "facts", "image", "key", "over_us", "safe_until_us", "settled", "wake_us")
+    __slots__ = ("begun", "checked", "ended", "facts", "key", "over_us", "safe_until_us", "settled", "wake_us")
 
     def __init__(self, key: str, safe_until_us: int) -> None:
         self.key = key
@@ -95,7 +94,6 @@ class Sleeper:
         self.over_us = 0
         self.begun = self.ended = 0
         self.settled = self.checked = False
-        self.image: bytes | None = None
 
     @property
     def is_over(self) -> bool:
@@ -118,7 +116,6 @@ class Sleeper:
         if self.facts and fact.at_us > self.facts[-1].at_us + retention_us:
             self.begun = UNKNOWN
         self.facts.append(fact)
-        self.image = None
         if self.begun != UNKNOWN:
             plain = rules.plain.get(fact.step)
             status = fact.status

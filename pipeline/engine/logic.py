@@ -1,8 +1,10 @@
 """Prepare and the detectors as Bytewax stateful steps."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeGuard
 
+import msgspec
 import structlog
 from bytewax.operators import StatefulBatchLogic
 
@@ -18,10 +20,15 @@ from detectors.contract import (
 from pipeline.lane import LaneItem
 from pipeline.letters import DeadLetter
 from pipeline.prepare import CaseBatch, PaneBatch, Prepare, Routed
+from pipeline.state_log import LogState, StateLog
 
 DEAD_LETTERS = "dead_letters"
 _NO_SHARD = -1
 DetectState = tuple[str, int, bytes]
+_LOGGED = b"\x00log1"
+"""Before the length of a log, in place of a whole state (which is msgpack and never begins so)."""
+_LOG_STATE = msgspec.msgpack.Decoder(LogState)
+_LOG_STATE_ENCODER = msgspec.msgpack.Encoder()
 
 log = structlog.get_logger(__name__)
 
@@ -59,10 +66,17 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
     """One shard of a case detector, or one window detector.
 
     The engine does not tell a logic its key, so the first item (or the snapshot) says which detector this is.
+
+    Args:
+        detectors: by name.
+        folder: where the logs of the case detectors' shards live.
+        state: to go on from.
     """
 
-    def __init__(self, detectors: Mapping[str, Detector], state: DetectState | None) -> None:
+    def __init__(self, detectors: Mapping[str, Detector], folder: Path, state: DetectState | None) -> None:
         self._detectors = detectors
+        self._folder = folder
+        self._log: StateLog | None = None
         self._name = ""
         self._shard = _NO_SHARD
         self._cases: CaseShard | None = None
@@ -76,10 +90,15 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
             log.warning("detector.gone", detector=name, shard=shard, hint="the settings no longer name it")
             return
         self._become(name, shard)
-        holder = self._cases if self._cases is not None else self._windows
         try:
-            if holder is not None:
-                holder.restore(inner)
+            if self._windows is not None:
+                self._windows.restore(inner)
+            elif self._cases is not None and self._log is not None:
+                if inner.startswith(_LOGGED):
+                    head, images = self._log.read(_LOG_STATE.decode(inner[len(_LOGGED) :]))
+                    self._cases.rebuild(head, images.values())
+                else:  # the whole state, as it was kept before there were logs
+                    self._cases.restore(inner)
         except SnapshotVersionError as error:
             log.error("detector.fresh_start", detector=name, shard=shard, reason=str(error))
             self._become(name, shard)
@@ -92,6 +111,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
         else:
             case: CaseDetector = detector
             self._cases = case.shard()
+            self._log = StateLog(self._folder, f"{name}.{shard}")
 
     def on_batch(self, values: list[Routed]) -> tuple[list[Outcome], bool]:
         """Update the detector, batch by batch in their order."""
@@ -114,13 +134,17 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
 
     def snapshot(self) -> DetectState:
         """Return which detector this is, and its state."""
-        holder = self._cases if self._cases is not None else self._windows
-        return (self._name, self._shard, b"" if holder is None else holder.snapshot())
+        inner = b""
+        if self._cases is not None and self._log is not None:
+            inner = _LOGGED + _LOG_STATE_ENCODER.encode(self._log.write(self._cases))
+        elif self._windows is not None:
+            inner = self._windows.snapshot()
+        return (self._name, self._shard, inner)
 
 
-def detect_builder(detectors: Mapping[str, Detector]) -> Callable[[DetectState | None], DetectLogic]:
+def detect_builder(detectors: Mapping[str, Detector], folder: Path) -> Callable[[DetectState | None], DetectLogic]:
     """Return the builder that the engine calls for each key."""
-    return lambda state: DetectLogic(detectors, state)
+    return lambda state: DetectLogic(detectors, folder, state)
 
 
 def is_dead_letter(item: tuple[str, Routed]) -> TypeGuard[tuple[str, DeadLetter]]:

@@ -158,6 +158,7 @@ class DemoFeed:
         now_us = None if self._recording else clock()
         batches: dict[str, RawBatch] = {}
         taken = skipped = 0
+        offsets: dict[str, list[int]] = {}
         arrival = self._next
         while arrival is not None and taken < max_records and skipped < _SKIP_AT_ONCE:
             if now_us is not None and arrival.arrival_us > now_us:
@@ -170,8 +171,9 @@ class DemoFeed:
             else:
                 batch = batches.get(system)
                 if batch is None:
-                    batch = batches[system] = RawBatch(self.name, system, [], [], [])
-                batch.offsets.append(offset)
+                    offsets[system] = []
+                    batch = batches[system] = RawBatch(self.name, system, offsets[system], [], [])
+                offsets[system].append(offset)
                 batch.records.append(arrival.raw)
                 self._taken[system] = offset + 1
                 taken += 1

@@ -1,0 +1,164 @@
+"""The state of a case detector's shard on disk: a log of what changed, and the engine's snapshot only its length.
+
+A shard may hold a million cases, of which a few thousand change between two snapshots. Writing all of them each time
+would stop the flow for seconds; so each snapshot appends what has changed since the last one (:meth:`StateLog.write`),
+and the engine keeps how long the log was. Restoring reads it up to there, the newest image of each key winning, and
+cuts off what came after: that was never committed.
+
+A log that only grows is written anew bit by bit: once more than half of it is out of date, a new generation is begun,
+and each snapshot carries a share of all the keys over into it, besides what has changed. When all are over, the
+older generation is deleted, as soon as no snapshot that the engine may resume from needs it. No snapshot ever costs
+more than its changes and that share.
+"""
+
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+
+from detectors.contract import CaseShard, Delta
+
+SNAPSHOTS_KEPT = 2
+"""The engine resumes from its last committed epoch, which may be the one before the last snapshot."""
+LEAST_IMAGES = 10_000
+"""A log with fewer images out of date is not written anew."""
+SHARES = 32
+"""Carrying all keys over into a new generation takes about as many snapshots."""
+LEAST_SHARE = 2_000
+_HEADER_BYTES = 8
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Delta)
+
+
+class StateLogDamagedError(Exception):
+    """A log is shorter than the snapshot says, or holds other bytes: it was changed from outside."""
+
+
+class Mark(msgspec.Struct, array_like=True, frozen=True):
+    """How far the log of a generation counts: what a snapshot holds of it."""
+
+    generation: int
+    length: int
+
+
+class LogState(msgspec.Struct, array_like=True, frozen=True):
+    """What a snapshot holds: the generations to read, oldest first, and how many images stand in them."""
+
+    marks: list[Mark]
+    images: int
+
+
+class StateLog:
+    """The log of one shard.
+
+    Args:
+        folder: where it lives; made where it is missing.
+        name: of the shard; the beginning of its files' names.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._marks = [Mark(0, 0)]
+        self._images = 0
+        self._new_images = 0
+        self._to_carry: list[str] = []
+        self._superseded: list[Mark] = []
+        # Files that no snapshot names any more: since the last snapshot, between it and the one before, ...
+        self._unnamed: list[list[Path]] = [[] for _ in range(SNAPSHOTS_KEPT + 1)]
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, shard: CaseShard) -> LogState:
+        """Append what has changed, durably; return what the snapshot must hold for :meth:`read`.
+
+        Raises:
+            OSError: when it cannot be written. Nothing is lost of what is in memory, but the shard no longer knows what
+                has changed: the process must end and go on from its last snapshot.
+        """
+        delta = shard.delta(self._share(len(shard)))
+        self._append(_ENCODER.encode(delta))
+        written = len(delta.images) + len(delta.gone)
+        self._images += written
+        self._new_images += written
+        if self._superseded and not self._to_carry:
+            self._unnamed[0] += [self._path(mark.generation) for mark in self._superseded]
+            self._marks = self._marks[len(self._superseded) :]
+            self._superseded = []
+            self._images = self._new_images
+        elif not self._superseded and self._images > 2 * len(shard) + LEAST_IMAGES:
+            self._superseded = list(self._marks)
+            self._marks.append(Mark(self._marks[-1].generation + 1, 0))
+            self._new_images = 0
+            self._to_carry = shard.keys()
+        for path in self._unnamed.pop():
+            path.unlink(missing_ok=True)
+        self._unnamed.insert(0, [])
+        return LogState(list(self._marks), self._images)
+
+    def read(self, state: LogState) -> tuple[bytes, dict[str, bytes]]:
+        """Return the newest head, and the newest image of each key, of what :meth:`write` returned.
+
+        Files of a run that was not committed are removed.
+
+        Raises:
+            StateLogDamagedError: when the log does not reach as far as the snapshot says.
+        """
+        self._marks, self._images = list(state.marks), state.images
+        # Which keys were carried over is not kept: after a restart all are, anew.
+        self._superseded, self._to_carry = [], []
+        head = b""
+        images: dict[str, bytes] = {}
+        for mark in state.marks:
+            for delta in self._frames(mark):
+                head = delta.head
+                for key in delta.gone:
+                    images.pop(key, None)
+                images.update(delta.images)
+        ours = {self._path(mark.generation) for mark in self._marks}
+        for path in set(self._folder.glob(f"{self._name}.*.log")) - ours:
+            path.unlink()
+        return head, images
+
+    def _share(self, keys: int) -> list[str]:
+        if not self._to_carry:
+            return []
+        share = max(LEAST_SHARE, keys // SHARES)
+        carried, self._to_carry = self._to_carry[-share:], self._to_carry[:-share]
+        return carried
+
+    def _append(self, payload: bytes) -> None:
+        mark = self._marks[-1]
+        path = self._path(mark.generation)
+        header = len(payload).to_bytes(4, "big") + crc32(payload).to_bytes(4, "big")
+        with path.open("r+b" if path.exists() else "w+b") as file:
+            file.truncate(mark.length)
+            file.seek(mark.length)
+            file.write(header)
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        self._marks[-1] = Mark(mark.generation, mark.length + _HEADER_BYTES + len(payload))
+
+    def _frames(self, mark: Mark) -> Iterator[Delta]:
+        path = self._path(mark.generation)
+        at = 0
+        with path.open("rb") if path.exists() else BytesIO() as file:
+            while at < mark.length:
+                header = file.read(_HEADER_BYTES)
+                size = int.from_bytes(header[:4], "big")
+                payload = file.read(size)
+                at += _HEADER_BYTES + size
+                whole = len(header) == _HEADER_BYTES and len(payload) == size and at <= mark.length
+                if not whole or crc32(payload) != int.from_bytes(header[4:], "big"):
+                    msg = (
+                        f"{path} is damaged before byte {at}, the snapshot says {mark.length}: the recovery folder was "
+                        "changed from outside; restore it whole or start afresh"
+                    )
+                    raise StateLogDamagedError(msg)
+                yield _DECODER.decode(payload)
+
+    def _path(self, generation: int) -> Path:
+        return self._folder / f"{self._name}.{generation:08d}.log"

@@ -1,0 +1,145 @@
+"""The log of a shard's state: pipeline/state_log.py."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.contract import Delta, Outcome, Progress
+from detectors.events import Event
+from pipeline import state_log
+from pipeline.state_log import LogState, StateLog, StateLogDamagedError
+
+
+class Shard:
+    """A shard whose state is a number by key."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, int] = {}
+        self.changed: set[str] = set()
+        self.time = 0
+
+    def put(self, key: str, value: int) -> None:
+        self.values[key] = value
+        self.changed.add(key)
+
+    def remove(self, key: str) -> None:
+        self.values.pop(key, None)
+        self.changed.add(key)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def keys(self) -> list[str]:
+        return list(self.values)
+
+    def update(self, events: Sequence[Event], progress: Progress) -> Outcome:
+        raise NotImplementedError
+
+    def snapshot(self) -> bytes:
+        raise NotImplementedError
+
+    def restore(self, state: bytes) -> None:
+        raise NotImplementedError
+
+    def delta(self, also: Iterable[str] = ()) -> Delta:
+        wanted = sorted(self.changed.union(also))
+        self.changed = set()
+        images = [(key, str(self.values[key]).encode()) for key in wanted if key in self.values]
+        return Delta(str(self.time).encode(), images, [key for key in wanted if key not in self.values])
+
+    def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
+        raise NotImplementedError
+
+
+def read(folder: Path, state: LogState) -> dict[str, int]:
+    _, images = StateLog(folder, "a.0").read(state)
+    return {key: int(image) for key, image in images.items()}
+
+
+def test_a_log_holds_the_newest_of_every_key_and_nothing_that_is_gone(tmp_path: Path) -> None:
+    shard, log = Shard(), StateLog(tmp_path, "a.0")
+    shard.put("x", 1)
+    shard.put("y", 1)
+    log.write(shard)
+    shard.put("x", 2)
+    shard.remove("y")
+    shard.time = 7
+    state = log.write(shard)
+    assert StateLog(tmp_path, "a.0").read(state) == (b"7", {"x": b"2"})
+
+
+def test_what_came_after_the_snapshot_that_counts_is_cut_off(tmp_path: Path) -> None:
+    shard, log = Shard(), StateLog(tmp_path, "a.0")
+    shard.put("x", 1)
+    committed = log.write(shard)
+    shard.put("x", 2)
+    log.write(shard)  # killed before the engine committed this one
+    resumed = StateLog(tmp_path, "a.0")
+    assert resumed.read(committed)[1] == {"x": b"1"}
+    again = Shard()
+    again.put("z", 3)
+    assert read(tmp_path, resumed.write(again)) == {"x": 1, "z": 3}
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9), st.sampled_from(["put", "remove", "write", "kill"])),
+        max_size=120,
+    )
+)
+def test_any_of_the_last_snapshots_can_be_resumed_from_while_the_log_is_written_anew(
+    steps: list[tuple[str, int, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("log")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(state_log, "LEAST_IMAGES", 3)
+        patched.setattr(state_log, "LEAST_SHARE", 1)
+        shard, log = Shard(), StateLog(folder, "a.0")
+        taken: list[tuple[LogState, dict[str, int]]] = []
+        for key, value, what in steps:
+            if what == "put":
+                shard.put(key, value)
+            elif what == "remove":
+                shard.remove(key)
+            elif what == "write":
+                taken.append((log.write(shard), dict(shard.values)))
+            elif taken:
+                committed, values = taken[-2:][0]
+                log = StateLog(folder, "a.0")
+                images = log.read(committed)[1]
+                assert {name: int(image) for name, image in images.items()} == values
+                shard = Shard()
+                shard.values = dict(values)
+                taken = [(committed, values)]
+
+
+def test_a_log_of_a_state_that_changes_for_ever_does_not_grow_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_log, "LEAST_IMAGES", 50)
+    monkeypatch.setattr(state_log, "LEAST_SHARE", 10)
+    shard, log = Shard(), StateLog(tmp_path, "a.0")
+    sizes = []
+    for step in range(600):
+        for key in range(20):
+            shard.put(str(key), step)
+        log.write(shard)
+        sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+    assert max(sizes[300:]) <= max(sizes[:300])
+
+
+def test_a_damaged_log_is_refused_and_says_which_file(tmp_path: Path) -> None:
+    shard, log = Shard(), StateLog(tmp_path, "a.0")
+    shard.put("x", 1)
+    state = log.write(shard)
+    path = next(tmp_path.iterdir())
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(StateLogDamagedError, match=path.name):
+        read(tmp_path, state)
+    path.unlink()
+    with pytest.raises(StateLogDamagedError, match=path.name):
+        read(tmp_path, state)
