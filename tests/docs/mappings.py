@@ -1,9 +1,11 @@
 """The page of the shipped mappings, made from their files."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from config.mapping import EventMapping
 from config.shipped import shipped_mapping, shipped_names
+from config.using import FOLDER
 from config.values import Condition, ValueSettings
 
 HEAD = """# Shipped mappings
@@ -38,12 +40,21 @@ def _section(name: str) -> str:
     parts = [
         f"## {name}",
         f"{shipped.title}. Sent: {shipped.sends.rstrip('.')}.",
+        *_remark(name),
         *([f"Records are left out unless {_all(mapping.where)}."] if mapping.where else []),
         "\n".join(rows),
         f"Customer: {_origin(customer)}. Data: {said}.",
         "From " + " · ".join(_link(link) for link in shipped.docs) + f". Examples: {len(mapping.examples)}.",
     ]
     return "\n\n".join(parts)
+
+
+def _remark(name: str) -> list[str]:
+    """Return what the file says above its first key."""
+    text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    above = takewhile(lambda line: line.startswith("#"), text.splitlines())
+    said = " ".join(line.lstrip("# ") for line in above)
+    return [said] if said else []
 
 
 def _row(event: EventMapping) -> str:
