@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 
 from pipeline.feeds.contract import FEEDS, FeedContext, RawBatch, Status
 from pipeline.feeds.kafka_intake import Intake
+from pipeline.feeds.kafka_positions import available, own_positions
 from pipeline.feeds.kafka_probe import Part, Probe, Span, View, part_name
 from pipeline.feeds.kafka_reading import Reading
 from pipeline.feeds.kafka_records import Records, Values
@@ -43,6 +44,7 @@ class KafkaFeed:
         self._reading: dict[Part, Reading] = {}
         self._stops: dict[Part, int] = {}
         self._old: dict[str, int] = {}
+        self._ids: dict[str, str] = {}
         self._view = View()
         self._log = _log.bind(feed=name)
         self._troubles = Troubles(self._log)
@@ -58,18 +60,9 @@ class KafkaFeed:
             ValueError: when a client refuses its properties.
             SecretMissingError: when a secret is not where the settings say.
         """
-        for name, at in sorted(positions.items()):
-            topic, _, number = name.rpartition("/")
-            why = ""
-            if topic not in self._settings.topics:
-                why = "the settings name no such topic"
-            elif not self._share.has(int(number)):
-                why = f"another process reads it: this one has share {self._share.index} of {self._share.of}"
-            if why:
-                self._log.warning("kafka_position_dropped", partition=name, position=at, reason=why)
-            else:
-                self._resume[name] = at
-                self._old[topic] = 0  # what has no position was added since
+        self._resume = own_positions(positions, self._settings.topics, self._share, self._log)
+        # What has no position in a snapshot that knows the topic was added since.
+        self._old = dict.fromkeys((name.rpartition("/")[0] for name in self._resume), 0)
         properties = {"client.id": f"makegood-{self.name}", **self._settings.client_properties()}
         uncommitted = properties.get("isolation.level") == "read_uncommitted"
         isolation = IsolationLevel.READ_UNCOMMITTED if uncommitted else IsolationLevel.READ_COMMITTED
@@ -189,12 +182,32 @@ class KafkaFeed:
             self._old.setdefault(topic, count)
         for topic in view.absent:
             self._old.setdefault(topic, 0)
+        for topic, identity in view.ids.items():
+            if self._ids.setdefault(topic, identity) != identity:
+                self._ids[topic] = identity
+                self._begin_anew(topic)
         for part, span in view.spans.items():
             reading = self._reading.get(part)
             if reading is None:
                 self._start(part, span)
             else:
                 reading.end = span.end
+
+    def _begin_anew(self, topic: str) -> None:
+        """Forget where we were in a topic that was deleted and made anew: its offsets mean other records now."""
+        left = {reading.name: max(0, reading.end - reading.position) for reading in self._of(topic)}
+        self._log.error(
+            "kafka_topic_made_anew", what=topic, unread=left, action="reading the new topic from its earliest record"
+        )
+        self._old[topic] = 0
+        for reading in self._of(topic):
+            del self._reading[reading.part]
+            if self._intake is not None:
+                self._intake.unassign(reading)
+        self._resume = {name: at for name, at in self._resume.items() if name.rpartition("/")[0] != topic}
+
+    def _of(self, topic: str) -> list[Reading]:
+        return [reading for reading in self._reading.values() if reading.part[0] == topic]
 
     def _start(self, part: Part, span: Span) -> None:
         """Begin to read a partition where we were, or else where the settings say."""
@@ -204,20 +217,10 @@ class KafkaFeed:
             # A partition that appears later was empty when we began: nothing of it may be skipped.
             late = self._recording or self._settings.start == "earliest" or part[1] >= self._old.get(part[0], 0)
             position = span.low if late else span.end
-        elif not span.low <= position <= span.end:
-            missed = max(0, span.low - position)
+        else:
+            position, missed = available(name, position, span, self._log)
             if missed:
                 self.skipped[name] = self.skipped.get(name, 0) + missed
-            self._log.error(
-                "kafka_offset_out_of_range",
-                partition=name,
-                wanted=position,
-                available=[span.low, span.end],
-                missed=missed,
-                reason="deleted by retention" if missed else "the topic was truncated or made anew",
-                action="reading on from the earliest record",
-            )
-            position = span.low
         stop_at = self._stops.setdefault(part, span.end) if self._recording else None
         reading = self._reading[part] = Reading(part, position, span.end, stop_at)
         if not reading.ended() and self._consumer is not None:

@@ -42,6 +42,7 @@ class View(msgspec.Struct, frozen=True):
         partitions: how many partitions each known topic has.
         trouble: what did not answer (``topic`` or ``topic/partition``), and why.
         absent: topics that the cluster says it does not have.
+        ids: of the topics: a topic that is deleted and made anew has another one.
     """
 
     serial: int = 0
@@ -49,6 +50,7 @@ class View(msgspec.Struct, frozen=True):
     partitions: dict[str, int] = {}
     trouble: dict[str, str] = {}
     absent: frozenset[str] = frozenset()
+    ids: dict[str, str] = {}
 
 
 class Probe:
@@ -95,9 +97,11 @@ class Probe:
         trouble: dict[str, str] = {}
         absent: set[str] = set()
         counts: dict[str, int] = {}
+        ids: dict[str, str] = {}
         described = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=REQUEST_TIMEOUT_S)
         for topic, description in self._answers(described, trouble, absent).items():
             counts[topic] = len(description.partitions)
+            ids[topic] = str(description.topic_id)
         parts = [
             TopicPartition(topic, number)
             for topic, count in counts.items()
@@ -109,7 +113,7 @@ class Probe:
             first = self._offsets(parts, _EARLIEST, trouble)
             after_last = self._offsets(parts, _LATEST, trouble)
             spans = {part: Span(first[part], after_last[part]) for part in first if part in after_last}
-        return View(self.view.serial + 1, spans, counts, trouble, frozenset(absent))
+        return View(self.view.serial + 1, spans, counts, trouble, frozenset(absent), ids)
 
     def _offsets(self, parts: list[TopicPartition], which: OffsetSpec, trouble: dict[str, str]) -> dict[Part, int]:
         asked = self._admin.list_offsets(

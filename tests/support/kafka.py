@@ -83,6 +83,10 @@ class Cluster:
         self.admin.create_topics([new], request_timeout=30)[topic].result(30)
         return topic
 
+    def delete_topic(self, topic: str) -> None:
+        """Delete a topic."""
+        self.admin.delete_topics([topic], request_timeout=30)[topic].result(30)
+
     def produce(
         self,
         topic: str,

@@ -1,0 +1,148 @@
+"""Shares of the partitions, and clusters that change while they are read."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from pipeline.feeds.contract import Explaining, Feed, FeedContext, Lagging, Share, Skipping, Status
+from pipeline.feeds.kafka import KafkaFeed
+from tests.pipeline.feeds_kafka.reading import SMALL_BATCHES, SMALL_QUEUE, Reader, numbered, settings
+from tests.support.kafka import Cluster, free_port
+
+pytestmark = pytest.mark.kafka
+ALL = Share()
+Open = Callable[..., Reader]
+
+
+@pytest.fixture
+def open_feed(cluster: Cluster) -> Iterator[Open]:
+    feeds = []
+
+    def start(
+        topic: str, *, share: Share = ALL, recording: bool = False, at: dict[str, int] | None = None, **more: object
+    ) -> Reader:
+        feed = KafkaFeed("shop", settings(cluster, topic, **more), FeedContext(recording, share))
+        feeds.append(feed)
+        feed.open(at or {})
+        return Reader(feed)
+
+    yield start
+    for feed in feeds:
+        feed.close()
+
+
+def names(topic: str, *numbers: int) -> set[str]:
+    return {f"{topic}/{number}" for number in numbers}
+
+
+def test_the_feed_offers_lag_skipped_records_and_reasons() -> None:
+    told = settings(Cluster("localhost:1"), "t")
+    feed: Feed = KafkaFeed("shop", told, FeedContext(recording=False))
+    assert isinstance(feed, Lagging)
+    assert isinstance(feed, Skipping)
+    assert isinstance(feed, Explaining)
+    assert feed.why_unreachable() == {"t/0": "no answer yet"}
+
+
+def test_shares_read_each_partition_once_also_those_that_are_added(cluster: Cluster, open_feed: Open) -> None:
+    topic = cluster.create_topic(partitions=5)
+    cluster.produce(topic, numbered(100, 5))
+    readers = [open_feed(topic, share=Share(index, 2)) for index in (0, 1)]
+    for reader in readers:
+        reader.until_all(Status.CAUGHT_UP)
+    cluster.add_partitions(topic, 8)
+    cluster.produce(topic, numbered(160, 8, 100))
+    for index, reader in enumerate(readers):
+        own = names(topic, *range(index, 8, 2))
+        reader.until(lambda reader=reader, own=own: set(reader.records) == own)  # type: ignore[misc]
+        reader.until_all(Status.CAUGHT_UP)
+        assert set(reader.feed.partitions()) == set(reader.feed.positions()) == set(reader.feed.lag()) == own
+    values = [value for reader in readers for value in reader.values()]
+    assert sorted(values) == sorted(value for _, value in numbered(260, 8))
+
+
+def test_positions_of_another_share_are_dropped_and_said(cluster: Cluster, open_feed: Open) -> None:
+    topic = cluster.create_topic(partitions=2)
+    cluster.produce(topic, numbered(10, 2))
+    with capture_logs() as logs:
+        reader = open_feed(topic, share=Share(1, 2), at={f"{topic}/0": 3, f"{topic}/1": 4, "gone/1": 5})
+        assert reader.feed.positions() == {f"{topic}/1": 4}
+        reader.until_all(Status.CAUGHT_UP)
+    assert reader.count() == 1
+    dropped = {entry["partition"]: entry for entry in logs if entry["event"] == "kafka_position_dropped"}
+    assert set(dropped) == {f"{topic}/0", "gone/1"}
+    assert dropped[f"{topic}/0"]["reason"] == "another process reads it: this one has share 1 of 2"
+    assert dropped[f"{topic}/0"]["position"] == 3
+
+
+def test_a_share_without_a_partition_holds_time_back_only_until_that_is_known(
+    cluster: Cluster, open_feed: Open
+) -> None:
+    topic = cluster.create_topic(partitions=2)
+    reader = open_feed(topic, share=Share(2, 3), recording=True)
+    assert reader.feed.partitions() == {f"{topic}/2": Status.UNREACHABLE}
+    reader.until(lambda: reader.feed.partitions() == {})
+    assert reader.feed.positions() == {}
+
+
+def test_a_topic_that_appears_later_is_read_from_its_beginning_whatever_the_start(
+    cluster: Cluster, open_feed: Open
+) -> None:
+    topic = "appears-later-" + cluster.create_topic()
+    reader = open_feed(topic, start="latest")
+    reader.until(lambda: "Unknown topic" in reader.feed.why_unreachable()[f"{topic}/0"])
+    cluster.create_topic(topic, partitions=2)
+    cluster.produce(topic, numbered(20, 2))
+    reader.until(lambda: reader.count() == 20)
+
+
+def test_a_partition_that_was_added_while_we_were_away_is_read_from_its_beginning_whatever_the_start(
+    cluster: Cluster, open_feed: Open
+) -> None:
+    topic = cluster.create_topic(partitions=1)
+    cluster.produce(topic, numbered(3, 1))
+    reader = open_feed(topic, start="latest")
+    reader.until_all(Status.CAUGHT_UP)
+    reader.feed.close()
+    cluster.add_partitions(topic, 2)
+    cluster.produce(topic, [(0, b"new"), (1, b"added")])
+    again = open_feed(topic, start="latest", at=reader.feed.positions())
+    again.until(lambda: again.count() == 2)
+    assert again.values() == [b"new", b"added"]
+
+
+def test_a_topic_that_is_deleted_and_made_anew_is_read_from_its_beginning(cluster: Cluster, open_feed: Open) -> None:
+    topic = cluster.create_topic(partitions=1)
+    cluster.produce(topic, numbered(10, 1))
+    reader = open_feed(topic)
+    reader.until_all(Status.CAUGHT_UP)
+    cluster.delete_topic(topic)
+    reader.until_all(Status.UNREACHABLE)
+    cluster.create_topic(topic, partitions=1)
+    cluster.produce(topic, numbered(30, 1, 100))  # more than were read of the one before
+    reader.until_all(Status.CAUGHT_UP)
+    assert reader.values() == [value for _, value in [*numbered(10, 1), *numbered(30, 1, 100)]]
+
+
+def test_retention_that_overtakes_us_is_said_once_each_time_and_counted(cluster: Cluster, open_feed: Open) -> None:
+    topic = cluster.create_topic(partitions=1)
+    cluster.produce(topic, numbered(5000, 1), **SMALL_BATCHES)
+    with capture_logs() as logs:
+        reader = open_feed(topic, **SMALL_QUEUE)
+        reader.until(lambda: reader.count() > 0)
+        cluster.delete_records(topic, 0, 4900)
+        reader.until_all(Status.CAUGHT_UP)
+    (skipped,) = reader.feed.skipped.values()
+    (said,) = [entry for entry in logs if entry["event"] == "kafka_offset_out_of_range"]
+    assert (said["log_level"], said["missed"], said["reason"]) == ("error", skipped, "deleted by retention")
+    assert skipped + reader.count() == 5000
+    assert reader.feed.why_unreachable() == {}
+
+
+def test_reasons_name_what_the_client_saw(open_feed: Open) -> None:
+    nobody = KafkaFeed("shop", settings(Cluster(f"127.0.0.1:{free_port()}"), "t"), FeedContext(recording=False))
+    reader = Reader(nobody)
+    nobody.open({})
+    reader.until(lambda: "Connection refused" in nobody.why_unreachable()["t/0"])
+    nobody.close()
