@@ -117,7 +117,7 @@ def metrics() -> str:
     NotifierMetrics(["channel"], ["receiver"], registry)
     parts = [
         "# Metrics",
-        _NOTE.format(where="`pipeline/metrics.py`, `pipeline/ingest/metrics.py` and `sinks/metrics.py`"),
+        _NOTE.format(where="`metrics.py` in `pipeline`, `pipeline/ingest` and `sinks`"),
         _METRICS_HEAD,
     ]
     titled = (("Flow", FlowCollector(health, ["feed"])), ("Ingest", _ingest()), ("Notifier", registry))
