@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from detectors.contract import NEVER_US, Outcome, Progress
+from detectors.contract import NEVER_US, CaseShard, Outcome, Progress
 from detectors.events import CaseEvent, Event
 from detectors.panes import PaneLayout, Panes
 from pipeline.decode import Decoder
@@ -28,16 +28,7 @@ class Cases:
     def key(self, event: Event) -> str | None:
         return event.data.case_id if isinstance(event, CaseEvent) and event.data.queue != "ignored" else None
 
-    def shard(self) -> "Cases":
-        return self
-
-    def update(self, events: Sequence[Event], progress: Progress) -> Outcome:
-        raise NotImplementedError
-
-    def snapshot(self) -> bytes:
-        return b""
-
-    def restore(self, state: bytes) -> None:
+    def shard(self) -> CaseShard:
         raise NotImplementedError
 
 
