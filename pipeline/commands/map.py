@@ -155,7 +155,7 @@ def _show(
 
 
 def _write(traces: "list[Trace]", counts: dict[str, Any]) -> None:
-    from pipeline.commands.mapview import View
+    from pipeline.commands.mapview import View, counted
 
     view = View()
     for number, trace in enumerate(traces, 1):
@@ -163,8 +163,8 @@ def _write(traces: "list[Trace]", counts: dict[str, Any]) -> None:
     dead = sum(counts["dead_letters"].values())
     why = ", ".join(f"{count} {reason}" for reason, count in counts["dead_letters"].items())
     view.text(
-        f"{counts['records']} records: {counts['mapped']} mapped to {counts['events']} events, {counts['filtered']}"
-        f" filtered, {dead} dead letters{f' ({why})' if why else ''}",
+        f"{counted(counts['records'], 'record')}: {counts['mapped']} mapped to {counted(counts['events'], 'event')},"
+        f" {counts['filtered']} filtered, {counted(dead, 'dead letter')}{f' ({why})' if why else ''}",
         "red" if dead else "green",
     )
 

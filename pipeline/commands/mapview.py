@@ -50,7 +50,10 @@ class View:
         for condition in conditions:
             told = "holds" if condition.holds else "does not hold"
             style = "" if condition.holds else "yellow"
-            text = f"  {condition.setting}: {condition.field} {condition.test}: {told} ({value_text(condition.raw)})"
+            indent = "    " if ".when[" in condition.setting else "  "
+            text = (
+                f"{indent}{condition.setting}: {condition.field} {condition.test}: {told} ({value_text(condition.raw)})"
+            )
             self._line(Text(text, style=style))
 
     def _entry(self, entry: TracedEntry) -> None:
@@ -58,24 +61,26 @@ class View:
         self._line(Text(f"  {entry.setting}{item}", style="bold"))
         self._conditions(entry.conditions)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for name in ("   value of the event", "from", "found", "step", "result"):
-            table.add_column(name, overflow="fold")
+        for name in ("    value of the event", "from", "found", "step", "result"):
+            table.add_column(name, overflow="fold", no_wrap=name.startswith(" "))
+        without = [field for field in entry.fields if field.result is None and field.error is None]
         for field in entry.fields:
-            table.add_row(*self._row(entry, field))
+            if field not in without:
+                table.add_row(*self._row(entry, field))
         self._console.print(table)
+        if without:
+            told = ", ".join(f"{_name(entry, field)} ({field.source})" for field in without)
+            self._line(Text(f"    no value: {told}", style="dim"))
 
     def _row(self, entry: TracedEntry, field: TracedField) -> list[Text]:
-        name = field.setting.removeprefix(f"{entry.setting}.")
-        nothing = field.result is None and field.error is None
         if field.error is not None:
             result = Text(field.error, style="red")
         else:
-            result = Text("no value" if nothing else value_text(field.result), style="dim" if nothing else "green")
-        found = "" if field.source == "constant" else value_text(field.raw)
+            result = Text(value_text(field.result), style="green")
         return [
-            Text(f"   {name}", style="dim" if nothing else ""),
-            Text(field.source, style="dim" if nothing else "cyan"),
-            Text(found, style="dim" if nothing else ""),
+            Text(f"    {_name(entry, field)}"),
+            Text(field.source, style="cyan"),
+            Text("" if field.source == "constant" else value_text(field.raw)),
             Text(", ".join(field.steps)),
             result,
         ]
@@ -89,6 +94,19 @@ class View:
             seen[text] = seen.get(text, 0) + 1
         for text, count in seen.items():
             self._line(Text(text if count == 1 else f"{text}, {count} times", style="dim" if made else "yellow"))
+
+
+def _name(entry: TracedEntry, field: TracedField) -> str:
+    return field.setting.removeprefix(f"{entry.setting}.")
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "event"), counted(2, "event")
+    ('1 event', '2 events')
+    """
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _without_empty(event: dict[str, Any]) -> dict[str, Any]:

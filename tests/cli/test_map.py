@@ -61,7 +61,7 @@ def test_a_filtered_record_and_a_dead_letter_say_why(shop: Path) -> None:
         '  where[0]: state not equals cancelled: does not hold ("cancelled")\n'
     ) in result.stdout
     assert "record 3: dead letter, invalid_time: events[0].time: field 'bought': expected a time as" in result.stdout
-    assert result.stdout.endswith("3 records: 1 mapped to 1 events, 1 filtered, 1 dead letters (1 invalid_time)\n")
+    assert result.stdout.endswith("3 records: 1 mapped to 1 event, 1 filtered, 1 dead letter (1 invalid_time)\n")
 
 
 def test_all_records_are_counted_also_those_that_are_not_shown(shop: Path) -> None:

@@ -102,8 +102,9 @@ def _shipped(found: Recognised, sample: Sample, name: str, count: int) -> Propos
         remarks.append(f"{len(found.mapped.errors)} records are dead letters: {found.mapped.errors[0][1]}")
     mapping = {"use": found.name}
     shipped = shipped_mapping(found.name)
+    records = f"{count} record{'' if count == 1 else 's'}"
     head = [
-        f"this looks like {found.title} ({count} records; {found.covered:.0%} of the fields of its published example)",
+        f"this looks like {found.title} ({records}; {found.covered:.0%} of the fields of its published example)",
         f"sent by: {shipped.sends}",
         f"see what becomes of them: makegood map --use {found.name} {name}",
         *remarks,
