@@ -102,6 +102,7 @@ def test_records_are_in_the_topic_when_they_are_answered_and_those_of_a_key_in_o
         assert server.stop() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.kafka
 def test_while_the_broker_is_away_requests_are_put_off_and_afterwards_accepted_again(
     tmp_path: Path, broker: Broker
