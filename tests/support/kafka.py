@@ -16,7 +16,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,23 @@ class Cluster:
         self.admin.create_topics([new], request_timeout=30)[topic].result(30)
         return topic
 
+    @cached_property
+    def _producer(self) -> Producer:
+        """One for most: a new one takes half a second to introduce itself."""
+        return self._new_producer({})
+
+    def _forget_producer(self) -> None:
+        """Have the next one ask anew what partitions there are."""
+        self.__dict__.pop("_producer", None)
+
+    def _new_producer(self, properties: dict[str, Any]) -> Producer:
+        own = {"bootstrap.servers": self.bootstrap, "enable.idempotence": True, "linger.ms": 1, "log_level": 0}
+        return Producer({**own, "reconnect.backoff.max.ms": 500, **properties})
+
     def delete_topic(self, topic: str) -> None:
         """Delete a topic."""
         self.admin.delete_topics([topic], request_timeout=30)[topic].result(30)
+        self._forget_producer()
 
     def produce(
         self,
@@ -100,15 +114,7 @@ class Cluster:
         The first records get the ``headers``, one each (``dict[str, bytes | str]``, or None).
         """
         errors: list[object] = []
-        producer = Producer(
-            {
-                "bootstrap.servers": self.bootstrap,
-                "enable.idempotence": True,
-                "linger.ms": 1,
-                "log_level": 0,
-                **properties,
-            }
-        )
+        producer = self._producer if not properties else self._new_producer(properties)
         count = 0
         for (partition, value), own_headers in zip(records, chain(headers, repeat(None)), strict=False):
             while count - len(errors) >= _IN_FLIGHT:
@@ -159,6 +165,7 @@ class Cluster:
     def add_partitions(self, topic: str, total: int) -> None:
         """Give a topic more partitions."""
         self.admin.create_partitions([NewPartitions(topic, total)], request_timeout=30)[topic].result(30)
+        self._forget_producer()
 
 
 class Broker(Cluster):
