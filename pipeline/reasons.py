@@ -35,7 +35,7 @@ class Reason(StrEnum):
     INVALID_CSV = "invalid_csv"
     """A CSV row with another number of columns than the header, or with broken quotes."""
     UNREADABLE = "unreadable"
-    """A compressed or Parquet file is damaged: what stands behind this place cannot be read."""
+    """A compressed or Parquet file, or a stretch of a spool, is damaged and cannot be read."""
     UNDECODABLE = "undecodable"
     """Not in the format that the feed's settings name: no schema id before it, a schema that the registry does not know
     or that is of another kind, or bytes that do not fit their schema."""

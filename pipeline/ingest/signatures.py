@@ -4,14 +4,12 @@ A verifier returns None for a good request, or a :class:`Refused` for the log an
 that it is refused: what was wrong is of use to whoever forges.
 """
 
-import base64
-import binascii
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
+from pipeline.ingest.headervalues import parse_stripe, read_time_us, unbase64, unhex
 from pipeline.ingest.settings import SignatureSettings
 from pipeline.ingest.signed import Template, parse_template
 
@@ -22,8 +20,6 @@ Verifier = Callable[[Headers, bytes, int, Sequence[bytes]], "Refused | None"]
 
 ZENDESK_TEST_SECRET = sha256(b"dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==").digest()
 """Digest of the secret with which Zendesk signs trial requests of every account: it is printed in its documentation."""
-_US = 1_000_000
-_LONGEST_TIME = 40
 
 
 class Refused(StrEnum):
@@ -54,57 +50,6 @@ def verifier(settings: SignatureSettings) -> Verifier:
             algorithm=settings.algorithm,
         )
     return _SCHEMES[settings.scheme](settings)
-
-
-def unhex(text: bytes) -> bytes | None:
-    """Return what a hexadecimal text stands for, None where it is none."""
-    try:
-        return binascii.unhexlify(text)
-    except ValueError:
-        return None
-
-
-def unbase64(text: bytes) -> bytes | None:
-    """Return what a base64 text (RFC 4648, padded) stands for, None where it is none."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        return None
-
-
-def read_time_us(text: bytes) -> int | None:
-    """Return the microseconds since 1970 UTC of a time stamp: seconds, milliseconds, or RFC 3339; None: it is neither.
-
-    >>> read_time_us(b"1531420618"), read_time_us(b"2021-07-25T10:00:00Z")
-    (1531420618000000, 1627207200000000)
-    """
-    if not 0 < len(text) <= _LONGEST_TIME or not text.isascii():
-        return None
-    if text.isdigit():
-        number = int(text)
-        return number * _US if number < 100_000_000_000 else number * 1000
-    try:
-        time = datetime.fromisoformat(text.decode())
-    except ValueError:
-        return None
-    return None if time.tzinfo is None else round(time.timestamp() * _US)
-
-
-def parse_stripe(header: bytes) -> tuple[bytes | None, list[bytes]]:
-    """Return the time stamp and all ``v1`` signatures of a ``Stripe-Signature`` header.
-
-    While a secret is changed there is a signature for each; other versions are ignored, so that nobody can choose a
-    weaker one.
-    """
-    timestamp: bytes | None = None
-    signatures: list[bytes] = []
-    for item in header.split(b","):
-        name, _, value = item.strip().partition(b"=")
-        if name == b"t":
-            timestamp = value
-        elif name == b"v1":
-            signatures.append(value)
-    return timestamp, signatures
 
 
 def _out_of_time(timestamp: bytes, now_us: int, tolerance_us: int) -> Refused | None:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pipeline.ingest.headervalues import parse_stripe, read_time_us, unbase64, unhex
 from pipeline.ingest.settings import SignatureSettings
-from pipeline.ingest.signatures import Headers, Refused, parse_stripe, read_time_us, unbase64, unhex, verifier
+from pipeline.ingest.signatures import Headers, Refused, verifier
 from pipeline.ingest.signed import Template, parse_template
 from tests.pipeline.ingest.signing import SCHEMES, SECRET, SIGNED, TIMED, stripe
 
