@@ -6,7 +6,7 @@ Inputs that reach something new are written to FOLDER; those in ``tests/fuzz/cor
 are where it begins. OPTIONS are those of libFuzzer: ``-runs=100000 -seed=1 -max_total_time=600``. A broken rule ends
 the process with status 77, and the input lies in FOLDER as ``crash-...``.
 
-To keep what a long run found: ``python -m tests.fuzz.guided TARGET tests/fuzz/corpus/TARGET FOLDER -merge=1``.
+What a long run found is kept with ``python -m tests.fuzz.keep TARGET FOLDER``.
 """
 
 import sys
@@ -31,12 +31,10 @@ def main(arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="makegood-seeds-") as seeds:
         for number, seed in enumerate(seeds_of_target(target)):
             (Path(seeds) / f"seed-{number:03d}").write_bytes(seed)
-        merging = any(option.startswith("-merge") for option in options)
-        folders = [] if merging else [str(CORPUS / target), seeds]
-        for name in (folder, *folders):
-            Path(name).mkdir(parents=True, exist_ok=True)
-        prefix = [] if merging else [f"-artifact_prefix={folder}/"]
-        atheris.Setup([sys.argv[0], *prefix, "-max_len=4096", *options, folder, *folders], targets.TARGETS[target])
+        folders = [folder, seeds, *([str(CORPUS / target)] if (CORPUS / target).exists() else [])]
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        given = [f"-artifact_prefix={folder}/", "-max_len=4096", *options]
+        atheris.Setup([sys.argv[0], *given, *folders], targets.TARGETS[target])
         atheris.Fuzz()
 
 

@@ -10,26 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from pipeline.records.tail import TailReader
+from tests.fuzz.keep import CORPUS, LARGEST_BYTES, MOST, chosen
 from tests.fuzz.seeds import seeds_of_target
-from tests.fuzz.targets import TARGETS, _Trickle, lines
+from tests.fuzz.targets import TARGETS, _Trickle, follow, lines
 from tests.support.fuzz import fuzzed
 
 REPO = Path(__file__).resolve().parents[2]
-CORPUS = REPO / "tests" / "fuzz" / "corpus"
-MOST_KEPT, LARGEST_KEPT = 60, 4_096
 NEEDS_ATHERIS = pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed")
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_what_earlier_runs_found_breaks_no_rule(name: str) -> None:
     kept = sorted((CORPUS / name).iterdir()) if (CORPUS / name).exists() else []
-    assert len(kept) <= MOST_KEPT, "merge the corpus, see tests/fuzz/guided.py"
+    assert len(kept) <= MOST, "choose anew: python -m tests.fuzz.keep"
     with capture_logs():
         for seed in seeds_of_target(name):
             TARGETS[name](seed)
         for path in kept:
-            assert path.stat().st_size <= LARGEST_KEPT
+            assert path.stat().st_size <= LARGEST_BYTES
             TARGETS[name](path.read_bytes())
 
 
@@ -64,6 +62,13 @@ def guided(name: str, folder: Path, *options: str, timeout_s: float) -> str:
     told = done.stderr + done.stdout
     assert done.returncode == 0, told[-4_000:]
     return told
+
+
+def test_of_many_inputs_the_fewest_that_reach_as_much_are_kept() -> None:
+    inputs = [b"\x00\x002024-05-01T09:30:00Z", b"\x00\x002024-05-01T09:30:01Z", b"\x00\x00x", b"\x00\x00y", b""]
+    kept = chosen("times", inputs)
+    assert len(kept) == 2
+    assert {len(data) for data in kept} == {22, 3}
 
 
 @NEEDS_ATHERIS
@@ -110,11 +115,10 @@ def test_a_line_of_blanks_is_no_record() -> None:
     assert reader.take(9).records == [b"x", b"y"]
 
 
-@pytest.mark.xfail(strict=True, reason="a reader that has read nothing forgets which file it was in")
 def test_a_reader_that_has_read_nothing_goes_on_in_the_file_that_was_rotated(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
     path.write_bytes(b"unfinished")
-    first = TailReader(path, 0, {}, max_record_bytes=64)
+    first = follow(path, 0, {})
     first.take(9)
     marks, position = first.marks(), first.position
     first.close()
@@ -122,7 +126,7 @@ def test_a_reader_that_has_read_nothing_goes_on_in_the_file_that_was_rotated(tmp
         file.write(b" and finished\n")
     path.rename(tmp_path / "app.log.1")
     path.write_bytes(b"new\n")
-    again = TailReader(path, position, marks, max_record_bytes=64)
+    again = follow(path, position, marks)
     found = [record for _ in range(4) for record in again.take(9).records]
     again.close()
     assert found == [b"unfinished and finished", b"new"]
