@@ -4,7 +4,7 @@ import ast
 import inspect
 from asyncio import Future
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -189,8 +189,13 @@ What `makegood test` runs: events in, alert changes expected at times. `calendar
 """
 
 
+@cache
+def _contract_files() -> dict[str, str]:
+    return documents.files()
+
+
 def _contract_file(name: str) -> str:
-    return documents.files()[name]
+    return _contract_files()[name]
 
 
 FILES: dict[str, Callable[[], str]] = {
@@ -201,6 +206,6 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/case-files.md": case_files,
     "docs/reference/metrics.md": metrics,
     "docs/reference/mappings.md": mappings_page,
-    **{name: partial(_contract_file, name) for name in documents.files()},
+    **{name: partial(_contract_file, name) for name in _contract_files()},
 }
 """By path from the root of the repository: what the file must hold."""
