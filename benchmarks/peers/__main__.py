@@ -17,6 +17,8 @@ from benchmarks.peers.topics import running_broker
 from tests.support.kafka import BrokerUnavailable
 
 _LIMIT_S = 1_800.0
+_QUIET = 0.5
+"""Load of the last minute above which somebody else is at work."""
 
 
 class Bench:
@@ -80,7 +82,7 @@ class Bench:
             cores=",".join(map(str, self._cores[:cores])),
             cwd=REPO,
             environment={
-                **contestant.variables,
+                **contestant.environment_variables(cores),
                 **({} if broker is None else {"PEERS_KAFKA": broker.bootstrap}),
             },
             log=self._folder / f"{contestant.name}.log",
@@ -96,6 +98,9 @@ def main() -> None:
     options = _options()
     chosen = [BY_NAME[name] for name in options.only] if options.only else list(CONTESTANTS)
     process.become_reaper()
+    described = machine.describe()
+    if os.getloadavg()[0] > _QUIET:
+        print(f"the machine is busy (load {os.getloadavg()[0]:.1f}): the figures will be too low", flush=True)
     bench = Bench(options.folder, options.events, options.baseline)
     rows = [bench.enter(contestant, 1) for contestant in chosen]
     if options.cores == 2:
@@ -110,9 +115,9 @@ def main() -> None:
             for row in rows:
                 if not row.error:
                     bench.measure(row)
-    text = _text(rows, options.events, options.baseline)
+    text = _text(rows, options.events, options.baseline, described)
     print("\n" + text)
-    results = {"machine": machine.describe(), "at": datetime.now(UTC).isoformat(timespec="minutes"), "rows": rows}
+    results = {"machine": described, "at": datetime.now(UTC).isoformat(timespec="minutes"), "rows": rows}
     encoded = msgspec.json.format(msgspec.json.encode(results))
     (options.folder / "results.json").write_bytes(encoded + b"\n")
     if options.publish:
@@ -120,9 +125,9 @@ def main() -> None:
     sys.exit(1 if any(row.wrong or row.error for row in rows) else 0)
 
 
-def _text(rows: list[report.Measured], events: int, baseline: int) -> str:
+def _text(rows: list[report.Measured], events: int, baseline: int, described: str) -> str:
     lines = [
-        f"{events:,} events; {datetime.now(UTC):%Y-%m-%d}; {machine.describe()}",
+        f"{events:,} events; {datetime.now(UTC):%Y-%m-%d}; {described}",
         f"Taken off as start-up: the median run over the first {baseline:,} event(s).",
     ]
     for cores in sorted({row.cores for row in rows}):

@@ -32,6 +32,7 @@ class Contestant(msgspec.Struct, frozen=True, kw_only=True):
         environment: of ``requirements-<environment>.txt``; empty: our own.
         program: the module under ``jobs/``.
         variables: environment variables.
+        cores_variable: the environment variable that tells it how many cores to use; empty: it is told otherwise.
         two: how it uses two cores: ``files`` (several inputs), ``folder`` (a folder of inputs) or not at all.
         split: what the inputs of two cores are split by.
         drops_repeats: with which exact answer it is compared.
@@ -46,6 +47,7 @@ class Contestant(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
     program: str
     variables: dict[str, str] = {}
+    cores_variable: str = ""
     two: Literal["files", "folder"] | None = None
     split: Literal["customer", "group"] = "group"
     drops_repeats: bool = False
@@ -56,6 +58,10 @@ class Contestant(msgspec.Struct, frozen=True, kw_only=True):
     def python(self, environments: Path) -> Path:
         """Return the interpreter that it runs in."""
         return environments / self.environment / "bin" / "python" if self.environment else Path(sys.executable)
+
+    def environment_variables(self, cores: int) -> dict[str, str]:
+        """Return what is added to the environment."""
+        return {**self.variables, **({self.cores_variable: str(cores)} if self.cores_variable else {})}
 
     def command(self, environments: Path, inputs: list[Path], output: Path, work: Path, cores: int) -> list[str]:
         """Return how to run the job."""
@@ -128,6 +134,7 @@ CONTESTANTS: tuple[Contestant, ...] = (
         rank="peer",
         environment="pathway",
         program="pathway_windows",
+        cores_variable="PATHWAY_THREADS",
         two="folder",
         split="customer",
         duties=Duties(repeats="no", bad_lines="logged", watermark="none: static", recovery="off"),
@@ -139,6 +146,7 @@ CONTESTANTS: tuple[Contestant, ...] = (
         rank="peer",
         environment="pathway",
         program="pathway_windows",
+        cores_variable="PATHWAY_THREADS",
         variables={"PEERS_PATHWAY": "groupby"},
         two="folder",
         split="customer",

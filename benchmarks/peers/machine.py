@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 def describe() -> str:
-    """Return processor, cores, memory, system, Python and Java in a line."""
+    """Return processor, cores, memory, system, Python, Java, and how busy it is now, in a line."""
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{_processor()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}, {_java()}; load before the tables {os.getloadavg()[2]:.1f}"
+        f"Python {platform.python_version()}, {_java()}; load at the start {os.getloadavg()[0]:.1f}"
     )
 
 

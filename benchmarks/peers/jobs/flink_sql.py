@@ -6,11 +6,10 @@ aggregation and works in mini-batches.
 """
 
 import os
-import sys
 from pathlib import Path
 
 # The JVM that PyFlink starts is the whole cluster: give it a heap that nothing in this job comes near to.
-os.environ["JVM_ARGS"] = "-Xms2g -Xmx2g " + os.environ.get("PEERS_JVM_ARGS", "")
+os.environ["JVM_ARGS"] = "-Xms2g -Xmx2g"
 
 from pyflink.common import Configuration
 from pyflink.table import EnvironmentSettings, TableEnvironment
@@ -58,7 +57,7 @@ def settings(cores: int, mode: str) -> EnvironmentSettings:
         "table.exec.mini-batch.enabled": "true",
         "table.exec.mini-batch.allow-latency": "5 s",
         "table.exec.mini-batch.size": "5000",
-        "table.optimizer.agg-phase-strategy": os.environ.get("PEERS_FLINK_PHASES", "AUTO"),
+        "table.optimizer.agg-phase-strategy": "AUTO",
         # Batch mode gives a part of this to its sort and hash operators; streaming with a heap backend needs none.
         "taskmanager.memory.managed.size": "512m",
     }.items():
@@ -75,8 +74,6 @@ def main(mode: str) -> None:
     environment.execute_sql(SOURCE.format(path=folder.absolute(), watermark="" if mode == "batch" else WATERMARK))
     environment.execute_sql(SINK.format(path=options.output.absolute()))
     environment.execute_sql(CLOSED)
-    if os.environ.get("PEERS_EXPLAIN"):
-        sys.stderr.write(environment.explain_sql(JOB))
     environment.execute_sql(JOB).wait()
 
 
