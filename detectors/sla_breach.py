@@ -7,6 +7,7 @@ never on the order in which it became known.
 """
 
 from typing import Literal, Self
+from zlib import crc32
 
 from pydantic import Field, model_validator
 
@@ -79,6 +80,7 @@ class SlaBreach(CaseDetector):
             retention_us=settings.retention,
             idle_retention_us=settings.idle_retention,
             skew_us=settings.skew,
+            fingerprint=crc32(repr((settings, sorted(context.calendars.items()))).encode()),
         )
         self.event_types = frozenset(kind.type for kind in self._plan.infos)  # type: ignore[attr-defined]
 

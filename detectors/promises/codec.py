@@ -11,8 +11,8 @@ import msgspec
 
 from detectors.contract import SnapshotVersionError
 from detectors.promises.episodes import Episode, Identity
-from detectors.promises.facts import Fact
-from detectors.promises.plan import ShardCase
+from detectors.promises.facts import Fact, list_header
+from detectors.promises.plan import Plan, ShardCase
 from detectors.promises.sleeper import Sleeper, SleepRules
 from detectors.promises.spec import Spec
 
@@ -32,21 +32,38 @@ class EpisodeImage(NamedTuple):
     corrections: int
 
 
+class AsleepImage(NamedTuple):
+    """What a sleeper knows besides its facts, as plain data.
+
+    ``plan``: which promises it was found out for. ``facts``: how many there are.
+    """
+
+    plan: int
+    facts: int
+    last_us: int
+    safe_until_us: int
+    over_us: int
+    begun: int
+    ended: int
+    settled: bool
+    checked: bool
+
+
 class CaseImage(NamedTuple):
     """A case, as plain data.
 
     Attributes:
         wake_us: when it must be looked at again.
-        asleep: it has not been built; ``checked``: it woke, was found to be over, and sleeps until it is forgotten.
+        facts: packed as a list.
+        asleep: of a case that has not been built, what else is known of it.
     """
 
     family: str
     key: str
     wake_us: int
-    facts: list[Fact]
+    facts: msgspec.Raw
     episodes: list[EpisodeImage]
-    asleep: bool = False
-    checked: bool = False
+    asleep: AsleepImage | None = None
 
 
 class HeadImage(NamedTuple):
@@ -70,6 +87,7 @@ class ShardImage(NamedTuple):
 
 ImageT = TypeVar("ImageT")
 _ENCODER = msgspec.msgpack.Encoder()
+_FACTS = msgspec.msgpack.Decoder(list[Fact])
 _CASE = msgspec.msgpack.Decoder(CaseImage)
 _SHARD = msgspec.msgpack.Decoder(ShardImage)
 _PARTS = msgspec.msgpack.Decoder(list[msgspec.Raw])
@@ -126,28 +144,43 @@ def _decoded(decoder: msgspec.msgpack.Decoder[ImageT], state: bytes) -> ImageT:
     raise SnapshotVersionError(msg)
 
 
-def image_of(family: str, case: ShardCase | Sleeper) -> CaseImage:
-    """Return a case as plain data."""
+def image_of(family: str, case: ShardCase | Sleeper, plan: int) -> CaseImage:
+    """Return a case as plain data; ``plan`` is the fingerprint of the promises that it is about."""
     if isinstance(case, Sleeper):
-        return CaseImage(family, case.key, case.wake_us, case.facts, [], asleep=True, checked=case.checked)
+        asleep = AsleepImage(
+            plan, case.count, case.last_us, case.safe_until_us, case.over_us, case.begun, case.ended, case.settled,
+            case.checked,
+        )  # fmt: skip
+        facts = msgspec.Raw(list_header(case.count) + case.packed)
+        return CaseImage(family, case.key, case.wake_us, facts, [], asleep)
     episodes = [] if case.episodes is None else [episode_image(episode) for episode in case.episodes.values()]
-    return CaseImage(family, case.key, min(case.wake_us, case.held_us), case.facts, episodes)
+    return CaseImage(
+        family, case.key, min(case.wake_us, case.held_us), msgspec.Raw(_ENCODER.encode(case.facts)), episodes
+    )
 
 
-def sleeper_of(image: CaseImage, rules: SleepRules, retention_us: int) -> Sleeper:
-    """Return a sleeper from plain data."""
-    sleeper = Sleeper(image.key, image.facts[0].at_us + rules.earliest_us)
-    for fact in image.facts:
-        sleeper.add(fact, rules, retention_us)
-    sleeper.wake_us, sleeper.checked = image.wake_us, image.checked
+def sleeper_of(image: CaseImage, asleep: AsleepImage, rules: SleepRules, plan: Plan) -> Sleeper:
+    """Return a sleeper from plain data; what was found out for other promises is found out anew."""
+    if asleep.plan != plan.fingerprint:
+        facts = _FACTS.decode(image.facts)
+        sleeper = Sleeper(image.key, facts[0].at_us + rules.earliest_us)
+        for fact in facts:
+            sleeper.add(fact, rules, plan.retention_us)
+        sleeper.wake_us = min(image.wake_us, sleeper.safe_until_us)
+        return sleeper
+    sleeper = Sleeper(image.key, asleep.safe_until_us)
+    sleeper.packed = bytes(image.facts)[len(list_header(asleep.facts)) :]
+    sleeper.count, sleeper.last_us, sleeper.over_us = asleep.facts, asleep.last_us, asleep.over_us
+    sleeper.begun, sleeper.ended, sleeper.settled = asleep.begun, asleep.ended, asleep.settled
+    sleeper.wake_us, sleeper.checked = image.wake_us, asleep.checked
     return sleeper
 
 
 def case_of(image: CaseImage, specs: Sequence[Spec]) -> ShardCase:
     """Return a case from plain data; it is built when it is first looked at."""
     case = ShardCase(specs, image.family, image.key)
-    case.facts = image.facts
-    case.revised = any(fact.rev for fact in image.facts)
+    case.facts = _FACTS.decode(image.facts)
+    case.revised = any(fact.rev for fact in case.facts)
     case.stale = True
     case.wake_us = image.wake_us
     if image.episodes:

@@ -69,6 +69,28 @@ class Fact(msgspec.Struct, frozen=True, gc=False, array_like=True):
     about: About | None = None
 
 
+_FACT_ENCODER = msgspec.msgpack.Encoder()
+_FACTS_DECODER = msgspec.msgpack.Decoder(list[Fact])
+pack_fact = _FACT_ENCODER.encode
+"""Returns the bytes of a fact. Those of several, one after another, are what :func:`unpack_facts` takes."""
+
+
+def list_header(count: int) -> bytes:
+    """Return what stands before the items of a list in msgpack.
+
+    >>> [list_header(count).hex() for count in (2, 20, 70_000)]
+    ['92', 'dc0014', 'dd00011170']
+    """
+    if count < 16:
+        return bytes((0x90 | count,))
+    return b"\xdc" + count.to_bytes(2, "big") if count < 65_536 else b"\xdd" + count.to_bytes(4, "big")
+
+
+def unpack_facts(count: int, packed: bytes) -> list[Fact]:
+    """Return ``count`` facts from their bytes."""
+    return _FACTS_DECODER.decode(list_header(count) + packed)
+
+
 def place_of(fact: Fact) -> tuple[int, int, int, str, str, int]:
     """Return the place of a fact in the order of its case."""
     return (fact.at_us, fact.sequence, fact.rank, fact.id, fact.source, fact.rev)

@@ -18,6 +18,7 @@ class Plan:
     """What all shards of a detector share. Immutable.
 
     Attributes:
+        fingerprint: of the settings that all of this follows from.
         infos: by event class. ``kinds``: by event class too, its info, whether it always matters (or only where it
             carries a status, a priority, a queue or a deadline), and the rules of sleep for its family.
     """
@@ -31,6 +32,7 @@ class Plan:
         retention_us: int,
         idle_retention_us: int,
         skew_us: int,
+        fingerprint: int,
     ) -> None:
         self.specs = {family: tuple(found) for family, found in specs.items()}
         self.infos = {kind: info for kind, info in infos.items() if self.specs.get(info.family)}
@@ -38,6 +40,7 @@ class Plan:
         self.retention_us = retention_us
         self.keep_us = (retention_us, max(retention_us, idle_retention_us))
         self.skew_us = skew_us
+        self.fingerprint = fingerprint
         self.rules = {
             family: sleep_rules(found, [info.step for info in self.infos.values() if info.family == family])
             for family, found in self.specs.items()

@@ -79,10 +79,11 @@ class SlaShard:
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        images = [
-            encode_case(image_of(family, case)) for family, cases in self._cases.items() for case in cases.values()
-        ]
+        images = [self._image(family, case) for family, cases in self._cases.items() for case in cases.values()]
         return encode_shard(self._watermark_us, self._clock_us, self.counts, images)
+
+    def _image(self, family: str, case: ShardCase | Sleeper) -> bytes:
+        return encode_case(image_of(family, case, self._plan.fingerprint))
 
     def delta(self, also: Iterable[str] = ()) -> Delta:
         """Return what has changed since the last call, and the keys in ``also``."""
@@ -97,7 +98,7 @@ class SlaShard:
             if case is None:
                 gone.append(name)
             else:
-                images.append((name, encode_case(image_of(family, case))))
+                images.append((name, self._image(family, case)))
         return Delta(encode_head(self._watermark_us, self._clock_us, self.counts), images, gone)
 
     def restore(self, state: bytes) -> None:
@@ -138,8 +139,8 @@ class SlaShard:
             return  # promises about such subjects are no longer in the settings
         rules = self._plan.rules.get(image.family)
         case: ShardCase | Sleeper
-        if image.asleep and rules is not None:
-            case = sleeper_of(image, rules, self._plan.retention_us)
+        if image.asleep is not None and rules is not None:
+            case = sleeper_of(image, image.asleep, rules, self._plan)
         else:
             case = case_of(image, specs)
             case.keep_us = self._plan.keep_us
@@ -249,7 +250,7 @@ class SlaShard:
         """Say whether a sleeper that woke need not be built: it is over, and kept for a while, or forgotten."""
         if not case.is_over:
             return False
-        keep_until_us = case.facts[-1].at_us + self._plan.retention_us
+        keep_until_us = case.last_us + self._plan.retention_us
         if keep_until_us < self._watermark_us:
             self._changed[family].add(case.key)
             del self._cases[family][case.key]

@@ -11,7 +11,7 @@ can tell: a promise begins once and ends once. For anything else the case is bui
 
 from collections.abc import Sequence
 
-from detectors.promises.facts import Fact, place_of
+from detectors.promises.facts import Fact, pack_fact, place_of, unpack_facts
 from detectors.promises.spec import CLOSING, START, Spec
 
 UNKNOWN = -1
@@ -74,10 +74,11 @@ def sleep_rules(specs: Sequence[Spec], steps: Sequence[str]) -> SleepRules | Non
 
 
 class Sleeper:
-    """A case that has not been built.
+    """A case that has not been built: some bytes and a few figures, because there may be millions.
 
     Attributes:
-        facts: in their order of time.
+        packed: its facts in their order of time, packed one after another; ``count``: how many.
+        last_us: time of the last fact.
         safe_until_us: nothing can be said of it before. ``wake_us``: when it stands in the heap of wake times.
         begun: the promises (as bits) that have begun; ``ended``: those that something has ended, begun or not.
             ``begun`` is UNKNOWN when the facts are not plain. ``over_us``: when the last of them ended.
@@ -85,15 +86,24 @@ class Sleeper:
         checked: it woke, was found to be over, and sleeps until it may be forgotten.
     """
 
-    __slots__ = ("begun", "checked", "ended", "facts", "key", "over_us", "safe_until_us", "settled", "wake_us")
+    __slots__ = (
+        "begun", "checked", "count", "ended", "key", "last_us", "over_us", "packed", "safe_until_us", "settled",
+        "wake_us",
+    )  # fmt: skip
 
     def __init__(self, key: str, safe_until_us: int) -> None:
         self.key = key
-        self.facts: list[Fact] = []
+        self.packed = b""
+        self.count = 0
+        self.last_us = self.over_us = 0
         self.wake_us = self.safe_until_us = safe_until_us
-        self.over_us = 0
         self.begun = self.ended = 0
         self.settled = self.checked = False
+
+    @property
+    def facts(self) -> list[Fact]:
+        """The facts, unpacked."""
+        return unpack_facts(self.count, self.packed)
 
     @property
     def is_over(self) -> bool:
@@ -103,19 +113,22 @@ class Sleeper:
 
     def comes_last(self, fact: Fact) -> bool:
         """Say whether a fact comes after all others in the order of the case, and revises none of them."""
-        facts = self.facts
         if fact.rev:
             return False
-        return not facts or fact.at_us > facts[-1].at_us or place_of(fact) > place_of(facts[-1])
+        if not self.count or fact.at_us > self.last_us:
+            return True
+        return fact.at_us == self.last_us and place_of(fact) > place_of(self.facts[-1])
 
     def add(self, fact: Fact, rules: SleepRules, retention_us: int) -> bool:
         """Take a fact that comes after all others; return whether the case may sleep on.
 
         A fact that comes later than the case would be kept may begin another life: only the built case can tell.
         """
-        if self.facts and fact.at_us > self.facts[-1].at_us + retention_us:
+        if self.count and fact.at_us > self.last_us + retention_us:
             self.begun = UNKNOWN
-        self.facts.append(fact)
+        self.packed += pack_fact(fact)
+        self.count += 1
+        self.last_us = fact.at_us
         if self.begun != UNKNOWN:
             plain = rules.plain.get(fact.step)
             status = fact.status
