@@ -26,6 +26,7 @@ from pipeline.prepare import Prepare, TimeRules
 from pipeline.reasons import RecordError
 from pipeline.tallies import Tallies
 from tests.fuzz.checks import check_closely, check_decoded, hold
+from tests.fuzz.shrink import smallest
 from tests.fuzz.subjects import CANONICAL, Subject, names, subject
 
 BATCH = 1_000
@@ -33,7 +34,6 @@ _HOUR_US = 3_600_000_000
 _NOW_US = 1_772_446_500_000_000  # 2026-03-02T10:15:00Z, an hour after the times of the seeds
 _PREPARE_LASTS = 40
 """Batches after which de-duplication begins anew: a time in the far future would make everything else too late."""
-_TRIES = 3_000
 _CLOSE, _ALONE = 8, 40
 """Every so many batches some events are looked at closely, and some records are decoded alone."""
 
@@ -211,25 +211,6 @@ def failure(chosen: Subject, records: list[bytes], seed: int, number: int, error
     return FuzzFailureError(
         f"{kind.__name__}: {error}\nseed {seed}, {chosen.name}, batch {number}; {shown}\nagain: {again}"
     )
-
-
-def smallest(raw: bytes, fails: Callable[[bytes], bool]) -> bytes:
-    """Return ``raw`` with as much cut out as it can lose while it still fails."""
-    size, tries = max(1, len(raw) // 2), 0
-    while tries < _TRIES:
-        shrunk = False
-        at = 0
-        while at < len(raw) and tries < _TRIES:
-            tries += 1
-            less = raw[:at] + raw[at + size :]
-            if fails(less):
-                raw, shrunk = less, True
-            else:
-                at += size
-        if size == 1 and not shrunk:
-            break
-        size = max(1, size // 2)
-    return raw
 
 
 def quiet() -> None:

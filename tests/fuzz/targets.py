@@ -10,7 +10,6 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -20,14 +19,13 @@ from pipeline.reasons import RecordError
 from pipeline.records.contract import Cut, RecordReader
 from pipeline.records.csvfile import CsvReader
 from pipeline.records.lines import LineReader
-from pipeline.records.tail import TailReader
 from pipeline.schema_changes import read_detail
 from pipeline.timeparse import TimeParser, compile_times
 from tests.fuzz.bulk import batch_of
-from tests.fuzz.checks import BrokenRuleError, check_closely, check_decoded, hold
+from tests.fuzz.checks import check_closely, check_decoded, hold
+from tests.fuzz.followed import BOM, MOST_BYTES, Followed, is_blank, merged, told
 from tests.fuzz.subjects import CANONICAL, names, subject
 
-_BOM = b"\xef\xbb\xbf"
 _FORMATS = (
     ("rfc3339",), ("iso8601",), ("epoch_s", "epoch_ms"), ("epoch_us",), ("%d/%m/%Y %H:%M", "%d/%m/%y"),
     ("%Y-%m-%d %H:%M:%S.%f", "%F %T"), ("%d %b %Y %I:%M:%S %p %z",), ("%B %d, %Y",), ("%Y-%j %H:%M", "%Y%m%d"),
@@ -35,7 +33,6 @@ _FORMATS = (
 )  # fmt: skip
 _ZONES = (None, "UTC", "Europe/London", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")
 _RFC_DIGITS = 26
-_MOST_STEPS = 40
 
 
 def decode(data: bytes) -> None:
@@ -114,7 +111,7 @@ class _Trickle(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
-        least = len(_BOM) if self._file.tell() == 0 else 1
+        least = len(BOM) if self._file.tell() == 0 else 1
         return self._file.read(min(size, max(self._size, least)) if size >= 0 else size)
 
 
@@ -129,26 +126,16 @@ def lines(data: bytes) -> None:
         return LineReader(_Trickle(text, size), position, max_record_bytes=limit, whole=True)  # type: ignore[arg-type]
 
     found, places = _read_all(reader(0), most)
-    hold(_told(found) == wanted, "lines are those of the text", wanted, found)
+    hold(told(found) == wanted, "lines are those of the text", wanted, found)
     for position in places:
         rest, _ = _read_all(reader(position), most)
         hold(
-            _told(rest) == [item for item in wanted if item[0] >= position], "it goes on where it ended", position, rest
+            told(rest) == [item for item in wanted if item[0] >= position], "it goes on where it ended", position, rest
         )
 
 
-def _told(found: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    """Return records without blank ones: whether a line of blanks is one depends on its neighbours (known defect)."""
-    return [(offset, raw) for offset, raw in found if not is_blank(raw)]
-
-
-def is_blank(line: bytes) -> bool:
-    """Say whether a line is no record."""
-    return not line.strip(b" \t\n\r\x0b\x0c")
-
-
 def _lines_of(text: bytes, limit: int) -> list[tuple[int, bytes]]:
-    begin = len(_BOM) if text.startswith(_BOM) else 0
+    begin = len(BOM) if text.startswith(BOM) else 0
     found = []
     at = begin
     for line in text[begin:].split(b"\n"):
@@ -165,7 +152,7 @@ def _read_all(reader: RecordReader, most: int) -> tuple[list[tuple[int, bytes]],
     while True:
         before = len(found)
         cut = reader.take(most)
-        found += _merged(cut)
+        found += merged(cut)
         places.append(reader.position)
         if reader.ended and len(found) == before:
             break
@@ -173,11 +160,6 @@ def _read_all(reader: RecordReader, most: int) -> tuple[list[tuple[int, bytes]],
     offsets = [offset for offset, _ in found]
     hold(offsets == sorted(set(offsets)), "offsets rise", offsets)
     return found, places
-
-
-def _merged(cut: Cut) -> list[tuple[int, bytes]]:
-    good = list(zip(cut.offsets, cut.records, strict=True))
-    return sorted([*good, *((bad.offset, bad.raw) for bad in cut.bad)])
 
 
 def table(data: bytes) -> None:
@@ -216,104 +198,7 @@ def _cuts(reader: CsvReader, most: int) -> list[Cut]:
 def tail(data: bytes) -> None:
     """A file that is followed while it is written, rotated, truncated, and the reader is started anew."""
     with tempfile.TemporaryDirectory(prefix="makegood-fuzz-") as folder:
-        _Followed(Path(folder) / "app.log").play(data[: 8 * _MOST_STEPS])
-
-
-def follow(path: Path, position: int, marks: dict[str, int]) -> TailReader:
-    """Return a reader of the lines of a file that grows."""
-
-    def build(file: BinaryIO, offset: int, header: int) -> LineReader:
-        del header
-        return LineReader(file, offset, max_record_bytes=64, whole=False)
-
-    return TailReader(path, position, marks, build=build)
-
-
-class _Followed:
-    """Plays a script against a reader: what was written whole is read once, in order, unless it was truncated away."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._rotations = 0
-        self._written = b""
-        self._expected: list[bytes] = []
-        self._found: list[tuple[int, bytes]] = []
-        self._truncated = False
-        self._reader = follow(path, 0, {})
-
-    def play(self, script: bytes) -> None:
-        at = steps = 0
-        while at < len(script) and steps < _MOST_STEPS:
-            what, steps = script[at], steps + 1
-            at += 1
-            if what < 128:
-                size = what % 24
-                self._write(script[at : at + size])
-                at += size
-            elif what < 170:
-                self._take(what % 7 + 1)
-            elif what < 200:
-                self._restart()
-            elif what < 235:
-                self._rotate()
-            else:
-                self._truncate()
-        self._drain()
-        self._reader.close()
-        offsets = [offset for offset, _ in self._found]
-        hold(offsets == sorted(set(offsets)), "offsets rise", offsets)
-        if not self._truncated:
-            wanted = [*self._expected, *self._whole_lines()]
-            hold([raw for _, raw in _told(self._found)] == wanted, "what was written is read once", wanted, self._found)
-
-    def _write(self, more: bytes) -> None:
-        # A mark at the beginning is no part of the first line; how it is cut into writes is another matter.
-        more = more.replace(_BOM[:1], b"#") if not self._written else more
-        with self._path.open("ab") as file:
-            file.write(more)
-        self._written += more
-
-    def _whole_lines(self) -> list[bytes]:
-        return [line for line in self._written.split(b"\n")[:-1] if self._counts(line)]
-
-    @staticmethod
-    def _counts(line: bytes) -> bool:
-        return not is_blank(line)
-
-    def _take(self, most: int) -> None:
-        self._found += _merged(self._reader.take(most))
-
-    def _drain(self) -> None:
-        for _ in range(1_000):
-            before = len(self._found)
-            self._take(5)
-            if len(self._found) == before and (self._reader.caught_up or not self._path.exists()):
-                return
-        msg = f"a file that nobody writes to is not read to its end: {self._path}"
-        raise BrokenRuleError(msg)
-
-    def _restart(self) -> None:
-        position, marks = self._reader.position, self._reader.marks()
-        if position == 0 and self._rotations:
-            return  # known: an unfinished first line is lost when its file is rotated just before a restart
-        self._reader.close()
-        self._reader = follow(self._path, position, marks)
-
-    def _rotate(self) -> None:
-        if not self._path.exists():
-            return
-        self._drain()  # of several rotations between two looks only the last file is read, as tail -F does
-        self._rotations += 1
-        self._path.rename(self._path.with_name(f"{self._path.name}.{self._rotations}"))
-        self._expected += [line for line in self._written.split(b"\n") if self._counts(line)]
-        self._written = b""
-        self._path.touch()
-
-    def _truncate(self) -> None:
-        if self._path.exists():
-            self._truncated = True
-            self._path.write_bytes(b"")
-            self._written = b""
+        Followed(Path(folder) / "app.log").play(data[:MOST_BYTES])
 
 
 def anything(data: bytes) -> None:

@@ -13,8 +13,9 @@ from detectors.events import EVENT_CLASSES
 from pipeline.decode import Decoded, Decoder
 from pipeline.feeds.contract import RawBatch
 from pipeline.reasons import Reason
-from tests.fuzz.bulk import BATCH, FuzzFailureError, fuzz, smallest
+from tests.fuzz.bulk import BATCH, FuzzFailureError, fuzz
 from tests.fuzz.mutate import Mutator, seed_of
+from tests.fuzz.shrink import smallest
 from tests.fuzz.subjects import CANONICAL, OWN, Subject, names, seeds_of, subject
 
 TEN_MILLION = pytest.param(10_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(7_200)])

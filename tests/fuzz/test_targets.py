@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from tests.fuzz.followed import follow
 from tests.fuzz.keep import CORPUS, LARGEST_BYTES, MOST, chosen
 from tests.fuzz.seeds import seeds_of_target
-from tests.fuzz.targets import TARGETS, _Trickle, follow, lines
+from tests.fuzz.targets import TARGETS, _Trickle, lines
 from tests.support.fuzz import fuzzed
 
 REPO = Path(__file__).resolve().parents[2]
