@@ -17,6 +17,7 @@ from pipeline.feeds.file import FileSettings, check_files
 from pipeline.feeds.requeue import RequeueFeed
 from pipeline.lane import Pace
 from pipeline.prepare import FeedTime, Prepare, TimeRules
+from pipeline.routing import ProcessRouter
 from pipeline.tallies import Tallies
 
 GC_THRESHOLD = 50_000
@@ -84,7 +85,6 @@ def build_prepare(
     """Return the prepare step for these detectors."""
     entries = feed_settings(settings)
     return Prepare(
-        detectors=built,
         decoder=Decoder({name: entry.mapping for name, entry in entries.items()}, tallies.schema_changes),
         enrich=enricher.enrich,
         rules=TimeRules(
@@ -94,7 +94,7 @@ def build_prepare(
             future_skew_us=settings.time.future_skew,
         ),
         feed_times={name: FeedTime(entry.lateness, entry.idle_after) for name, entry in entries.items()},
-        shards=settings.flow.shards,
+        router=ProcessRouter(built, settings.flow.shards),
         dedup=Deduplicator(settings.time.dedup_horizon, dedup_folder),
         tallies=tallies,
         pace=pace,

@@ -19,7 +19,8 @@ from detectors.contract import (
 )
 from pipeline.lane import LaneItem
 from pipeline.letters import DeadLetter
-from pipeline.prepare import CaseBatch, PaneBatch, Prepare, Routed
+from pipeline.prepare import Prepare
+from pipeline.routing import CaseBatch, PaneBatch, Routed
 from pipeline.state_log import LogState, StateLog
 
 DEAD_LETTERS = "dead_letters"

@@ -13,7 +13,8 @@ from pipeline.dedup import Deduplicator
 from pipeline.feeds.contract import RawBatch, Status
 from pipeline.lane import LaneItem, Pace
 from pipeline.letters import DeadLetter
-from pipeline.prepare import CaseBatch, FeedTime, PaneBatch, Prepare, Routed, TimeRules
+from pipeline.prepare import FeedTime, Prepare, TimeRules
+from pipeline.routing import CaseBatch, PaneBatch, ProcessRouter, Routed
 from pipeline.tallies import Tallies
 from tests.support.events import HOUR_US, MINUTE_US, START_US, raw_event
 
@@ -68,12 +69,11 @@ class Windows:
 def make_prepare(folder: Path | None = None, **feed_times: FeedTime) -> tuple[Prepare, Tallies]:
     tallies = Tallies()
     prepare = Prepare(
-        detectors={"cases": Cases(), "windows": Windows()},
         decoder=Decoder({"crm": None}),
         enrich=lambda events: None,
         rules=TimeRules(LATENESS_US, MINUTE_US, 24 * HOUR_US, 5 * MINUTE_US),
         feed_times=feed_times,
-        shards=SHARDS,
+        router=ProcessRouter({"cases": Cases(), "windows": Windows()}, SHARDS),
         dedup=Deduplicator(24 * HOUR_US, folder),
         tallies=tallies,
         pace=Pace(),

@@ -1,0 +1,165 @@
+"""Where events go from prepare: to the shards of case detectors, and summed up to window detectors."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+from zlib import crc32
+
+import msgspec
+
+from detectors.contract import CaseDetector, Combiner, Detector, Progress, WindowDetector
+from detectors.events import EVENT_CLASSES, Event
+from detectors.panes import Panes
+from pipeline.lane import PartitionKey
+from pipeline.letters import DeadLetter
+from pipeline.watermarks import Watermarks
+
+
+class CaseBatch(msgspec.Struct, gc=False):
+    """Events of one shard of a case detector, and how far time has come after them."""
+
+    detector: str
+    shard: int
+    events: list[Event]
+    progress: Progress
+
+
+class PaneBatch(msgspec.Struct, gc=False):
+    """Partial aggregates for a window detector, and how far time has come after them."""
+
+    detector: str
+    panes: Panes
+    progress: Progress
+
+
+class PaneReport(msgspec.Struct, gc=False):
+    """What a partition has for a window detector of whatever process: a message for the topic of panes."""
+
+    detector: str
+    source: str
+    message: bytes
+
+
+Routed = CaseBatch | PaneBatch | PaneReport | DeadLetter
+
+
+class Router(Protocol):
+    """Puts events aside for their detectors, and hands them out with the time that has come after them."""
+
+    def add(self, events: Sequence[Event], source: PartitionKey) -> None:
+        """Put aside events of one partition, in its order."""
+        ...
+
+    def hand_out(self, progress: Progress, times: Watermarks, now_us: int | None, out: list[Routed]) -> None:
+        """Append to ``out`` what was put aside; carry time also to detectors that get nothing."""
+        ...
+
+    def snapshot(self) -> object:
+        """Return plain data for :meth:`restore`. Called when everything has been handed out."""
+        ...
+
+    def restore(self, state: object) -> None:
+        """Take over what :meth:`snapshot` returned."""
+        ...
+
+
+class Chooser:
+    """Finds the events that a detector wants.
+
+    >>> sorted(kind.type for kind in Chooser(frozenset({"social.post"})).classes)
+    ['social.post']
+    """
+
+    def __init__(self, event_types: frozenset[str]) -> None:
+        self.classes = frozenset(EVENT_CLASSES[name] for name in event_types)
+
+    def choose(self, events: Sequence[Event], kinds: set[type]) -> Sequence[Event]:
+        """Return the wanted ones; ``kinds`` are all the classes among ``events``."""
+        classes = self.classes
+        if kinds <= classes:
+            return events
+        if kinds.isdisjoint(classes):
+            return ()
+        return [event for event in events if event.__class__ in classes]
+
+
+class CaseSpreader:
+    """Spreads the events of a case detector over shards by a stable hash of their key."""
+
+    def __init__(self, detector: CaseDetector, shards: int) -> None:
+        self.detector = detector
+        self.chooser = Chooser(detector.event_types)
+        self.by_shard: list[list[Event]] = [[] for _ in range(shards)]
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Put events aside by shard."""
+        by_shard, key_of = self.by_shard, self.detector.key
+        shards = len(by_shard)
+        for event in events:
+            key = key_of(event)
+            if key is not None:
+                by_shard[crc32(key.encode()) % shards].append(event)
+
+
+def split(detectors: Mapping[str, Detector]) -> tuple[list[CaseDetector], list[WindowDetector]]:
+    """Return the case detectors, and the window detectors."""
+    cases: list[CaseDetector] = []
+    windows: list[WindowDetector] = []
+    for detector in detectors.values():
+        if isinstance(detector, WindowDetector):
+            windows.append(detector)
+        else:
+            cases.append(detector)
+    return cases, windows
+
+
+class ProcessRouter:
+    """Everything stays in this process: cases by a hash of their key, panes to the window detectors themselves.
+
+    Args:
+        detectors: by name.
+        shards: how many shards the keys of each case detector are spread over.
+    """
+
+    def __init__(self, detectors: Mapping[str, Detector], shards: int) -> None:
+        cases, windows = split(detectors)
+        self._cases = [CaseSpreader(detector, shards) for detector in cases]
+        self._windows: list[tuple[WindowDetector, Chooser, Combiner]] = [
+            (detector, Chooser(detector.event_types), detector.combiner()) for detector in windows
+        ]
+        self._announced: Progress | None = None
+
+    def add(self, events: Sequence[Event], source: PartitionKey) -> None:
+        """Put events aside."""
+        del source
+        kinds = set(map(type, events))
+        for spreader in self._cases:
+            chosen = spreader.chooser.choose(events, kinds)
+            if chosen:
+                spreader.add(chosen)
+        for _, chooser, combiner in self._windows:
+            chosen = chooser.choose(events, kinds)
+            if chosen:
+                combiner.add(chosen)
+
+    def hand_out(self, progress: Progress, times: Watermarks, now_us: int | None, out: list[Routed]) -> None:
+        """Append what was put aside, and time for everybody."""
+        del times, now_us
+        told = progress == self._announced
+        self._announced = progress
+        for spreader in self._cases:
+            by_shard = spreader.by_shard
+            for shard, events in enumerate(by_shard):
+                if events or not told:
+                    out.append(CaseBatch(spreader.detector.name, shard, events, progress))
+                    by_shard[shard] = []
+        for detector, _, combiner in self._windows:
+            panes = combiner.take()
+            if panes or not told:
+                out.append(PaneBatch(detector.name, panes, progress))
+
+    def snapshot(self) -> None:
+        """Return nothing: everything was handed out."""
+        return
+
+    def restore(self, state: object) -> None:
+        """Take over nothing."""
