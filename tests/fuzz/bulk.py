@@ -24,6 +24,7 @@ from pipeline.feeds.contract import RawBatch, Status
 from pipeline.lane import LaneItem, Pace
 from pipeline.prepare import Prepare, TimeRules
 from pipeline.reasons import RecordError
+from pipeline.routing import ProcessRouter
 from pipeline.tallies import Tallies
 from tests.fuzz.checks import check_closely, check_decoded, hold
 from tests.fuzz.shrink import smallest
@@ -127,12 +128,11 @@ class _Flow:
         self._decoder = _Remembering()
         self._tallies = Tallies()
         self._prepare = Prepare(
-            detectors={},
             decoder=self._decoder,
             enrich=lambda events: None,
             rules=TimeRules(10 * 60_000_000, 60_000_000, 24 * _HOUR_US, 300_000_000),
             feed_times={},
-            shards=1,
+            router=ProcessRouter({}, 1),
             dedup=Deduplicator(24 * _HOUR_US, None),
             tallies=self._tallies,
             pace=Pace(),
