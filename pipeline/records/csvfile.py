@@ -7,7 +7,7 @@ that is never closed, costs its first line only: reading goes on behind that.
 import csv
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -24,14 +24,32 @@ _BOM = b"\xef\xbb\xbf"
 _encode = msgspec.json.Encoder().encode
 
 
-class _TooLongError(Exception):
+class TooLongError(Exception):
     """A row goes on over more bytes than a record may have."""
 
 
-class _Lines:
-    """Gives the csv module one line after another, and remembers the lines of the current row."""
+class LineSource(Protocol):
+    """As much of a file as is needed to read lines."""
 
-    def __init__(self, file: BinaryIO, encoding: str, max_row_bytes: int) -> None:
+    def readline(self) -> bytes:
+        """Return the next line with its end; nothing where there is none now."""
+        ...
+
+
+class Lines:
+    """Gives the csv module one line after another, and remembers the lines of the current row.
+
+    Args:
+        file: where lines come from.
+        encoding: of the text.
+        max_row_bytes: a row of several lines may have this many.
+
+    Attributes:
+        row: the lines of the row at hand.
+        unclosed: the lines ended within a row, where a quote is open.
+    """
+
+    def __init__(self, file: LineSource, encoding: str, max_row_bytes: int) -> None:
         self._file = file
         self._encoding = encoding
         self._limit = max_row_bytes
@@ -56,15 +74,23 @@ class _Lines:
         self.row.append(line)
         self._row_bytes += len(line)
         if self._row_bytes > self._limit and len(self.row) > 1:
-            raise _TooLongError
+            raise TooLongError
         # Bytes that are no text stay visible as lone surrogates; the row is judged by its bytes.
         return line.decode(self._encoding, "surrogateescape")
 
     def begin(self) -> None:
+        """Begin a row."""
         self.row = []
         self._row_bytes = 0
+        self.unclosed = False
+
+    def give_back(self) -> None:
+        """Take the row as not read."""
+        self._given_back.extendleft(reversed(self.row))
+        self.begin()
 
     def keep_first_line(self) -> None:
+        """Take all of the row but its first line as not read."""
         first, *rest = self.row
         self._given_back.extendleft(reversed(rest))
         self.row = [first]
@@ -88,8 +114,8 @@ class CsvReader:
         self._settings = settings
         self._limit = max_record_bytes
         self._skip_to = position
-        self._encoding = "utf-8" if settings.encoding.lower().replace("_", "-") == "utf-8-sig" else settings.encoding
-        self._lines = _Lines(file, self._encoding, max_record_bytes)
+        self._encoding = encoding_of(settings)
+        self._lines = Lines(file, self._encoding, max_record_bytes)
         self._rows = self._parser()
         self._columns: list[str] | None = None
 
@@ -134,7 +160,7 @@ class CsvReader:
             self._lines.begin()
             try:
                 names = next(self._rows, [])
-            except (csv.Error, _TooLongError, *DAMAGED):
+            except (csv.Error, TooLongError, *DAMAGED):
                 # Every row will be bad for its number of columns: nothing is lost silently.
                 names = []
         self._columns = distinct([name.encode("utf-8", "replace").decode() for name in names])
@@ -154,7 +180,7 @@ class CsvReader:
             except csv.Error as error:
                 self._give_up(cut, f"the row cannot be read: {error}")
                 return None
-            except _TooLongError:
+            except TooLongError:
                 self._give_up(cut, f"a quote is not closed within {self._limit} bytes")
                 return None
             except DAMAGED as error:
@@ -168,16 +194,8 @@ class CsvReader:
         return row if self._is_text(cut) else None
 
     def _is_text(self, cut: Cut) -> bool:
-        raw = self._lines.row[0] if len(self._lines.row) == 1 else b"".join(self._lines.row)
-        if len(raw) > self._limit:
-            return self._bad(cut, Reason.TOO_LARGE, f"the row has {len(raw)} bytes, at most {self._limit} are allowed")
-        if raw.isascii():
-            return True
-        try:
-            raw.decode(self._encoding)
-        except UnicodeDecodeError as error:
-            return self._bad(cut, Reason.INVALID_UTF8, f"byte {error.start} is not {self._encoding}: {error.reason}")
-        return True
+        problem = problem_of(self._lines.row, self._encoding, self._limit)
+        return True if problem is None else self._bad(cut, *problem)
 
     def _give_up(self, cut: Cut, detail: str) -> None:
         """Make the row's first line a bad record and read on behind it."""
@@ -188,6 +206,25 @@ class CsvReader:
     def _bad(self, cut: Cut, reason: Reason, detail: str) -> bool:
         cut.bad.append(BadRecord(self.position, b"".join(self._lines.row).rstrip(b"\r\n"), reason, detail))
         return False
+
+
+def encoding_of(settings: CsvSettings) -> str:
+    """Return the encoding to decode lines with: a mark at the beginning is taken off elsewhere."""
+    return "utf-8" if settings.encoding.lower().replace("_", "-") == "utf-8-sig" else settings.encoding
+
+
+def problem_of(row: Sequence[bytes], encoding: str, max_bytes: int) -> tuple[Reason, str] | None:
+    """Return why the lines of a row are no text, or too long; None when they are well."""
+    raw = row[0] if len(row) == 1 else b"".join(row)
+    if len(raw) > max_bytes:
+        return Reason.TOO_LARGE, f"the row has {len(raw)} bytes, at most {max_bytes} are allowed"
+    if raw.isascii():
+        return None
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        return Reason.INVALID_UTF8, f"byte {error.start} is not {encoding}: {error.reason}"
+    return None
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -75,6 +75,16 @@ class LineReader:
         """The byte offset up to which the file has been read, the beginning of an unfinished line included."""
         return self._read_to
 
+    @property
+    def pending(self) -> bool:
+        """Whether there are lines that have been read from the file already."""
+        return self._next < len(self._ready.records) or bool(self._ready.bad)
+
+    @property
+    def header(self) -> int:
+        """Nothing is learnt from the beginning of the file."""
+        return 0
+
     def finish(self) -> None:
         """The file is complete now: take its last line without a line end."""
         self._whole = True

@@ -42,6 +42,19 @@ def format_of(path: Path, given: TableFormat | None) -> TableFormat:
     return found
 
 
+def followed_format(path: Path, given: TableFormat | None) -> TableFormat:
+    """Return the format of a file that is followed: the given one, or by any part of its name, or JSON Lines.
+
+    >>> followed_format(Path("orders.csv.1"), None)
+    'csv'
+    """
+    if given is not None:
+        return given
+    return next(
+        (_SUFFIXES[suffix.lower()] for suffix in reversed(path.suffixes) if suffix.lower() in _SUFFIXES), "jsonl"
+    )
+
+
 def open_bytes(path: Path) -> BinaryIO:
     """Open a file for reading, through gzip where its name says so. Reads are large: there is no further buffer."""
     return cast("BinaryIO", gzip.open(path, "rb")) if is_gzip(path) else path.open("rb", buffering=0)

@@ -15,6 +15,10 @@ from pipeline.records.contract import Cut, RecordReader
 _AT_ONCE = 10_000
 
 
+class TooMuchToSortError(Exception):
+    """The events of a file do not have room in memory."""
+
+
 class OrderedReader:
     """Reads events, as CloudEvents JSON, sorted by time and then by content (the protocol is ``RecordReader``).
 
@@ -25,21 +29,32 @@ class OrderedReader:
         reader: of the file, at its beginning.
         mapper: as ``pipeline.mapping.Mapper``; None: the records are CloudEvents.
         position: how many of the sequence to skip.
+        max_bytes: the events, and the records that are none, may have this many together.
     """
 
     def __init__(
-        self, reader: RecordReader, mapper: Callable[[bytes], list[Event] | None] | None, position: int
+        self,
+        reader: RecordReader,
+        mapper: Callable[[bytes], list[Event] | None] | None,
+        position: int,
+        *,
+        max_bytes: int,
     ) -> None:
         self.position = position
         self.ended = False
         self.filtered = 0
+        self._limit = max_bytes
         self._reader: RecordReader | None = reader
         self._mapper = mapper
         self._events: list[bytes] = []
         self._bad: list[BadRecord] = []
 
     def take(self, max_records: int) -> Cut:
-        """Return at most ``max_records`` records and bad records together."""
+        """Return at most ``max_records`` records and bad records together.
+
+        Raises:
+            TooMuchToSortError: by the first call: saying what to do.
+        """
         if self._reader is not None:
             self._load(self._reader)
             self._reader = None
@@ -62,6 +77,7 @@ class OrderedReader:
     def _load(self, reader: RecordReader) -> None:
         timed: list[tuple[int, bytes]] = []
         bad: list[tuple[bytes, str, str]] = []
+        size = 0
         while not reader.ended:
             cut = reader.take(_AT_ONCE)
             bad += [(record.raw, record.reason, record.detail) for record in cut.bad]
@@ -73,8 +89,15 @@ class OrderedReader:
                     continue
                 if events is None:
                     self.filtered += 1
-                else:
-                    timed += [(event.time_us, encode_event(event)) for event in events]
+                    continue
+                made = [(event.time_us, encode_event(event)) for event in events]
+                size += sum(len(text) for _, text in made)
+                timed += made
+            size += sum(len(record.raw) for record in cut.bad)
+            if size > self._limit:
+                hint = "sort the file beforehand and leave out sort: time, or allow more if memory does"
+                msg = f"more than {self._limit} bytes of events are to be sorted in memory; {hint}"
+                raise TooMuchToSortError(msg)
         reader.close()
         timed.sort()
         bad.sort()

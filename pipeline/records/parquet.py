@@ -17,6 +17,8 @@ from pipeline.reasons import Reason
 from pipeline.records.contract import Cut
 
 _BLOCK_ROWS = 4_096
+_BUFFER_BYTES = 1 << 16
+"""Of each column at a time: a whole group of rows may be as large as the file."""
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
@@ -47,6 +49,8 @@ class ParquetReader:
             try:
                 self._next_block()
             except (pa.ArrowException, OSError) as error:
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise  # the file cannot be read now, which says nothing about what is in it
                 detail = f"the Parquet file is damaged behind row {self.position}: {error}"
                 cut.bad.append(BadRecord(self.position, b"", Reason.UNREADABLE, detail))
                 self.position += 1
@@ -80,7 +84,7 @@ class ParquetReader:
 
     def _next_block(self) -> None:
         if self._blocks is None:
-            self._file = pq.ParquetFile(self._path)
+            self._file = pq.ParquetFile(self._path, buffer_size=_BUFFER_BYTES)
             self._blocks = self._file.iter_batches(batch_size=_BLOCK_ROWS)
         block = next(self._blocks, None)
         if block is None:

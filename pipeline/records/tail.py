@@ -1,92 +1,147 @@
 """Following a file that grows, as ``tail -F`` does: through rotation (renamed, and made anew) and truncation.
 
 Offsets go on rising over rotations: to the byte offset in the file at hand is added what earlier ones held. Beside the
-offset a snapshot holds which file it was (inode and a checksum of its beginning), so that a restart goes on in the
-right one, also when the file was rotated while nobody looked and still lies beside the new one. What a writer adds to
-the old file after the new one was seen is not read (nor does ``tail -F``).
+offset a snapshot holds which file it was (:mod:`pipeline.records.rotation`), so that a restart goes on in the right
+one, also when the file was rotated while nobody looked: renamed, copied and emptied, compressed, more than once. What a
+writer adds to the old file after the new one was seen is not read (nor does ``tail -F``).
 """
 
 import os
 from pathlib import Path
 from zlib import crc32
 
-from pipeline.records.contract import Cut
-from pipeline.records.lines import LineReader
-from pipeline.records.opening import open_bytes
+from pipeline.records import rotation
+from pipeline.records.contract import Cut, GrowingFactory, GrowingReader
+from pipeline.records.opening import is_gzip, open_bytes
+from pipeline.records.rotation import HEAD_BYTES, Identity
 
-_HEAD_BYTES = 256
-MARKS = ("base", "inode", "head")
+MARKS = ("base", "inode", "head", "foot", "foot_at", "written", "header")
 """Of a followed file ``positions`` has, beside the offset under its name, these figures under ``<name>\\t<mark>``."""
 
 
 class TailReader:
-    """Follows the lines of a file (the protocol is ``RecordReader``); it never ends.
+    """Follows a file (the protocol is ``RecordReader``); it never ends.
 
     Args:
         path: need not be there yet.
         position: offset that an earlier reader gave; 0: the beginning.
         marks: what :meth:`marks` of that reader gave.
-        max_record_bytes: longer lines are bad records.
+        build: makes the reader of one file.
+        alone: files beside this one are followed on their own: only the very same file is looked for among them.
+
+    Attributes:
+        reachable: the file is there and can be opened.
+        caught_up: everything that was there has been read.
+        trouble: why the file cannot be opened; empty where it is only not there. Begin anew with the marks.
+        left: the marks of the file before, with ``""`` for the offset in it where reading stopped; None: there was
+            none.
+
+    Raises (every method):
+        OSError: when an open file cannot be read. ``position`` and ``marks`` are those of the last record returned.
     """
 
-    def __init__(self, path: Path, position: int, marks: dict[str, int], *, max_record_bytes: int) -> None:
+    def __init__(
+        self, path: Path, position: int, marks: dict[str, int], *, build: GrowingFactory, alone: bool = False
+    ) -> None:
         self.position = position
         self.ended = False
         self.reachable = False
         self.caught_up = False
+        self.trouble = ""
+        self.left: dict[str, int] | None = None
         self._path = path
-        self._limit = max_record_bytes
-        self._reader: LineReader | None = None
+        self._build = build
+        self._alone = alone
+        self._reader: GrowingReader | None = None
         self._base = marks.get("base", 0)
         self._descriptor = -1
-        self._inode = 0
+        self._identity = Identity(0, 0)
+        self._header = marks.get("header", 0)
         self._head = b""
+        self._foot = (0, 0)
         self._at = path
+        self._written_ns = marks.get("written", 0)
         self._leaving = False
+        self._parked = False
+        self._stuck = False
         if position and marks.get("inode"):
-            self._resume(position - self._base, marks)
+            offset = position - self._base
+            known = (marks.get(mark, 0) for mark in ("head", "foot", "foot_at"))
+            self._resume(Identity(marks["inode"], offset, *known))
+
+    @property
+    def inode(self) -> int:
+        """Of the file at hand; 0: there is none."""
+        return self._identity.inode
 
     def marks(self) -> dict[str, int]:
         """Return which file ``position`` is in."""
-        head = self._head[: max(0, self.position - self._base)]
-        return {"base": self._base, "inode": self._inode, "head": crc32(head)}
+        offset = self.position - self._base
+        identity = self._identity if self._reader is None else self._identified(offset)
+        header = self._header if self._reader is None else self._reader.header
+        return {
+            "base": self._base,
+            "inode": identity.inode,
+            "head": identity.head,
+            "foot": identity.foot,
+            "foot_at": identity.foot_at,
+            "written": self._written_ns if self._reader is None else self._written(),
+            "header": header,
+        }
 
     def take(self, max_records: int) -> Cut:
-        """Return at most ``max_records`` lines; none when there is nothing new."""
-        if self.caught_up and self._reader is not None and not self._same_head():
-            # Truncated and written anew, already longer than what was read of it.
-            self._leave()
+        """Return at most ``max_records`` records; none when there is nothing new."""
+        if self._stuck or (self._parked and not self._unparked()):
+            return Cut([], [], [])
+        if self._reader is not None and not self._reader.pending and not self._same_head():
+            # Emptied and written anew, already as long as what was read of it.
+            self._emptied()
         self.caught_up = False
         while True:
-            if self._reader is None and not self._open_new():
-                return Cut([], [], [])
-            reader = self._reader
+            reader = self._reader or self._open_next()
             if reader is None:
                 return Cut([], [], [])
-            cut = self._shifted(reader.take(max_records))
+            cut = reader.take(max_records).shifted(self._base)
             self.position = self._base + reader.position
-            if len(self._head) < min(_HEAD_BYTES, reader.read_to):
-                self._remember_head()
+            if len(self._head) < min(HEAD_BYTES, reader.read_to) and not is_gzip(self._at):
+                self._head = os.pread(self._descriptor, HEAD_BYTES, 0)
             if cut.records or cut.bad:
+                self._remember_foot(reader)
                 return cut
             if not self._moved_on(reader):
                 self.caught_up = True
                 return cut
 
+    def park(self) -> None:
+        """Close the file of a reader that has caught up, until there is more in it."""
+        if self.caught_up and self._reader is not None and self._at == self._path and not self._leaving:
+            self._identity = self._identified(self.position - self._base)
+            self._written_ns = self._written()
+            self.close()
+            self._parked = True
+
     def close(self) -> None:
         """Close the file."""
         if self._reader is not None:
+            self._header = self._reader.header
             self._reader.close()
             self._reader = None
 
-    def _shifted(self, cut: Cut) -> Cut:
-        base = self._base
-        if base == 0:
-            return cut
-        bad = [type(record)(record.offset + base, record.raw, record.reason, record.detail) for record in cut.bad]
-        return Cut([offset + base for offset in cut.offsets], cut.records, bad)
+    def _unparked(self) -> bool:
+        """Return whether there may be something to read: the file has changed."""
+        try:
+            stat = self._path.stat()
+        except OSError:
+            self.reachable = False
+            return False
+        self.reachable = True
+        if (stat.st_ino, stat.st_mtime_ns) == (self._identity.inode, self._written_ns):
+            return False
+        self._parked = False
+        self._resume(self._identity)
+        return True
 
-    def _moved_on(self, reader: LineReader) -> bool:
+    def _moved_on(self, reader: GrowingReader) -> bool:
         """At the end of the file at hand: return whether there is another to go on with."""
         if self._leaving:
             if reader.ended:
@@ -99,56 +154,97 @@ class TailReader:
             self.reachable = False
             return False
         self.reachable = True
-        if stat.st_ino != self._inode or self._at != self._path:
+        if stat.st_ino != self._identity.inode or self._at != self._path:
             # Read what was written before the change was seen, then the last line even without its line end.
             self._leaving = True
-            reader.finish()
+            if not reader.ended:
+                reader.finish()
             return True
         if stat.st_size < reader.read_to:
-            # Truncated: an unfinished line is lost with the rest.
-            self._leave()
+            self._emptied()
             return True
         return stat.st_size > reader.read_to
 
     def _leave(self) -> None:
+        """Go on with the file that was written next after this one."""
+        self._written_ns = self._written()
+        self.left = {**self.marks(), "base": 0, "": self.position - self._base}
+        self._begin_anew()
+
+    def _emptied(self) -> None:
+        """The file was truncated: where it was copied before, go on in the copy, or else at its beginning.
+
+        An unfinished line that was not copied is lost with the rest.
+        """
+        identity = self._identified(self.position - self._base)
+        self._written_ns = self._written()
+        self.close()
+        if self._alone or identity.offset == 0 or not self._resume_copy(identity):
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self.close()
         self._base = self.position
-        self._head = b""
+        self._head, self._foot = b"", (0, 0)
+        self._identity = Identity(0, 0)
         self._leaving = False
-        self._at = self._path
 
-    def _open_new(self) -> bool:
-        self._at = self._path
-        return self._open(self._path, 0)
+    def _open_next(self) -> GrowingReader | None:
+        path = self._path
+        if self._written_ns and not self._alone:
+            path = rotation.next_after(path, self._written_ns, besides=0 if self.left is None else self.left["inode"])
+        return self._reader if self._open(path, 0) else None
 
     def _open(self, path: Path, offset: int) -> bool:
         try:
             file = open_bytes(path)
-        except OSError:
+        except OSError as error:
             self.reachable = False
+            self.trouble = "" if isinstance(error, FileNotFoundError) else str(error)
             return False
-        self.reachable = True
+        self.reachable, self.trouble = True, ""
         self._descriptor = file.fileno()
-        self._inode = os.fstat(self._descriptor).st_ino
-        self._reader = LineReader(file, offset, max_record_bytes=self._limit, whole=False)
+        self._head = file.read(HEAD_BYTES) if is_gzip(path) else os.pread(self._descriptor, HEAD_BYTES, 0)
+        file.seek(0)
+        self._identity = Identity(os.fstat(self._descriptor).st_ino, 0)
+        self._reader = self._build(file, offset, self._header)
         self._at = path
-        self._remember_head()
+        self._leaving = False
         return True
 
-    def _remember_head(self) -> None:
-        self._head = os.pread(self._descriptor, _HEAD_BYTES, 0)
+    def _identified(self, offset: int) -> Identity:
+        return Identity(self._identity.inode, offset, crc32(self._head[: max(0, offset)]), *self._foot)
+
+    def _remember_foot(self, reader: GrowingReader) -> None:
+        """Keep what stands before the place where reading is, unless the file has been emptied meanwhile."""
+        at = reader.position
+        if is_gzip(self._at) or os.fstat(self._descriptor).st_size < reader.read_to or not self._same_head():
+            return
+        self._foot = (crc32(os.pread(self._descriptor, min(HEAD_BYTES, at), max(0, at - HEAD_BYTES))), at)
 
     def _same_head(self) -> bool:
-        return os.pread(self._descriptor, len(self._head), 0) == self._head
+        return is_gzip(self._at) or os.pread(self._descriptor, len(self._head), 0) == self._head
 
-    def _resume(self, offset: int, marks: dict[str, int]) -> None:
-        """Go on in the file that the marks name: at its path, or beside it under another name."""
-        for candidate in [self._path, *sorted(self._path.parent.glob(f"{self._path.name}*"))]:
-            if candidate.is_file() and candidate.stat().st_ino == marks["inode"] and candidate.stat().st_size >= offset:
-                with open_bytes(candidate) as file:
-                    head = file.read(_HEAD_BYTES)
-                if crc32(head[:offset]) == marks["head"]:
-                    self._open(candidate, offset)
-                    return
-        # The file is gone with what was not read of it: the one that is there now is read from its beginning.
-        self._base = self.position
+    def _resume(self, identity: Identity) -> None:
+        """Go on in the file that was being read: at its path, or beside it under another name."""
+        found = rotation.find(self._path, identity, moved_only=self._alone)
+        if found is not None:
+            self._identity, self._foot = identity, (identity.foot, identity.foot_at)
+            if not self._open(found, identity.offset):
+                # Somebody must try again with the marks: what is here now may be another file.
+                self._stuck = True
+                self.trouble = self.trouble or f"{found} has been renamed"
+        else:
+            # The file is gone with what was not read of it. What was written after it is read from its beginning.
+            self._base = self.position
+            self._identity = Identity(0, 0)
+
+    def _resume_copy(self, identity: Identity) -> bool:
+        found = rotation.find(self._path, identity._replace(inode=0), moved_only=False)
+        return found is not None and self._open(found, identity.offset)
+
+    def _written(self) -> int:
+        try:
+            return os.fstat(self._descriptor).st_mtime_ns
+        except OSError:
+            return self._written_ns

@@ -171,7 +171,7 @@ def test_a_recording_of_a_followed_file_ends(tmp_path: Path) -> None:
     assert opened.partitions() == {"a.jsonl": Status.ENDED}
 
 
-@pytest.mark.parametrize("other", [{"sort": "time"}, {"format": "csv"}, {"format": "parquet"}, {"path": "a.jsonl.gz"}])
+@pytest.mark.parametrize("other", [{"sort": "time"}, {"format": "parquet"}, {"path": "a.jsonl.gz"}])
 def test_what_cannot_be_followed_is_refused(other: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="follow"):
         FileSettings.model_validate({"type": "file", "path": "a.jsonl", "follow": True, **other})
