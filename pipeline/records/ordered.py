@@ -86,6 +86,7 @@ class OrderedReader:
                     events = [decode_event(raw)] if self._mapper is None else self._mapper(raw)
                 except RecordError as error:
                     bad.append((raw, error.reason, error.detail))
+                    size += len(raw)
                     continue
                 if events is None:
                     self.filtered += 1

@@ -84,7 +84,7 @@ class ParquetReader:
 
     def _next_block(self) -> None:
         if self._blocks is None:
-            self._file = pq.ParquetFile(self._path, buffer_size=_BUFFER_BYTES)
+            self._file = pq.ParquetFile(self._path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
             self._blocks = self._file.iter_batches(batch_size=_BLOCK_ROWS)
         block = next(self._blocks, None)
         if block is None:

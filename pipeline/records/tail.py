@@ -63,7 +63,7 @@ class TailReader:
         self._written_ns = marks.get("written", 0)
         self._leaving = False
         self._parked = False
-        self._stuck = False
+        self._awaited: Identity | None = None
         if position and marks.get("inode"):
             offset = position - self._base
             known = (marks.get(mark, 0) for mark in ("head", "foot", "foot_at"))
@@ -91,7 +91,11 @@ class TailReader:
 
     def take(self, max_records: int) -> Cut:
         """Return at most ``max_records`` records; none when there is nothing new."""
-        if self._stuck or (self._parked and not self._unparked()):
+        if self._parked:
+            self._look_again()
+        elif self._awaited is not None:
+            self._resume(self._awaited)
+        if self._parked or self._awaited is not None or self.trouble:
             return Cut([], [], [])
         if self._reader is not None and not self._reader.pending and not self._same_head():
             # Emptied and written anew, already as long as what was read of it.
@@ -127,19 +131,17 @@ class TailReader:
             self._reader.close()
             self._reader = None
 
-    def _unparked(self) -> bool:
-        """Return whether there may be something to read: the file has changed."""
+    def _look_again(self) -> None:
+        """Open a parked file again where it has changed."""
         try:
             stat = self._path.stat()
         except OSError:
             self.reachable = False
-            return False
+            return
         self.reachable = True
-        if (stat.st_ino, stat.st_mtime_ns) == (self._identity.inode, self._written_ns):
-            return False
-        self._parked = False
-        self._resume(self._identity)
-        return True
+        if (stat.st_ino, stat.st_mtime_ns) != (self._identity.inode, self._written_ns):
+            self._parked = False
+            self._resume(self._identity)
 
     def _moved_on(self, reader: GrowingReader) -> bool:
         """At the end of the file at hand: return whether there is another to go on with."""
@@ -228,16 +230,13 @@ class TailReader:
     def _resume(self, identity: Identity) -> None:
         """Go on in the file that was being read: at its path, or beside it under another name."""
         found = rotation.find(self._path, identity, moved_only=self._alone)
-        if found is not None:
-            self._identity, self._foot = identity, (identity.foot, identity.foot_at)
-            if not self._open(found, identity.offset):
-                # Somebody must try again with the marks: what is here now may be another file.
-                self._stuck = True
-                self.trouble = self.trouble or f"{found} has been renamed"
-        else:
+        self._identity, self._foot = identity, (identity.foot, identity.foot_at)
+        # While there is nothing that can be read, what there will be may be the file, or another one.
+        opened = self._open(found or self._path, identity.offset if found else 0)
+        self._awaited = None if opened else identity
+        if opened and found is None:
             # The file is gone with what was not read of it. What was written after it is read from its beginning.
-            self._base = self.position
-            self._identity = Identity(0, 0)
+            self._begin_anew()
 
     def _resume_copy(self, identity: Identity) -> bool:
         found = rotation.find(self._path, identity._replace(inode=0), moved_only=False)
