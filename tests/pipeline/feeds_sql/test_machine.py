@@ -165,4 +165,4 @@ class Writers(RuleBasedStateMachine):
 
 
 TestWriters = Writers.TestCase
-TestWriters.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestWriters.settings = settings(stateful_step_count=40)
