@@ -2,14 +2,25 @@
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
 
 
 @pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """Commands set up logging for a process that is theirs; here it is not."""
+def logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands set up logging for a process that is theirs; here it is not.
+
+    Nor may loggers remember how it was set up: they live as long as their modules, and later tests look at what is
+    logged.
+    """
+    configure = structlog.configure
+
+    def configure_for_now(**settings: Any) -> None:
+        configure(**{**settings, "cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", configure_for_now)
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
