@@ -17,6 +17,7 @@ from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSetting
 from config.describe import discriminator
 from config.durations import DurationUs
 from config.enrichment import ProfileSettings, SentimentSettings
+from config.scale import ScaleSettings
 
 _ADDRESS = r"^(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5}$"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
@@ -93,6 +94,7 @@ class Settings(SettingsModel):
         notifier: the service that delivers.
         time: how event time is followed.
         flow: how the dataflow is cut.
+        scale: how several flow processes share the work; without it there is one.
         dead_letters: how long records that could not become events are kept.
         metrics: where figures and health are served.
     """
@@ -109,6 +111,7 @@ class Settings(SettingsModel):
     notifier: NotifierSettings = NotifierSettings()
     time: TimeSettings = TimeSettings()
     flow: FlowSettings = FlowSettings()
+    scale: ScaleSettings | None = None
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     metrics: MetricsSettings = MetricsSettings()
 

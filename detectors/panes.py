@@ -34,10 +34,16 @@ class PaneLayout(msgspec.Struct, frozen=True):
     Attributes:
         pane_us: length of a pane in microseconds.
         width: figures in a vector.
+        hop_us: time from one window to the next.
     """
 
     pane_us: int
     width: int
+    hop_us: int
+
+    def first_end_us(self, pane: int) -> int:
+        """Return the end of the first window that holds pane number ``pane``: what comes later is late for it."""
+        return -(-(pane + 1) * self.pane_us // self.hop_us) * self.hop_us
 
     def encode(self, panes: Panes) -> bytes:
         """Return panes as the bytes that :meth:`decode` takes."""

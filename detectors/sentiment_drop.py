@@ -170,7 +170,7 @@ class SentimentDrop:
         self.settings = settings
         self.event_types = frozenset[str](settings.event_types)
         self._spec = settings.spec()
-        self.layout = PaneLayout(self._spec.pane_us, WIDTH)
+        self.layout = PaneLayout(self._spec.pane_us, WIDTH, self._spec.hop_us)
         self._negative_micro = round(settings.negative_below * MICRO)
 
     def combiner(self) -> PaneCombiner:

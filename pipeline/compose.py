@@ -1,7 +1,7 @@
 """Builds the parts of the flow out of settings: detectors, feeds, prepare. Nothing is opened or read here."""
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import detectors.catalogue  # noqa: F401 - registers every detector
@@ -17,7 +17,7 @@ from pipeline.feeds.file import FileSettings, check_files
 from pipeline.feeds.requeue import RequeueFeed
 from pipeline.lane import Pace
 from pipeline.prepare import FeedTime, Prepare, TimeRules
-from pipeline.routing import ProcessRouter
+from pipeline.routing import Router
 from pipeline.tallies import Tallies
 
 GC_THRESHOLD = 50_000
@@ -75,14 +75,14 @@ def build_enricher(settings: Settings) -> Enricher:
 
 def build_prepare(
     settings: Settings,
-    built: Mapping[str, Detector],
     *,
+    router: Router,
     enricher: Enricher,
     tallies: Tallies,
     pace: Pace,
     dedup_folder: Path | None,
 ) -> Prepare:
-    """Return the prepare step for these detectors."""
+    """Return the prepare step that gives its events to ``router``."""
     entries = feed_settings(settings)
     return Prepare(
         decoder=Decoder({name: entry.mapping for name, entry in entries.items()}, tallies.schema_changes),
@@ -94,7 +94,7 @@ def build_prepare(
             future_skew_us=settings.time.future_skew,
         ),
         feed_times={name: FeedTime(entry.lateness, entry.idle_after) for name, entry in entries.items()},
-        router=ProcessRouter(built, settings.flow.shards),
+        router=router,
         dedup=Deduplicator(settings.time.dedup_horizon, dedup_folder),
         tallies=tallies,
         pace=pace,

@@ -16,15 +16,16 @@ from bytewax.dataflow import Dataflow
 from bytewax.outputs import Sink
 
 from detectors.contract import AlertChange, Detector, Finding, Outcome
-from pipeline.engine.logic import PrepareLogic, by_target, detect_builder, is_dead_letter
+from pipeline.engine.logic import PrepareBuilder, by_target, detect_builder, is_dead_letter, is_pane_report
 from pipeline.engine.source import Drain, LaneSource
 from pipeline.lane import Lane
 from pipeline.letters import DeadLetter
-from pipeline.prepare import Prepare
+from pipeline.routing import PaneReport
 
 Flow = Dataflow
 AlertSink = Sink[tuple[str, AlertChange]]
 FindingSink = Sink[tuple[str, Finding]]
+PaneSink = Sink[tuple[str, PaneReport]]
 DeadLetterSink = Sink[tuple[str, DeadLetter]]
 
 
@@ -32,23 +33,38 @@ def build_flow(
     *,
     build_lane: Callable[[], Lane],
     drain: Drain,
-    prepare: Prepare,
+    prepare: PrepareBuilder,
     detectors: Mapping[str, Detector],
     cases_folder: Path,
     alert_sink: AlertSink,
     dead_letter_sink: DeadLetterSink,
     finding_sink: FindingSink | None = None,
+    pane_sink: PaneSink | None = None,
 ) -> Flow:
     """Return the dataflow of one process. Nothing is opened or read until the engine runs it.
 
-    ``cases_folder`` is where the case detectors keep the logs of their state, beside the engine's snapshots.
+    Args:
+        build_lane: makes the lane.
+        drain: how to ask for a graceful stop.
+        prepare: builds the prepare step, of one lane or of tasks.
+        detectors: by name.
+        cases_folder: where the case detectors keep the logs of their state, beside the engine's snapshots.
+        alert_sink: takes the alert changes.
+        dead_letter_sink: takes what could not become events.
+        finding_sink: takes every scored window.
+        pane_sink: takes what partitions have for the window detectors of whatever process; without it panes stay here.
     """
     flow = Dataflow("makegood")
     raw = op.input("feeds", flow, LaneSource(build_lane, drain))
-    prepared = op.stateful_batch("prepare", raw, lambda state: PrepareLogic(prepare, state))
+    prepared = op.stateful_batch("prepare", raw, prepare)
     routed = op.flat_map_batch("route", prepared, by_target)
     sides = op.branch("bad", routed, is_dead_letter)
-    outcomes = op.stateful_batch("detect", sides.falses, detect_builder(detectors, cases_folder))
+    ours = sides.falses
+    if pane_sink is not None:
+        told = op.branch("told", ours, is_pane_report)
+        op.output("panes", told.trues, pane_sink)
+        ours = told.falses
+    outcomes = op.stateful_batch("detect", ours, detect_builder(detectors, cases_folder))
     op.output("store", op.flat_map_batch("changes", outcomes, _changes), alert_sink)
     op.output("dead_letters", sides.trues, dead_letter_sink)
     if finding_sink is not None:

@@ -13,6 +13,9 @@ from detectors.contract import NEVER_US
 from pipeline.feeds.contract import Feed, RawBatch, Status
 
 PartitionKey = tuple[str, str]
+LANE = "lane"
+KeyOf = Callable[[str, str], str]
+"""Returns who takes the records of a partition of a feed."""
 
 
 class LaneItem(msgspec.Struct):
@@ -20,13 +23,15 @@ class LaneItem(msgspec.Struct):
 
     Attributes:
         batches: raw records by partition; empty in a tick.
-        statuses: of every partition of every feed.
+        statuses: of every partition of every feed (of the task).
         now_us: the clock, microseconds UTC; None in a replay.
+        key: who takes it: the one lane of a process that does not share its work, or a task.
     """
 
     batches: list[RawBatch]
     statuses: dict[PartitionKey, Status]
     now_us: int | None
+    key: str = LANE
 
 
 class Pace:
@@ -45,6 +50,7 @@ class Lane:
         clock_us: the wall clock in microseconds; None for a replay.
         tick_us: live: longest time between two items.
         pace: filled by whoever decodes.
+        key_of: live: who takes the records of a partition; None: all go to one.
     """
 
     def __init__(
@@ -55,12 +61,14 @@ class Lane:
         clock_us: Callable[[], int] | None,
         tick_us: int,
         pace: Pace,
+        key_of: KeyOf | None = None,
     ) -> None:
         self._feeds = dict(feeds)
         self._batch_size = batch_size
         self._clock_us = clock_us
         self._tick_us = tick_us
         self._pace = pace
+        self._key_of = key_of
         self._ticked_us = NEVER_US
         self._closing = False
         self.finished = False
@@ -79,9 +87,25 @@ class Lane:
         for feed in self._feeds.values():
             feed.close()
 
-    def next(self) -> LaneItem | None:
-        """Return the next item, or None when nothing is there now. ``finished`` is set after a replay's last item."""
-        return self._next_of_recording() if self._clock_us is None else self._next_live(self._clock_us())
+    def next(self) -> list[LaneItem]:
+        """Return the next items, none when nothing is there now. ``finished`` is set after a replay's last item."""
+        item = self._next_of_recording() if self._clock_us is None else self._next_live(self._clock_us())
+        if item is None:
+            return []
+        return [item] if self._key_of is None else self._parted(item, self._key_of)
+
+    def _parted(self, item: LaneItem, key_of: KeyOf) -> list[LaneItem]:
+        """Return an item for each who has partitions among those of ``item``: time goes on for all of them."""
+        parts: dict[str, LaneItem] = {}
+        for (feed, partition), status in item.statuses.items():
+            key = key_of(feed, partition)
+            part = parts.get(key)
+            if part is None:
+                part = parts[key] = LaneItem([], {}, item.now_us, key)
+            part.statuses[feed, partition] = status
+        for batch in item.batches:
+            parts[key_of(batch.feed, batch.partition)].batches.append(batch)
+        return list(parts.values())
 
     def _next_of_recording(self) -> LaneItem | None:
         statuses = self._statuses()

@@ -7,6 +7,7 @@ snapshot was when the same command is given again; the finished output is writte
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -18,14 +19,17 @@ from detectors.contract import AlertChange, Finding
 from pipeline import compose, recovery
 from pipeline.deadletters import DeadLetters
 from pipeline.engine.execute import execute
+from pipeline.engine.logic import PrepareLogic
 from pipeline.engine.sinks import CallSink, JournalSink
 from pipeline.engine.source import Drain
 from pipeline.feeds.contract import FeedContext, FeedSettings
 from pipeline.feeds.file import FileSettings
 from pipeline.flow import AlertSink, FindingSink, Flow, build_flow
 from pipeline.harness import change_order
+from pipeline.ingest.folder import spool_root
 from pipeline.journal import Journal
 from pipeline.lane import Lane, Pace
+from pipeline.routing import ProcessRouter
 from pipeline.tallies import Tallies
 
 FORMAT = 1
@@ -146,7 +150,7 @@ def recording_flow(
     built = compose.build_detectors(settings)
     prepare = compose.build_prepare(
         settings,
-        built,
+        router=ProcessRouter(built, settings.flow.shards),
         enricher=compose.build_enricher(settings),
         tallies=tallies,
         pace=pace,
@@ -154,13 +158,13 @@ def recording_flow(
     )
 
     def build_lane() -> Lane:
-        feeds = compose.build_feeds(settings, FeedContext(recording=True))
+        feeds = compose.build_feeds(settings, FeedContext(recording=True, spool=spool_root(settings)))
         return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=None, tick_us=0, pace=pace)
 
     return build_flow(
         build_lane=build_lane,
         drain=Drain(),
-        prepare=prepare,
+        prepare=partial(PrepareLogic, prepare),
         detectors=built,
         cases_folder=folder / recovery.CASES,
         alert_sink=alert_sink,

@@ -2,7 +2,8 @@
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -10,25 +11,34 @@ import structlog
 
 from alerts.connection import StoreUnavailableError
 from alerts.store import AlertStore
+from config.scale import ScaleSettings
 from config.settings import Settings
-from detectors.contract import AlertChange
+from detectors.contract import AlertChange, Detector
 from pipeline import compose, recovery
 from pipeline.burying import Undertaker
 from pipeline.deadletters import DeadLetters
 from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink
 from pipeline.engine.source import Drain
-from pipeline.feeds.contract import FeedContext
+from pipeline.enrich import Enricher
+from pipeline.feeds.contract import ALL, Share
 from pipeline.flow import build_flow
 from pipeline.health import FlowHealth
 from pipeline.lane import Lane, Pace
+from pipeline.scale.keys import ScaleError
+from pipeline.scale.parts import scaled
 from pipeline.tallies import Tallies
+from pipeline.work import OwnWork, SharedWork, deadletters_path
 
 TICK_US = 200_000
 """Longest time between two looks at the clock, in microseconds."""
 PROFILES_EVERY_US = 5_000_000
 """Wall time between two looks at whether the table of customers has changed, in microseconds."""
 _FORMAT = 1
+_OTHER_SHARE = (
+    "{folder} holds the state of another share than {index}/{of}, or of another number of partitions; stop all flow "
+    "processes and give the state to the new ones with `makegood rescale --to {of}`"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +55,7 @@ def run_flow(
     clock_us: Callable[[], int] | None = None,
     health: FlowHealth | None = None,
     drain: Drain | None = None,
+    share: Share = ALL,
 ) -> None:
     """Run the dataflow until it is asked to drain (SIGTERM or SIGINT do), then return with everything committed.
 
@@ -54,38 +65,44 @@ def run_flow(
         clock_us: the clock of events; default: the wall clock, or the simulated one of a demo feed.
         health: told about counts and partitions, and given a beat of the wall clock at every look for records.
         drain: how to ask for a stop from inside; SIGTERM and SIGINT use the same.
+        share: which part of the work is this process's own, where the settings share it.
 
     Raises:
+        ScaleError: when the work cannot be shared so, or the folder's state is of another share.
         FeedError: when a feed's path names no file.
         ProfilesError: when the table of customers cannot be read.
         RecoveryFolderInUseError: when another flow runs on the same folder.
     """
     compose.check_feeds(settings, recording=False)
-    folder = settings.store.dir / "flow"
+    scale = scaled(settings, share)
+    folder = flow_folder(settings, share)
     asked = drain if drain is not None else Drain()
     event_clock_us = clock_us if clock_us is not None else compose.clock(settings, wall_clock_us)
     tick_us = int(TICK_US * compose.pace_of(settings))
     tallies = Tallies()
     pace = Pace()
     built = compose.build_detectors(settings)
-    identity = flow_identity(settings)
+    identity = flow_identity(settings, share)
     with recovery.locked(folder), DeadLetters(deadletters_path(settings)) as dead:
         if not recovery.matches(folder, identity) and recovery.holds_state(folder):
+            if scale is not None:
+                raise ScaleError(_OTHER_SHARE.format(folder=folder, index=share.index, of=share.of))
             log.warning("flow.fresh_start", folder=str(folder), reason="flow.shards has changed")
             recovery.set_aside(folder)
         enricher = compose.build_enricher(settings)
-        prepare = compose.build_prepare(
-            settings, built, enricher=enricher, tallies=tallies, pace=pace, dedup_folder=folder / recovery.SEEN
-        )
+        tell = partial(_tell, health)
+        work = _work(settings, scale, share, built, enricher, tallies, pace, folder)
+        if not work.ready(wait=asked.wait, tell=partial(tell, "panes")):
+            return
         if health is not None:
-            health.attach(tallies, prepare.partitions)
+            health.attach(tallies, work.partitions)
 
         undertaker = Undertaker(
             dead,
             settings.dead_letters,
             wait=asked.wait,
             clock_us=wall_clock_us,
-            tell=lambda why: None if health is None else health.waits("dead_letters", why),
+            tell=partial(tell, "dead_letters"),
         )
         if health is not None:
             health.count_pruned(lambda: undertaker.pruned)
@@ -97,17 +114,24 @@ def run_flow(
             if health is not None:
                 health.beat(now_us)
             undertaker.look(now_us)
+            work.look()
             if now_us - looked_at_profiles_us >= PROFILES_EVERY_US:
                 looked_at_profiles_us = now_us
                 enricher.reload_if_changed()
             return event_clock_us()
 
         def build_lane() -> Lane:
-            feeds = compose.build_feeds(settings, FeedContext(recording=False))
-            feeds.update(compose.build_requeue(settings, deadletters_path(settings)))
+            feeds = work.feeds()
             if health is not None:
                 health.watch(feeds, compose.max_bad_shares(settings))
-            return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=look_at_clock, tick_us=tick_us, pace=pace)
+            return Lane(
+                feeds,
+                batch_size=settings.flow.batch_size,
+                clock_us=look_at_clock,
+                tick_us=tick_us,
+                pace=pace,
+                key_of=work.key_of,
+            )
 
         def apply(changes: Sequence[AlertChange]) -> None:
             store.apply_waiting(changes, wait=asked.wait, on_away=_store_is_away)
@@ -115,11 +139,12 @@ def run_flow(
         flow = build_flow(
             build_lane=build_lane,
             drain=asked,
-            prepare=prepare,
+            prepare=work.builder,
             detectors=built,
             cases_folder=folder / recovery.CASES,
             alert_sink=CallSink(apply),
             dead_letter_sink=CallSink(undertaker.bury),
+            pane_sink=work.pane_sink(wait=asked.wait, tell=partial(tell, "panes")),
         )
         _drain_on_signals(asked)
         log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(built), folder=str(folder))
@@ -127,14 +152,36 @@ def run_flow(
         log.info("flow.stopped", events=tallies.events, dead_letters=tallies.dead_letter_count)
 
 
-def flow_identity(settings: Settings) -> object:
-    """Return what recovery data is bound to: the number of shards, over which the keys are spread."""
-    return [_FORMAT, settings.flow.shards]
+def _work(
+    settings: Settings,
+    scale: ScaleSettings | None,
+    share: Share,
+    built: Mapping[str, Detector],
+    enricher: Enricher,
+    tallies: Tallies,
+    pace: Pace,
+    folder: Path,
+) -> OwnWork | SharedWork:
+    if scale is None:
+        return OwnWork(settings, built, enricher, tallies, pace, folder)
+    return SharedWork(settings, scale, built, enricher, tallies, pace, folder, share)
 
 
-def deadletters_path(settings: Settings) -> Path:
-    """Return where the dead letters of a live flow are kept."""
-    return settings.store.dir / "deadletters.db"
+def flow_folder(settings: Settings, share: Share) -> Path:
+    """Return the recovery folder of a flow process."""
+    return settings.store.dir / ("flow" if settings.scale is None else f"flow-{share.index}")
+
+
+def flow_identity(settings: Settings, share: Share) -> object:
+    """Return what recovery data is bound to: the shards over which the keys are spread, or the share of the tasks."""
+    if settings.scale is None:
+        return [_FORMAT, settings.flow.shards]
+    return [_FORMAT, "tasks", settings.scale.partitions, share.index, share.of]
+
+
+def _tell(health: FlowHealth | None, what: str, why: str | None) -> None:
+    if health is not None:
+        health.waits(what, why)
 
 
 def _store_is_away(error: StoreUnavailableError, retry_in_s: float) -> None:

@@ -1,5 +1,7 @@
 """Counts of what the flow took in: exact over crashes, because they are part of the flow's snapshots."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from detectors.contract import NEVER_US, Progress
@@ -42,6 +44,22 @@ class Tallies:
         quality = self.quality.get(feed)
         if quality is not None:
             quality.bad(reason)
+
+    def add_up(self, parts: Sequence["Tallies"]) -> None:
+        """Make the counts the sums of those of ``parts``; the progress that of the part that is furthest behind."""
+        self.records = sum(part.records for part in parts)
+        self.events = sum(part.events for part in parts)
+        self.duplicates = sum(part.duplicates for part in parts)
+        self.late = sum(part.late for part in parts)
+        self.filtered = sum(part.filtered for part in parts)
+        self.progress = min((part.progress for part in parts), default=self.progress)
+        dead: dict[str, dict[str, int]] = {}
+        for part in parts:
+            for feed, reasons in part.dead_letters.items():
+                known = dead.setdefault(feed, {})
+                for reason, count in reasons.items():
+                    known[reason] = known.get(reason, 0) + count
+        self.dead_letters = dead
 
     @property
     def dead_letter_count(self) -> int:

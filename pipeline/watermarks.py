@@ -114,6 +114,14 @@ class Watermarks:
         self.progress = Progress(watermark_us, clock_us)
         return self.progress
 
+    def partition_us(self, key: tuple[str, str], now_us: int | None) -> int:
+        """Return how far the time of one partition has come by itself; ``now_us`` is the clock, None in a replay."""
+        part = self.partitions[key]
+        if now_us is not None:
+            return _live_partition_us(part, now_us)
+        over = part.status is Status.ENDED and part.newest_us != NEVER_US
+        return part.newest_us + 1 if over else part.watermark_us
+
     def _replay_us(self) -> int:
         if self.ended:
             newest_us = self.newest_us

@@ -187,7 +187,7 @@ def _opened(config: Path | None, file: Path | None) -> "Iterator[DeadLetters]":
     if config is not None:
         settings = shell.load(config)
 
-        from pipeline.run import deadletters_path
+        from pipeline.work import deadletters_path
 
         path = deadletters_path(settings)
     if path is None or not path.exists():

@@ -14,11 +14,22 @@ if TYPE_CHECKING:
 
     from config.delivery import RootRouteSettings
     from config.settings import Settings
+    from pipeline.feeds.contract import Share
     from sinks.contract import ChannelSettings
 
 Listen = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT", help="Serve figures and health here, instead of where the settings say."),
+]
+
+
+ShareOption = Annotated[
+    str,
+    typer.Option(
+        metavar="INDEX/OF",
+        envvar="MAKEGOOD_SHARE",
+        help="Which of how many flow processes this is, from 0: 0/2 and 1/2 share the work.",
+    ),
 ]
 
 
@@ -34,9 +45,13 @@ def register(app: typer.Typer) -> None:
         raise typer.Exit(run_everything(config))
 
     @shell.command(app, "flow", example="makegood flow --config makegood.yaml")
-    def flow(config: shell.Config, *, listen: Listen = None) -> None:
-        """Run the dataflow alone: from feeds to alerts in the store."""
+    def flow(config: shell.Config, *, listen: Listen = None, share: ShareOption = "0/1") -> None:
+        """Run the dataflow alone: from feeds to alerts in the store.
+
+        Where the settings have `scale`, several may run beside each other, each with a share of the partitions.
+        """
         settings = shell.load(config)
+        own = _share(share)
         _need(settings, "feeds", "detectors")
 
         from prometheus_client import REGISTRY
@@ -56,7 +71,7 @@ def register(app: typer.Typer) -> None:
             return health.report(wall_clock_us())
 
         with StatusServer(listen or settings.metrics.listen, report), open_store(settings.store) as store:
-            run_flow(settings, store, health=health)
+            run_flow(settings, store, health=health, share=own)
 
     @shell.command(app, "notifier", example="makegood notifier --config makegood.yaml")
     def notifier(config: shell.Config, *, listen: Listen = None) -> None:
@@ -122,6 +137,17 @@ def run_notifier(settings: "Settings", listen: str) -> None:
                 route=cast("RootRouteSettings", settings.route),
                 settings=settings.notifier,
             )
+
+
+def _share(text: str) -> "Share":
+    """Return the share in ``INDEX/OF``."""
+    from pipeline.feeds.contract import Share
+
+    index, _, of = text.partition("/")
+    if not (index.isdecimal() and of.isdecimal() and int(index) < int(of)):
+        msg = f"--share {text!r}: write INDEX/OF with INDEX below OF, like 0/2 and 1/2 for two processes"
+        raise shell.UserError(msg)
+    return Share(int(index), int(of))
 
 
 def _need(settings: "Settings", *sections: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import msgspec
 import structlog
@@ -20,7 +20,7 @@ from detectors.contract import (
 from pipeline.lane import LaneItem
 from pipeline.letters import DeadLetter
 from pipeline.prepare import Prepare
-from pipeline.routing import CaseBatch, PaneBatch, Routed
+from pipeline.routing import CaseBatch, PaneBatch, PaneReport, Routed
 from pipeline.state_log import LogState, StateLog
 
 DEAD_LETTERS = "dead_letters"
@@ -32,6 +32,9 @@ _LOG_STATE = msgspec.msgpack.Decoder(LogState)
 _LOG_STATE_ENCODER = msgspec.msgpack.Encoder()
 
 log = structlog.get_logger(__name__)
+
+
+PrepareBuilder = Callable[[Any], StatefulBatchLogic[LaneItem, Routed, Any]]
 
 
 class PrepareLogic(StatefulBatchLogic[LaneItem, Routed, bytes]):
@@ -60,7 +63,7 @@ def by_target(prepared: Sequence[tuple[str, Routed]]) -> list[tuple[str, Routed]
 def _target(routed: Routed) -> str:
     if isinstance(routed, CaseBatch):
         return f"{routed.detector}#{routed.shard}"
-    return routed.detector if isinstance(routed, PaneBatch) else DEAD_LETTERS
+    return routed.detector if isinstance(routed, PaneBatch | PaneReport) else DEAD_LETTERS
 
 
 class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
@@ -146,6 +149,11 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
 def detect_builder(detectors: Mapping[str, Detector], folder: Path) -> Callable[[DetectState | None], DetectLogic]:
     """Return the builder that the engine calls for each key."""
     return lambda state: DetectLogic(detectors, folder, state)
+
+
+def is_pane_report(item: tuple[str, Routed]) -> TypeGuard[tuple[str, PaneReport]]:
+    """Return whether the item goes to the topic of panes."""
+    return isinstance(item[1], PaneReport)
 
 
 def is_dead_letter(item: tuple[str, Routed]) -> TypeGuard[tuple[str, DeadLetter]]:

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
 
-from pipeline.lane import Lane, LaneItem
+from pipeline.lane import LANE, Lane, LaneItem
 
-LANE = "lane"
 Positions = dict[str, dict[str, int]]
 _IDLE_WAIT = timedelta(milliseconds=10)
 
@@ -51,11 +50,11 @@ class LanePartition(StatefulSourcePartition[tuple[str, LaneItem], Positions]):
                 raise AbortExecution
             self._quiet = True
             return []
-        item = self._lane.next()
+        items = self._lane.next()
         if self._lane.finished:
             raise StopIteration
-        self._quiet = item is None
-        return [] if item is None else [(LANE, item)]
+        self._quiet = not items
+        return [(item.key, item) for item in items]
 
     def next_awake(self) -> datetime | None:
         """Return when to ask again: at once while there are records, a little later when there were none."""

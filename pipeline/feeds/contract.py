@@ -153,6 +153,10 @@ class Share(msgspec.Struct, frozen=True):
         return number % self.of == self.index
 
 
+ALL = Share()
+"""The share of a process that shares the work with nobody."""
+
+
 class FeedContext(msgspec.Struct, frozen=True):
     """What a feed is told about the process that it runs in, besides its settings.
 
@@ -163,7 +167,7 @@ class FeedContext(msgspec.Struct, frozen=True):
     """
 
     recording: bool
-    share: Share = Share()
+    share: Share = ALL
     spool: Path = Path("var/spool")
 
 

@@ -166,16 +166,16 @@ def test_late_is_measured_by_the_watermark_even_before_the_first_event() -> None
 
 def test_panes_of_other_windows_or_figures_are_refused() -> None:
     with pytest.raises(ValueError, match="length 5s came where format 1 and length 10s is expected"):
-        PaneLayout(10 * S, 2).decode(PaneLayout(5 * S, 2).encode([(1, ("a",), [1, 1])]))
+        PaneLayout(10 * S, 2, 10 * S).decode(PaneLayout(5 * S, 2, 5 * S).encode([(1, ("a",), [1, 1])]))
     with pytest.raises(ValueError, match="1 figures, expected 2"):
-        PaneLayout(10 * S, 2).decode(PaneLayout(10 * S, 1).encode([(0, ("a",), [1])]))
+        PaneLayout(10 * S, 2, 10 * S).decode(PaneLayout(10 * S, 1, 10 * S).encode([(0, ("a",), [1])]))
     with pytest.raises(ValueError, match="not a batch of panes"):
-        PaneLayout(10 * S, 2).decode(b"panes")
+        PaneLayout(10 * S, 2, 10 * S).decode(b"panes")
 
 
 def test_panes_are_decoded_as_they_were_encoded() -> None:
     panes: Panes = [(pane, (group,), [pane, 7]) for pane in (3, 1, 2) for group in ("b", "a")]
-    assert PaneLayout(10 * S, 2).decode(PaneLayout(10 * S, 2).encode(panes)) == panes
+    assert PaneLayout(10 * S, 2, 10 * S).decode(PaneLayout(10 * S, 2, 10 * S).encode(panes)) == panes
 
 
 @pytest.mark.parametrize("state", [b"", b"\x90", msgspec.msgpack.encode([99, 0, 0, 0, 0, [], []])])

@@ -47,7 +47,7 @@ class Counting:
 
 class Windows:
     name = "windows"
-    layout = PaneLayout(MINUTE_US, 1)
+    layout = PaneLayout(MINUTE_US, 1, MINUTE_US)
     event_types = frozenset({"social.post"})
 
     def combiner(self) -> "Counting":

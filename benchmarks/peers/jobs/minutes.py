@@ -35,7 +35,7 @@ class Minutes:
     """A :class:`detectors.contract.WindowDetector`."""
 
     event_types = frozenset({"crm.case.closed"})
-    layout = PaneLayout(_SPEC.pane_us, _WIDTH)
+    layout = PaneLayout(_SPEC.pane_us, _WIDTH, _SPEC.hop_us)
 
     def __init__(self, name: str) -> None:
         self.name = name

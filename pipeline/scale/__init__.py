@@ -1,0 +1,1 @@
+"""Several flow processes that share the work: tasks, panes between processes, moving state."""

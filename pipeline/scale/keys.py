@@ -1,0 +1,63 @@
+"""Who does what: partitions of one number are one task, and every number belongs to one process."""
+
+from collections.abc import Collection
+from zlib import crc32
+
+PANES_FEED = "makegood/panes"
+"""Name of the feed that reads the topic of panes; no feed of the settings can have it."""
+_PANES = "panes/"
+_TASK = "task/"
+
+
+class ScaleError(ValueError):
+    """The work cannot be shared as the settings say: names the setting, and says what to do."""
+
+
+def partition_number(partition: str) -> int:
+    """Return the number of a Kafka partition from its name, ``topic/number``.
+
+    >>> partition_number("cases/12")
+    12
+    """
+    return int(partition.rpartition("/")[2])
+
+
+def is_panes(key: str) -> bool:
+    """Say whether a key is that of a partition of panes, and not of a task."""
+    return key.startswith(_PANES)
+
+
+def number_of(key: str) -> int:
+    """Return the number in a key: that of the task, or of the partition of panes.
+
+    >>> number_of("task/3"), number_of("panes/3")
+    (3, 3)
+    """
+    return partition_number(key)
+
+
+def key_of(feed: str, partition: str) -> str:
+    """Return who takes the records of a partition.
+
+    >>> key_of("crm", "cases/3"), key_of(PANES_FEED, "makegood.panes/1")
+    ('task/3', 'panes/1')
+    """
+    return f"{_PANES if feed == PANES_FEED else _TASK}{partition_number(partition)}"
+
+
+def home_of(detector: str, partitions: int) -> int:
+    """Return the partition of the topic of panes that carries all about a detector.
+
+    >>> home_of("sentiment_drop", 4) in range(4)
+    True
+    """
+    return crc32(detector.encode()) % partitions
+
+
+def sources(feeds: Collection[tuple[str, str]], partitions: int) -> list[str]:
+    """Return the names of all partitions that tell something about windows; ``feeds``: (feed, topic) each.
+
+    >>> sources([("crm", "cases")], 2)
+    ['crm/cases/0', 'crm/cases/1']
+    """
+    return [f"{feed}/{topic}/{number}" for feed, topic in sorted(feeds) for number in range(partitions)]

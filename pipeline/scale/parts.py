@@ -1,0 +1,135 @@
+"""Puts together what a process needs that shares the work."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from config.scale import ScaleSettings
+from config.settings import Settings
+from detectors.contract import Detector, WindowDetector
+from pipeline import compose
+from pipeline.enrich import Enricher
+from pipeline.feeds.contract import Feed, FeedContext, Share
+from pipeline.feeds.kafka import KafkaFeed
+from pipeline.feeds.kafka_settings import KafkaSettings
+from pipeline.lane import Pace, PartitionKey
+from pipeline.prepare import Prepare
+from pipeline.scale.inbox import PaneInbox
+from pipeline.scale.keys import PANES_FEED, ScaleError, home_of, sources
+from pipeline.scale.router import TaskRouter
+from pipeline.tallies import Tallies
+from pipeline.watermarks import PartitionTime
+
+
+def kafka_topics(settings: Settings) -> list[tuple[str, str]]:
+    """Return the topics of all feeds, (feed, topic) each.
+
+    Raises:
+        ScaleError: when a feed is none of Kafka: its records cannot be shared.
+    """
+    found = []
+    for name, feed in compose.feed_settings(settings).items():
+        if not isinstance(feed, KafkaSettings):
+            msg = (
+                f"feeds.{name}: a feed of type {feed.type!r} cannot be shared between processes; write its records to "
+                "a Kafka topic keyed by case or customer (an http feed does with `to: {kafka: ...}`), or take `scale` "
+                "out"
+            )
+            raise ScaleError(msg)
+        found += [(name, topic) for topic in feed.topics]
+    return found
+
+
+def scaled(settings: Settings, share: Share) -> ScaleSettings | None:
+    """Return how the work is shared, None where it is not.
+
+    Raises:
+        ScaleError: when the share does not fit the settings.
+    """
+    scale = settings.scale
+    if scale is None:
+        if share.of > 1:
+            msg = "the work is to be shared, and the settings have no `scale`: say there how the processes talk"
+            raise ScaleError(msg)
+        return None
+    if share.of > scale.partitions:
+        msg = f"{share.of} processes cannot share {scale.partitions} partitions (scale.partitions)"
+        raise ScaleError(msg)
+    kafka_topics(settings)
+    return scale
+
+
+class ScaledParts:
+    """Makes tasks and inboxes, and adds up what they count.
+
+    Args:
+        settings: of everything; must have ``scale``.
+        built: the detectors.
+        enricher: completes events.
+        total: the counts of all tasks, for health and metrics.
+        pace: told how far each partition has come.
+        seen_folder: where the tasks' memories of ids live.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        scale: ScaleSettings,
+        built: Mapping[str, Detector],
+        *,
+        enricher: Enricher,
+        total: Tallies,
+        pace: Pace,
+        seen_folder: Path,
+    ) -> None:
+        self._settings = settings
+        self._scale = scale
+        self._built = built
+        self._enricher = enricher
+        self._total = total
+        self._pace = pace
+        self._seen_folder = seen_folder
+        self._tasks: dict[int, tuple[Prepare, Tallies]] = {}
+
+    def prepare(self, task: int) -> Prepare:
+        """Return a new prepare for a task."""
+        tallies = Tallies()
+        tallies.quality, tallies.schema_changes = self._total.quality, self._total.schema_changes
+        prepare = compose.build_prepare(
+            self._settings,
+            router=TaskRouter(self._built, task),
+            enricher=self._enricher,
+            tallies=tallies,
+            pace=self._pace,
+            dedup_folder=self._seen_folder / str(task),
+        )
+        self._tasks[task] = prepare, tallies
+        return prepare
+
+    def inbox(self, number: int) -> PaneInbox:
+        """Return a new inbox for a partition of the topic of panes."""
+        partitions = self._scale.partitions
+        windows = {
+            name: detector
+            for name, detector in self._built.items()
+            if isinstance(detector, WindowDetector) and home_of(name, partitions) == number
+        }
+        return PaneInbox(windows, sources(kafka_topics(self._settings), partitions))
+
+    def partitions(self) -> dict[PartitionKey, PartitionTime]:
+        """Return the event time of every partition of every task."""
+        return {key: time for prepare, _ in list(self._tasks.values()) for key, time in prepare.partitions().items()}
+
+    def add_up(self) -> None:
+        """Bring the counts of all tasks up to date."""
+        self._total.add_up([tallies for _, tallies in self._tasks.values()])
+
+    def feeds(self, share: Share) -> dict[str, Feed]:
+        """Return the feeds of this process, and the one that reads the topic of panes."""
+        context = FeedContext(recording=False, share=share)
+        feeds = compose.build_feeds(self._settings, context)
+        scale = self._scale
+        panes = KafkaSettings(
+            bootstrap=scale.bootstrap, topics=[scale.panes_topic], properties=scale.properties, cloudevents="structured"
+        )
+        feeds[PANES_FEED] = KafkaFeed(PANES_FEED, panes, context)
+        return feeds

@@ -1,0 +1,90 @@
+"""Routes the events of one task: to the case shard of its number, and summed up to whoever judges the windows."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from detectors.contract import Detector, Progress
+from detectors.events import Event
+from pipeline.lane import PartitionKey
+from pipeline.routing import CaseBatch, Chooser, Routed, split
+from pipeline.scale.ledger import Ledger
+from pipeline.watermarks import Watermarks
+
+
+def source_name(source: PartitionKey) -> str:
+    """Return the name of a partition in messages.
+
+    >>> source_name(("crm", "cases/3"))
+    'crm/cases/3'
+    """
+    return f"{source[0]}/{source[1]}"
+
+
+class TaskRouter:
+    """The router of one task (the protocol is ``Router`` in ``pipeline.routing``).
+
+    Args:
+        detectors: by name.
+        task: its number.
+    """
+
+    def __init__(self, detectors: Mapping[str, Detector], task: int) -> None:
+        self._task = task
+        cases, self._window_detectors = split(detectors)
+        self._cases = [(detector, Chooser(detector.event_types)) for detector in cases]
+        self._waiting: list[list[Event]] = [[] for _ in cases]
+        self._ledgers: dict[PartitionKey, list[Ledger]] = {}
+        self._announced: Progress | None = None
+
+    def _of(self, source: PartitionKey) -> list[Ledger]:
+        ledgers = self._ledgers.get(source)
+        if ledgers is None:
+            name = source_name(source)
+            ledgers = self._ledgers[source] = [Ledger(detector, name) for detector in self._window_detectors]
+        return ledgers
+
+    def add(self, events: Sequence[Event], source: PartitionKey) -> None:
+        """Put events of one partition aside."""
+        kinds = set(map(type, events))
+        for (detector, chooser), waiting in zip(self._cases, self._waiting, strict=True):
+            key_of = detector.key
+            waiting += [event for event in chooser.choose(events, kinds) if key_of(event) is not None]
+        for ledger in self._of(source):
+            ledger.add(events, kinds)
+
+    def hand_out(self, progress: Progress, times: Watermarks, now_us: int | None, out: list[Routed]) -> None:
+        """Append what was put aside, and time for the case detectors; report what the partitions have for windows."""
+        told = progress == self._announced
+        self._announced = progress
+        for index, (detector, _) in enumerate(self._cases):
+            events = self._waiting[index]
+            if events or not told:
+                out.append(CaseBatch(detector.name, self._task, events, progress))
+                self._waiting[index] = []
+        for source in times.partitions:
+            watermark_us = times.partition_us(source, now_us)
+            for ledger in self._of(source):
+                report = ledger.report(watermark_us)
+                if report is not None:
+                    out.append(report)
+
+    def snapshot(self) -> object:
+        """Return plain data for :meth:`restore`."""
+        return [
+            (*source, [(detector.name, ledger.snapshot()) for detector, ledger in self._named(ledgers)])
+            for source, ledgers in sorted(self._ledgers.items())
+        ]
+
+    def _named(self, ledgers: list[Ledger]) -> list[tuple[Detector, Ledger]]:
+        return list(zip(self._window_detectors, ledgers, strict=True))
+
+    def restore(self, state: object) -> None:
+        """Take over what :meth:`snapshot` returned; a detector that is new begins without sums."""
+        rows = msgspec.convert(state, type=list[tuple[str, str, list[tuple[str, list[object]]]]])
+        self._ledgers = {}
+        for feed, partition, saved in rows:
+            by_name = dict(saved)
+            for detector, ledger in self._named(self._of((feed, partition))):
+                if detector.name in by_name:
+                    ledger.restore(by_name[detector.name])

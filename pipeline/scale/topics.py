@@ -1,0 +1,155 @@
+"""The topic of panes: made where it is missing, and written so that nothing is lost."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from config.scale import ScaleSettings
+from config.secret import SecretRef
+from pipeline.routing import PaneReport
+from pipeline.scale.keys import ScaleError, home_of
+
+_ANSWER_S = 5.0
+_LOOK_S = 0.2
+_TOLD_AFTER_LOOKS = 25
+_OURS: dict[str, Any] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    # What is not delivered is not given up: whoever writes waits, and the flow with it.
+    "message.timeout.ms": 0,
+    "linger.ms": 0,
+    "compression.type": "lz4",
+    "socket.keepalive.enable": True,
+    "reconnect.backoff.max.ms": 2_000,
+    "allow.auto.create.topics": False,
+    "log_level": 0,
+}
+_log = structlog.get_logger(__name__)
+
+
+class TopicUnavailableError(Exception):
+    """The topic of panes does not answer, and somebody asked to stop."""
+
+
+def client_properties(settings: ScaleSettings) -> dict[str, Any]:
+    """Return the properties of a client, secrets in plain text: for the client alone, never to be logged.
+
+    Raises:
+        SecretMissingError: naming the variable or file.
+    """
+    given = {
+        name: value.resolve().get_secret_value() if isinstance(value, SecretRef) else value
+        for name, value in settings.properties.items()
+    }
+    return {**given, "bootstrap.servers": ",".join(settings.bootstrap)}
+
+
+def ensure_topics(
+    settings: ScaleSettings, topics: Sequence[str], *, wait: Callable[[float], bool], tell: Callable[[str | None], None]
+) -> bool:
+    """Make the topic of panes where it is missing, and see that all topics have as many partitions as the settings say.
+
+    Args:
+        settings: of the shared work.
+        topics: of the feeds, on the same cluster or another; those that this cluster does not have are not looked at.
+        wait: waits that many seconds, and returns whether somebody asked to stop.
+        tell: told why we wait; None: no more.
+
+    Returns:
+        Whether it was done; False when somebody asked to stop before the cluster answered.
+
+    Raises:
+        ScaleError: when a topic has another number of partitions.
+    """
+    admin = AdminClient({**client_properties(settings), "log_level": 0})
+    while True:
+        try:
+            _make(admin, settings)
+            known = admin.list_topics(timeout=_ANSWER_S).topics
+        except KafkaException as error:
+            reason = error.args[0].str() if isinstance(error.args[0], KafkaError) else str(error)
+            _log.warning("panes.cluster_away", reason=reason)
+            tell(f"the cluster of the topic of panes does not answer: {reason}")
+            if wait(_ANSWER_S):
+                return False
+            continue
+        tell(None)
+        for topic in [settings.panes_topic, *topics]:
+            found = len(known[topic].partitions) if topic in known else 0
+            if found and found != settings.partitions:
+                msg = (
+                    f"scale.partitions is {settings.partitions}, topic {topic!r} has {found} partitions: every topic "
+                    "needs as many as the settings say. State is bound to their number: read a new topic with the "
+                    "right one"
+                )
+                raise ScaleError(msg)
+        return True
+
+
+def _make(admin: AdminClient, settings: ScaleSettings) -> None:
+    new = NewTopic(settings.panes_topic, settings.partitions, settings.replication)
+    for made in admin.create_topics([new], request_timeout=_ANSWER_S).values():
+        try:
+            made.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+
+class PaneWriter:
+    """Writes reports to the topic of panes, and returns when the cluster has them.
+
+    Args:
+        settings: of the shared work.
+        wait: waits that many seconds, and returns whether somebody asked to stop.
+        tell: told why we wait; None: no more.
+    """
+
+    def __init__(
+        self, settings: ScaleSettings, *, wait: Callable[[float], bool], tell: Callable[[str | None], None]
+    ) -> None:
+        self._settings = settings
+        self._wait = wait
+        self._tell = tell
+        self._failed: list[KafkaError] = []
+        self._producer = Producer({**client_properties(settings), **_OURS})
+
+    def write(self, reports: Sequence[PaneReport]) -> None:
+        """Write reports in their order, durably.
+
+        Raises:
+            TopicUnavailableError: when somebody asked to stop before the cluster took them. They will be told again.
+            ScaleError: when the cluster refuses a message for good.
+        """
+        settings, producer = self._settings, self._producer
+        self._failed = []
+        for report in reports:
+            home = home_of(report.detector, settings.partitions)
+            while True:
+                try:
+                    producer.produce(settings.panes_topic, report.message, partition=home, on_delivery=self._delivered)
+                    break
+                except BufferError:
+                    producer.poll(_LOOK_S)
+        looks = 0
+        while producer.flush(_LOOK_S):
+            looks += 1
+            if looks == _TOLD_AFTER_LOOKS:
+                _log.warning("panes.waiting", topic=settings.panes_topic)
+                self._tell(f"topic {settings.panes_topic!r} does not take messages")
+            if self._wait(0):
+                msg = f"topic {settings.panes_topic!r} does not take messages, and the process was asked to stop"
+                raise TopicUnavailableError(msg)
+        if looks >= _TOLD_AFTER_LOOKS:
+            self._tell(None)
+        if self._failed:
+            msg = f"topic {settings.panes_topic!r} refuses messages: {self._failed[0].str()}"
+            raise ScaleError(msg)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        del message
+        if error is not None:
+            self._failed.append(error)

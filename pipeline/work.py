@@ -1,0 +1,138 @@
+"""What a flow process does: all the work alone, or its share of it."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from config.scale import ScaleSettings
+from config.settings import Settings
+from detectors.contract import Detector
+from pipeline import compose, recovery
+from pipeline.engine.logic import PrepareBuilder, PrepareLogic
+from pipeline.engine.sinks import CallSink
+from pipeline.engine.tasks import task_builder
+from pipeline.enrich import Enricher
+from pipeline.feeds.contract import Feed, FeedContext, Share
+from pipeline.flow import PaneSink
+from pipeline.ingest.folder import spool_root
+from pipeline.lane import KeyOf, Pace, PartitionKey
+from pipeline.routing import ProcessRouter
+from pipeline.scale import keys
+from pipeline.scale.parts import ScaledParts, kafka_topics
+from pipeline.scale.topics import PaneWriter, ensure_topics
+from pipeline.tallies import Tallies
+from pipeline.watermarks import PartitionTime
+
+Wait = Callable[[float], bool]
+"""Waits that many seconds, and returns whether somebody asked to stop."""
+Tell = Callable[[str | None], None]
+"""Told why the flow waits; None: no more."""
+
+
+def deadletters_path(settings: Settings) -> Path:
+    """Return where the dead letters of a live flow are kept."""
+    return settings.store.dir / "deadletters.db"
+
+
+class OwnWork:
+    """One process does everything.
+
+    Attributes:
+        builder: of the prepare step.
+        key_of: None: there is one lane.
+    """
+
+    key_of: KeyOf | None = None
+
+    def __init__(
+        self,
+        settings: Settings,
+        built: Mapping[str, Detector],
+        enricher: Enricher,
+        tallies: Tallies,
+        pace: Pace,
+        folder: Path,
+    ) -> None:
+        self._settings = settings
+        prepare = compose.build_prepare(
+            settings,
+            router=ProcessRouter(built, settings.flow.shards),
+            enricher=enricher,
+            tallies=tallies,
+            pace=pace,
+            dedup_folder=folder / recovery.SEEN,
+        )
+        self.builder: PrepareBuilder = partial(PrepareLogic, prepare)
+        self.partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = prepare.partitions
+
+    def ready(self, *, wait: Wait, tell: Tell) -> bool:
+        """Return True: there is nobody to wait for."""
+        del wait, tell
+        return True
+
+    def feeds(self) -> dict[str, Feed]:
+        """Return the feeds, and those of their requeued dead letters."""
+        settings = self._settings
+        feeds = compose.build_feeds(settings, FeedContext(recording=False, spool=spool_root(settings)))
+        feeds.update(compose.build_requeue(settings, deadletters_path(settings)))
+        return feeds
+
+    def pane_sink(self, *, wait: Wait, tell: Tell) -> PaneSink | None:
+        """Return None: panes stay in the process."""
+        del wait, tell
+        return None
+
+    def look(self) -> None:
+        """Do nothing: the counts are those of the one lane."""
+
+
+class SharedWork:
+    """One of several processes that share the work.
+
+    Attributes:
+        builder: of the prepare step.
+        key_of: which task a partition belongs to.
+    """
+
+    key_of: KeyOf | None = staticmethod(keys.key_of)
+
+    def __init__(
+        self,
+        settings: Settings,
+        scale: ScaleSettings,
+        built: Mapping[str, Detector],
+        enricher: Enricher,
+        tallies: Tallies,
+        pace: Pace,
+        folder: Path,
+        share: Share,
+    ) -> None:
+        self._settings = settings
+        self._scale = scale
+        self._share = share
+        self._parts = ScaledParts(
+            settings, scale, built, enricher=enricher, total=tallies, pace=pace, seen_folder=folder / recovery.SEEN
+        )
+        self.builder: PrepareBuilder = task_builder(self._parts)
+        self.partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = self._parts.partitions
+
+    def ready(self, *, wait: Wait, tell: Tell) -> bool:
+        """Wait for the cluster between the processes; return False when somebody asked to stop before it answered.
+
+        Raises:
+            ScaleError: when a topic has another number of partitions than the settings say.
+        """
+        topics = [topic for _, topic in kafka_topics(self._settings)]
+        return ensure_topics(self._scale, topics, wait=wait, tell=tell)
+
+    def feeds(self) -> dict[str, Feed]:
+        """Return this process's share of the feeds, and of the topic of panes."""
+        return self._parts.feeds(self._share)
+
+    def pane_sink(self, *, wait: Wait, tell: Tell) -> PaneSink | None:
+        """Return what writes to the topic of panes."""
+        return CallSink(PaneWriter(self._scale, wait=wait, tell=tell).write)
+
+    def look(self) -> None:
+        """Bring the counts of all tasks together."""
+        self._parts.add_up()
