@@ -175,6 +175,17 @@ CONTESTANTS: tuple[Contestant, ...] = (
         tuning=f"{_BYTEWAX}; ordered=False and no wake-ups by the wall clock, its two fastest settings",
     ),
     Contestant(
+        name="bytewax-defaults",
+        title="Bytewax, fold_window, defaults",
+        rank="peer",
+        environment="bytewax",
+        program="bytewax_window",
+        variables={"PEERS_BYTEWAX": "defaults"},
+        two="files",
+        duties=Duties(repeats="no", bad_lines="skipped", watermark="by key", recovery="off"),
+        tuning=f"{_BYTEWAX}; ordered and woken by the wall clock, as its guide has it",
+    ),
+    Contestant(
         name="bytewax-stateful",
         title="Bytewax, windows by hand",
         rank="reference",

@@ -69,7 +69,7 @@ def run(
         killer = threading.Timer(limit_s, os.killpg, (process.pid, 9))
         killer.start()
         try:
-            status, wall_s, cpu_s, largest_bytes = _wait(process.pid, started_s)
+            status, wall_s, cpu_s = _wait(process.pid, started_s)
         finally:
             killer.cancel()
             peak_bytes = memory.stop()
@@ -78,30 +78,28 @@ def run(
         end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         msg = f"{' '.join(command[:3])} ... ended with {process.returncode} after {wall_s:.0f} s; {log} ends:\n{end}"
         raise ContestantError(msg)
-    return Run(wall_s, cpu_s, max(peak_bytes, largest_bytes))
+    return Run(wall_s, cpu_s, peak_bytes)
 
 
-def _wait(leader: int, started_s: float) -> tuple[int, float, float, int]:
-    """Wait for a process group.
-
-    Returns:
-        The leader's status and wall clock, everybody's processor seconds, the most memory that one of them had.
-    """
-    leader_status, wall_s, cpu_s, largest_bytes = 0, 0.0, 0.0, 0
+def _wait(leader: int, started_s: float) -> tuple[int, float, float]:
+    """Wait for a process group; return the leader's status and wall clock, and everybody's processor seconds."""
+    leader_status, wall_s, cpu_s = 0, 0.0, 0.0
     while True:
         try:
             pid, status, used = os.wait4(-leader, 0)
         except ChildProcessError:
-            return leader_status, wall_s, cpu_s, largest_bytes
+            return leader_status, wall_s, cpu_s
         # Includes the children that this process has waited for itself.
         cpu_s += used.ru_utime + used.ru_stime
-        largest_bytes = max(largest_bytes, used.ru_maxrss * 1024)
         if pid == leader:
             leader_status, wall_s = status, monotonic() - started_s
 
 
 class _Memory:
-    """Looks at the resident memory of a session of processes, all together, ten times a second."""
+    """Looks at the resident memory of a session of processes, all together, ten times a second.
+
+    The kernel's own figure (``ru_maxrss``) is of no use here: it begins with the memory of whoever started the process.
+    """
 
     def __init__(self, session: int) -> None:
         self._session = session

@@ -12,6 +12,10 @@ _LEAST_S = 1.0
 """A run that takes less than this longer than start-up says nothing: start-up varies by as much."""
 
 
+_FREE = 1.15
+"""More wall clock than this for a second of processor time, and somebody else had the core."""
+
+
 class Measured(msgspec.Struct):
     """All runs of one contestant.
 
@@ -48,6 +52,11 @@ class Measured(msgspec.Struct):
     def says_something(self) -> bool:
         """Whether it ran, and long enough."""
         return not self.error and min(run.wall_s for run in self.full) - self.start_up_s >= _LEAST_S
+
+    @property
+    def ran_freely(self) -> bool:
+        """Whether the wall clock of some full run was about its processor time: on one core all of them are busy."""
+        return any(run.wall_s <= _FREE * run.cpu_s for run in self.full)
 
     @property
     def best(self) -> float:
@@ -128,6 +137,11 @@ def conclusions(measured: Sequence[Measured]) -> list[str]:
                 f"{cores} core(s): Makegood {ours.best / bare.best:.2f} of the bare loop; "
                 f"by CPU time {bare.cpu_us / ours.cpu_us:.2f}"
             )
+    held_up = [f"{row.name}/{row.cores}" for row in good if row.cores == 1 and not row.ran_freely]
+    if held_up:
+        lines.append(
+            f"held up by other work on the machine, so that only the CPU time is to be trusted: {', '.join(held_up)}"
+        )
     both = {row.cores: row.best for row in good if row.name == "makegood"}
     if both.keys() >= {1, 2}:
         lines.append(f"Makegood on two cores: {both[2] / both[1]:.2f} x one core")
