@@ -1,0 +1,171 @@
+"""Sums of windows between processes: pipeline/scale/ledger.py and inbox.py."""
+
+import random
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.contract import NEVER_US, WindowDetector, WindowState
+from detectors.events import Event
+from detectors.panes import PaneLayout, Panes
+from pipeline.scale import wire
+from pipeline.scale.inbox import PaneInbox
+from pipeline.scale.ledger import Ledger
+from tests.support.events import START_US, make_event
+
+MINUTE_US = 60_000_000
+SOURCES = ["crm/cases/0", "crm/cases/1"]
+
+
+class Counting:
+    """Counts events and adds up their sequence numbers, a minute and service at a time."""
+
+    def __init__(self) -> None:
+        self.sums: dict[tuple[int, tuple[str, ...]], list[int]] = {}
+
+    def add(self, events: Sequence[Event]) -> None:
+        for found in events:
+            key = (found.time_us // MINUTE_US, (str(found.data.service),))
+            sums = self.sums.setdefault(key, [0, 0])
+            sums[0] += 1
+            sums[1] += found.sequence
+
+    def take(self) -> Panes:
+        sums, self.sums = self.sums, {}
+        return [(pane, group, vector) for (pane, group), vector in sums.items()]
+
+
+class Minutes:
+    name = "minutes"
+    event_types = frozenset({"social.post"})
+    layout = PaneLayout(MINUTE_US, 2, MINUTE_US)
+
+    def combiner(self) -> Counting:
+        return Counting()
+
+    def state(self) -> WindowState:
+        raise NotImplementedError
+
+
+DETECTOR: WindowDetector = Minutes()
+Totals = dict[tuple[int, tuple[str, ...]], list[int]]
+
+
+def post(number: int, time_us: int, service: str) -> Event:
+    return make_event("social.post", str(number), time_us, {"service": service}, sequence=number)
+
+
+def add_up(totals: Totals, panes: Panes) -> None:
+    for pane, group, vector in panes:
+        known = totals.setdefault((pane, group), [0, 0])
+        known[:] = [old + new for old, new in zip(known, vector, strict=True)]
+
+
+def take(inbox: PaneInbox, messages: list[bytes], totals: Totals) -> int:
+    """Give messages to the inbox; return the watermark that it has come to."""
+    watermark_us = NEVER_US
+    for batch in inbox.take(messages):
+        add_up(totals, batch.panes)
+        watermark_us = batch.progress.watermark_us
+    return watermark_us
+
+
+def told(ledger: Ledger, events: Sequence[Event], watermark_us: int) -> list[bytes]:
+    if events:
+        ledger.add(events, set(map(type, events)))
+    report = ledger.report(watermark_us)
+    return [] if report is None else [report.message]
+
+
+def test_time_is_that_of_the_partition_that_is_furthest_behind() -> None:
+    inbox = PaneInbox({"minutes": DETECTOR}, SOURCES)
+    first, second = (Ledger(DETECTOR, source) for source in SOURCES)
+    totals: Totals = {}
+    assert take(inbox, told(first, [], START_US), totals) == NEVER_US, "nobody knows what the other partition has"
+    assert take(inbox, told(second, [], START_US - 5), totals) == START_US - 5
+    assert take(inbox, told(second, [], START_US + 5), totals) == START_US
+    assert inbox.waiting_for() == {"minutes": [SOURCES[0]]}
+
+
+def test_an_event_of_a_window_that_was_told_as_over_is_late_and_counts_nowhere() -> None:
+    ledger = Ledger(DETECTOR, SOURCES[0])
+    told(ledger, [post(1, START_US, "app")], START_US + MINUTE_US)
+    again = wire.decode(told(ledger, [post(2, START_US + 1, "app")], START_US + MINUTE_US)[0])
+    assert (again.count, DETECTOR.layout.decode(again.panes), ledger.late) == (2, [], 1)
+
+
+def test_what_a_detector_or_a_feed_tells_that_is_no_longer_in_the_settings_is_left_out() -> None:
+    inbox = PaneInbox({"minutes": DETECTOR}, ["other/topic/0"])
+    assert inbox.take(told(Ledger(DETECTOR, SOURCES[0]), [post(1, START_US, "app")], START_US)) == []
+
+
+def test_a_message_of_other_windows_is_refused_counted_and_stops_nothing() -> None:
+    inbox = PaneInbox({"minutes": DETECTOR}, SOURCES)
+    other = PaneLayout(5 * MINUTE_US, 2, 5 * MINUTE_US)
+    messages = [wire.encode("minutes", SOURCES[0], 1, START_US, other, []), b"nonsense"]
+    messages += told(Ledger(DETECTOR, SOURCES[0]), [post(1, START_US, "app")], START_US)
+    totals: Totals = {}
+    take(inbox, messages, totals)
+    assert list(totals.values()) == [[1, 1]]
+    assert sorted(inbox.refused.values()) == [1, 1]
+    assert any("run all processes with the same settings file" in reason for reason in inbox.refused)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**9), kills=st.integers(0, 6), listener_kills=st.integers(0, 4))
+def test_sums_are_exact_however_senders_and_listener_are_killed_and_cut_their_batches(
+    seed: int, kills: int, listener_kills: int
+) -> None:
+    rng = random.Random(seed)
+    partitions: list[list[Event]] = []
+    expected: Totals = {}
+    for index in range(len(SOURCES)):
+        time_us = START_US
+        events = []
+        for number in range(rng.randrange(1, 120)):
+            time_us += rng.randrange(0, 8_000_000)
+            at_us = time_us - rng.randrange(0, 4_000_000)
+            events.append(post(index * 1_000 + number, at_us, rng.choice(["app", "web"])))
+        partitions.append(events)
+        counting = Counting()
+        counting.add(events)
+        add_up(expected, counting.take())
+
+    log: list[bytes] = []  # the topic: everything that was ever told, in order
+    ledgers = [Ledger(DETECTOR, source) for source in SOURCES]
+    saved = [(0, ledger.snapshot()) for ledger in ledgers]
+    positions = [0, 0]
+    kill_at = {rng.randrange(400) for _ in range(kills)}
+    step = 0
+    while positions != [len(events) for events in partitions]:
+        step += 1
+        index = rng.randrange(2)
+        if step in kill_at:
+            positions[index], state = saved[index]
+            ledgers[index] = Ledger(DETECTOR, SOURCES[index])
+            ledgers[index].restore(state)
+            continue
+        piece = partitions[index][positions[index] : positions[index] + rng.randrange(1, 15)]
+        positions[index] += len(piece)
+        newest_us = max((found.time_us for found in partitions[index][: positions[index]]), default=NEVER_US)
+        log += told(ledgers[index], piece, newest_us - 4_000_000)
+        if rng.random() < 0.3:
+            saved[index] = positions[index], ledgers[index].snapshot()
+
+    totals: Totals = {}
+    inbox = PaneInbox({"minutes": DETECTOR}, SOURCES)
+    kept: tuple[int, bytes, Totals] = (0, inbox.snapshot(), {})
+    at, killed = 0, 0
+    while at < len(log):
+        if killed < listener_kills and rng.random() < 0.1:
+            killed += 1
+            at, state_of_inbox, totals = kept[0], kept[1], {key: list(value) for key, value in kept[2].items()}
+            inbox = PaneInbox({"minutes": DETECTOR}, SOURCES)
+            inbox.restore(state_of_inbox)
+        size = rng.randrange(1, 8)
+        take(inbox, log[at : at + size], totals)
+        at += size
+        if rng.random() < 0.3:
+            kept = at, inbox.snapshot(), {key: list(value) for key, value in totals.items()}
+    assert {key: value for key, value in totals.items() if any(value)} == expected
