@@ -95,15 +95,20 @@ def test_a_window_that_is_written_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_start_up_is_taken_off_and_what_is_too_short_says_nothing() -> None:
-    start, short, long = Run(2.0, 2.0, 1), Run(2.5, 2.5, 1), Run(12.0, 7.0, 1)
-    ours = Measured("makegood", "", 1, 1_000, [start], [long])
-    peer = Measured("flink", "", 1, 1_000, [start], [Run(22.0, 22.0, 1)])
+    start, short = Run(2.0, 2.0, 1), Run(2.5, 2.5, 1)
+    ours = Measured("makegood", "", 1, 1_000, [start], [Run(12.0, 11.0, 1)])
+    peer = Measured("flink", "", 1, 1_000, [start], [Run(22.0, 20.0, 1)])
     assert ours.best == 100.0
-    assert ours.cpu_us == pytest.approx(5_000.0)
+    assert ours.cpu_us == pytest.approx(9_000.0)
     assert not Measured("quix", "", 1, 1_000, [start], [short]).says_something
     assert conclusions([ours, peer]) == [
-        "1 core(s): Makegood 2.00 x the best peer (PyFlink, Table API); by CPU time 4.00 x"
+        "1 core(s): Makegood 2.00 x the best peer (PyFlink, Table API); by CPU time 2.00 x"
     ]
+
+
+def test_a_run_that_waited_for_its_core_is_told() -> None:
+    shared = Measured("bare", "", 1, 1_000, [Run(1.0, 1.0, 1)], [Run(10.0, 5.0, 1)])
+    assert [line for line in conclusions([shared]) if "held up" in line and line.endswith(" bare/1")]
 
 
 def test_every_contestant_is_pinned() -> None:
