@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import alerts, cases, check, deadletters, demo, ingest, live, replay, schema, shell
+from pipeline.commands import alerts, cases, check, deadletters, demo, ingest, live, replay, rescale, schema, shell
 from pipeline.commands import map as mapping
 
 app = typer.Typer(
@@ -51,7 +51,7 @@ def main(
     shell.set_up(log_level, log_format)
 
 
-for group in (demo, live, ingest, replay, check, mapping, cases, alerts, deadletters, schema):
+for group in (demo, live, ingest, rescale, replay, check, mapping, cases, alerts, deadletters, schema):
     group.register(app)
 
 if __name__ == "__main__":

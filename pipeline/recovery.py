@@ -16,7 +16,8 @@ SEEN = "seen"
 """Folder of the ids that have been seen, within a recovery folder."""
 CASES = "cases"
 """Folder of the logs of the case detectors, within a recovery folder."""
-_STATE = "state"
+STATE = "state"
+"""Folder of the engine's snapshots, within a recovery folder."""
 
 
 class RecoveryFolderInUseError(Exception):
@@ -63,9 +64,22 @@ def matches(folder: Path, identity: object) -> bool:
     return path.exists() and path.read_bytes() == msgspec.json.encode(identity)
 
 
+def identity(folder: Path) -> object:
+    """Return what the state in a folder is bound to."""
+    return msgspec.json.decode((folder / _IDENTITY).read_bytes())
+
+
+def write_identity(folder: Path, identity: object) -> None:
+    """Say what the state in a folder is bound to, in one step."""
+    marker = folder / _IDENTITY
+    temporary = marker.with_suffix(".tmp")
+    temporary.write_bytes(msgspec.json.encode(identity))
+    temporary.replace(marker)
+
+
 def recovery_config(folder: Path, identity: object) -> RecoveryConfig:
     """Return the engine's recovery settings for the folder, creating its database on first use."""
-    state = folder / _STATE
+    state = folder / STATE
     marker = folder / _IDENTITY
     if not marker.exists():
         state.mkdir(parents=True, exist_ok=True)
@@ -73,9 +87,7 @@ def recovery_config(folder: Path, identity: object) -> RecoveryConfig:
             leftover.unlink()
         init_db_dir(state, 1)  # type: ignore[no-untyped-call]
         # Written last: a folder without it is one whose creation was interrupted.
-        temporary = marker.with_suffix(".tmp")
-        temporary.write_bytes(msgspec.json.encode(identity))
-        temporary.replace(marker)
+        write_identity(folder, identity)
     return RecoveryConfig(str(state))  # type: ignore[no-untyped-call]
 
 

@@ -26,6 +26,7 @@ from pipeline.flow import build_flow
 from pipeline.health import FlowHealth
 from pipeline.lane import Lane, Pace
 from pipeline.scale.keys import ScaleError
+from pipeline.scale.moving import FORMAT, folder_of, identity_of
 from pipeline.scale.parts import scaled
 from pipeline.tallies import Tallies
 from pipeline.work import OwnWork, SharedWork, deadletters_path
@@ -34,7 +35,6 @@ TICK_US = 200_000
 """Longest time between two looks at the clock, in microseconds."""
 PROFILES_EVERY_US = 5_000_000
 """Wall time between two looks at whether the table of customers has changed, in microseconds."""
-_FORMAT = 1
 _OTHER_SHARE = (
     "{folder} holds the state of another share than {index}/{of}, or of another number of partitions; stop all flow "
     "processes and give the state to the new ones with `makegood rescale --to {of}`"
@@ -169,14 +169,14 @@ def _work(
 
 def flow_folder(settings: Settings, share: Share) -> Path:
     """Return the recovery folder of a flow process."""
-    return settings.store.dir / ("flow" if settings.scale is None else f"flow-{share.index}")
+    return settings.store.dir / "flow" if settings.scale is None else folder_of(settings, share.index)
 
 
 def flow_identity(settings: Settings, share: Share) -> object:
     """Return what recovery data is bound to: the shards over which the keys are spread, or the share of the tasks."""
     if settings.scale is None:
-        return [_FORMAT, settings.flow.shards]
-    return [_FORMAT, "tasks", settings.scale.partitions, share.index, share.of]
+        return [FORMAT, settings.flow.shards]
+    return identity_of(settings.scale.partitions, share)
 
 
 def _tell(health: FlowHealth | None, what: str, why: str | None) -> None:

@@ -94,6 +94,7 @@ def user_errors() -> dict[type[Exception], int]:
         ("pipeline.feeds.contract", "FeedError"): UNUSABLE_INPUT,
         ("pipeline.profiles", "ProfilesError"): UNUSABLE_INPUT,
         ("pipeline.scale.keys", "ScaleError"): UNUSABLE_INPUT,
+        ("pipeline.scale.snapshots", "SnapshotsUnreadableError"): UNUSABLE_INPUT,
         ("pipeline.deadletters", "DeadLettersError"): UNUSABLE_INPUT,
         ("pipeline.deadletters", "DeadLettersUnwritableError"): FOUND_WRONG,
         ("pipeline.dedup", "ChangelogDamagedError"): FOUND_WRONG,

@@ -1,0 +1,163 @@
+"""Flow processes that share the work: killed, rescaled, their broker restarted; all of it real."""
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.kafka import Broker, Cluster
+from tests.support.own_redis import OwnRedis
+from tests.support.recording import make_recording
+from tests.support.sharing import Changes, SharedFlow, fill, settle, shared_config, stored, until_stored
+
+PARTITIONS = 4
+CRM, SOCIAL = make_recording(20260302)
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+
+class Topics(NamedTuple):
+    crm: str
+    social: str
+
+
+def case_of(raw: bytes) -> str:
+    return str(json.loads(raw)["data"]["case_id"])
+
+
+def id_of(raw: bytes) -> str:
+    return str(json.loads(raw)["id"])
+
+
+def filled(cluster: Cluster) -> Topics:
+    return Topics(fill(cluster, CRM, PARTITIONS, case_of), fill(cluster, SOCIAL, PARTITIONS, id_of))
+
+
+class Stage:
+    """The topics, a store, and the flow processes over them."""
+
+    def __init__(self, folder: Path, cluster: Cluster, topics: Topics) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        panes = f"panes-{folder.name}-{random.SystemRandom().randrange(10**9)}"
+        self.config = shared_config(folder, cluster, topics.crm, topics.social, panes, PARTITIONS)
+        self.server = OwnRedis(folder / "redis")
+        self.server.start()
+        self.flows: list[SharedFlow] = []
+
+    def start(self, of: int) -> list[SharedFlow]:
+        self.flows = [SharedFlow(self.config, self.server.url, index, of) for index in range(of)]
+        return self.flows
+
+    def restart(self, index: int) -> None:
+        self.flows[index].kill()
+        self.flows[index] = SharedFlow(self.config, self.server.url, index, len(self.flows))
+
+    def rescale(self, to: int, *more: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "pipeline.cli", "rescale", "--config", str(self.config), "--to", str(to)]
+        return subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=False)
+
+    def close(self) -> None:
+        for flow in self.flows:
+            flow.kill()
+        self.server.kill()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changes]:
+    """What two processes store when nothing goes wrong."""
+    from tests.support.kafka import BrokerUnavailable, shared_broker  # noqa: PLC0415
+
+    try:
+        broker = shared_broker().ensure_running()
+    except BrokerUnavailable as why:
+        pytest.skip(str(why))
+    stage = Stage(tmp_path_factory.mktemp("quiet"), broker, filled(broker))
+    try:
+        flows = stage.start(2)
+        settle(stage.server, flows)
+        for flow in flows:
+            flow.stop()
+        yield stored(stage.server)
+    finally:
+        stage.close()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, broker: Broker) -> Iterator[Stage]:
+    made = Stage(tmp_path / "stage", broker, filled(broker))
+    yield made
+    made.close()
+
+
+def test_two_processes_store_everything_once(expected: Changes) -> None:
+    assert len(expected) > 400
+    assert set(expected.values()) == {1}
+
+
+def test_processes_that_are_killed_again_and_again_lose_and_double_nothing(stage: Stage, expected: Changes) -> None:
+    rng = random.Random(5)
+    flows = stage.start(2)
+    for kill in range(1, 7):
+        until_stored(stage.server, stage.flows, min(kill * 50, expected.total()))
+        stage.restart(rng.randrange(len(flows)))
+    settle(stage.server, stage.flows, expected.total())
+    assert stored(stage.server) == expected
+
+
+def test_rescaled_from_two_to_three_to_one_between_kills_lose_and_double_nothing(
+    stage: Stage, expected: Changes
+) -> None:
+    for goal, of, to in ((80, 2, 3), (220, 3, 1)):
+        flows = stage.start(of)
+        until_stored(stage.server, flows, goal)
+        running = stage.rescale(to)
+        assert (running.returncode, "in use" in running.stderr) == (1, True), running.stderr
+        for flow in flows:
+            flow.kill()
+        moved = stage.rescale(to, "--json")
+        assert moved.returncode == 0, moved.stderr
+        assert json.loads(moved.stdout)["before"] == of
+    settle(stage.server, stage.start(1), expected.total())
+    assert stored(stage.server) == expected
+
+
+def test_a_folder_of_another_share_is_refused_and_says_what_to_do(stage: Stage) -> None:
+    flows = stage.start(2)
+    until_stored(stage.server, flows, 10)
+    for flow in flows:
+        flow.stop()
+    wrong = SharedFlow(stage.config, stage.server.url, 0, 3)
+    assert wrong.process.wait(60) == 2
+    assert "makegood rescale --to 3" in wrong.log.read_text()
+
+
+def test_a_process_whose_folder_is_gone_begins_anew_and_nothing_is_doubled(stage: Stage, expected: Changes) -> None:
+    flows = stage.start(2)
+    until_stored(stage.server, flows, 100)
+    for flow in flows:
+        flow.kill()
+    gone = stage.config.parent / "var" / "flow-1"
+    gone.rename(gone.with_name("lost"))
+    refused = stage.rescale(1)
+    assert (refused.returncode, "--lost" in refused.stderr) == (2, True), refused.stderr
+    moved = stage.rescale(1, "--lost", "1")
+    assert moved.returncode == 0, moved.stderr
+    settle(stage.server, stage.start(1), expected.total())
+    assert stored(stage.server) == expected
+
+
+@pytest.mark.slow
+def test_a_broker_that_is_killed_three_times_loses_and_doubles_nothing(
+    stage: Stage, broker: Broker, expected: Changes
+) -> None:
+    flows = stage.start(2)
+    for goal in (60, 160, 260):
+        until_stored(stage.server, flows, min(goal, expected.total()))
+        broker.kill()
+        broker.start()
+    settle(stage.server, flows, expected.total())
+    assert stored(stage.server) == expected

@@ -1,0 +1,103 @@
+"""Several flow processes that share the work: topics, settings, processes, and what the store has in the end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from zlib import crc32
+
+from alerts.store import AlertStore
+from config.delivery import StoreSettings
+from tests.support.kafka import Cluster
+from tests.support.own_redis import OwnRedis
+from tests.support.recording import CONFIG, Timed
+
+Changes = Counter[tuple[str, str, str]]
+SCALE = """
+scale: {{bootstrap: "{bootstrap}", partitions: {partitions}, panes_topic: {panes}}}
+store: {{dir: {store}}}
+metrics: {{listen: "127.0.0.1:0"}}
+"""
+
+
+def fill(cluster: Cluster, events: Sequence[Timed], partitions: int, key_of: Callable[[bytes], str]) -> str:
+    """Write events to a new topic, those of one key to one partition; return its name."""
+    topic = cluster.create_topic(partitions=partitions)
+    cluster.produce(topic, ((crc32(key_of(raw).encode()) % partitions, raw) for _, raw in events))
+    return topic
+
+
+def shared_config(folder: Path, cluster: Cluster, crm: str, social: str, panes: str, partitions: int) -> Path:
+    """Write the settings of the recording, read from topics by processes that share the work."""
+    text = CONFIG.format(crm="CRM", social="SOCIAL", shards=1, batch_size=50, epoch="100ms")
+    for feed, topic in (("CRM", crm), ("SOCIAL", social)):
+        kafka = f'type: kafka, bootstrap: "{cluster.bootstrap}", topics: [{topic}]'
+        text = text.replace(f"type: file, path: {feed}, format: jsonl", kafka)
+    # Quiet partitions do not follow the clock: what is told is then a function of the recording alone.
+    text = text.replace("  lateness: 10m\n", "  lateness: 10m\n  idle_after: 5000d\n")
+    text += SCALE.format(bootstrap=cluster.bootstrap, partitions=partitions, panes=panes, store=folder / "var")
+    path = folder / "makegood.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+class SharedFlow:
+    """``makegood flow --share`` in a process."""
+
+    def __init__(self, config: Path, url: str, index: int, of: int) -> None:
+        environment = {**os.environ, "MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning"}
+        command = [sys.executable, "-m", "pipeline.cli", "flow", "--config", str(config), "--share", f"{index}/{of}"]
+        self.log = config.parent / f"flow-{index}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stderr=log, cwd=config.parent)
+
+    def check(self) -> None:
+        """Fail when it has ended by itself."""
+        assert self.process.poll() is None, self.log.read_text()
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(60) == 0, self.log.read_text()
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(60)
+
+
+def stored(server: OwnRedis) -> Changes:
+    """Return every change in the store's history, with how often it stands there."""
+    with server.client() as client:
+        store = AlertStore(client, StoreSettings())
+        details = [store.get(record.current.fingerprint) for record in store.list_alerts()]
+    history = [change for detail in details if detail is not None for change in detail.history]
+    return Counter((change.change_id, change.step, change.status) for change in history)
+
+
+def settle(server: OwnRedis, flows: Sequence[SharedFlow], total: int | None = None, seconds: float = 90) -> None:
+    """Wait until as much is stored as is expected, or (where that is not known) until nothing more is."""
+    end = time.monotonic() + seconds
+    seen: list[int] = []
+    while True:
+        for flow in flows:
+            flow.check()
+        seen.append(stored(server).total())
+        steady = len(seen) > 15 and len(set(seen[-15:])) == 1
+        if steady and seen[-1] and (total is None or seen[-1] >= total):
+            return
+        assert time.monotonic() < end, f"{seen[-1]} changes, expected {total}"
+        time.sleep(0.2)
+
+
+def until_stored(server: OwnRedis, flows: Sequence[SharedFlow], least: int, seconds: float = 90) -> None:
+    """Wait until at least so many changes are stored."""
+    end = time.monotonic() + seconds
+    while stored(server).total() < least:
+        for flow in flows:
+            flow.check()
+        assert time.monotonic() < end, f"{stored(server).total()} changes, waiting for {least}"
+        time.sleep(0.02)
