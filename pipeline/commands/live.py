@@ -38,7 +38,9 @@ def register(app: typer.Typer) -> None:
 
     @shell.command(app, "run", example="makegood run --config makegood.yaml")
     def run(config: shell.Config) -> None:
-        """Run everything on this machine: flow and notifier, each in a process of its own, restarted when it crashes.
+        """Run everything on this machine, each part in a process of its own, restarted when it crashes.
+
+        The parts: the flow, the notifier, and where a feed has type http, what receives its records.
 
         SIGTERM or Ctrl-C stops in order, with everything saved.
         """
@@ -94,13 +96,14 @@ def run_everything(config: "Path") -> int:
     _need(settings, "feeds", "detectors", "channels", "receivers", "route")
 
     from alerts.opening import open_store
+    from pipeline.ingest.serve import http_feeds
     from pipeline.supervise import Part, part_command, stop_on_signals, supervise
 
     stop = stop_on_signals()
     with open_store(settings.store):
+        names = ("flow", "notifier", *(("ingest",) if http_feeds(settings) else ()))
         parts = [
-            Part(name, part_command(name, "--config", str(config)), os.environ, time.monotonic)
-            for name in ("flow", "notifier")
+            Part(name, part_command(name, "--config", str(config)), os.environ, time.monotonic) for name in names
         ]
         return supervise(parts, stop)
 

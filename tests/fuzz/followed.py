@@ -26,7 +26,7 @@ def merged(cut: Cut) -> list[tuple[int, bytes]]:
 
 
 def told(found: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    """Return records without blank ones: whether a line of blanks is one depends on its neighbours (known defect)."""
+    """Return records without blank ones, which are none."""
     return [(offset, raw) for offset, raw in found if not is_blank(raw)]
 
 

@@ -108,7 +108,6 @@ def test_a_broken_rule_ends_guided_fuzzing(tmp_path: Path) -> None:
     assert list(found.glob("crash-*"))
 
 
-@pytest.mark.xfail(strict=True, reason="a line of blanks is a record unless the block has an empty line or a CR")
 def test_a_line_of_blanks_is_no_record() -> None:
     from pipeline.records.lines import LineReader  # noqa: PLC0415
 
