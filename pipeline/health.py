@@ -1,6 +1,7 @@
 """What the running flow says about itself: counts, time, and the state of each feed."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from detectors.contract import NEVER_US
 from pipeline.feeds.contract import Explaining, Feed, Lagging, Skipping, Status
 from pipeline.lane import PartitionKey
+from pipeline.liveness import Liveness
 from pipeline.quality import Quality
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
@@ -29,9 +31,17 @@ class FeedHealth(msgspec.Struct, frozen=True):
 
 
 class FlowHealth:
-    """Read by the HTTP server and the metrics while the flow runs in another thread."""
+    """Read by the HTTP server and the metrics while the flow runs in another thread.
 
-    def __init__(self) -> None:
+    Args:
+        clock_s: a monotonic clock in seconds, for liveness: the wall clock may be set.
+
+    Attributes:
+        liveness: whether the process goes on at all.
+    """
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.liveness = Liveness(clock_s)
         self._lock = threading.Lock()
         self._tallies: Tallies | None = None
         self._beat_us = NEVER_US
@@ -58,6 +68,7 @@ class FlowHealth:
 
     def waits(self, what: str, why: str | None) -> None:
         """Note that the flow waits for something, and why; None: no more."""
+        self.liveness.waits(what, why)
         with self._lock:
             waits = {name: reason for name, reason in self._waits.items() if name != what}
             self._waits = waits if why is None else {**waits, what: why}
@@ -69,6 +80,7 @@ class FlowHealth:
     def beat(self, now_us: int) -> None:
         """Note that the flow looked for records at this time of the wall clock."""
         self._beat_us = now_us
+        self.liveness.beat()
 
     @property
     def tallies(self) -> Tallies | None:

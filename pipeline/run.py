@@ -83,6 +83,7 @@ def run_flow(
     pace = Pace()
     built = compose.build_detectors(settings)
     identity = flow_identity(settings, share)
+    _drain_on_signals(asked)
     with recovery.locked(folder), DeadLetters(deadletters_path(settings)) as dead:
         if not recovery.matches(folder, identity) and recovery.holds_state(folder):
             if scale is not None:
@@ -134,7 +135,8 @@ def run_flow(
             )
 
         def apply(changes: Sequence[AlertChange]) -> None:
-            store.apply_waiting(changes, wait=asked.wait, on_away=_store_is_away)
+            store.apply_waiting(changes, wait=asked.wait, on_away=partial(_store_is_away, health))
+            tell("store", None)
 
         flow = build_flow(
             build_lane=build_lane,
@@ -146,7 +148,6 @@ def run_flow(
             dead_letter_sink=CallSink(undertaker.bury),
             pane_sink=work.pane_sink(wait=asked.wait, tell=partial(tell, "panes")),
         )
-        _drain_on_signals(asked)
         log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(built), folder=str(folder))
         execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=identity)
         log.info("flow.stopped", events=tallies.events, dead_letters=tallies.dead_letter_count)
@@ -184,7 +185,8 @@ def _tell(health: FlowHealth | None, what: str, why: str | None) -> None:
         health.waits(what, why)
 
 
-def _store_is_away(error: StoreUnavailableError, retry_in_s: float) -> None:
+def _store_is_away(health: FlowHealth | None, error: StoreUnavailableError, retry_in_s: float) -> None:
+    _tell(health, "store", str(error))
     log.warning("store.away", error=str(error), retry_in_s=retry_in_s)
 
 

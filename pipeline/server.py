@@ -1,8 +1,12 @@
-"""``/metrics`` for Prometheus and ``/healthz`` for whoever restarts things, from a small server of its own threads."""
+"""Figures and the state of a process over HTTP, from a small server of its own threads.
+
+``/metrics`` for Prometheus; ``/healthz`` for people and alerts: is all well; ``/livez`` for whoever starts processes
+again: could that help; ``/readyz`` for whoever replaces one process after another: has it begun its work.
+"""
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
@@ -25,17 +29,32 @@ class StatusServer:
 
     Args:
         listen: ``HOST:PORT``; port 0 takes a free one, ``[::1]:9464`` is IPv6.
-        health: asked at every request, in a thread of the server; an exception of it is an answer of 500.
+        health: asked at every request of ``/healthz``, in a thread of the server.
+        live: asked at every request of ``/livez``; None: that the server answers says it.
+        ready: asked at every request of ``/readyz``; None: whoever is healthy is ready.
         registry: what ``/metrics`` shows.
 
     Raises:
         ListenError: when the address is taken, or not ours.
     """
 
-    def __init__(self, listen: str, health: Health, *, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(
+        self,
+        listen: str,
+        health: Health,
+        *,
+        live: Health | None = None,
+        ready: Health | None = None,
+        registry: CollectorRegistry = REGISTRY,
+    ) -> None:
         host, _, port = listen.rpartition(":")
         host = host.strip("[]")
-        handler = _handler(health, registry)
+        asked = {
+            "/healthz": (health, "healthy", "unhealthy"),
+            "/livez": (live or _answers, "live", "stuck"),
+            "/readyz": (ready or health, "ready", "not ready"),
+        }
+        handler = _handler(asked, registry)
         server_class = _Server6 if ":" in host else _Server
         try:
             self._server = server_class((host, int(port)), handler)
@@ -75,7 +94,11 @@ class _Server6(_Server):
     address_family = AF_INET6
 
 
-def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+def _answers() -> tuple[bool, dict[str, Any]]:
+    return True, {}
+
+
+def _handler(asked: Mapping[str, tuple[Health, str, str]], registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         server_version = "makegood"
         sys_version = ""
@@ -86,13 +109,15 @@ def _handler(health: Health, registry: CollectorRegistry) -> type[BaseHTTPReques
             if path == "/metrics":
                 encode, content_type = choose_encoder(self.headers.get("Accept", ""))
                 self._answer(HTTPStatus.OK, encode(registry), content_type)
-            elif path == "/healthz":
-                well, report = health()
+            elif path in asked:
+                ask, good, bad = asked[path]
+                well, report = ask()
                 status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
-                body = {"status": "healthy" if well else "unhealthy", **report}
+                body = {"status": good if well else bad, **report}
                 self._answer(status, json.dumps(body, indent=2).encode() + b"\n", "application/json")
             else:
-                self._answer(HTTPStatus.NOT_FOUND, b"There are /metrics and /healthz.\n", "text/plain; charset=utf-8")
+                there = f"There are /metrics, {', '.join(asked)}.\n"
+                self._answer(HTTPStatus.NOT_FOUND, there.encode(), "text/plain; charset=utf-8")
 
         def _answer(self, status: HTTPStatus, body: bytes, content_type: str) -> None:
             self.send_response(status)

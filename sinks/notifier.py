@@ -7,7 +7,7 @@ nothing waits in a thread, so that a slow channel cannot hold up the others.
 
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
@@ -68,12 +68,19 @@ class Notifier:
             self._turn(claim)
         return len(claims)
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set; then let the tries that run come to their end."""
+    def run(self, stop: threading.Event, beat: Callable[[], None] | None = None) -> None:
+        """Work until ``stop`` is set; then let the tries that run come to their end.
+
+        Args:
+            stop: ends it.
+            beat: called at every look for work, also while the store is away.
+        """
         running: set[Future[None]] = set()
         away = False
         with ThreadPoolExecutor(self._settings.workers, thread_name_prefix="notifier") as pool:
             while not stop.is_set():
+                if beat is not None:
+                    beat()
                 running = {future for future in running if not future.done()}
                 room = self._settings.workers - len(running)
                 try:

@@ -95,8 +95,9 @@ def run_notifier(
     route: RootRouteSettings,
     settings: NotifierSettings | None = None,
     registry: CollectorRegistry = REGISTRY,
+    beat: Callable[[], None] | None = None,
 ) -> None:
-    """Run a notifier until ``stop`` is set."""
+    """Run a notifier until ``stop`` is set; ``beat`` is called each time it has looked for work."""
     notifier = build_notifier(
         store,
         channels=channels,
@@ -107,7 +108,7 @@ def run_notifier(
         wait=stop.wait,
     )
     try:
-        notifier.run(stop)
+        notifier.run(stop, beat)
     finally:
         notifier.close()
 

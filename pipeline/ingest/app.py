@@ -25,7 +25,14 @@ class App:
 
     def __init__(self, endpoints: Mapping[str, Endpoint], health: Health, registry: CollectorRegistry) -> None:
         self._endpoints = dict(endpoints)
-        self._own = {"/health": self._health, "/healthz": self._health, "/metrics": self._metrics}
+        self._own = {
+            "/health": self._health,
+            "/healthz": self._health,
+            # A full disk is no reason to start again, nor to be sent no more requests: the sender is told 429 or 503.
+            "/livez": self._answers,
+            "/readyz": self._answers,
+            "/metrics": self._metrics,
+        }
         self._ask = health
         self._registry = registry
 
@@ -54,6 +61,9 @@ class App:
         well, report = self._ask()
         body = msgspec.json.encode({"status": "healthy" if well else "unhealthy", **report})
         return _page(200 if well else 503, body, "application/json")
+
+    def _answers(self, _: Mapping[bytes, bytes]) -> Answer:
+        return _page(200, b'{"status":"live"}', "application/json")
 
     def _metrics(self, headers: Mapping[bytes, bytes]) -> Answer:
         encode, content_type = choose_encoder(headers.get(b"accept", b"").decode("latin-1"))

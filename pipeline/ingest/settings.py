@@ -173,7 +173,7 @@ class HttpSettings(FeedSettings):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.path is not None and re.fullmatch(r"/(health|healthz|metrics)", self.path):
+        if self.path is not None and re.fullmatch(r"/(health|healthz|livez|readyz|metrics)", self.path):
             msg = f"path: {self.path} is taken by Makegood itself"
             raise ValueError(msg)
         if self.max_spool_bytes < 2 * self.segment_bytes:

@@ -172,7 +172,9 @@ class _Behind:
 
 _METRICS_HEAD = """Served in Prometheus' format under `/metrics` of `metrics.listen` (flow) and of
 `metrics.notifier_listen` (notifier), and beside the feeds by `makegood ingest`. `/healthz` beside it answers 200 while
-the part is healthy and 503 when not, with the evidence as JSON. Names and labels are public."""
+the part is healthy and 503 when not, with the evidence as JSON: a feed that cannot be reached, a store that is away.
+`/livez` answers 503 only when a new process could help (the loop neither goes on nor waits for anything), `/readyz` answers
+200 once the part has begun its work and nothing holds it up. Names and labels are public."""
 
 
 def case_files() -> str:

@@ -42,10 +42,36 @@ def test_metrics_are_those_of_the_registry() -> None:
     assert "things_total 3.0" in body
 
 
+@pytest.mark.parametrize(("well", "status", "word"), [(True, 200, "live"), (False, 503, "stuck")])
+def test_livez_asks_whether_a_new_process_would_help_and_not_whether_all_is_well(
+    *, well: bool, status: int, word: str
+) -> None:
+    with StatusServer(
+        "127.0.0.1:0", lambda: (not well, {}), live=lambda: (well, {"waits": {}}), registry=CollectorRegistry()
+    ) as server:
+        response, body = get(server.port, "/livez")
+    assert (response.status, json.loads(body)) == (status, {"status": word, "waits": {}})
+
+
+@pytest.mark.parametrize(("well", "status", "word"), [(True, 200, "ready"), (False, 503, "not ready")])
+def test_readyz_asks_whether_the_work_has_begun(*, well: bool, status: int, word: str) -> None:
+    with StatusServer(
+        "127.0.0.1:0", lambda: (not well, {}), ready=lambda: (well, {}), registry=CollectorRegistry()
+    ) as server:
+        response, body = get(server.port, "/readyz")
+    assert (response.status, json.loads(body)) == (status, {"status": word})
+
+
+def test_who_says_nothing_of_liveness_is_live_while_it_answers_and_ready_while_it_is_healthy() -> None:
+    with serving(lambda: (False, {"store": "away"})) as server:
+        assert get(server.port, "/livez")[0].status == 200
+        assert get(server.port, "/readyz")[0].status == 503
+
+
 def test_other_paths_are_404_and_say_what_there_is() -> None:
     with serving(lambda: (True, {})) as server:
         response, body = get(server.port, "/")
-    assert (response.status, body) == (404, "There are /metrics and /healthz.\n")
+    assert (response.status, body) == (404, "There are /metrics, /healthz, /livez, /readyz.\n")
 
 
 def test_an_address_that_is_taken_is_named_with_what_to_do() -> None:

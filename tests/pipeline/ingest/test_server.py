@@ -212,6 +212,8 @@ def test_one_connection_serves_many_requests_also_sent_ahead(server: Ingest) -> 
 
 def test_health_and_figures_are_served_beside_the_feeds(server: Ingest) -> None:
     server.post(OPEN, unique("figures"))
+    for path in ("/livez", "/readyz"):
+        assert server.get(path).status == 200
     for path in ("/health", "/healthz"):
         reply = server.get(path)
         assert (reply.status, json.loads(reply.body)["status"]) == (200, "healthy")
