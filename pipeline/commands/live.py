@@ -72,7 +72,9 @@ def register(app: typer.Typer) -> None:
         def report() -> tuple[bool, dict[str, Any]]:
             return health.report(wall_clock_us())
 
-        with StatusServer(listen or settings.metrics.listen, report), open_store(settings.store) as store:
+        probes = health.liveness
+        listening = StatusServer(listen or settings.metrics.listen, report, live=probes.live, ready=probes.ready)
+        with listening, open_store(settings.store) as store:
             run_flow(settings, store, health=health, share=own)
 
     @shell.command(app, "notifier", example="makegood notifier --config makegood.yaml")
@@ -115,6 +117,7 @@ def run_notifier(settings: "Settings", listen: str) -> None:
     from alerts.connection import StoreUnavailableError
     from alerts.opening import open_store
     from config.secret import missing_secrets
+    from pipeline.liveness import Liveness
     from pipeline.server import StatusServer
     from pipeline.supervise import stop_on_signals
     from sinks import service
@@ -123,6 +126,7 @@ def run_notifier(settings: "Settings", listen: str) -> None:
     # No reason to stay down: the tier fails when it is used, and the next one delivers; but somebody should know now.
     for path, missing in missing_secrets(settings.channels, "channels"):
         structlog.get_logger(__name__).warning("secret.missing", setting=path, reason=missing)
+    liveness = Liveness(time.monotonic)
     with open_store(settings.store) as store:
 
         def report() -> tuple[bool, dict[str, Any]]:
@@ -131,7 +135,7 @@ def run_notifier(settings: "Settings", listen: str) -> None:
             except StoreUnavailableError as error:
                 return False, {"notifier": "waiting", "store": str(error)}
 
-        with StatusServer(listen, report):
+        with StatusServer(listen, report, live=liveness.live):
             service.run_notifier(
                 store,
                 stop,
@@ -139,6 +143,7 @@ def run_notifier(settings: "Settings", listen: str) -> None:
                 receivers=settings.receivers,
                 route=cast("RootRouteSettings", settings.route),
                 settings=settings.notifier,
+                beat=liveness.beat,
             )
 
 
