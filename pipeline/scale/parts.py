@@ -11,6 +11,7 @@ from pipeline.enrich import Enricher
 from pipeline.feeds.contract import Feed, FeedContext, Share
 from pipeline.feeds.kafka import KafkaFeed
 from pipeline.feeds.kafka_settings import KafkaSettings
+from pipeline.ingest.settings import HttpSettings
 from pipeline.lane import Pace, PartitionKey
 from pipeline.prepare import Prepare
 from pipeline.scale.inbox import PaneInbox
@@ -28,6 +29,8 @@ def kafka_topics(settings: Settings) -> list[tuple[str, str]]:
     """
     found = []
     for name, feed in compose.feed_settings(settings).items():
+        if isinstance(feed, HttpSettings) and feed.to is not None:
+            continue  # it writes to Kafka and reads nothing
         if not isinstance(feed, KafkaSettings):
             msg = (
                 f"feeds.{name}: a feed of type {feed.type!r} cannot be shared between processes; write its records to "
