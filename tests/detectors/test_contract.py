@@ -172,6 +172,32 @@ def test_a_stop_and_a_resume_between_any_two_batches_changes_nothing(name: str, 
     assert feeder.finish().answer == reference(name).answer
 
 
+@pytest.mark.parametrize("every", [1, 3])
+@every_detector
+def test_deltas_add_up_to_the_state_of_a_case_detector(name: str, every: int, reference: Reference) -> None:
+    sample = sample_of(name)
+    detector = sample.detector()
+    if isinstance(detector, WindowDetector):
+        return
+    feeder = Feeder(detector, sample.lateness_us)
+    shard = detector.shard()
+    feeder.states = [shard]
+    logs: dict[str, bytes] = {}
+    for turn, start in enumerate(range(0, len(sample.events), 40)):
+        feeder.feed(sample.events[start : start + 40])
+        if turn % every == 0:
+            delta = shard.delta(also=shard.keys()[:2])
+            logs.update(delta.images)
+            for key in delta.gone:
+                logs.pop(key, None)
+            assert len(shard) == len(logs)
+            assert set(shard.keys()) == logs.keys()
+            shard = detector.shard()
+            shard.rebuild(delta.head, logs.values())
+            feeder.states = [shard]
+    assert feeder.finish().answer == reference(name).answer
+
+
 @every_detector
 def test_a_snapshot_is_not_changed_by_what_comes_after(name: str) -> None:
     sample = sample_of(name)
