@@ -110,7 +110,7 @@ def measure_once(folder: Path, options: argparse.Namespace, rate: float, latenes
             start_us = time.time_ns() // 1000 + 3_000_000
             plan = Plan(broker.bootstrap, TOPIC, rate, options.seconds, start_us, options.seed, script.extras())
             before = {"flow": measure.cpu_s(flow.pid), "broker": measure.cpu_s(services.broker_pid(broker))}
-            sent = _send(folder, plan)
+            sent = send(folder, plan)
             after = {"flow": measure.cpu_s(flow.pid), "broker": measure.cpu_s(services.broker_pid(broker))}
             behind = backlog + sent.events - flow.events()
             lateness_us = parse_duration_us(lateness)
@@ -133,7 +133,7 @@ def measure_once(folder: Path, options: argparse.Namespace, rate: float, latenes
         }
 
 
-def _send(folder: Path, plan: Plan) -> Sent:
+def send(folder: Path, plan: Plan) -> Sent:
     (folder / "plan.json").write_bytes(msgspec.json.encode(plan))
     command = services.python("-m", "benchmarks.sender", str(folder / "plan.json"), str(folder / "sent.json"))
     subprocess.run(command, env=services.environment(), cwd=folder, timeout=plan.seconds * 3 + 120, check=True)
