@@ -87,10 +87,10 @@ def case_life(rng: random.Random, number: int) -> list[Timed]:
     return out
 
 
-def posts(rng: random.Random, hours: int) -> list[Timed]:
+def posts(rng: random.Random, hours: int, per_hour: int = 90) -> list[Timed]:
     """Return posts about three services; from hour ``hours * 3 // 4`` on, those about mobile turn bad."""
     out = []
-    for number in range(hours * 90):
+    for number in range(hours * per_hour):
         at_us = START_US + rng.randrange(0, hours * 3600) * 1_000_000 + rng.randrange(1_000_000)
         service = SERVICES[number % 3]
         bad = 0.85 if service == "mobile" and at_us > START_US + hours * 3 // 4 * HOUR_US else 0.3
@@ -100,11 +100,13 @@ def posts(rng: random.Random, hours: int) -> list[Timed]:
     return out
 
 
-def make_recording(seed: int, *, cases: int = 150, hours: int = 96) -> tuple[list[Timed], list[Timed]]:
+def make_recording(
+    seed: int, *, cases: int = 150, hours: int = 96, posts_per_hour: int = 90
+) -> tuple[list[Timed], list[Timed]]:
     """Return the events of the two feeds, each in order of time."""
     rng = random.Random(seed)
     crm = [event for number in range(cases) for event in case_life(rng, number)]
-    return sorted(crm), sorted(posts(rng, hours))
+    return sorted(crm), sorted(posts(rng, hours, posts_per_hour))
 
 
 def shuffled(events: list[Timed], rng: random.Random, lateness_us: int = LATENESS_US) -> list[Timed]:

@@ -2,18 +2,16 @@
 
 import json
 import random
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.pipeline.scale.stage import Stage
 from tests.support.kafka import Broker, Cluster
-from tests.support.own_redis import OwnRedis
 from tests.support.recording import make_recording
-from tests.support.sharing import Changes, SharedFlow, fill, settle, shared_config, stored, until_stored
+from tests.support.sharing import Changes, SharedFlow, fill, settle, stored, until_stored
 
 PARTITIONS = 4
 CRM, SOCIAL = make_recording(20260302)
@@ -37,35 +35,6 @@ def filled(cluster: Cluster) -> Topics:
     return Topics(fill(cluster, CRM, PARTITIONS, case_of), fill(cluster, SOCIAL, PARTITIONS, id_of))
 
 
-class Stage:
-    """The topics, a store, and the flow processes over them."""
-
-    def __init__(self, folder: Path, cluster: Cluster, topics: Topics) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        panes = f"panes-{folder.name}-{random.SystemRandom().randrange(10**9)}"
-        self.config = shared_config(folder, cluster, topics.crm, topics.social, panes, PARTITIONS)
-        self.server = OwnRedis(folder / "redis")
-        self.server.start()
-        self.flows: list[SharedFlow] = []
-
-    def start(self, of: int) -> list[SharedFlow]:
-        self.flows = [SharedFlow(self.config, self.server.url, index, of) for index in range(of)]
-        return self.flows
-
-    def restart(self, index: int) -> None:
-        self.flows[index].kill()
-        self.flows[index] = SharedFlow(self.config, self.server.url, index, len(self.flows))
-
-    def rescale(self, to: int, *more: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "pipeline.cli", "rescale", "--config", str(self.config), "--to", str(to)]
-        return subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=False)
-
-    def close(self) -> None:
-        for flow in self.flows:
-            flow.kill()
-        self.server.kill()
-
-
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changes]:
     """What two processes store when nothing goes wrong."""
@@ -75,7 +44,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changes]:
         broker = shared_broker().ensure_running()
     except BrokerUnavailable as why:
         pytest.skip(str(why))
-    stage = Stage(tmp_path_factory.mktemp("quiet"), broker, filled(broker))
+    stage = Stage(tmp_path_factory.mktemp("quiet"), broker, *filled(broker), PARTITIONS)
     try:
         flows = stage.start(2)
         settle(stage.server, flows)
@@ -88,7 +57,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changes]:
 
 @pytest.fixture
 def stage(tmp_path: Path, broker: Broker) -> Iterator[Stage]:
-    made = Stage(tmp_path / "stage", broker, filled(broker))
+    made = Stage(tmp_path / "stage", broker, *filled(broker), PARTITIONS)
     yield made
     made.close()
 
