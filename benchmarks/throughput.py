@@ -14,7 +14,7 @@ import json
 import statistics
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter, process_time
@@ -74,8 +74,10 @@ def bare_loop(path: Path) -> Run:
     return Run(count, perf_counter() - started, process_time() - started_cpu)
 
 
-def whole_flow(path: Path, folder: Path, stages: Stages | None = None) -> Run:
-    """File to store; ``stages`` is filled where it is given."""
+def whole_flow(
+    path: Path, folder: Path, stages: Stages | None = None, watch: Callable[[Tallies], None] | None = None
+) -> Run:
+    """File to store; ``stages`` is filled where it is given, ``watch`` told where the counts are, before it starts."""
     from alerts.opening import open_store  # noqa: PLC0415
 
     config = folder / "bench.yaml"
@@ -96,10 +98,10 @@ def whole_flow(path: Path, folder: Path, stages: Stages | None = None) -> Run:
             store.apply_waiting(batch, wait=never.wait)
 
         tallies = Tallies()
-        flow = recording_flow(
-            settings, tallies=tallies, folder=folder, alert_sink=CallSink(apply), dead=dead
-        )
+        flow = recording_flow(settings, tallies=tallies, folder=folder, alert_sink=CallSink(apply), dead=dead)
         compose.tune_gc()
+        if watch is not None:
+            watch(tallies)
         started, started_cpu = perf_counter(), process_time()
         if stages is not None:
             stages.start()
