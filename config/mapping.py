@@ -4,7 +4,7 @@
 without ``.0``), so that one mapping reads a CSV export and the same table as JSON or Parquet.
 """
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -14,6 +14,7 @@ from config.values import Condition, TimeFormat, ValueSettings, Zone
 
 ShippedName = Annotated[str, AfterValidator(known_name)]
 Link = Annotated[str, Field(pattern=r"^https://\S+$")]
+Origin = Literal["published", "trimmed", "recorded", "varied"]
 
 
 class DataSettings(SettingsModel):
@@ -85,6 +86,11 @@ class MappingExample(SettingsModel):
     Attributes:
         record: the record as a JSON object.
         docs: link to the page where the sender publishes such a record.
+        origin: where the record comes from. ``published``: from the sender's own documentation or repository, whole.
+            ``trimmed``: the same, without some fields or entries. ``recorded``: the sender sent it, and somebody else
+            published it (perhaps trimmed). ``varied``: another example with some values changed.
+        varies: of a varied record: which example it varies, counted from 0.
+        note: what was trimmed; of a varied record: which fields differ.
         expect: the events, in order; each is compared in the fields that it names (``data`` likewise).
         filtered: the record makes no event.
         dead_letter: the reason for which it cannot be mapped.
@@ -92,6 +98,9 @@ class MappingExample(SettingsModel):
 
     record: dict[str, Any]
     docs: Link | None = None
+    origin: Origin | None = None
+    varies: int | None = Field(default=None, ge=0)
+    note: str | None = Field(default=None, min_length=1)
     expect: list[dict[str, Any]] | None = None
     filtered: bool = False
     dead_letter: str | None = None
@@ -100,6 +109,16 @@ class MappingExample(SettingsModel):
     def _one_outcome(self) -> Self:
         if [self.expect is not None, self.filtered, self.dead_letter is not None].count(True) != 1:
             msg = "an example has exactly one of expect, filtered: true, dead_letter"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _says_how_it_varies(self) -> Self:
+        if self.origin == "varied" and (self.varies is None or self.note is None):
+            msg = "a varied example says which one it varies (varies), and which fields differ (note)"
+            raise ValueError(msg)
+        if self.origin != "varied" and self.varies is not None:
+            msg = "only an example with origin: varied varies another"
             raise ValueError(msg)
         return self
 
@@ -159,10 +178,28 @@ class ShippedMapping(SettingsModel):
         sends: which messages, and by which way they come: webhook, export, API.
         docs: links to the published pages that the rules and examples come from, each with its version or date in
             parentheses where it gives one.
-        mapping: the mapping, with at least one example.
+        unpublished: messages that are mapped and of which no published payload was found, and what their rules come
+            from instead.
+        mapping: the mapping, with at least one example. Every example has its link and its origin.
     """
 
     title: str = Field(min_length=1)
     sends: str = Field(min_length=1)
     docs: list[Annotated[str, Field(pattern=r"^https://\S+( \(.+\))?$")]] = Field(min_length=1)
+    unpublished: str | None = Field(default=None, min_length=1)
     mapping: MappingSettings
+
+    @model_validator(mode="after")
+    def _examples_say_where_they_come_from(self) -> Self:
+        examples = self.mapping.examples
+        for index, example in enumerate(examples):
+            where = f"mapping.examples[{index}]"
+            if example.docs is None or example.origin is None:
+                msg = f"{where}: a shipped example has docs and origin"
+                raise ValueError(msg)
+            if example.varies is not None and (
+                example.varies >= len(examples) or examples[example.varies].origin == "varied"
+            ):
+                msg = f"{where}.varies: {example.varies} is not an example that is itself published or recorded"
+                raise ValueError(msg)
+        return self

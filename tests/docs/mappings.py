@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from itertools import takewhile
+from typing import get_args
 
-from config.mapping import EventMapping
+from config.mapping import EventMapping, MappingExample, Origin
 from config.shipped import shipped_mapping, shipped_names
 from config.using import FOLDER
 from config.values import Condition, ValueSettings
@@ -14,8 +15,11 @@ HEAD = """# Shipped mappings
 
 A feed takes one of these with `mapping: {use: NAME}`; what a company says of its own beside it is on
 [Map your own records](../how-to/map-your-records.md#take-a-mapping-that-is-shipped). The rules come from the pages that
-are linked; the examples in the files (`config/mappings/NAME.yaml`) are the payloads published there, with a note where
-they are trimmed or put together."""
+are linked. Each example in the files (`config/mappings/NAME.yaml`) says where it comes from, and its number here is a link:
+
+- *published*: from the provider's own documentation or repository, whole; *trimmed*: the same, without some fields;
+- *recorded*: sent by the provider, and published by somebody else;
+- *varied*: one of these with the named fields changed, for what nobody published."""
 
 
 def mappings_page() -> str:
@@ -44,9 +48,20 @@ def _section(name: str) -> str:
         *([f"Records are left out unless {_all(mapping.where)}."] if mapping.where else []),
         "\n".join(rows),
         f"Customer: {_origin(customer)}. Data: {said}.",
-        "From " + " · ".join(_link(link) for link in shipped.docs) + f". Examples: {len(mapping.examples)}.",
+        "From " + " · ".join(_link(link) for link in shipped.docs) + ".",
+        _examples(mapping.examples),
+        *([f"Not published: {shipped.unpublished.strip()}"] if shipped.unpublished is not None else []),
     ]
     return "\n\n".join(parts)
+
+
+def _examples(examples: list[MappingExample]) -> str:
+    """Return what the examples are, by where they come from."""
+    told = []
+    for origin in get_args(Origin):
+        links = [f"[{index}]({one.docs})" for index, one in enumerate(examples) if one.origin == origin]
+        told += [f"{origin} {', '.join(links)}"] if links else []
+    return "Examples: " + "; ".join(told) + "."
 
 
 def _remark(name: str) -> list[str]:

@@ -105,28 +105,46 @@ def test_messages_of_a_shopify_order_repeat_the_steps_that_are_known_and_add_the
     order = example("shopify") | {"cancelled_at": None, "financial_status": "pending"}
     placed = mapped("shopify", order)
     paid = mapped("shopify", order | {"financial_status": "paid", "updated_at": "2022-01-03T00:00:00Z"})
-    refunded = mapped("shopify", order | {"financial_status": "refunded", "updated_at": "2022-01-09T00:00:00Z"})
+    cancelled = mapped("shopify", order | {"financial_status": "voided", "cancelled_at": "2022-01-09T00:00:00Z"})
     assert [event["type"] for event in placed] == ["transaction.purchased"]
-    assert [event["type"] for event in paid] == ["transaction.purchased", "transaction.payment"]
-    assert placed[0] == paid[0]
-    assert paid == refunded
+    assert paid == placed
+    assert [event["type"] for event in cancelled] == ["transaction.purchased", "transaction.cancelled"]
+    assert cancelled[0] == placed[0]
 
 
-@pytest.mark.parametrize(
-    ("status", "made"),
-    [
-        (None, ["transaction.shipped"]),
-        ("in_transit", ["transaction.shipped"]),
-        ("delivered", ["transaction.shipped", "transaction.delivered"]),
-        ("attempted_delivery", ["transaction.shipped", "transaction.updated"]),
-    ],
-)
-def test_a_shopify_fulfillment_is_shipped_and_delivered(status: str | None, made: list[str]) -> None:
-    record = example("shopify", 3) | {"shipment_status": status, "updated_at": "2023-06-16T10:00:00Z"}
-    events = mapped("shopify", record)
-    assert [event["type"] for event in events] == made
-    assert events[0]["time"] == "2023-06-14T18:40:52Z"
-    assert {event["data"]["order_id"] for event in events} == {"450789469"}
+def test_a_shopify_payment_has_its_own_time_however_long_after_the_order_it_is_made() -> None:
+    order = example("shopify")
+    record = example("shopify", 6) | {"order_id": order["id"], "processed_at": "2022-01-20T10:00:00-05:00"}
+    (payment,) = mapped("shopify", record)
+    assert (payment["type"], payment["time"]) == ("transaction.payment", "2022-01-20T15:00:00Z")
+    assert payment["data"]["order_id"] == mapped("shopify", order)[0]["data"]["order_id"]
+    (unprocessed,) = mapped("shopify", record | {"processed_at": None})
+    assert unprocessed["time"] == "2005-08-05T14:22:51Z"
+
+
+@pytest.mark.parametrize("kind", ["void", "refund"])
+def test_what_takes_money_back_is_not_told_by_the_transaction(kind: str) -> None:
+    assert mapped("shopify", example("shopify", 6) | {"kind": kind}) == []
+
+
+@pytest.mark.parametrize("status", ["in_transit", "out_for_delivery", "attempted_delivery", "failure", "a new word"])
+def test_what_happens_to_a_parcel_on_its_way_is_an_update(status: str) -> None:
+    (event,) = mapped("shopify", example("shopify", 7) | {"status": status})
+    assert (event["type"], event["data"]["status"]) == ("transaction.updated", status)
+
+
+@pytest.mark.parametrize("status", ["delivered", "picked_up"])
+def test_a_parcel_is_delivered_when_it_happened_and_not_when_it_was_told(status: str) -> None:
+    record = example("shopify", 7) | {"status": status, "updated_at": "2023-06-20T00:00:00Z"}
+    (event,) = mapped("shopify", record)
+    assert (event["type"], event["time"]) == ("transaction.delivered", "2023-06-14T18:21:36Z")
+
+
+def test_later_messages_of_a_shopify_fulfillment_repeat_that_it_was_shipped() -> None:
+    record = example("shopify", 3)
+    (shipped,) = mapped("shopify", record)
+    later = record | {"shipment_status": "delivered", "updated_at": "2023-06-16T10:00:00Z"}
+    assert mapped("shopify", later) == [shipped]
 
 
 @pytest.mark.parametrize(("status", "kind"), [("failure", "declined"), ("error", "failed")])
