@@ -11,15 +11,15 @@ SERVICES = ("broadband", "mobile", "tv", "landline")
 REGIONS = ("north", "south", "east", "west")
 
 
-def write_recording(path: Path, events: int, *, seed: int = 7, span_hours: int = 48) -> Path:
-    """Write ``events`` events spread over ``span_hours`` to ``path``."""
+def write_recording(path: Path, events: int, *, seed: int = 7, span_hours: int = 48, start_us: int = START_US) -> Path:
+    """Write ``events`` events spread over ``span_hours`` from ``start_us`` on to ``path``."""
     rng = random.Random(seed)
     gap_us = span_hours * 3_600_000_000 // events
     encode = msgspec.json.Encoder().encode
     open_cases: list[tuple[str, str, str, int]] = []
     with path.open("wb") as file:
         for number in range(events):
-            time_us = START_US + number * gap_us + rng.randrange(gap_us)
+            time_us = start_us + number * gap_us + rng.randrange(gap_us)
             service, region = rng.choice(SERVICES), rng.choice(REGIONS)
             kind = rng.random()
             data: dict[str, object] = {"service": service, "region": region}

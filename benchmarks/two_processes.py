@@ -11,6 +11,9 @@ Both detectors, recovery on, alert changes into a real Redis. Two ways:
   and Redis work on the same cores meanwhile, so two processes have less than twice the room of one: ``cores of the
   broker`` says how much they took away.
 
+The recording ends now: a live flow that has read everything follows the clock, and would otherwise find every deadline
+of the cases passed at once, while it still reads other partitions.
+
 The time is from the first event that any process has taken to the last one. ``events per CPU s`` is what a core gives
 that a process has for itself: threads of the Kafka client run beside the flow and count too.
 """
@@ -177,8 +180,9 @@ def main() -> None:
     started = measure.machine()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="mg-two-") as name:
+        start_us = time.time_ns() // 1000 - options.hours * 3_600_000_000
         recording = write_recording(
-            Path(name) / "all.jsonl", options.events, seed=options.seed, span_hours=options.hours
+            Path(name) / "all.jsonl", options.events, seed=options.seed, span_hours=options.hours, start_us=start_us
         )
         halves = [Path(name) / f"half-{number}.jsonl" for number in range(len(cores))]
         split(recording, halves)
