@@ -25,6 +25,7 @@ _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes, the terminating zero amo
 _START_TIMEOUT_S = 60.0  # reading a large append-only file takes its time
 _STOP_TIMEOUT_S = 20.0
 _POLL_S = 0.02
+_LOG_TAIL_BYTES = 4096
 
 
 class EmbeddedRedisError(Exception):
@@ -137,6 +138,17 @@ class EmbeddedRedis:
                 return
             self._launch()
             self._until_it_answers()
+
+    def complaint(self) -> str:
+        """Return the last warning in the server's log, without its time; empty when there is none."""
+        try:
+            with self._log.open("rb") as file:
+                file.seek(max(0, self._log.stat().st_size - _LOG_TAIL_BYTES))
+                lines = file.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
+        warnings = [line.partition(" # ")[2] for line in lines if " # " in line]
+        return warnings[-1] if warnings else ""
 
     def __enter__(self) -> "EmbeddedRedis":
         self.start()

@@ -38,14 +38,19 @@ def open_store(settings: StoreSettings, environ: Mapping[str, str] | None = None
             except EmbeddedRedisError as error:  # who waits goes on waiting: the disk may have room again later
                 _log.error("store_not_started_again", detail=str(error))
 
-        with _connected(server.url, settings, revive) as store:
+        with _connected(server.url, settings, revive, server.complaint) as store:
             yield store
 
 
 @contextmanager
-def _connected(url: str, settings: StoreSettings, revive: Callable[[], None] | None = None) -> Iterator[AlertStore]:
+def _connected(
+    url: str,
+    settings: StoreSettings,
+    revive: Callable[[], None] | None = None,
+    complaint: Callable[[], str] | None = None,
+) -> Iterator[AlertStore]:
     client = connect(url)
     try:
-        yield AlertStore(client, settings, revive)
+        yield AlertStore(client, settings, revive, complaint)
     finally:
         client.close()

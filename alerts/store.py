@@ -35,15 +35,21 @@ class AlertStore:
         client: from :func:`alerts.connection.connect`; may be used by several threads.
         settings: of the store.
         revive: starts a Redis of our own again that has died; None: it is not ours.
+        complaint: returns what a Redis of our own complained about last; None: it is not ours.
     """
 
     def __init__(
-        self, client: "redis.Redis", settings: StoreSettings, revive: Callable[[], None] | None = None
+        self,
+        client: "redis.Redis",
+        settings: StoreSettings,
+        revive: Callable[[], None] | None = None,
+        complaint: Callable[[], str] | None = None,
     ) -> None:
         self.client: Any = client  # its annotations do not know decode_responses
         self.settings = settings
         self.keys = Keys(settings.prefix)
         self._revive = revive
+        self._complaint = complaint
         self._scripts = Scripts(client, Path(__file__).parent)
 
     def apply(self, changes: Sequence[AlertChange]) -> int:
@@ -95,6 +101,10 @@ class AlertStore:
         """Start Redis again if it is our own and has died; else do nothing. For those who wait for it."""
         if self._revive is not None:
             self._revive()
+
+    def complaint(self) -> str:
+        """Return what Redis complained about last, if it is our own and did; else nothing."""
+        return "" if self._complaint is None else self._complaint()
 
     def list_alerts(self, *, status: Status | None = None, matchers: Iterable[Matcher] = ()) -> list[AlertRecord]:
         """Return alerts, newest change first (by event time), filtered by status and label matchers."""

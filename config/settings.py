@@ -47,11 +47,14 @@ class FlowSettings(SettingsModel):
         shards: number of parts that the cases of a detector are spread over. A recovery folder is bound to it.
         batch_size: records that go through the flow together.
         epoch: how often state is saved; after a crash at most this much is done again.
+        min_free_bytes: with less room than this on the disk of `store.dir` nothing is read until there is more, so that
+            the state can still be saved. Three times the last snapshot, where that is more, is the bound.
     """
 
     shards: int = Field(default=8, ge=1, le=1024)
     batch_size: int = Field(default=2000, ge=1, le=100_000)
     epoch: DurationUs = Field(default=5_000_000, gt=0)
+    min_free_bytes: int = Field(default=64_000_000, ge=8_000_000)
 
 
 class DeadLetterSettings(SettingsModel):

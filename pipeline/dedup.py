@@ -8,22 +8,27 @@ Snapshots would grow with every id ever seen; so ids are appended to a changelog
 only the lengths of those files. Restoring reads the files up to the snapshot's length and cuts off what came after it.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 
 from detectors.contract import NEVER_US
 from detectors.events import Event
+from pipeline import durable
 
 _ENCODER = msgspec.msgpack.Encoder()
 _Entries = list[tuple[str, list[str], bool]]
 """Source, ids, and whether they were added (or taken out again)."""
+_DECODER = msgspec.msgpack.Decoder(_Entries)
 _State = tuple[int, list[tuple[int, int, int]]]
 _SNAPSHOTS_KEPT = 2
 """The engine resumes from its last committed epoch, which may be the one before the last snapshot."""
 _LENGTH_BYTES = 4
+_SUM_BYTES = 4
+_SUMMED = 1 << 31
+"""In a length: a checksum of the payload stands behind it."""
 
 
 class ChangelogDamagedError(Exception):
@@ -67,13 +72,9 @@ class _Generation:
         if self.path is None or not self._fresh:
             return
         payload = _ENCODER.encode(self._fresh)
-        with self.path.open("r+b" if self.path.exists() else "w+b") as file:
-            file.truncate(self.length)
-            file.seek(self.length)
-            file.write(len(payload).to_bytes(_LENGTH_BYTES, "big") + payload)
-            file.flush()
-            os.fsync(file.fileno())
-        self.length += _LENGTH_BYTES + len(payload)
+        header = (len(payload) | _SUMMED).to_bytes(_LENGTH_BYTES, "big") + crc32(payload).to_bytes(_SUM_BYTES, "big")
+        durable.append(self.path, self.length, header + payload)
+        self.length += len(header) + len(payload)
         self._fresh = []
 
     def load(self, length: int) -> None:
@@ -89,16 +90,35 @@ class _Generation:
             raise ChangelogDamagedError(msg)
         at = 0
         while at < length:
-            size = int.from_bytes(content[at : at + _LENGTH_BYTES], "big")
-            at += _LENGTH_BYTES
-            for source, ids, added in msgspec.msgpack.decode(content[at : at + size], type=_Entries):
+            entries, at = self._entries(self.path, content, at)
+            for source, ids, added in entries:
                 known = self.ids.setdefault(source, set())
                 if added:
                     known.update(ids)
                 else:
                     known.difference_update(ids)
-            at += size
         self.length = length
+
+    @staticmethod
+    def _entries(path: Path, content: bytes, at: int) -> tuple[_Entries, int]:
+        """Return what was appended together at byte ``at``, and where the next begins."""
+        size = int.from_bytes(content[at : at + _LENGTH_BYTES], "big")
+        start = at + _LENGTH_BYTES
+        summed = bool(size & _SUMMED)  # before 0.2 there were no sums
+        if summed:
+            size ^= _SUMMED
+            start += _SUM_BYTES
+        payload = content[start : start + size]
+        try:
+            if summed and crc32(payload) != int.from_bytes(content[start - _SUM_BYTES : start], "big"):
+                raise msgspec.DecodeError
+            return _DECODER.decode(payload), start + size
+        except msgspec.DecodeError as error:
+            msg = (
+                f"{path} is damaged at byte {at}: the recovery folder was changed from outside; restore it whole or "
+                "start afresh"
+            )
+            raise ChangelogDamagedError(msg) from error
 
 
 class Deduplicator:

@@ -16,7 +16,14 @@ from bytewax.dataflow import Dataflow
 from bytewax.outputs import Sink
 
 from detectors.contract import AlertChange, Detector, Finding, Outcome
-from pipeline.engine.logic import PrepareBuilder, by_target, detect_builder, is_dead_letter, is_pane_report
+from pipeline.engine.logic import (
+    PrepareBuilder,
+    by_target,
+    detect_builder,
+    is_dead_letter,
+    is_pane_report,
+    unless_stopped,
+)
 from pipeline.engine.source import Drain, LaneSource
 from pipeline.lane import Lane
 from pipeline.letters import DeadLetter
@@ -40,6 +47,7 @@ def build_flow(
     dead_letter_sink: DeadLetterSink,
     finding_sink: FindingSink | None = None,
     pane_sink: PaneSink | None = None,
+    held: Callable[[], bool] | None = None,
 ) -> Flow:
     """Return the dataflow of one process. Nothing is opened or read until the engine runs it.
 
@@ -53,10 +61,12 @@ def build_flow(
         dead_letter_sink: takes what could not become events.
         finding_sink: takes every scored window.
         pane_sink: takes what partitions have for the window detectors of whatever process; without it panes stay here.
+        held: whether nothing must be read now; None: never.
     """
     flow = Dataflow("makegood")
-    raw = op.input("feeds", flow, LaneSource(build_lane, drain))
-    prepared = op.stateful_batch("prepare", raw, prepare)
+    source = LaneSource(build_lane, drain) if held is None else LaneSource(build_lane, drain, held=held)
+    raw = op.input("feeds", flow, source)
+    prepared = op.stateful_batch("prepare", raw, unless_stopped(prepare, drain.check_while_starting))
     routed = op.flat_map_batch("route", prepared, by_target)
     sides = op.branch("bad", routed, is_dead_letter)
     ours = sides.falses
@@ -64,7 +74,7 @@ def build_flow(
         told = op.branch("told", ours, is_pane_report)
         op.output("panes", told.trues, pane_sink)
         ours = told.falses
-    outcomes = op.stateful_batch("detect", ours, detect_builder(detectors, cases_folder))
+    outcomes = op.stateful_batch("detect", ours, detect_builder(detectors, cases_folder, drain.check_while_starting))
     op.output("store", op.flat_map_batch("changes", outcomes, _changes), alert_sink)
     op.output("dead_letters", sides.trues, dead_letter_sink)
     if finding_sink is not None:

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from detectors.contract import NEVER_US
+from pipeline.disk import Room
 from pipeline.feeds.contract import Explaining, Feed, Lagging, Skipping, Status
 from pipeline.lane import PartitionKey
 from pipeline.liveness import Liveness
@@ -49,6 +50,9 @@ class FlowHealth:
         self._feeds: Mapping[str, Feed] = {}
         self._limits: Mapping[str, float] = {}
         self._waits: dict[str, str] = {}
+        self._troubles: dict[str, str] = {}
+        self._rooms: Callable[[], Sequence[Room]] = list
+        self._clock_off_us: Callable[[], int] = int
         self._pruned: Callable[[], Mapping[str, Mapping[str, int]]] = dict
 
     def attach(self, tallies: Tallies, partitions: Callable[[], Mapping[PartitionKey, PartitionTime]]) -> None:
@@ -73,12 +77,31 @@ class FlowHealth:
             waits = {name: reason for name, reason in self._waits.items() if name != what}
             self._waits = waits if why is None else {**waits, what: why}
 
+    def troubles(self, what: str, why: str | None) -> None:
+        """Note that something is wrong that holds nothing up, and what; None: no more."""
+        with self._lock:
+            troubles = {name: reason for name, reason in self._troubles.items() if name != what}
+            self._troubles = troubles if why is None else {**troubles, what: why}
+
+    def watch_machine(self, rooms: Callable[[], Sequence[Room]], clock_off_us: Callable[[], int]) -> None:
+        """Say where the room on the disks and the jumps of the system's clock are told. Asked in any thread."""
+        with self._lock:
+            self._rooms, self._clock_off_us = rooms, clock_off_us
+
+    def rooms(self) -> Sequence[Room]:
+        """Return the room on the disks that the flow writes to."""
+        return self._rooms()
+
+    def clock_off_us(self) -> int:
+        """Return how far the system's clock is ahead of the flow's since it jumped, in microseconds."""
+        return self._clock_off_us()
+
     def pruned(self) -> Mapping[str, Mapping[str, int]]:
         """Return how many dead letters were deleted for their age or for want of room, by feed and reason."""
         return self._pruned()
 
     def beat(self, now_us: int) -> None:
-        """Note that the flow looked for records at this time of the wall clock."""
+        """Note that the flow looked for records at this time of a clock in microseconds that is never set."""
         self._beat_us = now_us
         self.liveness.beat()
 
@@ -142,12 +165,15 @@ class FlowHealth:
     def report(self, now_us: int) -> tuple[bool, dict[str, object]]:
         """Return whether the flow is healthy, and the evidence as plain data.
 
-        Healthy: it has started, it looked for records lately, waits for nothing, every feed can be reached, and gives
-        few enough bad records.
+        Healthy: it has started, it looked for records lately, waits for nothing and has no trouble, every feed can be
+        reached, and gives few enough bad records.
+
+        Args:
+            now_us: by the clock of :meth:`beat`.
         """
         tallies = self._tallies
         if tallies is None:
-            return False, {"flow": "starting"}
+            return False, {"flow": "starting", "waits": dict(self._waits)}
         unreachable = self._unreachable()
         unhealthy = {name: state.why for name, state in sorted(self.feeds().items()) if state.why}
         fresh = now_us - self._beat_us <= STALE_AFTER_US
@@ -155,6 +181,11 @@ class FlowHealth:
         report: dict[str, object] = {
             "flow": "running" if fresh else "stalled",
             "waits": dict(self._waits),
+            "troubles": dict(self._troubles),
+            "disks": [
+                {"folder": str(room.folder), "free_bytes": room.free_bytes, "needed_bytes": room.needed_bytes}
+                for room in self.rooms()
+            ],
             "unreachable": [_name(key) for key in unreachable],
             "unhealthy": unhealthy,
             "feeds": self._told(unreachable),
@@ -164,7 +195,8 @@ class FlowHealth:
             "late": tallies.late,
             "dead_letters": tallies.dead_letter_count,
         }
-        return fresh and not self._waits and not unreachable and not unhealthy, report
+        well = fresh and not self._waits and not self._troubles and not unreachable and not unhealthy
+        return well, report
 
     def _told(self, unreachable: Mapping[PartitionKey, str]) -> dict[str, dict[str, object]]:
         lag, skipped = self.lag(), self.skipped()

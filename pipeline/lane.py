@@ -25,6 +25,8 @@ class LaneItem(msgspec.Struct):
         batches: raw records by partition; empty in a tick.
         statuses: of every partition of every feed (of the task).
         now_us: the clock, microseconds UTC; None in a replay.
+        latest_us: an event beyond this is from the future, where that is not ``now_us``.
+        anew: nobody has listened before this item: how long a partition was quiet is counted from here.
         key: who takes it: the one lane of a process that does not share its work, or a task.
     """
 
@@ -32,6 +34,8 @@ class LaneItem(msgspec.Struct):
     statuses: dict[PartitionKey, Status]
     now_us: int | None
     key: str = LANE
+    latest_us: int | None = None
+    anew: bool = False
 
 
 class Pace:
@@ -51,6 +55,8 @@ class Lane:
         tick_us: live: longest time between two items.
         pace: filled by whoever decodes.
         key_of: live: who takes the records of a partition; None: all go to one.
+        latest_us: live: beyond what an event is from the future, where that is not the clock.
+        interrupted: live: whether nobody has listened for a while before this look.
     """
 
     def __init__(
@@ -62,6 +68,8 @@ class Lane:
         tick_us: int,
         pace: Pace,
         key_of: KeyOf | None = None,
+        latest_us: Callable[[], int] | None = None,
+        interrupted: Callable[[], bool] | None = None,
     ) -> None:
         self._feeds = dict(feeds)
         self._batch_size = batch_size
@@ -69,6 +77,9 @@ class Lane:
         self._tick_us = tick_us
         self._pace = pace
         self._key_of = key_of
+        self._latest_us = latest_us
+        self._interrupted = interrupted
+        self._anew = False
         self._ticked_us = NEVER_US
         self._closing = False
         self.finished = False
@@ -101,7 +112,7 @@ class Lane:
             key = key_of(feed, partition)
             part = parts.get(key)
             if part is None:
-                part = parts[key] = LaneItem([], {}, item.now_us, key)
+                part = parts[key] = LaneItem([], {}, item.now_us, key, item.latest_us, item.anew)
             part.statuses[feed, partition] = status
         for batch in item.batches:
             parts[key_of(batch.feed, batch.partition)].batches.append(batch)
@@ -133,10 +144,14 @@ class Lane:
     def _next_live(self, now_us: int) -> LaneItem | None:
         share = max(1, self._batch_size // max(1, len(self._feeds)))
         batches = [batch for feed in self._feeds.values() for batch in feed.poll(share)]
-        if not batches and now_us - self._ticked_us < self._tick_us:
+        if self._interrupted is not None and self._interrupted():
+            self._anew = True
+        if not batches and 0 <= now_us - self._ticked_us < self._tick_us:
             return None
         self._ticked_us = now_us
-        return LaneItem(batches, self._statuses(), now_us)
+        latest_us = None if self._latest_us is None else self._latest_us()
+        anew, self._anew = self._anew, False
+        return LaneItem(batches, self._statuses(), now_us, latest_us=latest_us, anew=anew)
 
     def _statuses(self) -> dict[PartitionKey, Status]:
         return {

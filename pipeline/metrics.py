@@ -42,6 +42,7 @@ class FlowCollector(Collector):
             if watermark_us != NEVER_US:
                 text = "Event time up to which everything that is not late has been seen"
                 yield GaugeMetricFamily("makegood_watermark_timestamp_seconds", text, value=watermark_us * _S)
+            yield from self._machine()
         yield from self._partitions()
         yield from self._feeds_health()
 
@@ -70,6 +71,23 @@ class FlowCollector(Collector):
         yield newest
         yield status
         yield events
+
+    def _machine(self) -> Iterator[Metric]:
+        free = GaugeMetricFamily(
+            "makegood_disk_free_bytes", "Room on the disk of a folder that the flow writes to", labels=["folder"]
+        )
+        needed = GaugeMetricFamily(
+            "makegood_disk_needed_bytes",
+            "Room below which the flow reads nothing, so that it can still save its state",
+            labels=["folder"],
+        )
+        for room in self._health.rooms():
+            free.add_metric([str(room.folder)], room.free_bytes)
+            needed.add_metric([str(room.folder)], room.needed_bytes)
+        yield free
+        yield needed
+        text = "Seconds that the system's clock is ahead of the flow's since it jumped; 0 while they agree"
+        yield GaugeMetricFamily("makegood_clock_off_seconds", text, value=self._health.clock_off_us() * _S)
 
     def _feeds_health(self) -> Iterator[Metric]:
         lag = GaugeMetricFamily(

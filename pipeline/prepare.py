@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from detectors.contract import NEVER_US, Progress
+from detectors.contract import NEVER_US, Progress, SnapshotVersionError
 from detectors.events import Event
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
@@ -79,6 +79,7 @@ class Prepare:
         self._tallies = tallies
         self._pace = pace
         self._watermarks = Watermarks(rules.lateness_us, rules.idle_after_us, self._own_times)
+        self._latest_us: int | None = None
 
     @property
     def progress(self) -> Progress:
@@ -97,6 +98,9 @@ class Prepare:
         for feed, name in item.statuses:
             partition(feed, name)
         self._watermarks.keep_only(item.statuses)
+        if item.anew and item.now_us is not None:
+            self._watermarks.listen_anew(item.now_us)
+        self._latest_us = item.latest_us
         for batch in item.batches:
             self._take_batch(batch, item.now_us, out)
         for (feed, name), status in item.statuses.items():
@@ -150,7 +154,7 @@ class Prepare:
     def _turn_away_future(
         self, batch: RawBatch, events: Sequence[Event], now_us: int, out: list[Routed]
     ) -> Sequence[Event]:
-        latest_us = now_us + self._rules.future_skew_us
+        latest_us = (now_us if self._latest_us is None else self._latest_us) + self._rules.future_skew_us
         if all(event.time_us <= latest_us for event in events):
             return events
         for event in events:
@@ -230,8 +234,9 @@ class Prepare:
         """Take over what :meth:`snapshot` returned."""
         version, watermarks, dedup, tallies, *router = msgspec.msgpack.decode(state)
         if version not in READ_VERSIONS:
-            msg = f"the recovery data has prepare state of version {version}, this program reads {READ_VERSIONS}"
-            raise ValueError(msg)
+            known = " and ".join(map(str, READ_VERSIONS))
+            msg = f"the prepare step's state is of version {version!r}, this program reads {known}"
+            raise SnapshotVersionError(msg)
         self._watermarks.restore(watermarks)
         self._dedup.restore(dedup)
         self._tallies.restore(tallies)

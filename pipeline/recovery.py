@@ -10,7 +10,10 @@ from pathlib import Path
 import msgspec
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
-_IDENTITY = "identity.json"
+from pipeline import durable
+
+IDENTITY = "identity.json"
+"""File that says what the state in a recovery folder is bound to."""
 LOCK = "lock"
 SEEN = "seen"
 """Folder of the ids that have been seen, within a recovery folder."""
@@ -55,32 +58,29 @@ def clear(folder: Path) -> None:
 
 def holds_state(folder: Path) -> bool:
     """Return whether the folder holds the state of some flow."""
-    return (folder / _IDENTITY).exists()
+    return (folder / IDENTITY).exists()
 
 
 def matches(folder: Path, identity: object) -> bool:
     """Return whether the folder holds the state of a flow of this identity (plain data)."""
-    path = folder / _IDENTITY
+    path = folder / IDENTITY
     return path.exists() and path.read_bytes() == msgspec.json.encode(identity)
 
 
 def identity(folder: Path) -> object:
     """Return what the state in a folder is bound to."""
-    return msgspec.json.decode((folder / _IDENTITY).read_bytes())
+    return msgspec.json.decode((folder / IDENTITY).read_bytes())
 
 
 def write_identity(folder: Path, identity: object) -> None:
     """Say what the state in a folder is bound to, in one step."""
-    marker = folder / _IDENTITY
-    temporary = marker.with_suffix(".tmp")
-    temporary.write_bytes(msgspec.json.encode(identity))
-    temporary.replace(marker)
+    durable.replace(folder / IDENTITY, msgspec.json.encode(identity))
 
 
 def recovery_config(folder: Path, identity: object) -> RecoveryConfig:
     """Return the engine's recovery settings for the folder, creating its database on first use."""
     state = folder / STATE
-    marker = folder / _IDENTITY
+    marker = folder / IDENTITY
     if not marker.exists():
         state.mkdir(parents=True, exist_ok=True)
         for leftover in state.iterdir():

@@ -1,51 +1,47 @@
 """Runs the flow live, in this process."""
 
-import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import structlog
 
-from alerts.connection import StoreUnavailableError
 from alerts.store import AlertStore
 from config.scale import ScaleSettings
 from config.settings import Settings
-from detectors.contract import AlertChange, Detector
+from detectors.contract import NEVER_US, Detector
 from pipeline import compose, recovery
 from pipeline.burying import Undertaker
+from pipeline.clock import FlowClock, steady_clock_us, wall_clock_us
 from pipeline.deadletters import DeadLetters
+from pipeline.disk import DiskGuard
+from pipeline.edges import Edges
 from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink
-from pipeline.engine.source import Drain
 from pipeline.enrich import Enricher
+from pipeline.failures import check_folder, explained
 from pipeline.feeds.contract import ALL, Share
-from pipeline.flow import build_flow
+from pipeline.flow import Flow, build_flow
 from pipeline.health import FlowHealth
 from pipeline.lane import Lane, Pace
 from pipeline.scale.keys import ScaleError
 from pipeline.scale.moving import FORMAT, folder_of, identity_of
 from pipeline.scale.parts import scaled
+from pipeline.stopping import Drain, StoppedWhileStartingError, drain_on_signals
+from pipeline.storing import Storer
 from pipeline.tallies import Tallies
 from pipeline.work import OwnWork, SharedWork, deadletters_path
 
 TICK_US = 200_000
 """Longest time between two looks at the clock, in microseconds."""
-PROFILES_EVERY_US = 5_000_000
-"""Wall time between two looks at whether the table of customers has changed, in microseconds."""
+_CLOCK = "clock.json"
 _OTHER_SHARE = (
     "{folder} holds the state of another share than {index}/{of}, or of another number of partitions; stop all flow "
     "processes and give the state to the new ones with `makegood rescale --to {of}`"
 )
 
 log = structlog.get_logger(__name__)
-
-
-def wall_clock_us() -> int:
-    """Return the time of day in microseconds since 1970 UTC."""
-    return time.time_ns() // 1000
 
 
 def run_flow(
@@ -62,8 +58,8 @@ def run_flow(
     Args:
         settings: feeds go on for ever.
         store: where alert changes go; while it is away the flow waits.
-        clock_us: the clock of events; default: the wall clock, or the simulated one of a demo feed.
-        health: told about counts and partitions, and given a beat of the wall clock at every look for records.
+        clock_us: the clock of events; default: the time of day, or the simulated one of a demo feed.
+        health: told about counts and partitions, and given a beat at every look for records.
         drain: how to ask for a stop from inside; SIGTERM and SIGINT use the same.
         share: which part of the work is this process's own, where the settings share it.
 
@@ -72,26 +68,31 @@ def run_flow(
         FeedError: when a feed's path names no file.
         ProfilesError: when the table of customers cannot be read.
         RecoveryFolderInUseError: when another flow runs on the same folder.
+        RecoveryDamagedError, RecoveryVersionError: when the state cannot be gone on with.
+        FlowEndedError: when the disk had no room after all. Started again, the flow goes on.
     """
     compose.check_feeds(settings, recording=False)
     scale = scaled(settings, share)
     folder = flow_folder(settings, share)
     asked = drain if drain is not None else Drain()
-    event_clock_us = clock_us if clock_us is not None else compose.clock(settings, wall_clock_us)
     tick_us = int(TICK_US * compose.pace_of(settings))
     tallies = Tallies()
     pace = Pace()
     built = compose.build_detectors(settings)
     identity = flow_identity(settings, share)
-    _drain_on_signals(asked)
+    drain_on_signals(asked)
+    tell = partial(_tell, health)
+    guard = _guard(settings, folder, tell)
+    if not guard.wait(asked.wait):
+        return
     with recovery.locked(folder), DeadLetters(deadletters_path(settings)) as dead:
+        check_folder(folder)
         if not recovery.matches(folder, identity) and recovery.holds_state(folder):
             if scale is not None:
                 raise ScaleError(_OTHER_SHARE.format(folder=folder, index=share.index, of=share.of))
             log.warning("flow.fresh_start", folder=str(folder), reason="flow.shards has changed")
             recovery.set_aside(folder)
         enricher = compose.build_enricher(settings)
-        tell = partial(_tell, health)
         work = _work(settings, scale, share, built, enricher, tallies, pace, folder)
         if not work.ready(wait=asked.wait, tell=partial(tell, "panes")):
             return
@@ -105,21 +106,28 @@ def run_flow(
             clock_us=wall_clock_us,
             tell=partial(tell, "dead_letters"),
         )
+        storer = Storer(store, wait=asked.wait, tell=partial(tell, "store"), clock_s=time.monotonic)
+        clock = FlowClock(
+            wall_us=wall_clock_us,
+            steady_us=steady_clock_us,
+            newest_us=lambda: max(pace.newest_us.values(), default=NEVER_US),
+            tell=partial(_trouble, health, "clock"),
+            kept=folder / _CLOCK,
+        )
+        event_clock_us = clock_us if clock_us is not None else compose.clock(settings, clock.now_us)
         if health is not None:
             health.count_pruned(lambda: undertaker.pruned)
-        looked_at_profiles_us = wall_clock_us()
-
-        def look_at_clock() -> int:
-            nonlocal looked_at_profiles_us
-            now_us = wall_clock_us()
-            if health is not None:
-                health.beat(now_us)
-            undertaker.look(now_us)
-            work.look()
-            if now_us - looked_at_profiles_us >= PROFILES_EVERY_US:
-                looked_at_profiles_us = now_us
-                enricher.reload_if_changed()
-            return event_clock_us()
+            health.watch_machine(lambda: guard.rooms, lambda: clock.off_us)
+        edges = Edges(
+            clock=clock,
+            event_clock_us=event_clock_us,
+            guard=guard,
+            wall_us=wall_clock_us,
+            steady_us=steady_clock_us,
+            cares=[undertaker.look, lambda _: work.look(), lambda _: storer.look()],
+            reload=enricher.reload_if_changed,
+            health=health,
+        )
 
         def build_lane() -> Lane:
             feeds = work.feeds()
@@ -128,15 +136,13 @@ def run_flow(
             return Lane(
                 feeds,
                 batch_size=settings.flow.batch_size,
-                clock_us=look_at_clock,
+                clock_us=edges.look,
                 tick_us=tick_us,
                 pace=pace,
                 key_of=work.key_of,
+                latest_us=(lambda: clock.latest_us) if event_clock_us == clock.now_us else None,
+                interrupted=clock.interrupted if clock_us is None else None,
             )
-
-        def apply(changes: Sequence[AlertChange]) -> None:
-            store.apply_waiting(changes, wait=asked.wait, on_away=partial(_store_is_away, health))
-            tell("store", None)
 
         flow = build_flow(
             build_lane=build_lane,
@@ -144,13 +150,43 @@ def run_flow(
             prepare=work.builder,
             detectors=built,
             cases_folder=folder / recovery.CASES,
-            alert_sink=CallSink(apply),
+            alert_sink=CallSink(storer.apply),
             dead_letter_sink=CallSink(undertaker.bury),
             pane_sink=work.pane_sink(wait=asked.wait, tell=partial(tell, "panes")),
+            held=edges.held,
         )
         log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(built), folder=str(folder))
-        execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=identity)
+        _execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=identity)
         log.info("flow.stopped", events=tallies.events, dead_letters=tallies.dead_letter_count)
+
+
+def wait_for_room(settings: Settings, share: Share, *, health: FlowHealth | None, drain: Drain) -> bool:
+    """Wait until the flow's disk has room for what it writes; return False when it is asked to stop before."""
+    return _guard(settings, flow_folder(settings, share), partial(_tell, health)).wait(drain.wait)
+
+
+def _guard(settings: Settings, folder: Path, tell: Callable[[str, str | None], None]) -> DiskGuard:
+    return DiskGuard(
+        folder / recovery.STATE,
+        logs=[folder / recovery.CASES, folder / recovery.SEEN],
+        others=[settings.store.dir],
+        least_bytes=settings.flow.min_free_bytes,
+        clock_s=time.monotonic,
+        tell=partial(tell, "disk"),
+    )
+
+
+def _execute(flow: Flow, *, epoch_us: int, folder: Path, identity: object) -> None:
+    """Run the engine; say in words of our own why it ended, where that is known."""
+    try:
+        execute(flow, epoch_us=epoch_us, folder=folder, identity=identity)
+    except Exception as error:
+        told = explained(error, folder)
+        if isinstance(told, StoppedWhileStartingError):
+            return
+        if told is not None:
+            raise told from error
+        raise
 
 
 def _work(
@@ -185,16 +221,6 @@ def _tell(health: FlowHealth | None, what: str, why: str | None) -> None:
         health.waits(what, why)
 
 
-def _store_is_away(health: FlowHealth | None, error: StoreUnavailableError, retry_in_s: float) -> None:
-    _tell(health, "store", str(error))
-    log.warning("store.away", error=str(error), retry_in_s=retry_in_s)
-
-
-def _drain_on_signals(drain: Drain) -> None:
-    def handle(number: int, frame: FrameType | None) -> None:
-        del frame
-        log.info("flow.draining", signal=signal.Signals(number).name)
-        drain.request()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
+def _trouble(health: FlowHealth | None, what: str, why: str | None) -> None:
+    if health is not None:
+        health.troubles(what, why)

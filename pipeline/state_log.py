@@ -11,7 +11,6 @@ older generation is deleted, as soon as no snapshot that the engine may resume f
 more than its changes and that share.
 """
 
-import os
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +19,7 @@ from zlib import crc32
 import msgspec
 
 from detectors.contract import CaseShard, Delta
+from pipeline import durable
 
 SNAPSHOTS_KEPT = 2
 """The engine resumes from its last committed epoch, which may be the one before the last snapshot."""
@@ -133,13 +133,7 @@ class StateLog:
         mark = self._marks[-1]
         path = self._path(mark.generation)
         header = len(payload).to_bytes(4, "big") + crc32(payload).to_bytes(4, "big")
-        with path.open("r+b" if path.exists() else "w+b") as file:
-            file.truncate(mark.length)
-            file.seek(mark.length)
-            file.write(header)
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
+        durable.append(path, mark.length, header + payload)
         self._marks[-1] = Mark(mark.generation, mark.length + _HEADER_BYTES + len(payload))
 
     def _frames(self, mark: Mark) -> Iterator[Delta]:

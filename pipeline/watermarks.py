@@ -20,6 +20,9 @@ import numpy.typing as npt
 from detectors.contract import NEVER_US, Progress
 from pipeline.feeds.contract import Status
 
+SETTLE_US = 10_000_000
+"""After nobody has listened for a while, what feeds say of their partitions is not relied on for this long."""
+
 
 class PartitionTime(msgspec.Struct):
     """Event time of one partition.
@@ -75,6 +78,7 @@ class Watermarks:
         self._own = own
         self.partitions: dict[tuple[str, str], PartitionTime] = {}
         self.progress = Progress(NEVER_US, NEVER_US)
+        self._settled_at_us = NEVER_US
 
     def partition(self, feed: str, partition: str) -> PartitionTime:
         """Return the time of one partition, new if need be."""
@@ -104,12 +108,21 @@ class Watermarks:
         """Whether every partition has ended."""
         return bool(self.partitions) and all(part.status is Status.ENDED for part in self.partitions.values())
 
+    def listen_anew(self, now_us: int) -> None:
+        """Count quiet from ``now_us``: before it nobody has listened (the process stood still, or the clock jumped).
+
+        What feeds say of their partitions may be as old: they are not taken to be read to their end just yet.
+        """
+        for part in self.partitions.values():
+            part.busy_at_us = now_us + max(0, SETTLE_US - part.idle_after_us)
+        self._settled_at_us = now_us + SETTLE_US
+
     def advance(self, now_us: int | None) -> Progress:
         """Return how far time has come; ``now_us`` is the clock, None in a replay."""
         reached_us = self._replay_us() if now_us is None else self._live_us(now_us)
         watermark_us = max(self.progress.watermark_us, reached_us)
         clock_us = max(self.progress.clock_us, watermark_us)
-        if now_us is not None and self._up_to_date():
+        if now_us is not None and now_us >= self._settled_at_us and self._up_to_date():
             clock_us = max(clock_us, now_us)
         self.progress = Progress(watermark_us, clock_us)
         return self.progress

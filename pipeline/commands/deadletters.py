@@ -126,7 +126,7 @@ def _register_replay(group: typer.Typer) -> None:
         The running flow takes them up, or the next one that is started. Letters that were sent again before are left
         out. Those that fail again are new dead letters.
         """
-        from pipeline.run import wall_clock_us
+        from pipeline.clock import wall_clock_us
 
         if not (ids or feed or reason or everything):
             msg = "say which: ids, --feed, --reason, or --all"
@@ -159,7 +159,7 @@ def _register_prune(group: typer.Typer) -> None:
         it back.
         """
         from config.durations import parse_duration_us
-        from pipeline.run import wall_clock_us
+        from pipeline.clock import wall_clock_us
 
         settings = shell.load(config)
         try:

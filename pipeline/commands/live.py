@@ -52,6 +52,10 @@ def register(app: typer.Typer) -> None:
 
         Where the settings have `scale`, several may run beside each other, each with a share of the partitions.
         """
+        from pipeline.stopping import Drain, drain_on_signals
+
+        drain = Drain()
+        drain_on_signals(drain)
         settings = shell.load(config)
         own = _share(share)
         _need(settings, "feeds", "detectors")
@@ -59,10 +63,11 @@ def register(app: typer.Typer) -> None:
         from prometheus_client import REGISTRY
 
         from alerts.opening import open_store
+        from pipeline.clock import steady_clock_us
         from pipeline.compose import tune_gc
         from pipeline.health import FlowHealth
         from pipeline.metrics import FlowCollector
-        from pipeline.run import run_flow, wall_clock_us
+        from pipeline.run import run_flow, wait_for_room
         from pipeline.server import StatusServer
 
         tune_gc()
@@ -70,12 +75,14 @@ def register(app: typer.Typer) -> None:
         REGISTRY.register(FlowCollector(health, list(settings.feeds)))
 
         def report() -> tuple[bool, dict[str, Any]]:
-            return health.report(wall_clock_us())
+            return health.report(steady_clock_us())
 
         probes = health.liveness
         listening = StatusServer(listen or settings.metrics.listen, report, live=probes.live, ready=probes.ready)
-        with listening, open_store(settings.store) as store:
-            run_flow(settings, store, health=health, share=own)
+        with listening:
+            if wait_for_room(settings, own, health=health, drain=drain):
+                with open_store(settings.store) as store:
+                    run_flow(settings, store, health=health, drain=drain, share=own)
 
     @shell.command(app, "notifier", example="makegood notifier --config makegood.yaml")
     def notifier(config: shell.Config, *, listen: Listen = None) -> None:

@@ -1,5 +1,6 @@
 """What the commands have in common: options, exit statuses, and errors that people can act on."""
 
+import errno
 import functools
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 FOUND_WRONG = 1
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
 UNUSABLE_INPUT = 2
 LEVELS = get_args(Level)
 FORMATS = get_args(Format)
@@ -97,7 +99,9 @@ def user_errors() -> dict[type[Exception], int]:
         ("pipeline.scale.snapshots", "SnapshotsUnreadableError"): UNUSABLE_INPUT,
         ("pipeline.deadletters", "DeadLettersError"): UNUSABLE_INPUT,
         ("pipeline.deadletters", "DeadLettersUnwritableError"): FOUND_WRONG,
-        ("pipeline.dedup", "ChangelogDamagedError"): FOUND_WRONG,
+        ("pipeline.failures", "FlowEndedError"): FOUND_WRONG,
+        ("pipeline.failures", "RecoveryDamagedError"): UNUSABLE_INPUT,
+        ("pipeline.failures", "RecoveryVersionError"): UNUSABLE_INPUT,
         ("pipeline.recovery", "RecoveryFolderInUseError"): FOUND_WRONG,
         ("alerts.connection", "StoreError"): FOUND_WRONG,
         ("alerts.connection", "StoreUnavailableError"): FOUND_WRONG,
@@ -120,7 +124,8 @@ def _guarded(function: CommandT) -> CommandT:
         except OSError as error:
             if error.filename is None:
                 raise
-            fail(f"{error.filename}: {error.strerror}", UNUSABLE_INPUT)
+            # What may pass by itself is no reason for a supervisor to give up.
+            fail(f"{error.filename}: {error.strerror}", FOUND_WRONG if error.errno in _PASSING else UNUSABLE_INPUT)
         except Exception as error:
             known = user_errors()
             # The engine wraps what a part of it raised.

@@ -55,6 +55,17 @@ class PrepareLogic(StatefulBatchLogic[LaneItem, Routed, bytes]):
         return self._prepare.snapshot()
 
 
+def unless_stopped(build: PrepareBuilder, check: Callable[[], None]) -> PrepareBuilder:
+    """Return a builder that calls ``check``, which may raise, before it reads a state."""
+
+    def checked(state: Any) -> StatefulBatchLogic[LaneItem, Routed, Any]:
+        if state is not None:
+            check()
+        return build(state)
+
+    return checked
+
+
 def by_target(prepared: Sequence[tuple[str, Routed]]) -> list[tuple[str, Routed]]:
     """Key what prepare made by where it goes: one key per detector shard, one for dead letters."""
     return [(_target(routed), routed) for _, routed in prepared]
@@ -146,9 +157,17 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
         return (self._name, self._shard, inner)
 
 
-def detect_builder(detectors: Mapping[str, Detector], folder: Path) -> Callable[[DetectState | None], DetectLogic]:
-    """Return the builder that the engine calls for each key."""
-    return lambda state: DetectLogic(detectors, folder, state)
+def detect_builder(
+    detectors: Mapping[str, Detector], folder: Path, check: Callable[[], None]
+) -> Callable[[DetectState | None], DetectLogic]:
+    """Return the builder that the engine calls for each key; ``check`` may raise before a state is read."""
+
+    def build(state: DetectState | None) -> DetectLogic:
+        if state is not None:
+            check()
+        return DetectLogic(detectors, folder, state)
+
+    return build
 
 
 def is_pane_report(item: tuple[str, Routed]) -> TypeGuard[tuple[str, PaneReport]]:

@@ -1,43 +1,31 @@
 """The lane as a Bytewax source with one partition."""
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
 
 from pipeline.lane import LANE, Lane, LaneItem
+from pipeline.stopping import Drain
+
+__all__ = ["Drain", "LanePartition", "LaneSource"]
 
 Positions = dict[str, dict[str, int]]
 _IDLE_WAIT = timedelta(milliseconds=10)
 
 
-class Drain:
-    """Asks a running flow to stop without losing or repeating anything: snapshot, commit, then end."""
-
-    def __init__(self) -> None:
-        self._asked = threading.Event()
-
-    @property
-    def requested(self) -> bool:
-        """Whether it was asked for."""
-        return self._asked.is_set()
-
-    def request(self) -> None:
-        """Ask for it. Safe to call from a signal handler, and more than once."""
-        self._asked.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait that long, or until it is asked for; return whether it was."""
-        return self._asked.wait(seconds)
+def _never() -> bool:
+    return False
 
 
 class LanePartition(StatefulSourcePartition[tuple[str, LaneItem], Positions]):
     """Hands out lane items one at a time."""
 
-    def __init__(self, lane: Lane, drain: Drain, positions: Positions) -> None:
+    def __init__(self, lane: Lane, drain: Drain, positions: Positions, *, held: Callable[[], bool] = _never) -> None:
         self._lane = lane
         self._drain = drain
+        self._held = held
+        self._begun = False
         self._quiet = False
         self._drained = False
         lane.open(positions)
@@ -46,10 +34,14 @@ class LanePartition(StatefulSourcePartition[tuple[str, LaneItem], Positions]):
         """Return one item or nothing; end a recording; abort a drained flow once its snapshot is committed."""
         if self._drain.requested:
             # The engine calls this again only once the epoch of the snapshot taken since is committed.
-            if self._drained:
+            if self._drained or not self._begun:
                 raise AbortExecution
             self._quiet = True
             return []
+        if self._held():
+            self._quiet = True
+            return []
+        self._begun = True
         items = self._lane.next()
         if self._lane.finished:
             raise StopIteration
@@ -77,11 +69,13 @@ class LaneSource(FixedPartitionedSource[tuple[str, LaneItem], Positions]):
     Args:
         build_lane: makes the lane; called when the flow starts.
         drain: how to ask for a graceful stop.
+        held: whether nothing must be read now; asked before every read.
     """
 
-    def __init__(self, build_lane: Callable[[], Lane], drain: Drain) -> None:
+    def __init__(self, build_lane: Callable[[], Lane], drain: Drain, *, held: Callable[[], bool] = _never) -> None:
         self._build_lane = build_lane
         self._drain = drain
+        self._held = held
 
     def list_parts(self) -> list[str]:
         """Return the one partition."""
@@ -89,4 +83,4 @@ class LaneSource(FixedPartitionedSource[tuple[str, LaneItem], Positions]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: Positions | None) -> LanePartition:
         """Build the lane and open it where the snapshot says."""
-        return LanePartition(self._build_lane(), self._drain, resume_state or {})
+        return LanePartition(self._build_lane(), self._drain, resume_state or {}, held=self._held)

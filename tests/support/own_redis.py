@@ -35,7 +35,12 @@ class OwnRedis:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def client(self) -> "redis.Redis":
-        return redis.Redis.from_url(self.url, decode_responses=True, retry=Retry(ConstantBackoff(0.05), 200))
+        return self.client_of(self.url)
+
+    @staticmethod
+    def client_of(url: str) -> "redis.Redis":
+        """Return a client that goes on trying for ten seconds."""
+        return redis.Redis.from_url(url, decode_responses=True, retry=Retry(ConstantBackoff(0.05), 200))
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)

@@ -1,0 +1,1 @@
+"""Faults: the live flow, as real processes, through what breaks around it."""
