@@ -94,8 +94,6 @@ class SharedWork:
         key_of: which task a partition belongs to.
     """
 
-    key_of: KeyOf | None = staticmethod(keys.key_of)
-
     def __init__(
         self,
         settings: Settings,
@@ -114,6 +112,7 @@ class SharedWork:
             settings, scale, built, enricher=enricher, total=tallies, pace=pace, seen_folder=folder / recovery.SEEN
         )
         self.builder: PrepareBuilder = task_builder(self._parts)
+        self.key_of: KeyOf | None = partial(keys.key_of, partitions=scale.partitions)
         self.partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = self._parts.partitions
 
     def ready(self, *, wait: Wait, tell: Tell) -> bool:
@@ -131,7 +130,8 @@ class SharedWork:
 
     def pane_sink(self, *, wait: Wait, tell: Tell) -> PaneSink | None:
         """Return what writes to the topic of panes."""
-        return CallSink(PaneWriter(self._scale, wait=wait, tell=tell).write)
+        writer = PaneWriter(self._scale, wait=wait, tell=tell)
+        return CallSink(writer.write, writer.settle)
 
     def look(self) -> None:
         """Bring the counts of all tasks together."""

@@ -15,21 +15,34 @@ _PART = "only"
 
 
 class _CallPartition(StatefulSinkPartition[ItemT, None]):
-    def __init__(self, write: Callable[[Sequence[ItemT]], object]) -> None:
+    def __init__(self, write: Callable[[Sequence[ItemT]], object], settle: Callable[[], object] | None) -> None:
         self._write = write
+        self._settle = settle
 
     def write_batch(self, values: list[ItemT]) -> None:
         self._write(values)
 
     def snapshot(self) -> None:
-        return None
+        # The epoch is committed after this returns.
+        if self._settle is not None:
+            self._settle()
+
+    def close(self) -> None:
+        self.snapshot()
 
 
 class CallSink(FixedPartitionedSink[ItemT, None]):
-    """Hands batches to a function that has stored them durably, and idempotently, when it returns."""
+    """Hands batches to a function that has stored them durably, and idempotently, when it returns.
 
-    def __init__(self, write: Callable[[Sequence[ItemT]], object]) -> None:
+    Args:
+        write: takes a batch.
+        settle: called before an epoch is committed, where ``write`` returns before a batch is stored durably: returns
+            when everything is.
+    """
+
+    def __init__(self, write: Callable[[Sequence[ItemT]], object], settle: Callable[[], object] | None = None) -> None:
         self._write = write
+        self._settle = settle
 
     def list_parts(self) -> list[str]:
         """Return the one partition."""
@@ -37,7 +50,7 @@ class CallSink(FixedPartitionedSink[ItemT, None]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> _CallPartition[ItemT]:
         """Build the partition; it has no state of its own."""
-        return _CallPartition(self._write)
+        return _CallPartition(self._write, self._settle)
 
 
 class _JournalPartition(StatefulSinkPartition[ItemT, int]):

@@ -11,13 +11,13 @@ import msgspec
 import structlog
 
 from detectors.contract import NEVER_US, Progress, WindowDetector
-from detectors.panes import Group, Pane, Panes, Vector
+from detectors.panes import Group, Pane, PaneLayout, Panes, Vector
 from pipeline.routing import PaneBatch
 from pipeline.scale import wire
 
 _VERSION = 1
 _log = structlog.get_logger(__name__)
-_SlotState = tuple[str, str, int, int, list[Pane]]
+_SlotState = tuple[str, str, PaneLayout, int, int, list[Pane]]
 
 
 class _Slot(msgspec.Struct):
@@ -103,7 +103,7 @@ class PaneInbox:
     def snapshot(self) -> bytes:
         """Return the state."""
         rows: list[_SlotState] = [
-            (name, source, slot.count, slot.watermark_us, [(*key, vector) for key, vector in slot.known.items()])
+            (name, source, self._detectors[name].layout, slot.count, slot.watermark_us, _panes(slot))
             for name, slots in sorted(self._slots.items())
             for source, slot in sorted(slots.items())
         ]
@@ -120,7 +120,12 @@ class PaneInbox:
             msg = f"the recovery data has panes of version {version}, this program reads {_VERSION}"
             raise ValueError(msg)
         self._slots = {}
-        for name, source, count, watermark_us, panes in rows:
-            if source in self._sources:
-                known = {(pane, group): vector for pane, group, vector in panes}
+        for name, source, layout, count, watermark_us, panes in rows:
+            if source in self._sources and name in self._detectors:
+                same = layout == self._detectors[name].layout
+                known = {(pane, group): vector for pane, group, vector in panes if same}
                 self._slots.setdefault(name, {})[source] = _Slot(count, watermark_us, known)
+
+
+def _panes(slot: _Slot) -> list[Pane]:
+    return [(pane, group, vector) for (pane, group), vector in slot.known.items()]

@@ -36,13 +36,23 @@ def number_of(key: str) -> int:
     return partition_number(key)
 
 
-def key_of(feed: str, partition: str) -> str:
-    """Return who takes the records of a partition.
+def key_of(feed: str, partition: str, *, partitions: int) -> str:
+    """Return who takes the records of a partition, of topics with so many partitions.
 
-    >>> key_of("crm", "cases/3"), key_of(PANES_FEED, "makegood.panes/1")
+    Raises:
+        ScaleError: when the topic has grown.
+
+    >>> key_of("crm", "cases/3", partitions=4), key_of(PANES_FEED, "makegood.panes/1", partitions=4)
     ('task/3', 'panes/1')
     """
-    return f"{_PANES if feed == PANES_FEED else _TASK}{partition_number(partition)}"
+    number = partition_number(partition)
+    if number >= partitions:
+        msg = (
+            f"feed {feed!r}: there is a partition {partition}, and scale.partitions is {partitions}: a topic that "
+            "processes share must not grow, because its keys move. Write to a new topic with more partitions"
+        )
+        raise ScaleError(msg)
+    return f"{_PANES if feed == PANES_FEED else _TASK}{number}"
 
 
 def home_of(detector: str, partitions: int) -> int:

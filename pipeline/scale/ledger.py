@@ -11,14 +11,16 @@ An event of which the first window's end has been told as passed is late, and co
 from collections.abc import Sequence
 
 import msgspec
+import structlog
 
 from detectors.contract import NEVER_US, WindowDetector
 from detectors.events import Event
-from detectors.panes import Group, Pane, Vector
+from detectors.panes import Group, Pane, PaneLayout, Vector
 from pipeline.routing import Chooser, PaneReport
 from pipeline.scale import wire
 
-LedgerState = tuple[int, int, int, int, list[Pane]]
+LedgerState = tuple[PaneLayout, int, int, int, int, list[Pane]]
+_log = structlog.get_logger(__name__)
 
 
 class Ledger:
@@ -82,11 +84,14 @@ class Ledger:
     def snapshot(self) -> LedgerState:
         """Return plain data for :meth:`restore`. Everything must have been reported."""
         panes = [(pane, group, vector) for pane, groups in self._sums.items() for group, vector in groups.items()]
-        return self.count, self.late, self._told_us, self._told_count, panes
+        return self._detector.layout, self.count, self.late, self._told_us, self._told_count, panes
 
     def restore(self, state: object) -> None:
-        """Take over what :meth:`snapshot` returned."""
-        self.count, self.late, self._told_us, self._told_count, panes = msgspec.convert(state, type=LedgerState)
+        """Take over what :meth:`snapshot` returned; of other windows the open ones are left out, and begin anew."""
+        layout, self.count, self.late, self._told_us, self._told_count, panes = msgspec.convert(state, type=LedgerState)
         self._sums = {}
+        if layout != self._detector.layout:
+            _log.warning("windows.begin_anew", detector=self._detector.name, source=self._source, left_out=len(panes))
+            return
         for pane, group, vector in panes:
             self._sums.setdefault(pane, {})[group] = vector

@@ -100,7 +100,7 @@ def _make(admin: AdminClient, settings: ScaleSettings) -> None:
 
 
 class PaneWriter:
-    """Writes reports to the topic of panes, and returns when the cluster has them.
+    """Writes reports to the topic of panes; :meth:`settle` returns when the cluster has them.
 
     Args:
         settings: of the shared work.
@@ -114,18 +114,16 @@ class PaneWriter:
         self._settings = settings
         self._wait = wait
         self._tell = tell
-        self._failed: list[KafkaError] = []
+        self._failed: KafkaError | None = None
         self._producer = Producer({**client_properties(settings), **_OURS})
 
     def write(self, reports: Sequence[PaneReport]) -> None:
-        """Write reports in their order, durably.
+        """Send reports in their order. They are on their way when this returns.
 
         Raises:
-            TopicUnavailableError: when somebody asked to stop before the cluster took them. They will be told again.
-            ScaleError: when the cluster refuses a message for good.
+            ScaleError: when the cluster has refused a message for good.
         """
         settings, producer = self._settings, self._producer
-        self._failed = []
         for report in reports:
             home = home_of(report.detector, settings.partitions)
             while True:
@@ -134,22 +132,36 @@ class PaneWriter:
                     break
                 except BufferError:
                     producer.poll(_LOOK_S)
+        producer.poll(0)
+        self._check()
+
+    def settle(self) -> None:
+        """Wait until the cluster has everything that was sent.
+
+        Raises:
+            TopicUnavailableError: when somebody asked to stop before it had. The reports will be told again.
+            ScaleError: when the cluster refuses a message for good.
+        """
+        topic = self._settings.panes_topic
         looks = 0
-        while producer.flush(_LOOK_S):
+        while self._producer.flush(_LOOK_S):
             looks += 1
             if looks == _TOLD_AFTER_LOOKS:
-                _log.warning("panes.waiting", topic=settings.panes_topic)
-                self._tell(f"topic {settings.panes_topic!r} does not take messages")
-            if self._wait(0):
-                msg = f"topic {settings.panes_topic!r} does not take messages, and the process was asked to stop"
+                _log.warning("panes.waiting", topic=topic)
+                self._tell(f"topic {topic!r} does not take messages")
+            if self._wait(0) and looks >= _TOLD_AFTER_LOOKS:
+                msg = f"topic {topic!r} does not take messages, and the process was asked to stop"
                 raise TopicUnavailableError(msg)
         if looks >= _TOLD_AFTER_LOOKS:
             self._tell(None)
-        if self._failed:
-            msg = f"topic {settings.panes_topic!r} refuses messages: {self._failed[0].str()}"
+        self._check()
+
+    def _check(self) -> None:
+        if self._failed is not None:
+            msg = f"topic {self._settings.panes_topic!r} refuses messages: {self._failed.str()}"
             raise ScaleError(msg)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         del message
         if error is not None:
-            self._failed.append(error)
+            self._failed = error

@@ -52,8 +52,16 @@ class SharedFlow:
         environment = {**os.environ, "MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning"}
         command = [sys.executable, "-m", "pipeline.cli", "flow", "--config", str(config), "--share", f"{index}/{of}"]
         self.log = config.parent / f"flow-{index}.log"
+        self._lock = config.parent / "var" / f"flow-{index}" / "lock"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stderr=log, cwd=config.parent)
+
+    def wait_until_it_holds_its_folder(self, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not (self._lock.exists() and self._lock.read_text() == f"{self.process.pid}\n"):
+            self.check()
+            assert time.monotonic() < end, f"{self._lock} is not held"
+            time.sleep(0.02)
 
     def check(self) -> None:
         """Fail when it has ended by itself."""

@@ -82,6 +82,8 @@ def test_rescaled_from_two_to_three_to_one_between_kills_lose_and_double_nothing
 ) -> None:
     for goal, of, to in ((80, 2, 3), (220, 3, 1)):
         flows = stage.start(of)
+        for flow in flows:
+            flow.wait_until_it_holds_its_folder()
         until_stored(stage.server, flows, goal)
         running = stage.rescale(to)
         assert (running.returncode, "in use" in running.stderr) == (1, True), running.stderr
