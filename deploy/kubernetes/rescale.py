@@ -22,6 +22,7 @@ CONTAINER = "flow"
 STATE = "state"
 VOLUMES = "/volumes"
 RETRIES = 5
+UNUSABLE_INPUT = 2
 Manifest = dict[str, Any]
 
 
@@ -136,6 +137,10 @@ def job(stateful_set: Manifest, before: int, to: int, identity: str, lost: list[
         "metadata": {**_place(stateful_set), "name": f"makegood-rescale-{identity}", "labels": labels},
         "spec": {
             "backoffLimit": RETRIES,
+            # What cannot be used will not be usable at the next try either.
+            "podFailurePolicy": {
+                "rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [UNUSABLE_INPUT]}}]
+            },
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {
@@ -167,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
         items = manifests(json.load(sys.stdin), given.to, identity, given.lost)
     except (UnusableError, json.JSONDecodeError) as error:
         sys.stderr.write(f"rescale.py: {error}\n")
-        return 2
+        return UNUSABLE_INPUT
     json.dump({"apiVersion": "v1", "kind": "List", "items": items}, sys.stdout, indent=1)
     sys.stdout.write("\n")
     return 0
