@@ -109,9 +109,11 @@ def measure_once(folder: Path, options: argparse.Namespace, rate: float, latenes
             watch.start()
             start_us = time.time_ns() // 1000 + 3_000_000
             plan = Plan(broker.bootstrap, TOPIC, rate, options.seconds, start_us, options.seed, script.extras())
+            waited_s = measure.waited_s(flow.pid)
             before = {"flow": measure.cpu_s(flow.pid), "broker": measure.cpu_s(services.broker_pid(broker))}
             sent = send(folder, plan)
             after = {"flow": measure.cpu_s(flow.pid), "broker": measure.cpu_s(services.broker_pid(broker))}
+            waited_s = measure.waited_s(flow.pid) - waited_s
             behind = backlog + sent.events - flow.events()
             lateness_us = parse_duration_us(lateness)
             flow.until(lambda: flow.events() >= backlog + sent.events, "reading what was sent", 100)
@@ -126,6 +128,7 @@ def measure_once(folder: Path, options: argparse.Namespace, rate: float, latenes
             "rows": rows,
             "events_per_s": round(sent.events / sent.seconds),
             "cores": {**cores, "sender": round(sent.cpu_s / sent.seconds, 2)},
+            "flow_waited_for_a_core": round(waited_s / sent.seconds, 3),
             "sender_behind_ms": round(sent.behind_s * 1e3, 1),
             "events_behind_at_the_end": behind,
             "changes_seen": len(seen),
@@ -168,7 +171,10 @@ def main() -> None:
             folder.mkdir()
             run = measure_once(folder, options, rate, lateness)
             runs.append(run)
-            print(f"lateness {lateness}: {run['events_per_s']:,} events/s, cores {run['cores']}, milliseconds:")
+            print(
+                f"lateness {lateness}: {run['events_per_s']:,} events/s, cores {run['cores']},"
+                f" flow waited for a core {run['flow_waited_for_a_core']:.1%} of the time; milliseconds:"
+            )
             print(measure.table(run["rows"]))
     rows = [{"lateness": run["lateness"], **row} for run in runs for row in run["rows"]]
     measure.tell(rows, started, runs=[{k: v for k, v in run.items() if k != "rows"} for run in runs])

@@ -19,6 +19,11 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def waited_s(pid: int) -> float:
+    """Return the seconds in which the main thread of a process could have run, and no core was free for it."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+
+
 def resident_bytes(pid: int) -> int:
     """Return the memory of a process that is resident now."""
     return _status(pid, "VmRSS")

@@ -65,6 +65,7 @@ calendars:
 detectors:
 {detectors}
 store: {{dir: var}}
+{flow}
 """
 SLA = """
   sla_breach:
@@ -145,7 +146,13 @@ class Bench:
         with services.broker(self._folder / "broker") as broker:
             broker.create_topic(TOPIC, partitions=PARTITIONS)
             self._config.write_text(
-                CONFIG.format(bootstrap=broker.bootstrap, topic=TOPIC, detectors=detectors), encoding="utf-8"
+                CONFIG.format(
+                    bootstrap=broker.bootstrap,
+                    topic=TOPIC,
+                    detectors=detectors,
+                    flow=f"flow: {{epoch: {options.epoch}}}" if options.epoch else "",
+                ),
+                encoding="utf-8",
             )
             count = fill(broker, events)
             store_settings = load_settings(self._config).settings.store.model_copy(update={"dir": self._folder / "var"})
@@ -188,6 +195,7 @@ class Bench:
             "stop max ms": _most_ms(stop.seconds for stop in in_mix),
             "collector max ms": _most_ms(stop.collector_s for stop in in_mix),
             "loading: stop max ms": _most_ms(stop.seconds for stop in before),
+            "loading: collector max ms": _most_ms(stop.collector_s for stop in before),
             "restart s": round((self._watched("second").first_look_us - started_us) / 1e6, 1),
             "alert changes": changes,
         }
@@ -216,6 +224,7 @@ def main() -> None:
     parser.add_argument("--hours", type=int, default=48, help="that the groups have behind them")
     parser.add_argument("--rate", type=float, default=30_000, help="events a second of the mix")
     parser.add_argument("--seconds", type=float, default=60, help="that the mix goes on")
+    parser.add_argument("--epoch", help="flow.epoch; default: the flow's own default")
     parser.add_argument("--settle-s", type=float, default=6, help="wait after reading, for a snapshot")
     parser.add_argument("--limit-s", type=float, default=600)
     parser.add_argument("--seed", type=int, default=7)
