@@ -15,8 +15,8 @@ HEAD = """# Shipped mappings
 
 A feed takes one of these with `mapping: {use: NAME}`; what a company says of its own beside it is on
 [Map your own records](../how-to/map-your-records.md#take-a-mapping-that-is-shipped). The rules come from the pages that
-are linked. Each example in the files (`config/mappings/NAME.yaml`) says where it comes from; here its number, from 0, is
-the link:
+are linked. Each example in the files (`config/mappings/NAME.yaml`) says where it comes from; its number, from 0, is a
+link to that:
 
 - *published*: from the provider's own documentation or repository, whole; *trimmed*: the same, without some fields;
 - *recorded*: sent by the provider, and published by somebody else;

@@ -110,6 +110,17 @@ def test_a_case_that_is_taken_out_of_salesforces_bin_is_owed_what_was_left() -> 
     assert found == [("resolution", "firing", "02-02T16:30")]
 
 
+def test_a_draft_in_salesforce_is_a_reply_once_it_is_sent() -> None:
+    opened, reply, *_ = DESKS["salesforce"]()
+    reply["payload"]["Status"] = "5"
+    sent = example("salesforce", 12)
+    sent["payload"]["ChangeEventHeader"] |= {"commitTimestamp": epoch("09:45") * 1000, "transactionKey": "sent"}
+    assert verdicts(events_of("salesforce", [opened, reply, sent]), FIRST_REPLY) == [
+        ("first_reply", "firing", "02-02T09:20"),
+        ("first_reply", "resolved", "02-02T09:45"),
+    ]
+
+
 def call(*steps: tuple[str, str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Messages of Genesys about one conversation."""
     records = []
