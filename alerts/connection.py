@@ -1,5 +1,6 @@
 """Connections to Redis, and what its errors mean."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,9 @@ from redis.retry import Retry
 
 _AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, OSError)
 _AWAY_CODES = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "UNKILLABLE", "BUSY")
+
+_IN_A_PIPELINE = re.compile(r"^Command # \d+ \(.*?\) of pipeline caused error: ", re.DOTALL)
+"""What the client puts before an error of one command of several."""
 
 
 class StoreUnavailableError(Exception):
@@ -42,7 +46,7 @@ def store_errors() -> Iterator[None]:
         msg = f"the store (Redis) cannot be used now: {type(error).__name__}; check that it runs and can be reached"
         raise StoreUnavailableError(msg) from error
     except ResponseError as error:
-        code = str(error).split(" ", 1)[0]
+        code = _IN_A_PIPELINE.sub("", str(error)).split(" ", 1)[0]
         if code in _AWAY_CODES:
             msg = f"the store (Redis) takes no writes now: {code}; see its log"
             raise StoreUnavailableError(msg) from error

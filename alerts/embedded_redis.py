@@ -26,6 +26,7 @@ _START_TIMEOUT_S = 60.0  # reading a large append-only file takes its time
 _STOP_TIMEOUT_S = 20.0
 _POLL_S = 0.02
 _LOG_TAIL_BYTES = 4096
+_NO_ROOM_BYTES = 1_000_000
 
 
 class EmbeddedRedisError(Exception):
@@ -140,15 +141,18 @@ class EmbeddedRedis:
             self._until_it_answers()
 
     def complaint(self) -> str:
-        """Return the last warning in the server's log, without its time; empty when there is none."""
+        """Return why the server may not work: no room on its disk, or its last error; empty when neither is known."""
         try:
+            free_bytes = shutil.disk_usage(self.folder).free
+            if free_bytes < _NO_ROOM_BYTES:
+                return f"its disk has {free_bytes} bytes left; make room in {self.folder}"
             with self._log.open("rb") as file:
                 file.seek(max(0, self._log.stat().st_size - _LOG_TAIL_BYTES))
                 lines = file.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
-        warnings = [line.partition(" # ")[2] for line in lines if " # " in line]
-        return warnings[-1] if warnings else ""
+        errors = [line.partition(" # ")[2] for line in lines if " # " in line and " # WARNING" not in line]
+        return f"its log ends: {errors[-1]}" if errors else ""
 
     def __enter__(self) -> "EmbeddedRedis":
         self.start()

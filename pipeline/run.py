@@ -169,7 +169,7 @@ def _guard(settings: Settings, folder: Path, tell: Callable[[str, str | None], N
     return DiskGuard(
         folder / recovery.STATE,
         logs=[folder / recovery.CASES, folder / recovery.SEEN],
-        others=[settings.store.dir],
+        others=[settings.store.dir, settings.store.dir / "redis"],
         least_bytes=settings.flow.min_free_bytes,
         clock_s=time.monotonic,
         tell=partial(tell, "disk"),

@@ -103,7 +103,7 @@ class Storer:
     def _is_away(self, error: StoreUnavailableError, retry_in_s: float) -> None:
         del retry_in_s
         complaint = self._store.complaint()
-        why = f"{error}; the log of Redis ends: {complaint}" if complaint else str(error)
+        why = f"{error}; {complaint}" if complaint else str(error)
         if why != self._why:
             log.warning("store.away", error=why, action="the flow waits")
             self._tell(why)

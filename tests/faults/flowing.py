@@ -185,6 +185,15 @@ def pending(url: str) -> int:
         return AlertStore(client, StoreSettings()).counts()["pending"]
 
 
+def until(holds: Callable[[], object], seconds: float = PATIENCE_S) -> object:
+    """Wait until a condition holds; return what it returned."""
+    give_up_s = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < give_up_s, "it did not happen"
+        time.sleep(LOOK_S)
+    return found
+
+
 def settle(flow: Process, url: str, at_least: int = 1) -> None:
     """Wait until there are so many changes in the store, and no more come."""
     seen: list[int] = []

@@ -14,9 +14,9 @@ from redis.retry import Retry
 
 
 class OwnRedis:
-    """Append-only on, every write on disk before its answer."""
+    """Append-only on; every write on disk before its answer, unless the options say otherwise."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         program = shutil.which("redis-server")
         if program is None:
             pytest.skip("redis-server is not on PATH")
@@ -27,6 +27,7 @@ class OwnRedis:
         self._command = [
             *(program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)),
             *("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--loglevel", "warning"),
+            *options,
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
