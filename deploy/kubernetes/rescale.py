@@ -131,16 +131,15 @@ def job(stateful_set: Manifest, before: int, to: int, identity: str, lost: list[
     }
     # The copies lie on the node's disk for a while.
     running["resources"].get("limits", {}).pop("ephemeral-storage", None)
+    exits = {"operator": "In", "values": [UNUSABLE_INPUT]}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {**_place(stateful_set), "name": f"makegood-rescale-{identity}", "labels": labels},
         "spec": {
             "backoffLimit": RETRIES,
-            # What cannot be used will not be usable at the next try either.
-            "podFailurePolicy": {
-                "rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [UNUSABLE_INPUT]}}]
-            },
+            # What cannot be used will not be usable at the next try. (Older schemas want both kinds of condition.)
+            "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": exits, "onPodConditions": []}]},
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {

@@ -298,8 +298,9 @@ def moved(folder: Path, before: int, to: int, monkeypatch: pytest.MonkeyPatch, *
 
 @pytest.mark.parametrize(("before", "to"), [(2, 3), (3, 1)])
 @pytest.mark.parametrize("when", ["at_before", "at_after"])
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_step_and_begun_again_it_ends_the_same_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, to: int, when: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, to: int, when: str, every: int
 ) -> None:
     expected = moved(tmp_path / "undisturbed", before, to, monkeypatch)
     assert expected is not None
@@ -307,10 +308,10 @@ def test_killed_at_any_step_and_begun_again_it_ends_the_same_way(
         f"{number}/flow-{number}/of" for number in range(to)
     }
     killed: list[dict[str, str]] = []
-    for at in range(1, 100):
+    for at in range(1, 100, every):
         found: dict[str, Any] | None = moved(tmp_path / str(at), before, to, monkeypatch, **{when: at})
         if found is None:
             break
         killed.append(found)
-    assert len(killed) > 10
+    assert len(killed) > 10 / every
     assert all(found == expected for found in killed)
