@@ -12,6 +12,7 @@ from pipeline.feeds.contract import Explaining, Feed, Lagging, Skipping, Status
 from pipeline.lane import PartitionKey
 from pipeline.liveness import Liveness
 from pipeline.quality import Quality
+from pipeline.scale.inbox import WindowTime
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 
@@ -47,6 +48,7 @@ class FlowHealth:
         self._tallies: Tallies | None = None
         self._beat_us = NEVER_US
         self._partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = dict
+        self._windows: Callable[[], Mapping[str, WindowTime]] = dict
         self._feeds: Mapping[str, Feed] = {}
         self._limits: Mapping[str, float] = {}
         self._waits: dict[str, str] = {}
@@ -55,10 +57,15 @@ class FlowHealth:
         self._clock_off_us: Callable[[], int] = int
         self._pruned: Callable[[], Mapping[str, Mapping[str, int]]] = dict
 
-    def attach(self, tallies: Tallies, partitions: Callable[[], Mapping[PartitionKey, PartitionTime]]) -> None:
-        """Say where the figures are."""
+    def attach(
+        self,
+        tallies: Tallies,
+        partitions: Callable[[], Mapping[PartitionKey, PartitionTime]],
+        windows: Callable[[], Mapping[str, WindowTime]] = dict,
+    ) -> None:
+        """Say where the figures are; ``windows``: of the detectors whose windows other processes hold open too."""
         with self._lock:
-            self._tallies, self._partitions = tallies, partitions
+            self._tallies, self._partitions, self._windows = tallies, partitions, windows
 
     def watch(self, feeds: Mapping[str, Feed], max_bad_shares: Mapping[str, float]) -> None:
         """Say which feeds there are, and how many of the records of each may be bad."""
@@ -113,6 +120,10 @@ class FlowHealth:
     def partitions(self) -> dict[PartitionKey, PartitionTime]:
         """Return a copy of the partitions' state."""
         return dict(self._partitions())
+
+    def windows(self) -> dict[str, WindowTime]:
+        """Return how far the windows of each detector are that are put together from several processes."""
+        return dict(self._windows())
 
     def lag(self) -> dict[PartitionKey, int]:
         """Return how many records each partition is behind, where its feed knows."""
@@ -189,6 +200,7 @@ class FlowHealth:
             "unreachable": [_name(key) for key in unreachable],
             "unhealthy": unhealthy,
             "feeds": self._told(unreachable),
+            "windows": {name: _window(time) for name, time in sorted(self.windows().items())},
             "watermark": None if watermark_us == NEVER_US else watermark_us / 1e6,
             "events": tallies.events,
             "duplicates": tallies.duplicates,
@@ -215,6 +227,14 @@ class FlowHealth:
                 row["why"] = unreachable[key]
             told[_name(key)] = row
         return told
+
+
+def _window(time: WindowTime) -> dict[str, object]:
+    return {
+        "judged_until": None if time.watermark_us == NEVER_US else time.watermark_us / 1e6,
+        "held_back_seconds": None if time.held_back_us is None else time.held_back_us / 1e6,
+        "held_by": time.held_by,
+    }
 
 
 def _name(key: PartitionKey) -> str:

@@ -1,5 +1,6 @@
 """The flow's figures for Prometheus. Names and labels are public: a change of one is a line in the changelog."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -44,6 +45,7 @@ class FlowCollector(Collector):
                 yield GaugeMetricFamily("makegood_watermark_timestamp_seconds", text, value=watermark_us * _S)
             yield from self._machine()
         yield from self._partitions()
+        yield from self._windows()
         yield from self._feeds_health()
 
     def _partitions(self) -> Iterator[Metric]:
@@ -71,6 +73,24 @@ class FlowCollector(Collector):
         yield newest
         yield status
         yield events
+
+    def _windows(self) -> Iterator[Metric]:
+        until = GaugeMetricFamily(
+            "makegood_windows_watermark_timestamp_seconds",
+            "Event time up to which a detector's windows are judged, where several processes share the work",
+            labels=["detector"],
+        )
+        held = GaugeMetricFamily(
+            "makegood_windows_held_back_seconds",
+            "How far the partition that holds a detector's windows open is behind the foremost; +Inf: it is silent",
+            labels=["detector"],
+        )
+        for detector, time in sorted(self._health.windows().items()):
+            if time.watermark_us != NEVER_US:
+                until.add_metric([detector], time.watermark_us * _S)
+            held.add_metric([detector], math.inf if time.held_back_us is None else time.held_back_us * _S)
+        yield until
+        yield held
 
     def _machine(self) -> Iterator[Metric]:
         free = GaugeMetricFamily(

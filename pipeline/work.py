@@ -18,6 +18,7 @@ from pipeline.ingest.folder import spool_root
 from pipeline.lane import KeyOf, Pace, PartitionKey
 from pipeline.routing import ProcessRouter
 from pipeline.scale import keys
+from pipeline.scale.inbox import WindowTime
 from pipeline.scale.parts import ScaledParts, kafka_topics
 from pipeline.scale.topics import PaneWriter, ensure_topics
 from pipeline.tallies import Tallies
@@ -64,6 +65,7 @@ class OwnWork:
         )
         self.builder: PrepareBuilder = partial(PrepareLogic, prepare)
         self.partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = prepare.partitions
+        self.windows: Callable[[], Mapping[str, WindowTime]] = dict
 
     def ready(self, *, wait: Wait, tell: Tell) -> bool:
         """Return True: there is nobody to wait for."""
@@ -114,6 +116,7 @@ class SharedWork:
         self.builder: PrepareBuilder = task_builder(self._parts)
         self.key_of: KeyOf | None = partial(keys.key_of, partitions=scale.partitions)
         self.partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = self._parts.partitions
+        self.windows: Callable[[], Mapping[str, WindowTime]] = self._parts.windows
 
     def ready(self, *, wait: Wait, tell: Tell) -> bool:
         """Wait for the cluster between the processes; return False when somebody asked to stop before it answered.

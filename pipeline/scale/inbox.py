@@ -28,6 +28,20 @@ class _Slot(msgspec.Struct):
     known: dict[tuple[int, Group], Vector] = {}
 
 
+class WindowTime(msgspec.Struct, frozen=True):
+    """How far the windows of a detector have been judged.
+
+    Attributes:
+        watermark_us: event time up to which they have; ``NEVER_US``: not at all yet.
+        held_back_us: how far behind the foremost partition that is; None: some have told nothing yet.
+        held_by: the partitions that are furthest behind, or have told nothing.
+    """
+
+    watermark_us: int
+    held_back_us: int | None
+    held_by: list[str]
+
+
 class PaneInbox:
     """The messages of one partition of the topic of panes.
 
@@ -92,13 +106,17 @@ class PaneInbox:
         watermark_us = min(slot.watermark_us for slot in slots.values())
         return Progress(watermark_us, watermark_us)
 
-    def waiting_for(self) -> dict[str, list[str]]:
-        """Return, by detector, the partitions that hold its time back most: those that told nothing, or the last."""
-        held: dict[str, list[str]] = {}
-        for name, slots in self._slots.items():
-            missing = sorted(self._sources - slots.keys())
-            held[name] = missing or [min(slots, key=lambda source: (slots[source].watermark_us, source))]
-        return held
+    def times(self) -> dict[str, WindowTime]:
+        """Return how far the windows of each detector have been judged. May be asked in any thread."""
+        return {name: self._time(dict(self._slots.get(name, {}))) for name in self._detectors}
+
+    def _time(self, slots: Mapping[str, _Slot]) -> WindowTime:
+        missing = sorted(self._sources - slots.keys())
+        if missing:
+            return WindowTime(NEVER_US, None, missing)
+        marks = {source: slot.watermark_us for source, slot in slots.items()}
+        last_us, ahead_us = min(marks.values()), max(marks.values())
+        return WindowTime(last_us, ahead_us - last_us, sorted(name for name in marks if marks[name] == last_us))
 
     def snapshot(self) -> bytes:
         """Return the state."""

@@ -14,7 +14,7 @@ from pipeline.feeds.kafka_settings import KafkaSettings
 from pipeline.ingest.settings import HttpSettings
 from pipeline.lane import Pace, PartitionKey
 from pipeline.prepare import Prepare
-from pipeline.scale.inbox import PaneInbox
+from pipeline.scale.inbox import PaneInbox, WindowTime
 from pipeline.scale.keys import PANES_FEED, ScaleError, home_of, sources
 from pipeline.scale.router import TaskRouter
 from pipeline.tallies import Tallies
@@ -92,6 +92,7 @@ class ScaledParts:
         self._pace = pace
         self._seen_folder = seen_folder
         self._tasks: dict[int, tuple[Prepare, Tallies]] = {}
+        self._inboxes: dict[int, PaneInbox] = {}
 
     def prepare(self, task: int) -> Prepare:
         """Return a new prepare for a task."""
@@ -116,7 +117,12 @@ class ScaledParts:
             for name, detector in self._built.items()
             if isinstance(detector, WindowDetector) and home_of(name, partitions) == number
         }
-        return PaneInbox(windows, sources(kafka_topics(self._settings), partitions))
+        inbox = self._inboxes[number] = PaneInbox(windows, sources(kafka_topics(self._settings), partitions))
+        return inbox
+
+    def windows(self) -> dict[str, WindowTime]:
+        """Return how far the windows of each detector have been judged that this process judges."""
+        return {name: time for inbox in list(self._inboxes.values()) for name, time in inbox.times().items()}
 
     def partitions(self) -> dict[PartitionKey, PartitionTime]:
         """Return the event time of every partition of every task."""

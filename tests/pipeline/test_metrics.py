@@ -1,3 +1,4 @@
+import math
 from typing import Any, cast
 
 import pytest
@@ -9,6 +10,7 @@ from pipeline.health import FlowHealth
 from pipeline.metrics import FlowCollector
 from pipeline.quality import BLOCK, ENOUGH, Quality
 from pipeline.reasons import Reason
+from pipeline.scale.inbox import WindowTime
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 
@@ -48,6 +50,25 @@ def test_counts_and_times_are_those_of_the_flow() -> None:
     assert 'makegood_partition_newest_event_timestamp_seconds{feed="social",partition="a"}' not in told
     assert told['makegood_partition_status{feed="social",partition="a",status="unreachable"}'] == 1
     assert told['makegood_partition_status{feed="social",partition="a",status="reading"}'] == 0
+
+
+def test_windows_of_several_processes_say_how_far_they_are_and_who_holds_them_open() -> None:
+    health = FlowHealth()
+    windows = {
+        "mood": WindowTime(60_000_000, 5_000_000, ["crm/cases/1"]),
+        "new": WindowTime(NEVER_US, None, ["crm/cases/0", "crm/cases/1"]),
+    }
+    health.attach(Tallies(), dict, lambda: windows)
+    told = exposed(health)
+    assert told['makegood_windows_watermark_timestamp_seconds{detector="mood"}'] == 60
+    assert 'makegood_windows_watermark_timestamp_seconds{detector="new"}' not in told
+    assert told['makegood_windows_held_back_seconds{detector="mood"}'] == 5
+    assert told['makegood_windows_held_back_seconds{detector="new"}'] == math.inf
+    _, report = health.report(0)
+    assert report["windows"] == {
+        "mood": {"judged_until": 60.0, "held_back_seconds": 5.0, "held_by": ["crm/cases/1"]},
+        "new": {"judged_until": None, "held_back_seconds": None, "held_by": ["crm/cases/0", "crm/cases/1"]},
+    }
 
 
 def test_every_reason_of_every_feed_is_there_from_the_start_at_zero() -> None:

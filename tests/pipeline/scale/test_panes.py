@@ -10,7 +10,7 @@ from detectors.contract import NEVER_US, WindowDetector, WindowState
 from detectors.events import Event
 from detectors.panes import PaneLayout, Panes
 from pipeline.scale import wire
-from pipeline.scale.inbox import PaneInbox
+from pipeline.scale.inbox import PaneInbox, WindowTime
 from pipeline.scale.ledger import Ledger
 from tests.support.events import START_US, make_event
 
@@ -85,7 +85,14 @@ def test_time_is_that_of_the_partition_that_is_furthest_behind() -> None:
     assert take(inbox, told(first, [], START_US), totals) == NEVER_US, "nobody knows what the other partition has"
     assert take(inbox, told(second, [], START_US - 5), totals) == START_US - 5
     assert take(inbox, told(second, [], START_US + 5), totals) == START_US
-    assert inbox.waiting_for() == {"minutes": [SOURCES[0]]}
+    assert inbox.times() == {"minutes": WindowTime(START_US, 5, [SOURCES[0]])}
+
+
+def test_who_has_told_nothing_holds_windows_open_and_is_named() -> None:
+    inbox = PaneInbox({"minutes": DETECTOR}, SOURCES)
+    assert inbox.times() == {"minutes": WindowTime(NEVER_US, None, sorted(SOURCES))}
+    take(inbox, told(Ledger(DETECTOR, SOURCES[0]), [], START_US), {})
+    assert inbox.times() == {"minutes": WindowTime(NEVER_US, None, [SOURCES[1]])}
 
 
 def test_an_event_of_a_window_that_was_told_as_over_is_late_and_counts_nowhere() -> None:
