@@ -86,6 +86,9 @@ class FlowClock:
         self._jumped_us = 0  # when it did, by the steady clock
         self._newest_before_us = 0
         self._interrupted = False
+        self._wall_seen_us = wall_us()
+        self.set_back = False
+        """Whether the system's clock was set back by more than a small step."""
         self._keep_at_us = self._looked_us
 
     @property
@@ -107,6 +110,8 @@ class FlowClock:
             self._interrupted = True
         counted_us = self._now_us + passed_us
         wall_us = self._wall_us()
+        self.set_back = self.set_back or wall_us < self._wall_seen_us - JUMP_US
+        self._wall_seen_us = wall_us
         off_us = wall_us - counted_us
         if abs(off_us) <= JUMP_US:
             self._agree()
@@ -121,6 +126,11 @@ class FlowClock:
         """Return, once each time, whether silence must be counted anew: nobody has listened, or the time was wrong."""
         interrupted, self._interrupted = self._interrupted, False
         return interrupted
+
+    def take_set_back(self) -> bool:
+        """Return whether the system's clock was set back since this was last called."""
+        set_back, self.set_back = self.set_back, False
+        return set_back
 
     def _agree(self) -> None:
         if self._off_us:

@@ -66,3 +66,7 @@ class Edges:
             self._health.beat(self._steady_us())
         self._clock.now_us()
         return True
+
+    def over(self) -> bool:
+        """Return whether the engine must end: the clock that it goes by was set back."""
+        return self._clock.set_back

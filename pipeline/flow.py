@@ -24,7 +24,7 @@ from pipeline.engine.logic import (
     is_pane_report,
     unless_stopped,
 )
-from pipeline.engine.source import Drain, LaneSource
+from pipeline.engine.source import Drain, LaneSource, ReadingRules
 from pipeline.lane import Lane
 from pipeline.letters import DeadLetter
 from pipeline.routing import PaneReport
@@ -47,7 +47,7 @@ def build_flow(
     dead_letter_sink: DeadLetterSink,
     finding_sink: FindingSink | None = None,
     pane_sink: PaneSink | None = None,
-    held: Callable[[], bool] | None = None,
+    edges: ReadingRules | None = None,
 ) -> Flow:
     """Return the dataflow of one process. Nothing is opened or read until the engine runs it.
 
@@ -61,11 +61,10 @@ def build_flow(
         dead_letter_sink: takes what could not become events.
         finding_sink: takes every scored window.
         pane_sink: takes what partitions have for the window detectors of whatever process; without it panes stay here.
-        held: whether nothing must be read now; None: never.
+        edges: when nothing must be read, and when the engine must end though nobody asked; None: never.
     """
     flow = Dataflow("makegood")
-    source = LaneSource(build_lane, drain) if held is None else LaneSource(build_lane, drain, held=held)
-    raw = op.input("feeds", flow, source)
+    raw = op.input("feeds", flow, LaneSource(build_lane, drain, edges))
     prepared = op.stateful_batch("prepare", raw, unless_stopped(prepare, drain.check_while_starting))
     routed = op.flat_map_batch("route", prepared, by_target)
     sides = op.branch("bad", routed, is_dead_letter)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -75,11 +76,6 @@ def run_flow(
     scale = scaled(settings, share)
     folder = flow_folder(settings, share)
     asked = drain if drain is not None else Drain()
-    tick_us = int(TICK_US * compose.pace_of(settings))
-    tallies = Tallies()
-    pace = Pace()
-    built = compose.build_detectors(settings)
-    identity = flow_identity(settings, share)
     drain_on_signals(asked)
     tell = partial(_tell, health)
     guard = _guard(settings, folder, tell)
@@ -87,18 +83,11 @@ def run_flow(
         return
     with recovery.locked(folder), DeadLetters(deadletters_path(settings)) as dead:
         check_folder(folder)
-        if not recovery.matches(folder, identity) and recovery.holds_state(folder):
+        if not recovery.matches(folder, flow_identity(settings, share)) and recovery.holds_state(folder):
             if scale is not None:
                 raise ScaleError(_OTHER_SHARE.format(folder=folder, index=share.index, of=share.of))
             log.warning("flow.fresh_start", folder=str(folder), reason="flow.shards has changed")
             recovery.set_aside(folder)
-        enricher = compose.build_enricher(settings)
-        work = _work(settings, scale, share, built, enricher, tallies, pace, folder)
-        if not work.ready(wait=asked.wait, tell=partial(tell, "panes")):
-            return
-        if health is not None:
-            health.attach(tallies, work.partitions)
-
         undertaker = Undertaker(
             dead,
             settings.dead_letters,
@@ -106,7 +95,7 @@ def run_flow(
             clock_us=wall_clock_us,
             tell=partial(tell, "dead_letters"),
         )
-        storer = Storer(store, wait=asked.wait, tell=partial(tell, "store"), clock_s=time.monotonic)
+        pace = Pace()
         clock = FlowClock(
             wall_us=wall_clock_us,
             steady_us=steady_clock_us,
@@ -114,55 +103,108 @@ def run_flow(
             tell=partial(_trouble, health, "clock"),
             kept=folder / _CLOCK,
         )
-        event_clock_us = clock_us if clock_us is not None else compose.clock(settings, clock.now_us)
         if health is not None:
             health.count_pruned(lambda: undertaker.pruned)
             health.watch_machine(lambda: guard.rooms, lambda: clock.off_us)
-        edges = Edges(
-            clock=clock,
-            event_clock_us=event_clock_us,
-            guard=guard,
-            wall_us=wall_clock_us,
-            steady_us=steady_clock_us,
-            cares=[undertaker.look, lambda _: work.look(), lambda _: storer.look()],
-            reload=enricher.reload_if_changed,
-            health=health,
-        )
-
-        def build_lane() -> Lane:
-            feeds = work.feeds()
-            if health is not None:
-                health.watch(feeds, compose.max_bad_shares(settings))
-            return Lane(
-                feeds,
-                batch_size=settings.flow.batch_size,
-                clock_us=edges.look,
-                tick_us=tick_us,
-                pace=pace,
-                key_of=work.key_of,
-                latest_us=(lambda: clock.latest_us) if event_clock_us == clock.now_us else None,
-                interrupted=clock.interrupted if clock_us is None else None,
-            )
-
-        flow = build_flow(
-            build_lane=build_lane,
+        machine = _Machine(
             drain=asked,
-            prepare=work.builder,
-            detectors=built,
-            cases_folder=folder / recovery.CASES,
-            alert_sink=CallSink(storer.apply),
-            dead_letter_sink=CallSink(undertaker.bury),
-            pane_sink=work.pane_sink(wait=asked.wait, tell=partial(tell, "panes")),
-            held=edges.held,
+            guard=guard,
+            clock=clock,
+            event_clock_us=clock_us if clock_us is not None else compose.clock(settings, clock.now_us),
+            pace=pace,
+            storer=Storer(store, wait=asked.wait, tell=partial(tell, "store"), clock_s=time.monotonic),
+            undertaker=undertaker,
+            enricher=compose.build_enricher(settings),
+            built=compose.build_detectors(settings),
+            tell=tell,
         )
-        log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(built), folder=str(folder))
-        _execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=identity)
-        log.info("flow.stopped", events=tallies.events, dead_letters=tallies.dead_letter_count)
+        # The engine tells its time by the system's clock: set back, it would neither read nor save until that has come
+        # round again. So it ends, with everything saved, and another one goes on.
+        while _run_engine(settings, scale, share, machine, health) and not asked.requested:
+            log.info("flow.goes_on", reason="the system's clock was set back")
 
 
-def wait_for_room(settings: Settings, share: Share, *, health: FlowHealth | None, drain: Drain) -> bool:
-    """Wait until the flow's disk has room for what it writes; return False when it is asked to stop before."""
-    return _guard(settings, flow_folder(settings, share), partial(_tell, health)).wait(drain.wait)
+class _Machine(NamedTuple):
+    """What outlives the engine.
+
+    Attributes:
+        event_clock_us: the clock of events: that of the flow, or another.
+    """
+
+    drain: Drain
+    guard: DiskGuard
+    clock: FlowClock
+    event_clock_us: Callable[[], int]
+    pace: Pace
+    storer: Storer
+    undertaker: Undertaker
+    enricher: Enricher
+    built: Mapping[str, Detector]
+    tell: Callable[[str, str | None], None]
+
+
+def _run_engine(
+    settings: Settings, scale: ScaleSettings | None, share: Share, machine: _Machine, health: FlowHealth | None
+) -> bool:
+    """Run the dataflow to its end; return whether another one is to go on."""
+    drain, clock, tell = machine.drain, machine.clock, machine.tell
+    folder = flow_folder(settings, share)
+    tallies = Tallies()
+    work = _work(settings, scale, share, machine.built, machine.enricher, tallies, machine.pace, folder)
+    if not work.ready(wait=drain.wait, tell=partial(tell, "panes")):
+        return False
+    edges = Edges(
+        clock=clock,
+        event_clock_us=machine.event_clock_us,
+        guard=machine.guard,
+        wall_us=wall_clock_us,
+        steady_us=steady_clock_us,
+        cares=[machine.undertaker.look, lambda _: work.look(), lambda _: machine.storer.look()],
+        reload=machine.enricher.reload_if_changed,
+        health=health,
+    )
+    if health is not None:
+        health.attach(tallies, work.partitions)
+    by_own_clock = machine.event_clock_us == clock.now_us
+    clock.take_set_back()
+
+    def build_lane() -> Lane:
+        feeds = work.feeds()
+        if health is not None:
+            health.watch(feeds, compose.max_bad_shares(settings))
+        return Lane(
+            feeds,
+            batch_size=settings.flow.batch_size,
+            clock_us=edges.look,
+            tick_us=int(TICK_US * compose.pace_of(settings)),
+            pace=machine.pace,
+            key_of=work.key_of,
+            latest_us=(lambda: clock.latest_us) if by_own_clock else None,
+            interrupted=clock.interrupted if by_own_clock else None,
+        )
+
+    flow = build_flow(
+        build_lane=build_lane,
+        drain=drain,
+        prepare=work.builder,
+        detectors=machine.built,
+        cases_folder=folder / recovery.CASES,
+        alert_sink=CallSink(machine.storer.apply),
+        dead_letter_sink=CallSink(machine.undertaker.bury),
+        pane_sink=work.pane_sink(wait=drain.wait, tell=partial(tell, "panes")),
+        edges=edges,
+    )
+    log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(machine.built), folder=str(folder))
+    _execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=flow_identity(settings, share))
+    log.info("flow.stopped", events=tallies.events, dead_letters=tallies.dead_letter_count)
+    return clock.take_set_back()
+
+
+def wait_for_room(
+    settings: Settings, share: Share, *, health: FlowHealth | None, wait: Callable[[float], bool]
+) -> bool:
+    """Wait until the flow's disk has room for what it writes; return False when ``wait`` says to stop before."""
+    return _guard(settings, flow_folder(settings, share), partial(_tell, health)).wait(wait)
 
 
 def _guard(settings: Settings, folder: Path, tell: Callable[[str, str | None], None]) -> DiskGuard:

@@ -16,6 +16,11 @@ LONGEST_WAIT_S = 30.0
 STABLE_AFTER_S = 60.0
 UNUSABLE_INPUT = 2
 """Exit status of a part that cannot work with what it was given; starting it again would not help."""
+PATIENCE_S = 20.0
+"""How long a part has to save and end. A flow needs the time of a micro-batch and a snapshot, and five seconds more where
+Redis hangs."""
+_FAILED = 1
+_LOOK_S = 0.05
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +28,16 @@ log = structlog.get_logger(__name__)
 def part_command(name: str, *arguments: str) -> list[str]:
     """Return the command line of one part of Makegood (``flow``, ``notifier``) in a process of its own."""
     return [sys.executable, "-m", "pipeline.cli", name, *arguments]
+
+
+class Stop(threading.Event):
+    """Set when the program is to stop.
+
+    Attributes:
+        at_once: a person has asked twice, and does not want to wait.
+    """
+
+    at_once = False
 
 
 class Part:
@@ -86,29 +101,40 @@ class Part:
         self._wait_s = min(self._wait_s * 2, LONGEST_WAIT_S)
         return None
 
-    def stop(self, patience_s: float) -> None:
-        """Ask the child to end, and kill it when it has not after ``patience_s``."""
+    def stop(self, patience_s: float, stop: threading.Event) -> bool:
+        """Ask the child to end, and kill it when it has not after ``patience_s``; return whether it ended as it should.
+
+        A child that has crashed and was to be started again has not saved what came since its last snapshot; what it
+        has not saved, the next start does again.
+        """
         process = self._process
-        if process is None or process.poll() is not None:
-            return
-        process.terminate()
-        try:
-            process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            log.error("part.killed", part=self.name, after_s=patience_s)
-            process.kill()
-            process.wait()
+        if process is None:
+            return False
+        if process.poll() is None:
+            process.terminate()
+            give_up_s = self._clock_s() + patience_s
+            while process.poll() is None and self._clock_s() < give_up_s and not getattr(stop, "at_once", False):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_LOOK_S)
+            if process.poll() is None:
+                log.error("part.killed", part=self.name, patience_s=patience_s)
+                process.kill()
+                process.wait()
+        if process.returncode != 0:
+            log.error("part.ended", part=self.name, status=process.returncode)
+        return process.returncode == 0
 
 
 def supervise(
-    parts: Sequence[Part], stop: threading.Event, *, look_every_s: float = 0.2, patience_s: float = 20.0
+    parts: Sequence[Part], stop: threading.Event, *, look_every_s: float = 0.2, patience_s: float = PATIENCE_S
 ) -> int:
     """Keep the parts running until ``stop`` is set or one of them ends for good; stop them in their order.
 
     Returns:
-        The exit status of the part that ended, or 0.
+        0 when all parts ended as they should; else the status of the part that ended first, or 1.
     """
     status = 0
+    well = True
     try:
         for part in parts:
             part.start()
@@ -119,16 +145,17 @@ def supervise(
                 break
     finally:
         for part in parts:
-            part.stop(patience_s)
-    return status
+            well = part.stop(patience_s, stop) and well
+    return status or (0 if well else _FAILED)
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
+def stop_on_signals() -> Stop:
+    """Return what SIGTERM and SIGINT set. A second SIGINT comes from a person who does not want to wait."""
+    stop = Stop()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        stop.at_once = stop.is_set() and number == signal.SIGINT
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

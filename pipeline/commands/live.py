@@ -80,7 +80,7 @@ def register(app: typer.Typer) -> None:
         probes = health.liveness
         listening = StatusServer(listen or settings.metrics.listen, report, live=probes.live, ready=probes.ready)
         with listening:
-            if wait_for_room(settings, own, health=health, drain=drain):
+            if wait_for_room(settings, own, health=health, wait=drain.wait):
                 with open_store(settings.store) as store:
                     run_flow(settings, store, health=health, drain=drain, share=own)
 
@@ -105,15 +105,17 @@ def run_everything(config: "Path") -> int:
     _need(settings, "feeds", "detectors", "channels", "receivers", "route")
 
     from alerts.opening import open_store
+    from pipeline.feeds.contract import ALL
     from pipeline.ingest.serve import http_feeds
+    from pipeline.run import wait_for_room
     from pipeline.supervise import Part, part_command, stop_on_signals, supervise
 
     stop = stop_on_signals()
+    if not wait_for_room(settings, ALL, health=None, wait=stop.wait):  # an embedded Redis needs it as well
+        return 0
     with open_store(settings.store):
         names = ("flow", "notifier", *(("ingest",) if http_feeds(settings) else ()))
-        parts = [
-            Part(name, part_command(name, "--config", str(config)), os.environ, time.monotonic) for name in names
-        ]
+        parts = [Part(name, part_command(name, "--config", str(config)), os.environ, time.monotonic) for name in names]
         return supervise(parts, stop)
 
 
