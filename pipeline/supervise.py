@@ -17,8 +17,8 @@ STABLE_AFTER_S = 60.0
 UNUSABLE_INPUT = 2
 """Exit status of a part that cannot work with what it was given; starting it again would not help."""
 PATIENCE_S = 20.0
-"""How long a part has to save and end. A flow needs the time of a micro-batch and a snapshot, and five seconds more where
-Redis hangs."""
+"""How long a part has to save and end. A flow needs the time of a micro-batch and a snapshot, and five seconds more
+where Redis hangs."""
 _FAILED = 1
 _LOOK_S = 0.05
 

@@ -20,6 +20,7 @@ from pipeline.assembly import settings_model
 from pipeline.cases.run import case_file_model
 from pipeline.cli import app
 from pipeline.contractdoc import documents
+from pipeline.disk import Room
 from pipeline.feeds.contract import Feed, RawBatch
 from pipeline.health import FlowHealth
 from pipeline.ingest.commit import Commits
@@ -108,6 +109,7 @@ def metrics() -> str:
     health.attach(tallies, lambda: {("feed", "0"): PartitionTime(0, 0, newest_us=1)})
     health.watch({"feed": cast("Feed", _Behind())}, {"feed": 1.0})
     health.count_pruned(lambda: {"feed": {"reason": 0}})
+    health.watch_machine(lambda: [Room(Path("var/flow"), 1, 1)], int)
     tallies.took("feed", ENOUGH)
     tallies.progress = Progress(1, 1)
     with capture_logs():
@@ -173,8 +175,8 @@ class _Behind:
 _METRICS_HEAD = """Served in Prometheus' format under `/metrics` of `metrics.listen` (flow) and of
 `metrics.notifier_listen` (notifier), and beside the feeds by `makegood ingest`. `/healthz` beside it answers 200 while
 the part is healthy and 503 when not, with the evidence as JSON: a feed that cannot be reached, a store that is away.
-`/livez` answers 503 only when a new process could help (the loop neither goes on nor waits for anything), `/readyz` answers
-200 once the part has begun its work and nothing holds it up. Names and labels are public."""
+`/livez` answers 503 only when a new process could help (the loop neither goes on nor waits for anything), `/readyz`
+answers 200 once the part has begun its work and nothing holds it up. Names and labels are public."""
 
 
 def case_files() -> str:
