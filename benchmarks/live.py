@@ -96,7 +96,13 @@ def measure_once(folder: Path, options: argparse.Namespace, rate: float, latenes
         settings = load_settings(config).settings
         store_settings = settings.store.model_copy(update={"dir": folder / "var"})
         script = Script(
-            time.time_ns() // 1000, options.seconds, options.open_cases, options.per_s, options.groups, options.seed
+            now_us=time.time_ns() // 1000,
+            seconds=options.seconds,
+            open_cases=options.open_cases,
+            per_s=options.per_s,
+            groups=options.groups,
+            seed=options.seed,
+            settle_s=options.settle_s,
         )
         backlog = livescript.send_backlog(script, broker.bootstrap, TOPIC)
         address = services.free_address()
@@ -154,6 +160,7 @@ def main() -> None:
     parser.add_argument("--open-cases", type=int, default=100_000)
     parser.add_argument("--per-s", type=float, default=20, help="deciding events, and deadlines, a second")
     parser.add_argument("--groups", type=int, default=200, help="services whose posts turn bad")
+    parser.add_argument("--settle-s", type=float, default=10, help="of the seconds, the first that do not count")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--throughput-events", type=int, default=300_000)
     parser.add_argument("--flow-module", default="pipeline.cli", help=argparse.SUPPRESS)

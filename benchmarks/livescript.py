@@ -23,7 +23,6 @@ URGENT_AGE_US = 5 * HOUR_US
 WINDOW_US = 60_000_000
 HOP_US = 5_000_000
 HISTORY_WINDOWS = 15
-_SETTLE_S = 10.0
 _MIN_GROUPS_EVENTS = 60
 CONFIG = """
 time: {{lateness: {lateness}}}
@@ -51,10 +50,11 @@ class Script(msgspec.Struct):
 
     Attributes:
         now_us: when it was made.
-        seconds: how long is sent; the first few, while everything settles, do not count.
+        seconds: how long is sent.
         open_cases: in the backlog, besides those that something will happen to.
         per_s: deciding events, and deadlines, a second.
         groups: services whose posts turn bad.
+        settle_s: of these seconds, the first that do not count.
         latest_start_s: by when sending begins, at the latest.
     """
 
@@ -64,6 +64,7 @@ class Script(msgspec.Struct):
     per_s: float
     groups: int
     seed: int
+    settle_s: float = 10.0
     latest_start_s: float = 240.0
 
     def deadlines(self) -> dict[str, int]:
@@ -75,14 +76,14 @@ class Script(msgspec.Struct):
 
     def urgent(self) -> list[str]:
         """Return the cases that will become urgent, in this order."""
-        return [f"urgent-{number}" for number in range(int((self.seconds - _SETTLE_S) * self.per_s))]
+        return [f"urgent-{number}" for number in range(int((self.seconds - self.settle_s) * self.per_s))]
 
     def measured(self, start_us: int, lateness_us: int) -> tuple[int, int]:
         """Return from when to when what happens counts, given when sending began.
 
         Events must go on for longer than the lateness afterwards, in every partition, or nothing is told.
         """
-        return start_us + int(_SETTLE_S * 1e6), start_us + int((self.seconds - 2) * 1e6) - lateness_us
+        return start_us + int(self.settle_s * 1e6), start_us + int((self.seconds - 2) * 1e6) - lateness_us
 
     def backlog(self) -> list[tuple[int, bytes, bytes]]:
         """Return the events from before, in the order of time: time, key, value."""
@@ -112,10 +113,10 @@ class Script(msgspec.Struct):
             value = event(
                 "crm.case.priority_changed", f"u-{case}", "@TIME@", {"case_id": case, "to": "urgent"}, f"cust-{case}"
             )
-            made.append(Extra(_SETTLE_S + number / self.per_s, case, value.decode(), case))
-        span_s = self.seconds - _SETTLE_S - 15
+            made.append(Extra(self.settle_s + number / self.per_s, case, value.decode(), case))
+        span_s = max(0.0, self.seconds - self.settle_s - 15)
         for group in range(self.groups):
-            turns_s = _SETTLE_S + span_s * group / self.groups
+            turns_s = self.settle_s + span_s * group / self.groups
             for number in range(int(self.seconds)):
                 after_s = number + rng.random()
                 bad = rng.random() < (0.9 if after_s >= turns_s else 0.1)
