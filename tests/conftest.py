@@ -6,6 +6,10 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.logging_fixtures import logging_as_it_was
+
+__all__ = ["logging_as_it_was"]
+
 settings.register_profile("fast", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile(
     "thorough", max_examples=1000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
