@@ -164,7 +164,7 @@ def _run_engine(
         health=health,
     )
     if health is not None:
-        health.attach(tallies, work.partitions)
+        health.attach(tallies, work.partitions, work.windows)
     by_own_clock = machine.event_clock_us == clock.now_us
     clock.take_set_back()
 

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline.scale.keys import home_of
 from tests.deploy.test_compose import SERVICES, SETTINGS
 from tests.deploy.tools import REPO
 from tests.support.kafka import Cluster, free_port
@@ -65,6 +67,10 @@ class Process:
 
     def answers(self, path: str, status: int) -> bool:
         return self.get(path)[0] == status
+
+    def windows(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.get("/healthz")[1])["windows"]
+        return told
 
     def is_healthy(self) -> bool:
         """Ask as the container's healthcheck does."""
@@ -144,6 +150,8 @@ def test_a_case_that_is_posted_reaches_a_person_and_everything_ends_in_order(
             process.until(partial(process.answers, "/readyz", 200), "not ready")
             assert process.is_healthy()
             assert process.answers("/metrics", 200)
+        judge = processes[home_of("sentiment_drop", PARTITIONS) % 2]
+        judge.until(lambda: "sentiment_drop" in judge.windows(), "says nothing of the windows that it judges")
         assert post_case(ingest) == 202
         notifier.until(lambda: "c-1" in notifier.said, "nothing was told")
         assert [process.stop() for process in processes] == [0, 0, 0, 0], [process.said for process in processes]

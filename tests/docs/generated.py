@@ -31,6 +31,7 @@ from pipeline.ingest.once import Once
 from pipeline.ingest.settings import HttpSettings
 from pipeline.metrics import FlowCollector
 from pipeline.quality import ENOUGH
+from pipeline.scale.inbox import WindowTime
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 from sinks.metrics import NotifierMetrics
@@ -106,7 +107,8 @@ def metrics() -> str:
     """Return the reference page of the metrics: families as the collectors expose them."""
     tallies = Tallies()
     health = FlowHealth()
-    health.attach(tallies, lambda: {("feed", "0"): PartitionTime(0, 0, newest_us=1)})
+    windows = {"detector": WindowTime(1, 1, ["feed/topic/0"])}
+    health.attach(tallies, lambda: {("feed", "0"): PartitionTime(0, 0, newest_us=1)}, lambda: windows)
     health.watch({"feed": cast("Feed", _Behind())}, {"feed": 1.0})
     health.count_pruned(lambda: {"feed": {"reason": 0}})
     health.watch_machine(lambda: [Room(Path("var/flow"), 1, 1)], int)
