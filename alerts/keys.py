@@ -24,6 +24,7 @@ class Keys(NamedTuple):
     ``pending``           zset     keys of undone notifications, by the time they were accepted
     ``undelivered``       zset     of these: every tier has failed
     ``fence``             string   counts leases
+    ``clock``             string   the last time that was seen while there was something to do
     ``failing``           hash     channel: since when it fails
     ====================  =======  ==========================================================================
     """

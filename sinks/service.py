@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from alerts.store import AlertStore
 from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings
 from sinks.channels import catalogue  # noqa: F401 - importing it registers the channels
+from sinks.clock import EvenClock
 from sinks.contract import CHANNELS, Channel, ChannelSettings
 from sinks.delivery import compose
 from sinks.metrics import NotifierMetrics
@@ -57,7 +58,7 @@ def build_notifier(
     """
     _check_references(channels, receivers, route)
     settings = NotifierSettings() if settings is None else settings
-    clock = _system_clock_us if clock_us is None else clock_us
+    clock = EvenClock(_system_clock_us, _steady_clock_us) if clock_us is None else clock_us
     step = _no_step if on_step is None else on_step
     metrics = NotifierMetrics(channels, receivers, registry)
     outbox = Outbox(store, clock_us=clock_us)
@@ -133,6 +134,10 @@ def _check_references(
 
 def _system_clock_us() -> int:
     return time.time_ns() // 1000
+
+
+def _steady_clock_us() -> int:
+    return time.monotonic_ns() // 1000
 
 
 def _no_step(_step: object, _key: str) -> None:

@@ -74,7 +74,8 @@ class Tiers:
         progress = claim.progress
         line = self._lines[tier.channel]
         now_us = self._clock()
-        if progress.tier_started_us is None:
+        # One in the future was written before the clock was set back: it would hold up the next tier as long.
+        if progress.tier_started_us is None or progress.tier_started_us > now_us:
             progress.tier_started_us = now_us
         number = progress.tier + 1
         known = reached(claim.tries, tier.channel)

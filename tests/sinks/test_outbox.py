@@ -192,3 +192,35 @@ def _until(true: Callable[[], bool]) -> None:
         pause.wait(0.01)
     msg = "it did not come true"
     raise AssertionError(msg)
+
+
+@pytest.mark.parametrize("back_s", [3, 3600, 86_400])
+def test_a_clock_that_is_set_back_makes_nothing_wait_longer(
+    store: AlertStore, clock: Clock, outbox: Outbox, back_s: int
+) -> None:
+    store.apply([change(case_id=str(number)) for number in range(2)])
+    waits, dies = outbox.claim(2, LEASE_US)
+    outbox.later(waits, 30_000_000, Progress(), undelivered=False)
+    clock.forward(5)
+    assert outbox.claim(5, LEASE_US) == []
+    clock.forward(-back_s)
+    assert outbox.claim(5, LEASE_US) == []
+    clock.forward(5)
+    assert [claim.key for claim in outbox.claim(5, LEASE_US)] == [dies.key], "its lease ends when it would have"
+    clock.forward(19)
+    assert waits.key not in {claim.key for claim in outbox.claim(5, LEASE_US)}
+    clock.forward(1)
+    assert waits.key in {claim.key for claim in outbox.claim(5, LEASE_US)}
+
+
+def test_a_notifier_at_work_keeps_its_lease_when_the_clock_is_set_back(
+    store: AlertStore, clock: Clock, outbox: Outbox
+) -> None:
+    store.apply([change()])
+    (claim,) = outbox.claim(1, LEASE_US)
+    clock.forward(-3600)
+    outbox.begin(claim, LEASE_US, "tier 1 (web)")
+    clock.forward(9)
+    assert outbox.claim(1, LEASE_US) == []
+    clock.forward(1)
+    assert len(outbox.claim(1, LEASE_US)) == 1
