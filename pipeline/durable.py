@@ -33,6 +33,15 @@ def replace(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
+def sync(path: Path) -> None:
+    """Wait until a file or a folder, written by whomever, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder outlive a loss of power: those of new files, and of renamed ones."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

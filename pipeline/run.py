@@ -27,7 +27,7 @@ from pipeline.flow import Flow, build_flow
 from pipeline.health import FlowHealth
 from pipeline.lane import Lane, Pace
 from pipeline.scale.keys import ScaleError
-from pipeline.scale.moving import FORMAT, folder_of, identity_of
+from pipeline.scale.moving import FORMAT, check_whole, folder_of, identity_of
 from pipeline.scale.parts import scaled
 from pipeline.stopping import Drain, StoppedWhileStartingError, drain_on_signals
 from pipeline.storing import Storer
@@ -74,6 +74,8 @@ def run_flow(
     """
     compose.check_feeds(settings, recording=False)
     scale = scaled(settings, share)
+    if scale is not None:
+        check_whole(settings)
     folder = flow_folder(settings, share)
     asked = drain if drain is not None else Drain()
     drain_on_signals(asked)

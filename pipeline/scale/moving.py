@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from config.settings import Settings
-from pipeline import recovery
+from pipeline import durable, recovery
 from pipeline.feeds.contract import Share
 from pipeline.lane import LANE
 from pipeline.scale.keys import ScaleError, home_of, number_of, partition_number
@@ -54,6 +54,22 @@ def folder_of(settings: Settings, index: int) -> Path:
 def identity_of(partitions: int, share: Share) -> list[object]:
     """Return what the folder of a process is bound to."""
     return [FORMAT, "tasks", partitions, share.index, share.of]
+
+
+def check_whole(settings: Settings) -> None:
+    """Prove, before a flow process starts, that no move was left half-way: its folder may not be in its place yet.
+
+    Raises:
+        ScaleError: saying what to do.
+    """
+    complete = settings.store.dir / _STAGED / _COMPLETE
+    if complete.exists():
+        after = msgspec.json.decode(complete.read_bytes())["after"]
+        msg = (
+            f"{complete.parent}: state was being moved to {after} flow processes when that was broken off, and folders "
+            f"may not be in their places yet; finish it with `makegood rescale --to {after}`, then start"
+        )
+        raise ScaleError(msg)
 
 
 def rescale(settings: Settings, to: int, lost: frozenset[int] = frozenset()) -> Moved:
@@ -149,7 +165,10 @@ def _stage(folders: dict[int, Path], staged: Path, partitions: int, of: int, to:
         write_rows(target / recovery.STATE, [feeds, *rows[index]])
         recovery.write_identity(target, identity_of(partitions, Share(index, to)))
     summary = {"before": of, "after": to, "tasks": len(tasks), "lost": lost, "folders": sorted(folders)}
-    (staged / _COMPLETE).write_bytes(msgspec.json.encode(summary))
+    # Behind this the old folders go: nothing of the new ones may be on its way to the disk only.
+    for path in staged.rglob("*"):
+        durable.sync(path)
+    durable.replace(staged / _COMPLETE, msgspec.json.encode(summary))
 
 
 def _number(row: Row, partitions: int) -> int | None:
@@ -196,9 +215,7 @@ def _swap(root: Path, staged: Path) -> Moved:
             number += 1
             aside = root / f"rescaled-from-{summary['before']}-to-{summary['after']}-{number}"
         aside.mkdir()
-        temporary = staged / "complete.tmp"
-        temporary.write_bytes(msgspec.json.encode({**summary, "aside": str(aside)}))
-        temporary.replace(staged / _COMPLETE)
+        durable.replace(staged / _COMPLETE, msgspec.json.encode({**summary, "aside": str(aside)}))
     for number in summary["folders"]:
         old = root / f"flow-{number}"
         if old.exists() and not (aside / old.name).exists():
@@ -206,7 +223,13 @@ def _swap(root: Path, staged: Path) -> Moved:
     for new in sorted(staged.glob("flow-*")):
         target = root / new.name
         if target.exists():  # an empty one: it held no state
-            shutil.rmtree(target)
+            if recovery.holds_state(target):
+                msg = f"{target} holds state that was not there when the move began: move it away, then go on"
+                raise ScaleError(msg)
+            with recovery.locked(target):
+                shutil.rmtree(target)
         new.rename(target)
+    durable.sync_folder(aside)
+    durable.sync_folder(root)
     shutil.rmtree(staged)
     return Moved(summary["before"], summary["after"], summary["tasks"], summary["lost"], str(aside))

@@ -35,7 +35,7 @@ def read_rows(folder: Path) -> list[Row]:
     """
     path = folder / _FILE
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as base:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
             found = base.execute("SELECT ex_num, resume_epoch FROM exs ORDER BY ex_num DESC LIMIT 1").fetchone()
             if found is None:
                 return []
