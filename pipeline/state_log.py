@@ -11,6 +11,7 @@ older generation is deleted, as soon as no snapshot that the engine may resume f
 more than its changes and that share.
 """
 
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -62,14 +63,18 @@ class StateLog:
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self._name = name
-        self._marks = [Mark(0, 0)]
         self._images = 0
         self._new_images = 0
         self._to_carry: list[str] = []
+        self._not_in_it: list[str] = []
         self._superseded: list[Mark] = []
         # Files that no snapshot names any more: since the last snapshot, between it and the one before, ...
         self._unnamed: list[list[Path]] = [[] for _ in range(SNAPSHOTS_KEPT + 1)]
         folder.mkdir(parents=True, exist_ok=True)
+        # What is there is left alone until snapshots that may name it are out of date.
+        left = self._files()
+        self._unnamed[0] += left.values()
+        self._marks = [Mark(max(left, default=-1) + 1, 0)]
 
     def write(self, shard: CaseShard) -> LogState:
         """Append what has changed, durably; return what the snapshot must hold for :meth:`read`.
@@ -78,8 +83,9 @@ class StateLog:
             OSError: when it cannot be written. Nothing is lost of what is in memory, but the shard no longer knows what
                 has changed: the process must end and go on from its last snapshot.
         """
-        delta = shard.delta(self._share(len(shard)))
+        delta = shard.delta([*self._share(len(shard)), *self._not_in_it])
         self._append(_ENCODER.encode(delta))
+        self._not_in_it = []
         written = len(delta.images) + len(delta.gone)
         self._images += written
         self._new_images += written
@@ -98,6 +104,10 @@ class StateLog:
         self._unnamed.insert(0, [])
         return LogState(list(self._marks), self._images)
 
+    def take_in(self, keys: list[str]) -> None:
+        """Put these keys into the log with the next :meth:`write`: a shard has them from elsewhere."""
+        self._not_in_it = keys
+
     def read(self, state: LogState) -> tuple[bytes, dict[str, bytes]]:
         """Return the newest head, and the newest image of each key, of what :meth:`write` returned.
 
@@ -109,6 +119,7 @@ class StateLog:
         self._marks, self._images = list(state.marks), state.images
         # Which keys were carried over is not kept: after a restart all are, anew.
         self._superseded, self._to_carry = [], []
+        self._unnamed = [[] for _ in self._unnamed]
         head = b""
         images: dict[str, bytes] = {}
         for mark in state.marks:
@@ -117,9 +128,10 @@ class StateLog:
                 for key in delta.gone:
                     images.pop(key, None)
                 images.update(delta.images)
-        ours = {self._path(mark.generation) for mark in self._marks}
-        for path in set(self._folder.glob(f"{self._name}.*.log")) - ours:
-            path.unlink()
+        ours = {mark.generation for mark in self._marks}
+        for generation, path in self._files().items():
+            if generation not in ours:
+                path.unlink()
         return head, images
 
     def _share(self, keys: int) -> list[str]:
@@ -153,6 +165,12 @@ class StateLog:
                     )
                     raise StateLogDamagedError(msg)
                 yield _DECODER.decode(payload)
+
+    def _files(self) -> dict[int, Path]:
+        """Return the files of this shard, by generation. Names of detectors may have dots: ``a.1`` is not ``a``."""
+        form = re.compile(re.escape(self._name) + r"\.(\d{8,})\.log")
+        found = ((form.fullmatch(path.name), path) for path in self._folder.iterdir())
+        return {int(match[1]): path for match, path in found if match is not None}
 
     def _path(self, generation: int) -> Path:
         return self._folder / f"{self._name}.{generation:08d}.log"

@@ -114,6 +114,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
                     self._cases.rebuild(head, images.values())
                 else:  # the whole state, as it was kept before there were logs
                     self._cases.restore(inner)
+                    self._log.take_in(self._cases.keys())
         except SnapshotVersionError as error:
             log.error("detector.fresh_start", detector=name, shard=shard, reason=str(error))
             self._become(name, shard)

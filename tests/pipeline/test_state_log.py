@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.contract import Delta, Outcome, Progress
+from detectors.contract import Delta, Detector, Outcome, Progress
 from detectors.events import Event
 from pipeline import state_log
+from pipeline.engine.logic import DetectLogic
 from pipeline.state_log import LogState, StateLog, StateLogDamagedError
 
 
@@ -39,10 +41,11 @@ class Shard:
         raise NotImplementedError
 
     def snapshot(self) -> bytes:
-        raise NotImplementedError
+        return msgspec.json.encode(self.values)
 
     def restore(self, state: bytes) -> None:
-        raise NotImplementedError
+        self.values = msgspec.json.decode(state, type=dict[str, int])
+        self.changed = set()
 
     def delta(self, also: Iterable[str] = ()) -> Delta:
         wanted = sorted(self.changed.union(also))
@@ -51,7 +54,20 @@ class Shard:
         return Delta(str(self.time).encode(), images, [key for key in wanted if key not in self.values])
 
     def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
+        self.values = dict.fromkeys(map(bytes.decode, images), 0)
+
+
+class Detecting:
+    """A case detector of such shards."""
+
+    name = "numbers"
+    event_types: frozenset[str] = frozenset()
+
+    def key(self, event: Event) -> str | None:
         raise NotImplementedError
+
+    def shard(self) -> Shard:
+        return Shard()
 
 
 def read(folder: Path, state: LogState) -> dict[str, int]:
@@ -82,6 +98,47 @@ def test_what_came_after_the_snapshot_that_counts_is_cut_off(tmp_path: Path) -> 
     again = Shard()
     again.put("z", 3)
     assert read(tmp_path, resumed.write(again)) == {"x": 1, "z": 3}
+
+
+def test_a_whole_state_of_before_there_were_logs_is_whole_in_the_log_too(tmp_path: Path) -> None:
+    detectors: dict[str, Detector] = {"numbers": Detecting()}
+    old = Shard()
+    for key in "abc":
+        old.put(key, ord(key))
+    name, shard, inner = DetectLogic(detectors, tmp_path, ("numbers", 3, old.snapshot())).snapshot()
+    marks = msgspec.msgpack.decode(inner.removeprefix(b"\x00log1"), type=LogState)
+    _, images = StateLog(tmp_path, "numbers.3").read(marks)
+    assert (name, shard, images) == ("numbers", 3, {key: str(ord(key)).encode() for key in "abc"})
+
+
+def test_a_shard_leaves_the_logs_of_a_detector_alone_whose_name_begins_like_its_own(tmp_path: Path) -> None:
+    shard = Shard()
+    shard.put("x", 1)
+    logs = [StateLog(tmp_path, name) for name in ("a.1", "a.1.2")]  # detector "a", shard 1; detector "a.1", shard 2
+    states = []
+    for log in logs:
+        shard.put("x", 1)
+        states.append(log.write(shard))
+    for name, state in zip(("a.1", "a.1.2"), states, strict=True):
+        assert StateLog(tmp_path, name).read(state)[1] == {"x": b"1"}
+
+
+def test_a_log_that_is_begun_anew_leaves_what_the_snapshot_before_names_until_that_is_out_of_date(
+    tmp_path: Path,
+) -> None:
+    shard, log = Shard(), StateLog(tmp_path, "a.0")
+    shard.put("x", 1)
+    committed = log.write(shard)
+    anew, fresh = StateLog(tmp_path, "a.0"), Shard()  # a version that could not read the images
+    fresh.put("y", 2)
+    newer = anew.write(fresh)  # killed before the engine committed this one
+    assert read(tmp_path, committed) == {"x": 1}
+    anew, fresh = StateLog(tmp_path, "a.0"), Shard()
+    for number in range(state_log.SNAPSHOTS_KEPT + 1):
+        fresh.put("y", number)
+        newer = anew.write(fresh)
+    assert len(list(tmp_path.iterdir())) == 1, "the old log goes in the end"
+    assert read(tmp_path, newer) == {"y": number}
 
 
 @settings(max_examples=30, deadline=None)
