@@ -14,12 +14,12 @@ import msgspec
 from confluent_kafka import Producer
 
 from benchmarks.traffic import Template, cycle, rfc3339
+from pipeline.kafka_producing import LOSSLESS
 
 TICK_S = 0.002
 CYCLE_EVENTS = 100_000
 PROPERTIES: dict[str, str | int | bool] = {
-    "enable.idempotence": True,
-    "acks": "all",
+    **LOSSLESS,
     "linger.ms": 5,
     "compression.type": "lz4",
     "queue.buffering.max.messages": 1_000_000,

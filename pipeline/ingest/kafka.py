@@ -13,6 +13,7 @@ from config.secret import SecretRef
 from pipeline.feeds.contract import FeedError
 from pipeline.ingest.commit import NotKeptError
 from pipeline.ingest.settings import KEY_PART, KafkaTargetSettings
+from pipeline.kafka_producing import LOSSLESS
 
 KEPT_WITHIN_MS = 8_000
 """Senders wait for ten seconds or so: by then they must have been told."""
@@ -149,8 +150,7 @@ class KafkaTarget:
         bootstrap = self._settings.bootstrap
         ours: dict[str, Any] = {
             "bootstrap.servers": bootstrap if isinstance(bootstrap, str) else ",".join(bootstrap),
-            "enable.idempotence": True,
-            "acks": "all",
+            **LOSSLESS,
             "delivery.timeout.ms": KEPT_WITHIN_MS,
             "client.id": f"makegood-{self._name}",
         }

@@ -10,6 +10,7 @@ from config.durations import US_PER_SECOND, DurationUs
 from config.secret import SecretRef
 from pipeline.feeds.contract import FeedSettings
 from pipeline.ingest.signed import Template, parse_template
+from pipeline.kafka_producing import LOSSLESS
 
 Scheme = Literal[
     "zendesk", "stripe", "typeform", "shopify", "slack", "github", "hmac", "bearer", "basic", "none"
@@ -19,7 +20,7 @@ TIMED_SCHEMES = frozenset({"zendesk", "stripe", "slack"})
 _OF_HMAC = ("header", "algorithm", "encoding", "prefix", "signed", "timestamp_header")
 KEY_PART = re.compile(r"\{(header:[A-Za-z0-9-]+|/[^{}]*)\}")
 """What of a Kafka key comes from the request: a header, or a JSON pointer into the record."""
-_OWNED = frozenset({"bootstrap.servers", "acks", "enable.idempotence", "delivery.timeout.ms", "message.timeout.ms"})
+_OWNED = frozenset({*LOSSLESS, "bootstrap.servers", "delivery.timeout.ms", "message.timeout.ms", "max.in.flight"})
 _SECRET = re.compile(r"password|secret|\.key\.pem$|^ssl\.key$|sasl\.oauthbearer\.config")
 _DAY_US = 86_400 * US_PER_SECOND
 

@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from config.scale import ScaleSettings
 from config.secret import SecretRef
+from pipeline.kafka_producing import LOSSLESS
 from pipeline.routing import PaneReport
 from pipeline.scale.keys import ScaleError, home_of
 
@@ -16,8 +17,7 @@ _ANSWER_S = 5.0
 _LOOK_S = 0.2
 _TOLD_AFTER_LOOKS = 25
 _OURS: dict[str, Any] = {
-    "acks": "all",
-    "enable.idempotence": True,
+    **LOSSLESS,
     # What is not delivered is not given up: whoever writes waits, and the flow with it.
     "message.timeout.ms": 0,
     "linger.ms": 0,

@@ -24,6 +24,8 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
+from pipeline.kafka_producing import LOSSLESS
+
 REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_kafka.sh")
 START_TIMEOUT_S = 60.0
@@ -93,7 +95,7 @@ class Cluster:
         self.__dict__.pop("_producer", None)
 
     def _new_producer(self, properties: dict[str, Any]) -> Producer:
-        own = {"bootstrap.servers": self.bootstrap, "enable.idempotence": True, "linger.ms": 1, "log_level": 0}
+        own = {"bootstrap.servers": self.bootstrap, **LOSSLESS, "linger.ms": 1, "log_level": 0}
         return Producer({**own, "reconnect.backoff.max.ms": 500, **properties})
 
     def delete_topic(self, topic: str) -> None:
