@@ -1,9 +1,8 @@
 """Prepare: raw micro-batches become fresh, enriched events, known to be on time or late, grouped by detector.
 
-Everything that must be judged in the order of arrival (repeats, lateness, watermarks) is judged here, once, so that
-shards and batch sizes cannot change a result. A micro-batch is cut wherever a late event follows one that moved its
-partition's
-watermark: detectors then see the same sequence of (watermark, late event) however the stream was cut.
+Everything that must be judged in the order of arrival (repeats, lateness, watermarks) is judged here, once: shards and
+batch sizes cannot change a result. A micro-batch is cut where a late event follows one that moved its partition's
+watermark: detectors see the same sequence of (watermark, late event) however the stream was cut.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -118,6 +117,8 @@ class Prepare:
 
     def _take_batch(self, batch: RawBatch, now_us: int | None, out: list[Routed]) -> None:
         tallies = self._tallies
+        if batch.told is not None:
+            self._watermarks.partition(batch.feed, batch.partition).hear(batch.told)
         decoded = self._decoder.decode(batch)
         tallies.took(batch.feed, len(batch.records) + len(batch.bad))
         tallies.filtered += decoded.filtered
@@ -125,12 +126,10 @@ class Prepare:
             out.append(bad)
             tallies.dead(batch.feed, bad.reason)
         events: Sequence[Event] = decoded.events
+        if events and now_us is not None:
+            events = self._turn_away_future(batch, events, now_us, out)
         if not events:
             return
-        if now_us is not None:
-            events = self._turn_away_future(batch, events, now_us, out)
-            if not events:
-                return
         times_us = _times_us(events)
         oldest_us, newest_us = int(times_us.min()), int(times_us.max())
         fresh = self._dedup.fresh(events, newest_us)

@@ -9,6 +9,9 @@ over partitions. What a quiet partition does depends on the mode:
 * **replay**: there is no clock. A partition that has ended stops holding time back; when all have ended, the
   recording is over and the watermark is the last event's time plus one microsecond: deadlines up to the last event
   have passed.
+
+Where another process reads a partition for us, silence is known up to that process's clock when it last told, and no
+further.
 """
 
 from collections.abc import Callable, Collection
@@ -18,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.contract import NEVER_US, Progress
-from pipeline.feeds.contract import Status
+from pipeline.feeds.contract import Status, Told
 
 SETTLE_US = 10_000_000
 """After nobody has listened for a while, what feeds say of their partitions is not relied on for this long."""
@@ -34,6 +37,8 @@ class PartitionTime(msgspec.Struct):
         busy_at_us: the clock when it last gave events, or when we began to listen (live only).
         status: as the feed says.
         events: given by it since this process started, repeats apart.
+        heard_us: where another process reads it: that one's clock when it last told of it; None: we read it.
+        silent: it was quiet then.
     """
 
     lateness_us: int
@@ -42,6 +47,8 @@ class PartitionTime(msgspec.Struct):
     busy_at_us: int = NEVER_US
     status: Status = Status.READING
     events: int = 0
+    heard_us: int | None = None
+    silent: bool = False
 
     @property
     def watermark_us(self) -> int:
@@ -54,6 +61,12 @@ class PartitionTime(msgspec.Struct):
         # What is late is never itself the newest, so it may stand among those that it is compared with.
         late: list[int] = np.flatnonzero(times_us < newest - self.lateness_us).tolist()
         return late
+
+    def hear(self, told: Told) -> None:
+        """Note how far it is, as whoever reads it told. What was told before is never taken back."""
+        self.newest_us = max(self.newest_us, told.newest_us)
+        if told.heard_us is not None and (self.heard_us is None or told.heard_us >= self.heard_us):
+            self.heard_us, self.silent = told.heard_us, told.silent
 
     def saw(self, newest_us: int, now_us: int | None) -> None:
         """Note that events up to ``newest_us`` have come, at clock ``now_us`` (None in a replay)."""
@@ -123,7 +136,8 @@ class Watermarks:
         watermark_us = max(self.progress.watermark_us, reached_us)
         clock_us = max(self.progress.clock_us, watermark_us)
         if now_us is not None and now_us >= self._settled_at_us and self._up_to_date():
-            clock_us = max(clock_us, now_us)
+            told = [part.heard_us for part in self.partitions.values() if part.heard_us is not None]
+            clock_us = max(clock_us, min(now_us, *told) if told else now_us)
         self.progress = Progress(watermark_us, clock_us)
         return self.progress
 
@@ -173,5 +187,7 @@ class Watermarks:
 def _live_partition_us(part: PartitionTime, now_us: int) -> int:
     if part.status is Status.ENDED:
         return max(part.watermark_us, now_us - part.lateness_us)
+    if part.heard_us is not None:
+        return max(part.watermark_us, part.heard_us - part.lateness_us) if part.silent else part.watermark_us
     quiet = part.status is Status.CAUGHT_UP and now_us - part.busy_at_us >= part.idle_after_us
     return max(part.watermark_us, now_us - part.lateness_us) if quiet else part.watermark_us

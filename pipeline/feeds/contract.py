@@ -36,6 +36,20 @@ class BadRecord(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Told(msgspec.Struct, frozen=True):
+    """How far a partition is that another process reads for us, as that process told it.
+
+    Attributes:
+        newest_us: the largest event time in it so far, among all its records, also those that others get.
+        heard_us: the clock of that process when it told; None: it said nothing about silence this time.
+        silent: the partition was read to its end then, and had been quiet for ``idle_after``.
+    """
+
+    newest_us: int
+    heard_us: int | None = None
+    silent: bool = False
+
+
 class RawBatch(msgspec.Struct):
     """Records of one partition, in their order.
 
@@ -46,6 +60,7 @@ class RawBatch(msgspec.Struct):
         bad: records that are not among ``records``.
         mapped: the feed has applied its mapping itself: ``records`` are CloudEvents, whatever the feed's settings say.
         filtered: records that the feed's mapping left out, where the feed has applied it.
+        told: of a partition that another process reads: how far it was before these records. There may be none.
     """
 
     feed: str
@@ -55,6 +70,7 @@ class RawBatch(msgspec.Struct):
     bad: list[BadRecord] = []
     mapped: bool = False
     filtered: int = 0
+    told: Told | None = None
 
 
 class Feed(Protocol):
