@@ -90,9 +90,9 @@ class PaneInbox:
                     continue
                 known = slot.known.get((pane, group))
                 slot.known[pane, group] = vector
-                new.append(
-                    (pane, group, vector if known is None else [a - b for a, b in zip(vector, known, strict=True)])
-                )
+                # Never the list that we keep: who gets it adds to it.
+                change = vector.copy() if known is None else [a - b for a, b in zip(vector, known, strict=True)]
+                new.append((pane, group, change))
         if told.watermark_us > slot.watermark_us:
             slot.watermark_us = told.watermark_us
             over = [key for key in slot.known if detector.layout.first_end_us(key[0]) <= told.watermark_us]

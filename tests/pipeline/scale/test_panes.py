@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.assembler import WindowAssembler
 from detectors.contract import NEVER_US, WindowDetector, WindowState
 from detectors.events import Event
 from detectors.panes import PaneLayout, Panes
+from detectors.windows import WindowSpec
 from pipeline.scale import wire
 from pipeline.scale.inbox import PaneInbox, WindowTime
 from pipeline.scale.ledger import Ledger
@@ -176,3 +178,16 @@ def test_sums_are_exact_however_senders_and_listener_are_killed_and_cut_their_ba
         if rng.random() < 0.3:
             kept = at, inbox.snapshot(), {key: list(value) for key, value in totals.items()}
     assert {key: value for key, value in totals.items() if any(value)} == expected
+
+
+def test_whoever_adds_up_the_sums_may_add_into_them() -> None:
+    inbox = PaneInbox({"minutes": DETECTOR}, SOURCES)
+    first, second = (Ledger(DETECTOR, source) for source in SOURCES)
+    spec = WindowSpec(MINUTE_US, MINUTE_US)
+    assembler = WindowAssembler(spec, 2, forget_us=10**12, max_groups=10)
+    for number, ledger in enumerate([first, second, first, second, first]):
+        message = told(ledger, [post(number, START_US, "app")], START_US - 1)
+        for batch in inbox.take(message):
+            assembler.merge(batch.panes)
+    (window,) = assembler.advance(START_US + MINUTE_US)
+    assert window.vector == [5, 10]
