@@ -75,10 +75,12 @@ class MetricsSettings(SettingsModel):
     Attributes:
         listen: of the flow, as ``HOST:PORT``; port 0 takes a free one. ``127.0.0.1`` is reached from this machine only.
         notifier_listen: of the notifier.
+        repartition_listen: of an intake (``makegood repartition``).
     """
 
     listen: str = Field(default="127.0.0.1:9464", pattern=_ADDRESS)
     notifier_listen: str = Field(default="127.0.0.1:9465", pattern=_ADDRESS)
+    repartition_listen: str = Field(default="127.0.0.1:9467", pattern=_ADDRESS)
 
 
 class Settings(SettingsModel):

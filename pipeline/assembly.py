@@ -17,6 +17,7 @@ from detectors.contract import DETECTORS, Context, Detector
 from pipeline.feeds.contract import FEEDS, FeedContext, FeedSettings
 from pipeline.mapping import compile_mapping
 from pipeline.mapping.examples import check_examples
+from pipeline.scale.repartition.feeds import repartition_problems
 from sinks.contract import CHANNELS
 
 _EXAMPLE = re.compile(r"examples\[(\d+)\]: ")
@@ -48,6 +49,7 @@ def build_problems(settings: Settings, document: Document) -> list[Problem]:
     """Return why parts of the settings cannot be built: detectors, feeds with their mappings, channels."""
     problems: list[Problem] = []
     _detectors(settings, document, problems)
+    problems += [Problem(where, document.line(where), told) for where, told in repartition_problems(settings)]
     for name, feed in sorted(settings.feeds.items()):
         path: PathItems = ("feeds", name)
         _attempt(path, document, problems, partial(FEEDS.factory(feed.type), name, feed, FeedContext(recording=True)))

@@ -13,6 +13,8 @@ from pipeline.kafka_producing import LOSSLESS
 from pipeline.routing import PaneReport
 from pipeline.scale.keys import ScaleError, home_of
 
+LARGEST_MESSAGE_BYTES = 16_777_216
+"""In the topics of events."""
 _ANSWER_S = 5.0
 _LOOK_S = 0.2
 _TOLD_AFTER_LOOKS = 25
@@ -48,13 +50,19 @@ def client_properties(settings: ScaleSettings) -> dict[str, Any]:
 
 
 def ensure_topics(
-    settings: ScaleSettings, topics: Sequence[str], *, wait: Callable[[float], bool], tell: Callable[[str | None], None]
+    settings: ScaleSettings,
+    topics: Sequence[str],
+    *,
+    events: Sequence[str] = (),
+    wait: Callable[[float], bool],
+    tell: Callable[[str | None], None],
 ) -> bool:
-    """Make the topic of panes where it is missing, and see that all topics have as many partitions as the settings say.
+    """Make our topics where they are missing, and see that all topics have as many partitions as the settings say.
 
     Args:
         settings: of the shared work.
         topics: of the feeds, on the same cluster or another; those that this cluster does not have are not looked at.
+        events: the topics of events, which are ours like that of panes.
         wait: waits that many seconds, and returns whether somebody asked to stop.
         tell: told why we wait; None: no more.
 
@@ -67,17 +75,17 @@ def ensure_topics(
     admin = AdminClient({**client_properties(settings), "log_level": 0})
     while True:
         try:
-            _make(admin, settings)
+            _make(admin, settings, events)
             known = admin.list_topics(timeout=_ANSWER_S).topics
         except KafkaException as error:
             reason = error.args[0].str() if isinstance(error.args[0], KafkaError) else str(error)
             _log.warning("panes.cluster_away", reason=reason)
-            tell(f"the cluster of the topic of panes does not answer: {reason}")
+            tell(f"the cluster of scale.bootstrap does not answer: {reason}")
             if wait(_ANSWER_S):
                 return False
             continue
         tell(None)
-        for topic in [settings.panes_topic, *topics]:
+        for topic in [settings.panes_topic, *events, *topics]:
             found = len(known[topic].partitions) if topic in known else 0
             if found and found != settings.partitions:
                 msg = (
@@ -89,9 +97,11 @@ def ensure_topics(
         return True
 
 
-def _make(admin: AdminClient, settings: ScaleSettings) -> None:
-    new = NewTopic(settings.panes_topic, settings.partitions, settings.replication)
-    for made in admin.create_topics([new], request_timeout=_ANSWER_S).values():
+def _make(admin: AdminClient, settings: ScaleSettings, events: Sequence[str]) -> None:
+    new = [NewTopic(settings.panes_topic, settings.partitions, settings.replication)]
+    config = {"max.message.bytes": str(LARGEST_MESSAGE_BYTES)}
+    new += [NewTopic(topic, settings.partitions, settings.replication, config=config) for topic in events]
+    for made in admin.create_topics(new, request_timeout=_ANSWER_S).values():
         try:
             made.result()
         except KafkaException as error:
