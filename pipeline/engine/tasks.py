@@ -5,11 +5,13 @@ from typing import Protocol
 
 from bytewax.operators import StatefulBatchLogic
 
+from pipeline.feeds.contract import RawBatch
 from pipeline.lane import LaneItem
 from pipeline.prepare import Prepare
 from pipeline.routing import Routed
-from pipeline.scale.inbox import PaneInbox
+from pipeline.scale.inbox import PaneInbox, Refused
 from pipeline.scale.keys import is_panes, number_of
+from pipeline.scale.router import TaskRouter
 
 TaskState = tuple[str, bytes]
 
@@ -17,8 +19,8 @@ TaskState = tuple[str, bytes]
 class TaskParts(Protocol):
     """Makes what tasks are made of."""
 
-    def prepare(self, task: int) -> Prepare:
-        """Return a new prepare for a task."""
+    def prepare(self, task: int) -> tuple[Prepare, TaskRouter]:
+        """Return a new prepare for a task, and its router."""
         ...
 
     def inbox(self, number: int) -> PaneInbox:
@@ -36,6 +38,7 @@ class TaskLogic(StatefulBatchLogic[LaneItem, Routed, TaskState]):
         self._parts = parts
         self._key = ""
         self._prepare: Prepare | None = None
+        self._router: TaskRouter | None = None
         self._inbox: PaneInbox | None = None
         if state is not None:
             key, inner = state
@@ -50,7 +53,7 @@ class TaskLogic(StatefulBatchLogic[LaneItem, Routed, TaskState]):
         if is_panes(key):
             self._inbox = self._parts.inbox(number_of(key))
         else:
-            self._prepare = self._parts.prepare(number_of(key))
+            self._prepare, self._router = self._parts.prepare(number_of(key))
 
     def on_batch(self, values: list[LaneItem]) -> tuple[list[Routed], bool]:
         """Take each item in turn."""
@@ -58,9 +61,13 @@ class TaskLogic(StatefulBatchLogic[LaneItem, Routed, TaskState]):
         for item in values:
             if not self._key:
                 self._become(item.key)
-            if self._prepare is not None:
+            if self._prepare is not None and self._router is not None:
+                for batch in item.batches:
+                    _tell_offsets(batch, self._router)
                 out += self._prepare.take(item)
             elif self._inbox is not None and item.batches:
+                for bad in (bad for batch in item.batches for bad in batch.bad):
+                    self._inbox.refuse(Refused.UNREADABLE, f"{bad.detail}; let nothing else write to this topic")
                 out += self._inbox.take([record for batch in item.batches for record in batch.records])
         return out, StatefulBatchLogic.RETAIN
 
@@ -69,6 +76,12 @@ class TaskLogic(StatefulBatchLogic[LaneItem, Routed, TaskState]):
         if self._prepare is not None:
             return self._key, self._prepare.snapshot()
         return self._key, b"" if self._inbox is None else self._inbox.snapshot()
+
+
+def _tell_offsets(batch: RawBatch, router: TaskRouter) -> None:
+    offsets = [*batch.offsets[:1], *batch.offsets[-1:], *(bad.offset for bad in batch.bad)]
+    if offsets:
+        router.reads((batch.feed, batch.partition), min(offsets), max(offsets) + 1)
 
 
 def task_builder(parts: TaskParts) -> Callable[[TaskState | None], TaskLogic]:

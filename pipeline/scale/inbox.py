@@ -5,7 +5,9 @@ it had come from this process. A detector's time is that of the partition that i
 whose process is gone holds its windows open until another has taken over.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
+from enum import StrEnum
 
 import msgspec
 import structlog
@@ -16,8 +18,21 @@ from pipeline.routing import PaneBatch
 from pipeline.scale import wire
 
 _VERSION = 1
+_LIVES_KEPT = 16
 _log = structlog.get_logger(__name__)
-_SlotState = tuple[str, str, PaneLayout, int, int, list[Pane]]
+
+
+class Refused(StrEnum):
+    """Why a message was not used. The names are public: a label of a metric."""
+
+    UNREADABLE = "unreadable"
+    """It is no message of ours: somebody else writes to the topic."""
+    OTHER_WINDOWS = "other_windows"
+    """Its sender has other settings of the detector."""
+    NOT_IN_SETTINGS = "not_in_settings"
+    """It is of a detector or a feed that our settings do not name."""
+    OLDER_LIFE = "older_life"
+    """Its sender's place has been taken: two processes work on one share."""
 
 
 class _Slot(msgspec.Struct):
@@ -26,6 +41,21 @@ class _Slot(msgspec.Struct):
     count: int = -1
     watermark_us: int = NEVER_US
     known: dict[tuple[int, Group], Vector] = {}
+    life: str = ""
+    end: int = 0
+    lives: list[str] = []
+
+
+class _SlotState(msgspec.Struct, array_like=True):
+    detector: str
+    source: str
+    layout: PaneLayout
+    count: int
+    watermark_us: int
+    panes: list[Pane]
+    life: str = ""
+    end: int = 0
+    lives: list[str] = []
 
 
 class WindowTime(msgspec.Struct, frozen=True):
@@ -48,17 +78,22 @@ class PaneInbox:
     Args:
         detectors: window detectors by name.
         sources: every partition that tells something.
+        beside: further ones that tell something now and then; no window waits for them.
 
     Attributes:
         late: events that were told after their window was said to be over.
-        refused: messages that could not be used, by reason.
+        refused: messages that could not be used, since this process started. ``why``: of the last of each kind.
     """
 
-    def __init__(self, detectors: Mapping[str, WindowDetector], sources: Collection[str]) -> None:
+    def __init__(
+        self, detectors: Mapping[str, WindowDetector], sources: Collection[str], beside: Collection[str] = ()
+    ) -> None:
         self.late = 0
-        self.refused: dict[str, int] = {}
+        self.refused: Counter[Refused] = Counter()
+        self.why: dict[Refused, str] = {}
         self._detectors = detectors
         self._sources = frozenset(sources)
+        self._beside = frozenset(beside)
         self._slots: dict[str, dict[str, _Slot]] = {}
 
     def take(self, messages: list[bytes]) -> list[PaneBatch]:
@@ -66,44 +101,81 @@ class PaneInbox:
         fresh: dict[str, Panes] = {}
         for message in messages:
             try:
-                self._take(wire.decode(message), fresh)
-            except ValueError as error:
-                reason = str(error)
-                if reason not in self.refused:
-                    _log.error("panes.refused", reason=reason)
-                self.refused[reason] = self.refused.get(reason, 0) + 1
+                told = wire.decode(message)
+            except wire.BadMessageError as error:
+                self.refuse(Refused.UNREADABLE, str(error))
+            else:
+                self._take(told, fresh)
         return [PaneBatch(name, panes, self._progress(name)) for name, panes in fresh.items()]
+
+    def refuse(self, kind: Refused, why: str) -> None:
+        """Count a message that cannot be used; say so in the log once for each reason."""
+        if self.why.get(kind) != why:
+            _log.error("panes.refused", kind=kind.value, reason=why)
+        self.why[kind] = why
+        self.refused[kind] += 1
 
     def _take(self, told: wire.Told, fresh: dict[str, Panes]) -> None:
         detector = self._detectors.get(told.detector)
-        if detector is None or told.source not in self._sources:
-            return  # of a detector or a feed that the settings no longer name
-        panes = detector.layout.decode(told.panes)
-        slots = self._slots.setdefault(told.detector, {})
-        slot = slots.setdefault(told.source, _Slot())
+        if detector is None or told.source not in self._sources | self._beside:
+            # Of before the settings were changed, or of a process that has others.
+            self.refused[Refused.NOT_IN_SETTINGS] += 1
+            return
+        try:
+            panes = detector.layout.decode(told.panes)
+        except ValueError as error:
+            self.refuse(Refused.OTHER_WINDOWS, f"detector {told.detector!r}: {error}")
+            return
+        slot = self._slots.setdefault(told.detector, {}).setdefault(told.source, _Slot())
+        if told.life != slot.life and not self._begin_life(told, slot):
+            return
         new = fresh.setdefault(told.detector, [])
         if told.count > slot.count:
-            slot.count = told.count
-            for pane, group, vector in panes:
-                if detector.layout.first_end_us(pane) <= slot.watermark_us:
-                    self.late += vector[0]
-                    continue
-                known = slot.known.get((pane, group))
-                slot.known[pane, group] = vector
-                # Never the list that we keep: who gets it adds to it.
-                change = vector.copy() if known is None else [a - b for a, b in zip(vector, known, strict=True)]
-                new.append((pane, group, change))
-        if told.watermark_us > slot.watermark_us:
+            slot.end = max(slot.end, told.end)
+            if not told.more:
+                slot.count = told.count
+            self._merge(panes, slot, detector.layout, new)
+        if told.watermark_us > slot.watermark_us and not told.more:
             slot.watermark_us = told.watermark_us
             over = [key for key in slot.known if detector.layout.first_end_us(key[0]) <= told.watermark_us]
             for key in over:
                 del slot.known[key]
 
+    def _begin_life(self, told: wire.Told, slot: _Slot) -> bool:
+        """Go over to another life of a sender; return False for one that was over already.
+
+        Its sums are whole, from its first record on. Where records that were told before are among these, its sums take
+        the place of what is known, pane by pane as they are told: until they have come as far as before they are less,
+        but no window is over before they have. Where all its records are new, its sums are added.
+        """
+        if told.life in slot.lives:
+            why = f"{told.source}: another process tells of this partition too: is one running that was replaced?"
+            self.refuse(Refused.OLDER_LIFE, why)
+            return False
+        if slot.count >= 0:
+            _log.warning("panes.sender_began_anew", source=told.source, detector=told.detector, at=told.begin)
+            slot.lives = [*slot.lives, slot.life][-_LIVES_KEPT:]
+            if told.begin >= slot.end > 0:
+                slot.known = {}
+        slot.life, slot.count = told.life, -1
+        return True
+
+    def _merge(self, panes: Panes, slot: _Slot, layout: PaneLayout, new: Panes) -> None:
+        for pane, group, vector in panes:
+            if layout.first_end_us(pane) <= slot.watermark_us:
+                self.late += vector[0]
+                continue
+            known = slot.known.get((pane, group))
+            slot.known[pane, group] = vector
+            # Never the list that we keep: who gets it adds to it.
+            change = vector.copy() if known is None else [a - b for a, b in zip(vector, known, strict=True)]
+            new.append((pane, group, change))
+
     def _progress(self, name: str) -> Progress:
         slots = self._slots[name]
-        if len(slots) < len(self._sources):
+        if not self._sources <= slots.keys():
             return Progress(NEVER_US, NEVER_US)
-        watermark_us = min(slot.watermark_us for slot in slots.values())
+        watermark_us = min((slots[source].watermark_us for source in self._sources), default=NEVER_US)
         return Progress(watermark_us, watermark_us)
 
     def times(self) -> dict[str, WindowTime]:
@@ -114,14 +186,14 @@ class PaneInbox:
         missing = sorted(self._sources - slots.keys())
         if missing:
             return WindowTime(NEVER_US, None, missing)
-        marks = {source: slot.watermark_us for source, slot in slots.items()}
+        marks = {source: slots[source].watermark_us for source in self._sources}
         last_us, ahead_us = min(marks.values()), max(marks.values())
         return WindowTime(last_us, ahead_us - last_us, sorted(name for name in marks if marks[name] == last_us))
 
     def snapshot(self) -> bytes:
         """Return the state."""
-        rows: list[_SlotState] = [
-            (name, source, self._detectors[name].layout, slot.count, slot.watermark_us, _panes(slot))
+        rows = [
+            self._saved(name, source, slot)
             for name, slots in sorted(self._slots.items())
             for source, slot in sorted(slots.items())
         ]
@@ -138,12 +210,15 @@ class PaneInbox:
             msg = f"the recovery data has panes of version {version}, this program reads {_VERSION}"
             raise ValueError(msg)
         self._slots = {}
-        for name, source, layout, count, watermark_us, panes in rows:
-            if source in self._sources and name in self._detectors:
-                same = layout == self._detectors[name].layout
-                known = {(pane, group): vector for pane, group, vector in panes if same}
-                self._slots.setdefault(name, {})[source] = _Slot(count, watermark_us, known)
+        for row in rows:
+            detector = self._detectors.get(row.detector)
+            if detector is not None and row.source in self._sources | self._beside:
+                same = row.layout == detector.layout
+                known = {(pane, group): vector for pane, group, vector in row.panes if same}
+                slot = _Slot(row.count, row.watermark_us, known, row.life, row.end, row.lives)
+                self._slots.setdefault(row.detector, {})[row.source] = slot
 
-
-def _panes(slot: _Slot) -> list[Pane]:
-    return [(pane, group, vector) for (pane, group), vector in slot.known.items()]
+    def _saved(self, name: str, source: str, slot: _Slot) -> _SlotState:
+        panes = [(pane, group, vector) for (pane, group), vector in slot.known.items()]
+        layout = self._detectors[name].layout
+        return _SlotState(name, source, layout, slot.count, slot.watermark_us, panes, slot.life, slot.end, slot.lives)

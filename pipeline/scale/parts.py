@@ -94,20 +94,21 @@ class ScaledParts:
         self._tasks: dict[int, tuple[Prepare, Tallies]] = {}
         self._inboxes: dict[int, PaneInbox] = {}
 
-    def prepare(self, task: int) -> Prepare:
-        """Return a new prepare for a task."""
+    def prepare(self, task: int) -> tuple[Prepare, TaskRouter]:
+        """Return a new prepare for a task, and its router."""
+        router = TaskRouter(self._built, task)
         tallies = Tallies()
         tallies.quality, tallies.schema_changes = self._total.quality, self._total.schema_changes
         prepare = compose.build_prepare(
             self._settings,
-            router=TaskRouter(self._built, task),
+            router=router,
             enricher=self._enricher,
             tallies=tallies,
             pace=self._pace,
             dedup_folder=self._seen_folder / str(task),
         )
         self._tasks[task] = prepare, tallies
-        return prepare
+        return prepare, router
 
     def inbox(self, number: int) -> PaneInbox:
         """Return a new inbox for a partition of the topic of panes."""

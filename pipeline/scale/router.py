@@ -44,6 +44,11 @@ class TaskRouter:
             ledgers = self._ledgers[source] = [Ledger(detector, name) for detector in self._window_detectors]
         return ledgers
 
+    def reads(self, source: PartitionKey, first: int, after: int) -> None:
+        """Note that records of a partition are about to be read: from offset ``first`` to before ``after``."""
+        for ledger in self._of(source):
+            ledger.reads(first, after)
+
     def add(self, events: Sequence[Event], source: PartitionKey) -> None:
         """Put events of one partition aside."""
         kinds = set(map(type, events))
@@ -65,9 +70,7 @@ class TaskRouter:
         for source in times.partitions:
             watermark_us = times.partition_us(source, now_us)
             for ledger in self._of(source):
-                report = ledger.report(watermark_us)
-                if report is not None:
-                    out.append(report)
+                out += ledger.report(watermark_us)
 
     def snapshot(self) -> object:
         """Return plain data for :meth:`restore`."""

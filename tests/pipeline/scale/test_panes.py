@@ -3,6 +3,8 @@
 import random
 from collections.abc import Sequence
 
+import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ from detectors.events import Event
 from detectors.panes import PaneLayout, Panes
 from detectors.windows import WindowSpec
 from pipeline.scale import wire
-from pipeline.scale.inbox import PaneInbox, WindowTime
+from pipeline.scale.inbox import PaneInbox, Refused, WindowTime
 from pipeline.scale.ledger import Ledger
 from tests.support.events import START_US, make_event
 
@@ -54,6 +56,10 @@ DETECTOR: WindowDetector = Minutes()
 Totals = dict[tuple[int, tuple[str, ...]], list[int]]
 
 
+def new_totals() -> Totals:
+    return {}
+
+
 def post(number: int, time_us: int, service: str) -> Event:
     return make_event("social.post", str(number), time_us, {"service": service}, sequence=number)
 
@@ -76,8 +82,11 @@ def take(inbox: PaneInbox, messages: list[bytes], totals: Totals) -> int:
 def told(ledger: Ledger, events: Sequence[Event], watermark_us: int) -> list[bytes]:
     if events:
         ledger.add(events, set(map(type, events)))
-    report = ledger.report(watermark_us)
-    return [] if report is None else [report.message]
+    return [report.message for report in ledger.report(watermark_us)]
+
+
+def message_of(count: int) -> wire.Told:
+    return wire.Told(version=0, detector="minutes", source=SOURCES[0], count=count, watermark_us=START_US, panes=b"")
 
 
 def test_time_is_that_of_the_partition_that_is_furthest_behind() -> None:
@@ -112,13 +121,13 @@ def test_what_a_detector_or_a_feed_tells_that_is_no_longer_in_the_settings_is_le
 def test_a_message_of_other_windows_is_refused_counted_and_stops_nothing() -> None:
     inbox = PaneInbox({"minutes": DETECTOR}, SOURCES)
     other = PaneLayout(5 * MINUTE_US, 2, 5 * MINUTE_US)
-    messages = [wire.encode("minutes", SOURCES[0], 1, START_US, other, []), b"nonsense"]
+    messages = [*wire.encode(message_of(1), other, []), b"nonsense"]
     messages += told(Ledger(DETECTOR, SOURCES[0]), [post(1, START_US, "app")], START_US)
     totals: Totals = {}
     take(inbox, messages, totals)
     assert list(totals.values()) == [[1, 1]]
-    assert sorted(inbox.refused.values()) == [1, 1]
-    assert any("run all processes with the same settings file" in reason for reason in inbox.refused)
+    assert inbox.refused == {Refused.OTHER_WINDOWS: 1, Refused.UNREADABLE: 1}
+    assert "run all processes with the same settings file" in inbox.why[Refused.OTHER_WINDOWS]
 
 
 @settings(max_examples=60, deadline=None)
@@ -191,3 +200,107 @@ def test_whoever_adds_up_the_sums_may_add_into_them() -> None:
             assembler.merge(batch.panes)
     (window,) = assembler.advance(START_US + MINUTE_US)
     assert window.vector == [5, 10]
+
+
+def test_a_sender_that_has_lost_its_state_is_heard_from_its_first_word_and_nothing_is_doubled() -> None:
+    inbox, totals = PaneInbox({"minutes": DETECTOR}, SOURCES[:1]), new_totals()
+    events = [post(number, START_US + number, "app") for number in range(1, 9)]
+    first = Ledger(DETECTOR, SOURCES[0])
+    first.reads(0, 5)
+    take(inbox, told(first, events[:5], START_US - 5), totals)
+    again = Ledger(DETECTOR, SOURCES[0])  # the topic still has everything
+    for at in (0, 3, 6):
+        again.reads(at, at + 3)
+        take(inbox, told(again, events[at : at + 3], START_US - 5 + at), totals)
+    assert list(totals.values()) == [[8, 36]]
+
+
+def test_what_a_sender_without_state_reads_behind_all_that_was_told_is_added() -> None:
+    inbox, totals = PaneInbox({"minutes": DETECTOR}, SOURCES[:1]), new_totals()
+    first = Ledger(DETECTOR, SOURCES[0])
+    first.reads(0, 5)
+    take(inbox, told(first, [post(number, START_US, "app") for number in range(5)], START_US - 5), totals)
+    again = Ledger(DETECTOR, SOURCES[0])
+    again.reads(100, 102)  # what stood between was deleted before it was read
+    take(inbox, told(again, [post(number, START_US, "app") for number in (100, 101)], START_US - 5), totals)
+    assert list(totals.values()) == [[7, 10 + 201]]
+
+
+def test_an_old_state_whose_next_records_are_deleted_does_not_make_its_sender_unheard() -> None:
+    inbox, totals = PaneInbox({"minutes": DETECTOR}, SOURCES[:1]), new_totals()
+    ledger = Ledger(DETECTOR, SOURCES[0])
+    ledger.reads(0, 1)
+    take(inbox, told(ledger, [post(0, START_US, "app")], START_US - 5), totals)
+    old = ledger.snapshot()
+    ledger.reads(1, 9)
+    take(inbox, told(ledger, [post(number, START_US, "app") for number in range(1, 9)], START_US - 5), totals)
+    back = Ledger(DETECTOR, SOURCES[0])
+    back.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(old)))
+    back.reads(9, 11)
+    later = [post(number, START_US + MINUTE_US, "app") for number in (9, 10)]
+    take(inbox, told(back, later, START_US), totals)
+    assert totals[START_US // MINUTE_US + 1, ("app",)] == [2, 19]
+
+
+def test_a_sender_whose_place_was_taken_is_not_heard_any_more() -> None:
+    inbox, totals = PaneInbox({"minutes": DETECTOR}, SOURCES[:1]), new_totals()
+    gone, heir = Ledger(DETECTOR, SOURCES[0]), Ledger(DETECTOR, SOURCES[0])
+    take(inbox, told(gone, [post(1, START_US, "app")], START_US - 5), totals)
+    take(inbox, told(heir, [post(1, START_US, "app")], START_US - 5), totals)
+    take(inbox, told(gone, [post(2, START_US, "app")], START_US - 5), totals)
+    assert list(totals.values()) == [[1, 1]]
+    assert inbox.refused == {Refused.OLDER_LIFE: 1}
+    restored = PaneInbox({"minutes": DETECTOR}, SOURCES[:1])
+    restored.restore(inbox.snapshot())
+    take(restored, told(gone, [post(3, START_US, "app")], START_US - 5), totals)
+    assert restored.refused == {Refused.OLDER_LIFE: 1}
+
+
+def test_who_tells_something_now_and_then_is_heard_and_not_waited_for() -> None:
+    inbox, totals = PaneInbox({"minutes": DETECTOR}, SOURCES[:1], SOURCES[1:]), new_totals()
+    assert take(inbox, told(Ledger(DETECTOR, SOURCES[0]), [], START_US), totals) == START_US
+    assert take(inbox, told(Ledger(DETECTOR, SOURCES[1]), [post(1, START_US, "app")], 0), totals) == START_US
+    assert list(totals.values()) == [[1, 1]]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**9))
+def test_sums_of_very_many_groups_are_told_in_parts_and_exact_though_parts_are_lost(seed: int) -> None:
+    rng = random.Random(seed)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(wire, "MAX_BYTES", 60)
+        events = [post(number, START_US, f"service-{rng.randrange(12)}") for number in range(60)]
+        expected: Totals = {}
+        counting = Counting()
+        counting.add(events)
+        add_up(expected, counting.take())
+        inbox, totals = PaneInbox({"minutes": DETECTOR}, SOURCES[:1]), new_totals()
+        ledger, at = Ledger(DETECTOR, SOURCES[0]), 0
+        saved, saved_at = ledger.snapshot(), 0
+        for _ in range(rng.randrange(4)):
+            for _ in range(rng.randrange(3)):
+                size = rng.randrange(1, 25)
+                messages = told(ledger, events[at : at + size], START_US - 1)
+                at += size
+                if rng.random() < 0.5:
+                    saved, saved_at = ledger.snapshot(), at
+                    take(inbox, messages, totals)
+                else:  # dies in the middle of telling
+                    take(inbox, messages[: rng.randrange(len(messages) + 1)], totals)
+                    break
+            ledger, at = Ledger(DETECTOR, SOURCES[0]), saved_at
+            ledger.restore(saved)
+        for message in told(ledger, events[at:], START_US + 60_000_000):
+            assert len(message) < 200
+            take(inbox, [message], totals)
+        assert totals == expected
+
+
+def test_ten_thousand_groups_fit_into_messages_that_a_cluster_takes() -> None:
+    ledger = Ledger(DETECTOR, SOURCES[0])
+    names = [f"a service with quite a long name, number {number}" for number in range(10_000)]
+    messages = told(ledger, [post(number, START_US, name) for number, name in enumerate(names)], START_US)
+    assert max(map(len, messages)) < 900_000
+    totals: Totals = {}
+    take(PaneInbox({"minutes": DETECTOR}, SOURCES[:1]), messages, totals)
+    assert len(totals) == 10_000
