@@ -1,124 +1,36 @@
 """Drops repeats: events of the same ``source``, ``id`` and ``rev`` within a horizon of event time.
 
-Ids are kept whole, so there are no false repeats. They are kept in generations, and a generation is forgotten once the
-watermark is more than ``horizon`` past the newest event in it: what could still repeat it is then older than the
+Answers are exact: no false repeats, and none forgotten. Ids are kept in generations, and a generation is forgotten once
+the watermark is more than ``horizon`` past the newest event in it: what could still repeat it is then older than the
 horizon, and the caller turns that away unseen.
 
 Snapshots would grow with every id ever seen; so ids are appended to a changelog file a generation, and a snapshot is
 only the lengths of those files. Restoring reads the files up to the snapshot's length and cuts off what came after it.
+
+In memory, the last million ids are kept whole; older ones take 12 bytes each, and are proved against the changelog
+(ADR 0008).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from zlib import crc32
 
 import msgspec
 
 from detectors.contract import NEVER_US
 from detectors.events import Event
-from pipeline import durable
+from pipeline.ids.changelog import Changelog, ChangelogDamagedError
+from pipeline.ids.generation import Generation, Sets
+from pipeline.ids.segment import Hash, asked
+from pipeline.ids.sizes import Sizes
 
-_ENCODER = msgspec.msgpack.Encoder()
-_Entries = list[tuple[str, list[str], bool]]
-"""Source, ids, and whether they were added (or taken out again)."""
-_DECODER = msgspec.msgpack.Decoder(_Entries)
+__all__ = ["ChangelogDamagedError", "Deduplicator", "Sizes"]
+
 _State = tuple[int, list[tuple[int, int, int]]]
 _SNAPSHOTS_KEPT = 2
 """The engine resumes from its last committed epoch, which may be the one before the last snapshot."""
-_LENGTH_BYTES = 4
-_SUM_BYTES = 4
-_SUMMED = 1 << 31
-"""In a length: a checksum of the payload stands behind it."""
-
-
-class ChangelogDamagedError(Exception):
-    """A changelog file is shorter than the snapshot says: it was deleted or cut from outside."""
-
-
-class _Generation:
-    """Ids that came while the watermark was in one stretch of time, in memory and (with a folder) in a changelog.
-
-    Attributes:
-        newest_us: the newest event time among its ids.
-        length: bytes of the changelog that are ours; what stands behind them is from a run that was not committed.
-    """
-
-    def __init__(self, number: int, folder: Path | None, newest_us: int = NEVER_US) -> None:
-        self.number = number
-        self.newest_us = newest_us
-        self.ids: dict[str, set[str]] = {}
-        self.length = 0
-        self._fresh: _Entries = []
-        self.path = None if folder is None else folder / f"seen-{number:08d}.log"
-
-    def add(self, source: str, ids: list[str]) -> bool:
-        """Add ids of which none is known; return whether none of them stands among the others twice."""
-        known = self.ids.setdefault(source, set())
-        before = len(known)
-        known.update(ids)
-        if self.path is not None:
-            self._fresh.append((source, ids, True))
-        return len(known) - before == len(ids)
-
-    def remove(self, source: str, key: str) -> None:
-        known = self.ids.get(source)
-        if known is not None and key in known:
-            known.remove(key)
-            if self.path is not None:
-                self._fresh.append((source, [key], False))
-
-    def flush(self) -> None:
-        """Append what is new to the changelog, durably."""
-        if self.path is None or not self._fresh:
-            return
-        payload = _ENCODER.encode(self._fresh)
-        header = (len(payload) | _SUMMED).to_bytes(_LENGTH_BYTES, "big") + crc32(payload).to_bytes(_SUM_BYTES, "big")
-        durable.append(self.path, self.length, header + payload)
-        self.length += len(header) + len(payload)
-        self._fresh = []
-
-    def load(self, length: int) -> None:
-        """Read the changelog up to ``length`` bytes. What comes after them is overwritten."""
-        if self.path is None or length == 0:
-            return
-        content = self.path.read_bytes()[:length] if self.path.exists() else b""
-        if len(content) < length:
-            msg = (
-                f"{self.path} has {len(content)} bytes, the snapshot says {length}: "
-                "the recovery folder was changed from outside; restore it whole or start afresh"
-            )
-            raise ChangelogDamagedError(msg)
-        at = 0
-        while at < length:
-            entries, at = self._entries(self.path, content, at)
-            for source, ids, added in entries:
-                known = self.ids.setdefault(source, set())
-                if added:
-                    known.update(ids)
-                else:
-                    known.difference_update(ids)
-        self.length = length
-
-    @staticmethod
-    def _entries(path: Path, content: bytes, at: int) -> tuple[_Entries, int]:
-        """Return what was appended together at byte ``at``, and where the next begins."""
-        size = int.from_bytes(content[at : at + _LENGTH_BYTES], "big")
-        start = at + _LENGTH_BYTES
-        summed = bool(size & _SUMMED)  # before 0.2 there were no sums
-        if summed:
-            size ^= _SUMMED
-            start += _SUM_BYTES
-        payload = content[start : start + size]
-        try:
-            if summed and crc32(payload) != int.from_bytes(content[start - _SUM_BYTES : start], "big"):
-                raise msgspec.DecodeError
-            return _DECODER.decode(payload), start + size
-        except msgspec.DecodeError as error:
-            msg = (
-                f"{path} is damaged at byte {at}: the recovery folder was changed from outside; restore it whole or "
-                "start afresh"
-            )
-            raise ChangelogDamagedError(msg) from error
+_WORK_AN_ID = 4
+"""Sealing an id takes three steps (slot, merge, free) and later one more: work that goes on always catches up."""
+_DEFAULT_SIZES = Sizes()
 
 
 class Deduplicator:
@@ -126,17 +38,32 @@ class Deduplicator:
 
     Args:
         horizon_us: how far behind the watermark a repeat is still recognised.
-        folder: where the changelog lives; None keeps nothing over a restart.
+        folder: where the changelog lives; None keeps nothing over a restart, and all ids whole in memory.
+        sizes: how many ids are dealt with at a time.
+        hash_of: of strings; never stored, and answers do not depend on it.
     """
 
-    def __init__(self, horizon_us: int, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        horizon_us: int,
+        folder: Path | None = None,
+        *,
+        sizes: Sizes = _DEFAULT_SIZES,
+        hash_of: Hash = hash,
+    ) -> None:
         self.horizon_us = horizon_us
         self._folder = folder
-        self._current = _Generation(0, folder)
-        self._older: list[_Generation] = []
+        self._sizes = sizes
+        self._hash_of = hash_of
+        self._current = self._generation(0)
+        self._older: list[Generation] = []
         self._rotate_at_us = NEVER_US
         # Changelogs of forgotten generations: since the last snapshot, between it and the one before, ...
         self._forgotten: list[list[Path]] = [[] for _ in range(_SNAPSHOTS_KEPT + 1)]
+        self._work: tuple[Generation, Iterator[int]] | None = None
+        self._seen = 0
+        """Events since work on the memory was last done."""
+        self._look()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -146,6 +73,9 @@ class Deduplicator:
         Args:
             events: of one micro-batch.
             newest_us: the largest event time among them, or anything later.
+
+        Raises:
+            ChangelogDamagedError: when the changelog is needed to tell, and was changed from outside.
         """
         by_source: dict[str, list[str]] = {}
         revised = False
@@ -157,9 +87,13 @@ class Deduplicator:
                 by_source[source] = [event.id]
             if event.rev:
                 revised = True
+        self._seen += len(events)
         self._current.newest_us = max(self._current.newest_us, newest_us)
-        if revised or self._knows_any(by_source):
-            return self._fresh_one_by_one(events)
+        if revised:
+            return self._fresh_one_by_one(events, self._sealed(_keys(events)))
+        sealed = self._sealed(by_source)
+        if sealed or self._knows_any(by_source):
+            return self._fresh_one_by_one(events, sealed)
         distinct = [self._current.add(source, ids) for source, ids in by_source.items()]
         if all(distinct):
             return events
@@ -169,17 +103,26 @@ class Deduplicator:
         return list(firsts.values())
 
     def _knows_any(self, by_source: dict[str, list[str]]) -> bool:
-        for generation in (self._current, *self._older):
+        for sets in self._sets:
             for source, ids in by_source.items():
-                known = generation.ids.get(source)
+                known = sets.get(source)
                 if known is not None and not known.isdisjoint(ids):
                     return True
         return False
 
-    def _fresh_one_by_one(self, events: Sequence[Event]) -> list[Event]:
+    def _sealed(self, by_source: dict[str, list[str]]) -> Sets:
+        """Return those of the ids that are among the sealed ones."""
+        found: Sets = {}
+        if self._with_segments and by_source:
+            wanted = asked(by_source, self._hash_of)
+            for generation in self._with_segments:
+                generation.find(wanted, found)
+        return found
+
+    def _fresh_one_by_one(self, events: Sequence[Event], sealed: Sets) -> list[Event]:
         kept = []
         new: dict[str, dict[str, None]] = {}
-        generations = [generation.ids for generation in (self._current, *self._older)]
+        generations = [*self._sets, sealed]
         nothing: set[str] = set()
         for event in events:
             source = event.source
@@ -201,27 +144,75 @@ class Deduplicator:
         self._current.remove(event.source, _key(event))
 
     def advance(self, watermark_us: int) -> None:
-        """Let time pass: ids whose repeats would be turned away unseen are forgotten."""
-        if watermark_us == NEVER_US:
-            return
+        """Let time pass: ids whose repeats would be turned away unseen are forgotten. Call it once after each batch.
+
+        Raises:
+            OSError: when ids cannot be written to the changelog.
+            ChangelogDamagedError: when what was written there is not there any more.
+        """
+        if watermark_us != NEVER_US:
+            self._pass_time(watermark_us)
+        if self._folder is not None:
+            self._tidy()
+
+    def _pass_time(self, watermark_us: int) -> None:
         if self._rotate_at_us == NEVER_US:
             self._rotate_at_us = watermark_us + self.horizon_us
         elif watermark_us >= self._rotate_at_us:
             self._rotate_at_us = watermark_us + self.horizon_us
             self._current.flush()
             self._older.append(self._current)
-            self._current = _Generation(self._current.number + 1, self._folder)
+            self._current = self._generation(self._current.number + 1)
             kept = [gen for gen in self._older if watermark_us <= gen.newest_us + self.horizon_us]
-            self._forgotten[0] += [gen.path for gen in self._older if gen not in kept and gen.path is not None]
+            dropped = [gen for gen in self._older if gen not in kept]
+            self._forgotten[0] += [gen.log.path for gen in dropped if gen.log is not None]
             self._older = kept
+            if self._work is not None and self._work[0] in dropped:
+                self._work = None
+            self._look()
+
+    def _tidy(self) -> None:
+        """Write what waits to be written, and seal ids where there are many: a little of it, in measure with events."""
+        budget = max(self._sizes.step, _WORK_AN_ID * self._seen)
+        self._seen = 0
+        if self._current.unwritten >= self._sizes.spill:
+            self._current.write()
+        if self._work is None:
+            generations = [*self._older, self._current]
+            if sum([generation.hot for generation in generations]) <= self._sizes.hot:
+                return
+            oldest = next(generation for generation in generations if generation.hot)
+            self._work = oldest, oldest.seal()
+        _, steps = self._work
+        for done in steps:
+            budget -= done
+            if budget <= 0:
+                break
+        else:
+            self._work = None
+        self._look()
+
+    def _look(self) -> None:
+        """Gather where ids are looked for."""
+        self._sets = [self._current.ids, *(sets for gen in self._older for sets in (gen.ids, gen.sealing) if sets)]
+        if self._current.sealing:
+            self._sets.append(self._current.sealing)
+        self._with_segments = [gen for gen in (self._current, *self._older) if gen.segments]
+
+    def _generation(self, number: int, newest_us: int = NEVER_US) -> Generation:
+        log = None
+        if self._folder is not None:
+            log = Changelog(self._folder / f"seen-{number:08d}.log", self._sizes.block, self._sizes.cached)
+        return Generation(number, log, self._sizes, self._hash_of, newest_us)
 
     def snapshot(self) -> _State:
         """Make the changelog durable and return its lengths: plain data for :meth:`restore`."""
-        self._current.flush()
+        generations = [*self._older, self._current]
+        for generation in generations:
+            generation.flush()
         for path in self._forgotten.pop():
             path.unlink(missing_ok=True)
         self._forgotten.insert(0, [])
-        generations = [*self._older, self._current]
         return self._rotate_at_us, [(gen.number, gen.length, gen.newest_us) for gen in generations]
 
     def restore(self, state: object) -> None:
@@ -233,14 +224,23 @@ class Deduplicator:
         self._rotate_at_us, rows = msgspec.convert(state, type=_State)
         generations = []
         for number, length, newest_us in rows:
-            generations.append(_Generation(number, self._folder, newest_us))
+            generations.append(self._generation(number, newest_us))
             generations[-1].load(length)
         *self._older, self._current = generations
+        self._work = None
+        self._look()
         if self._folder is not None:
-            ours = {generation.path for generation in generations}
+            ours = {generation.log.path for generation in generations if generation.log is not None}
             for path in set(self._folder.glob("seen-*.log")) - ours:
                 path.unlink()
 
 
 def _key(event: Event) -> str:
     return event.id if event.rev == 0 else f"{event.id}\x00{event.rev}"
+
+
+def _keys(events: Sequence[Event]) -> dict[str, list[str]]:
+    by_source: dict[str, list[str]] = {}
+    for event in events:
+        by_source.setdefault(event.source, []).append(_key(event))
+    return by_source

@@ -1,0 +1,150 @@
+"""Ids that are no longer recent, as sorted slots: 40 bits of a hash, and the block of the changelog that has the id.
+
+A slot takes 8 bytes, and 4 more go to a filter that answers "certainly not" for all but one new id in a thousand with
+a single look into memory. What passes is looked for among the slots, and what is found there is proved by whoever asks
+against the block itself: hashes may collide, answers are exact.
+
+Hashes are Python's own, which a string that stands in a set has already; they are other ones in each process, and are
+never stored.
+"""
+
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Uints = npt.NDArray[np.uint64]
+Hash = Callable[[str], int]
+"""Must fit into 64 bits with a sign, as :func:`hash` does."""
+HASH_BITS = 40
+BLOCK_BITS = 24
+"""With blocks of 4,096 ids: room for 69 billion of them in a generation."""
+_BLOCK_BITS = np.uint64(BLOCK_BITS)
+_PLACE_BITS, _PLACE_SHIFT = np.uint64(32), np.uint64(HASH_BITS - 32)
+_BLOCK_MASK = np.uint64((1 << BLOCK_BITS) - 1)
+_SPREAD = 0x9E37_79B9_7F4A_7C15
+"""2**64 divided by the golden ratio: multiplied by it, the low bits of a number move its high ones."""
+_MASK_SHIFTS = tuple(np.uint64(shift) for shift in (58, 52, 46, 40))
+_SIX_BITS = np.uint64(63)
+_ONE = np.uint64(1)
+_IDS_A_WORD = 2
+
+
+class Asked(NamedTuple):
+    """Ids that are looked for: all lists are of one length.
+
+    Attributes:
+        hashes: of 40 bits. ``masks``: the bits that each id sets in a word of a filter.
+    """
+
+    sources: list[str]
+    ids: list[str]
+    hashes: Uints
+    masks: Uints
+
+
+def asked(by_source: Mapping[str, list[str]], hash_of: Hash) -> Asked:
+    """Return what segments are asked for."""
+    parts = [hashes(source, ids, hash_of) for source, ids in by_source.items()]
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    sources = [source for source, ids in by_source.items() for _ in ids]
+    return Asked(sources, [key for ids in by_source.values() for key in ids], whole, _masks(whole))
+
+
+def hashes(source: str, ids: Collection[str], hash_of: Hash) -> Uints:
+    """Return 40 bits for each id; the same id of another source has others."""
+    salt = np.uint64(hash_of(source) * _SPREAD & 0xFFFF_FFFF_FFFF_FFFF)
+    whole = np.fromiter(map(hash_of, ids), dtype=np.int64, count=len(ids)).view(np.uint64)
+    found: Uints = (whole ^ salt) >> _BLOCK_BITS
+    return found
+
+
+def slots(found: Uints, block: int) -> Uints:
+    """Return the slots of ids with these hashes, all of them in one block."""
+    made: Uints = (found << _BLOCK_BITS) | np.uint64(block)
+    return made
+
+
+class Segment:
+    """A number of ids that does not change. Made by :func:`merged`."""
+
+    def __init__(self, ordered: Uints, words: Uints) -> None:
+        self.slots = ordered
+        self._words = words
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self.slots.nbytes + self._words.nbytes
+
+    def find(self, wanted: Asked) -> Iterator[tuple[int, list[int]]]:
+        """Yield which of the ids may be here (by their place in ``wanted``), and the blocks that may have them."""
+        words = self._words.take(_places(wanted.hashes, len(self._words)))
+        passing = np.flatnonzero((words & wanted.masks) == wanted.masks)
+        if not len(passing):
+            return
+        least = wanted.hashes[passing] << _BLOCK_BITS
+        first = np.searchsorted(self.slots, least)
+        after = np.searchsorted(self.slots, least | _BLOCK_MASK, side="right")
+        found = np.flatnonzero(first < after)
+        first, after = first[found], after[found]
+        blocks = (self.slots[first] & _BLOCK_MASK).tolist()
+        for place, block, start, end in zip(
+            passing[found].tolist(), blocks, first.tolist(), after.tolist(), strict=True
+        ):
+            if end - start == 1:
+                yield place, [block]
+            else:
+                yield place, np.unique(self.slots[start:end] & _BLOCK_MASK).tolist()
+
+
+def merged(parts: list[Uints], step: int) -> Generator[int, None, Segment]:
+    """Merge slots, each part of them in order: yields how many were merged after each step, and returns a segment.
+
+    Args:
+        parts: are merged from the lowest hash to the highest.
+        step: about how many at a time.
+    """
+    total = sum(map(len, parts))
+    ordered = np.empty(total, dtype=np.uint64)
+    words = np.zeros(max(1, total // _IDS_A_WORD), dtype=np.uint64)
+    pieces = max(1, total // step)
+    begins = [0] * len(parts)
+    at = 0
+    for number in range(1, pieces + 1):
+        limit = np.uint64((number << HASH_BITS) // pieces << BLOCK_BITS) if number < pieces else None
+        ends = [len(part) if limit is None else int(np.searchsorted(part, limit)) for part in parts]
+        piece = np.concatenate([part[begin:end] for part, begin, end in zip(parts, begins, ends, strict=True)])
+        piece.sort()
+        ordered[at : at + len(piece)] = piece
+        _mark(words, piece >> _BLOCK_BITS)
+        at += len(piece)
+        begins = ends
+        yield len(piece)
+    return Segment(ordered, words)
+
+
+def _mark(words: Uints, ordered: Uints) -> None:
+    """Set the bits of hashes, which are in order, in a filter."""
+    if not len(ordered):
+        return
+    places = _places(ordered, len(words))
+    starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
+    words[places[starts]] |= np.bitwise_or.reduceat(_masks(ordered), starts)
+
+
+def _places(found: Uints, words: int) -> npt.NDArray[np.int64]:
+    """Return the word of each hash. Higher ones stand further back, so that filters are made from front to back."""
+    return (((found >> _PLACE_SHIFT) * np.uint64(words)) >> _PLACE_BITS).view(np.int64)
+
+
+def _masks(found: Uints) -> Uints:
+    spread = found * np.uint64(_SPREAD)
+    masks = np.zeros(len(found), dtype=np.uint64)
+    for shift in _MASK_SHIFTS:
+        masks |= _ONE << ((spread >> shift) & _SIX_BITS)
+    return masks

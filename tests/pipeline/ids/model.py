@@ -1,0 +1,47 @@
+"""What the memory of ids must answer, as plainly as it can be said: sets of keys by generation, copied whole."""
+
+import copy
+from collections.abc import Sequence
+
+from detectors.contract import NEVER_US
+from detectors.events import Event
+
+Key = tuple[str, str, int]
+
+
+class Model:
+    """Does what :class:`pipeline.dedup.Deduplicator` does, in a few lines and without a thought for memory."""
+
+    def __init__(self, horizon_us: int) -> None:
+        self.horizon_us = horizon_us
+        self.generations: list[tuple[set[Key], list[int]]] = [(set(), [NEVER_US])]
+        self.rotate_at_us = NEVER_US
+
+    def fresh(self, events: Sequence[Event], newest_us: int) -> list[Event]:
+        current, newest = self.generations[-1]
+        newest[0] = max(newest[0], newest_us)
+        kept = []
+        for event in events:
+            key = _key(event)
+            if not any(key in keys for keys, _ in self.generations):
+                current.add(key)
+                kept.append(event)
+        return kept
+
+    def forget(self, event: Event) -> None:
+        self.generations[-1][0].discard(_key(event))
+
+    def advance(self, watermark_us: int) -> None:
+        if self.rotate_at_us == NEVER_US:
+            self.rotate_at_us = watermark_us + self.horizon_us
+        elif watermark_us >= self.rotate_at_us:
+            self.rotate_at_us = watermark_us + self.horizon_us
+            kept = [one for one in self.generations if watermark_us <= one[1][0] + self.horizon_us]
+            self.generations = [*kept, (set(), [NEVER_US])]
+
+    def copy(self) -> "Model":
+        return copy.deepcopy(self)
+
+
+def _key(event: Event) -> Key:
+    return event.source, event.id, event.rev
