@@ -13,6 +13,7 @@ from pipeline.lane import PartitionKey
 from pipeline.liveness import Liveness
 from pipeline.quality import Quality
 from pipeline.scale.inbox import WindowTime
+from pipeline.scale.panes_health import PanesHealth
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 
@@ -49,6 +50,7 @@ class FlowHealth:
         self._beat_us = NEVER_US
         self._partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = dict
         self._windows: Callable[[], Mapping[str, WindowTime]] = dict
+        self._panes: Callable[[], PanesHealth] = PanesHealth
         self._feeds: Mapping[str, Feed] = {}
         self._limits: Mapping[str, float] = {}
         self._waits: dict[str, str] = {}
@@ -62,10 +64,18 @@ class FlowHealth:
         tallies: Tallies,
         partitions: Callable[[], Mapping[PartitionKey, PartitionTime]],
         windows: Callable[[], Mapping[str, WindowTime]] = dict,
+        panes: Callable[[], PanesHealth] = PanesHealth,
     ) -> None:
-        """Say where the figures are; ``windows``: of the detectors whose windows other processes hold open too."""
+        """Say where the figures are.
+
+        Args:
+            tallies: the counts.
+            partitions: of the feeds.
+            windows: of the detectors whose windows other processes hold open too.
+            panes: what is wrong with the messages between processes.
+        """
         with self._lock:
-            self._tallies, self._partitions, self._windows = tallies, partitions, windows
+            self._tallies, self._partitions, self._windows, self._panes = tallies, partitions, windows, panes
 
     def watch(self, feeds: Mapping[str, Feed], max_bad_shares: Mapping[str, float]) -> None:
         """Say which feeds there are, and how many of the records of each may be bad."""
@@ -124,6 +134,10 @@ class FlowHealth:
     def windows(self) -> dict[str, WindowTime]:
         """Return how far the windows of each detector are that are put together from several processes."""
         return dict(self._windows())
+
+    def panes(self) -> PanesHealth:
+        """Return what is wrong with the messages between processes."""
+        return self._panes()
 
     def lag(self) -> dict[PartitionKey, int]:
         """Return how many records each partition is behind, where its feed knows."""
@@ -187,12 +201,14 @@ class FlowHealth:
             return False, {"flow": "starting", "waits": dict(self._waits)}
         unreachable = self._unreachable()
         unhealthy = {name: state.why for name, state in sorted(self.feeds().items()) if state.why}
+        panes = self.panes()
+        troubles = {**self._troubles, **({"panes": "; ".join(panes.why())} if panes.why() else {})}
         fresh = now_us - self._beat_us <= STALE_AFTER_US
         watermark_us = tallies.progress.watermark_us
         report: dict[str, object] = {
             "flow": "running" if fresh else "stalled",
             "waits": dict(self._waits),
-            "troubles": dict(self._troubles),
+            "troubles": troubles,
             "disks": [
                 {"folder": str(room.folder), "free_bytes": room.free_bytes, "needed_bytes": room.needed_bytes}
                 for room in self.rooms()
@@ -207,7 +223,7 @@ class FlowHealth:
             "late": tallies.late,
             "dead_letters": tallies.dead_letter_count,
         }
-        well = fresh and not self._waits and not self._troubles and not unreachable and not unhealthy
+        well = fresh and not self._waits and not troubles and not unreachable and not unhealthy
         return well, report
 
     def _told(self, unreachable: Mapping[PartitionKey, str]) -> dict[str, dict[str, object]]:

@@ -44,6 +44,7 @@ class FlowCollector(Collector):
                 text = "Event time up to which everything that is not late has been seen"
                 yield GaugeMetricFamily("makegood_watermark_timestamp_seconds", text, value=watermark_us * _S)
             yield from self._machine()
+            yield from self._panes()
         yield from self._partitions()
         yield from self._windows()
         yield from self._feeds_health()
@@ -91,6 +92,19 @@ class FlowCollector(Collector):
             held.add_metric([detector], math.inf if time.held_back_us is None else time.held_back_us * _S)
         yield until
         yield held
+
+    def _panes(self) -> Iterator[Metric]:
+        panes = self._health.panes()
+        refused = CounterMetricFamily(
+            "makegood_panes_refused",
+            "Messages between processes that could not be used, since this process started",
+            labels=["reason"],
+        )
+        for reason, count in sorted(panes.refused.items()):
+            refused.add_metric([reason], count)
+        yield refused
+        text = "Partitions of the topic of panes that wait for this process to be upgraded"
+        yield GaugeMetricFamily("makegood_panes_held_partitions", text, value=len(panes.held))
 
     def _machine(self) -> Iterator[Metric]:
         free = GaugeMetricFamily(

@@ -161,12 +161,12 @@ def _run_engine(
         guard=machine.guard,
         wall_us=wall_clock_us,
         steady_us=steady_clock_us,
-        cares=[machine.undertaker.look, lambda _: work.look(), lambda _: machine.storer.look()],
+        cares=[machine.undertaker.look, work.look, lambda _: machine.storer.look()],
         reload=machine.enricher.reload_if_changed,
         health=health,
     )
     if health is not None:
-        health.attach(tallies, work.partitions, work.windows)
+        health.attach(tallies, work.partitions, work.windows, work.panes)
     by_own_clock = machine.event_clock_us == clock.now_us
     clock.take_set_back()
 

@@ -19,6 +19,7 @@ from pipeline.lane import KeyOf, Pace, PartitionKey
 from pipeline.routing import ProcessRouter
 from pipeline.scale import keys
 from pipeline.scale.inbox import WindowTime
+from pipeline.scale.panes_health import PanesHealth
 from pipeline.scale.parts import ScaledParts, kafka_topics
 from pipeline.scale.topics import PaneWriter, ensure_topics
 from pipeline.tallies import Tallies
@@ -66,6 +67,7 @@ class OwnWork:
         self.builder: PrepareBuilder = partial(PrepareLogic, prepare)
         self.partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = prepare.partitions
         self.windows: Callable[[], Mapping[str, WindowTime]] = dict
+        self.panes: Callable[[], PanesHealth] = PanesHealth
 
     def ready(self, *, wait: Wait, tell: Tell) -> bool:
         """Return True: there is nobody to wait for."""
@@ -84,7 +86,7 @@ class OwnWork:
         del wait, tell
         return None
 
-    def look(self) -> None:
+    def look(self, now_us: int) -> None:
         """Do nothing: the counts are those of the one lane."""
 
 
@@ -117,6 +119,7 @@ class SharedWork:
         self.key_of: KeyOf | None = partial(keys.key_of, partitions=scale.partitions)
         self.partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = self._parts.partitions
         self.windows: Callable[[], Mapping[str, WindowTime]] = self._parts.windows
+        self.panes: Callable[[], PanesHealth] = self._parts.panes
 
     def ready(self, *, wait: Wait, tell: Tell) -> bool:
         """Wait for the cluster between the processes; return False when somebody asked to stop before it answered.
@@ -136,6 +139,6 @@ class SharedWork:
         writer = PaneWriter(self._scale, wait=wait, tell=tell)
         return CallSink(writer.write, writer.settle)
 
-    def look(self) -> None:
-        """Bring the counts of all tasks together."""
-        self._parts.add_up()
+    def look(self, now_us: int) -> None:
+        """Bring the counts of all tasks together; ``now_us`` is the wall clock."""
+        self._parts.look(now_us)

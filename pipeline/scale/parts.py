@@ -14,8 +14,10 @@ from pipeline.feeds.kafka_settings import KafkaSettings
 from pipeline.ingest.settings import HttpSettings
 from pipeline.lane import Pace, PartitionKey
 from pipeline.prepare import Prepare
-from pipeline.scale.inbox import PaneInbox, WindowTime
+from pipeline.scale.holding import HoldingFeed
+from pipeline.scale.inbox import PaneInbox, Refused, WindowTime
 from pipeline.scale.keys import PANES_FEED, ScaleError, home_of, sources
+from pipeline.scale.panes_health import PanesHealth, PaneWatch
 from pipeline.scale.router import TaskRouter
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
@@ -93,6 +95,8 @@ class ScaledParts:
         self._seen_folder = seen_folder
         self._tasks: dict[int, tuple[Prepare, Tallies]] = {}
         self._inboxes: dict[int, PaneInbox] = {}
+        self._panes_feed: HoldingFeed | None = None
+        self._watch = PaneWatch()
 
     def prepare(self, task: int) -> tuple[Prepare, TaskRouter]:
         """Return a new prepare for a task, and its router."""
@@ -125,12 +129,27 @@ class ScaledParts:
         """Return how far the windows of each detector have been judged that this process judges."""
         return {name: time for inbox in list(self._inboxes.values()) for name, time in inbox.times().items()}
 
+    def panes(self) -> PanesHealth:
+        """Return what is wrong with the messages between processes. May be asked in any thread."""
+        inboxes, feed = list(self._inboxes.values()), self._panes_feed
+        why = {kind: reason for inbox in inboxes for kind, reason in dict(inbox.why).items()}
+        return PanesHealth(
+            refused={kind.value: count for kind, count in self._refused().items()},
+            held={} if feed is None else feed.held(),
+            lately={kind.value: why.get(kind, "") for kind in self._watch.lately()},
+        )
+
+    def _refused(self) -> dict[Refused, int]:
+        inboxes = list(self._inboxes.values())
+        return {kind: sum(inbox.refused[kind] for inbox in inboxes) for kind in Refused}
+
     def partitions(self) -> dict[PartitionKey, PartitionTime]:
         """Return the event time of every partition of every task."""
         return {key: time for prepare, _ in list(self._tasks.values()) for key, time in prepare.partitions().items()}
 
-    def add_up(self) -> None:
-        """Bring the counts of all tasks up to date."""
+    def look(self, now_us: int) -> None:
+        """Bring the counts of all tasks up to date; ``now_us`` is the wall clock."""
+        self._watch.look(self._refused(), now_us)
         self._total.add_up([tallies for _, tallies in self._tasks.values()])
 
     def feeds(self, share: Share) -> dict[str, Feed]:
@@ -141,5 +160,5 @@ class ScaledParts:
         panes = KafkaSettings(
             bootstrap=scale.bootstrap, topics=[scale.panes_topic], properties=scale.properties, cloudevents="structured"
         )
-        feeds[PANES_FEED] = KafkaFeed(PANES_FEED, panes, context)
+        feeds[PANES_FEED] = self._panes_feed = HoldingFeed(KafkaFeed(PANES_FEED, panes, context))
         return feeds

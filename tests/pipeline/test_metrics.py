@@ -10,7 +10,8 @@ from pipeline.health import FlowHealth
 from pipeline.metrics import FlowCollector
 from pipeline.quality import BLOCK, ENOUGH, Quality
 from pipeline.reasons import Reason
-from pipeline.scale.inbox import WindowTime
+from pipeline.scale.inbox import Refused, WindowTime
+from pipeline.scale.panes_health import TOLD_FOR_US, PanesHealth, PaneWatch
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 
@@ -69,6 +70,25 @@ def test_windows_of_several_processes_say_how_far_they_are_and_who_holds_them_op
         "mood": {"judged_until": 60.0, "held_back_seconds": 5.0, "held_by": ["crm/cases/1"]},
         "new": {"judged_until": None, "held_back_seconds": None, "held_by": ["crm/cases/0", "crm/cases/1"]},
     }
+
+
+def test_messages_between_processes_that_wait_or_were_not_used_are_told_and_are_not_healthy() -> None:
+    health = FlowHealth()
+    health.beat(0)
+    panes = PanesHealth(refused={"unreadable": 2}, held={"panes/3": "upgrade this one"})
+    health.attach(Tallies(), dict, dict, lambda: panes)
+    told = exposed(health)
+    assert told['makegood_panes_refused_total{reason="unreadable"}'] == 2
+    assert told["makegood_panes_held_partitions"] == 1
+    well, report = health.report(0)
+    assert (well, report["troubles"]) == (False, {"panes": "panes/3 is not read on: upgrade this one"})
+    health.attach(Tallies(), dict, dict, lambda: PanesHealth(refused={"unreadable": 2}))
+    assert health.report(0)[0], "of long ago"
+    watch = PaneWatch()
+    watch.look({Refused.UNREADABLE: 2, Refused.NOT_IN_SETTINGS: 1}, 10)
+    assert watch.lately() == [Refused.UNREADABLE]
+    watch.look({Refused.UNREADABLE: 2}, 10 + TOLD_FOR_US)
+    assert watch.lately() == []
 
 
 def test_every_reason_of_every_feed_is_there_from_the_start_at_zero() -> None:

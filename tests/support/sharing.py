@@ -109,3 +109,11 @@ def until_stored(server: OwnRedis, flows: Sequence[SharedFlow], least: int, seco
             flow.check()
         assert time.monotonic() < end, f"{stored(server).total()} changes, waiting for {least}"
         time.sleep(0.02)
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
