@@ -54,19 +54,15 @@ class PaneCombiner:
 
     def add(self, events: Sequence[Event]) -> None:
         """Note events."""
-        figures = self._read(events)
-        if None in figures:
-            events = [event for event, figure in zip(events, figures, strict=True) if figure is not None]
-            figures = [figure for figure in figures if figure is not None]
+        self._figures += self._read(events)
         self._groups += self._numbers.numbers(events)
         self._times_us += [event.time_us for event in events]
-        self._figures += figures
 
     def take(self) -> Panes:
         """Return the sums since the last call."""
         if not self._figures:
             return []
-        figures = np.array(self._figures, dtype=np.float64)
+        figures = np.array(self._figures, dtype=np.float64)  # not a number where there is none
         panes = np.array(self._times_us, dtype=np.int64) // self._pane_us
         groups = np.array(self._groups, dtype=np.int64)
         names = self._numbers.groups

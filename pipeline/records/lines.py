@@ -181,7 +181,7 @@ class LineReader:
         at = self._ready_to
         self._ready_to = at + len(text) + lost + line_end
         # The least of them is empty, or begins with a blank, if any of them is or does.
-        if min(records)[:1] > b" " and not lost and len(text) <= self._limit and b"\r" not in text:
+        if min(records)[:1] > b" " and not lost and len(text) <= self._limit:
             return Cut(LineOffsets(at, records), records, [])
         return self._sift(at, records, lost)
 
