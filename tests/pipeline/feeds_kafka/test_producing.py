@@ -6,7 +6,7 @@ from confluent_kafka import Producer
 from pipeline.kafka_producing import LOSSLESS
 from tests.support.kafka import Cluster
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(1200)]
 PARTITIONS = 3
 RECORDS = 1_000
 
