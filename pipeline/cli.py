@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands import alerts, cases, check, deadletters, demo, ingest, live, replay, rescale, schema, shell
+from pipeline.commands import (
+    alerts,
+    cases,
+    check,
+    deadletters,
+    demo,
+    ingest,
+    live,
+    repartition,
+    replay,
+    rescale,
+    schema,
+    shell,
+)
 from pipeline.commands import map as mapping
 
 app = typer.Typer(
@@ -51,7 +64,7 @@ def main(
     shell.set_up(log_level, log_format)
 
 
-for group in (demo, live, ingest, rescale, replay, check, mapping, cases, alerts, deadletters, schema):
+for group in (demo, live, ingest, repartition, rescale, replay, check, mapping, cases, alerts, deadletters, schema):
     group.register(app)
 
 if __name__ == "__main__":

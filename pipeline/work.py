@@ -21,6 +21,7 @@ from pipeline.scale import keys
 from pipeline.scale.inbox import WindowTime
 from pipeline.scale.panes_health import PanesHealth
 from pipeline.scale.parts import ScaledParts, kafka_topics
+from pipeline.scale.repartition.feeds import events_topics
 from pipeline.scale.topics import PaneWriter, ensure_topics
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
@@ -128,7 +129,8 @@ class SharedWork:
             ScaleError: when a topic has another number of partitions than the settings say.
         """
         topics = [topic for _, topic in kafka_topics(self._settings)]
-        return ensure_topics(self._scale, topics, wait=wait, tell=tell)
+        events = events_topics(self._settings).values()
+        return ensure_topics(self._scale, topics, events=list(events), wait=wait, tell=tell)
 
     def feeds(self) -> dict[str, Feed]:
         """Return this process's share of the feeds, and of the topic of panes."""

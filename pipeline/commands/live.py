@@ -40,7 +40,8 @@ def register(app: typer.Typer) -> None:
     def run(config: shell.Config) -> None:
         """Run everything on this machine, each part in a process of its own, restarted when it crashes.
 
-        The parts: the flow, the notifier, and where a feed has type http, what receives its records.
+        The parts: the flow, the notifier, where a feed has type http what receives its records, and where one has
+        `repartition` what sorts its events.
 
         SIGTERM or Ctrl-C stops in order, with everything saved.
         """
@@ -57,7 +58,7 @@ def register(app: typer.Typer) -> None:
         drain = Drain()
         drain_on_signals(drain)
         settings = shell.load(config)
-        own = _share(share)
+        own = share_of(share)
         _need(settings, "feeds", "detectors")
 
         from prometheus_client import REGISTRY
@@ -108,13 +109,16 @@ def run_everything(config: "Path") -> int:
     from pipeline.feeds.contract import ALL
     from pipeline.ingest.serve import http_feeds
     from pipeline.run import wait_for_room
+    from pipeline.scale.repartition.feeds import repartitioned
     from pipeline.supervise import Part, part_command, stop_on_signals, supervise
 
     stop = stop_on_signals()
     if not wait_for_room(settings, ALL, health=None, wait=stop.wait):  # an embedded Redis needs it as well
         return 0
     with open_store(settings.store):
-        names = ("flow", "notifier", *(("ingest",) if http_feeds(settings) else ()))
+        names = ["flow", "notifier"]
+        names += ["ingest"] if http_feeds(settings) else []
+        names += ["repartition"] if repartitioned(settings) else []
         parts = [Part(name, part_command(name, "--config", str(config)), os.environ, time.monotonic) for name in names]
         return supervise(parts, stop)
 
@@ -156,7 +160,7 @@ def run_notifier(settings: "Settings", listen: str) -> None:
             )
 
 
-def _share(text: str) -> "Share":
+def share_of(text: str) -> "Share":
     """Return the share in ``INDEX/OF``."""
     from pipeline.feeds.contract import Share
 

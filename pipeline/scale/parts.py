@@ -18,18 +18,21 @@ from pipeline.scale.holding import HoldingFeed
 from pipeline.scale.inbox import PaneInbox, Refused, WindowTime
 from pipeline.scale.keys import PANES_FEED, ScaleError, home_of, sources
 from pipeline.scale.panes_health import PanesHealth, PaneWatch
+from pipeline.scale.repartition.feed import RepartitionedFeed
+from pipeline.scale.repartition.feeds import events_topics, repartitioned
 from pipeline.scale.router import TaskRouter
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 
 
 def kafka_topics(settings: Settings) -> list[tuple[str, str]]:
-    """Return the topics of all feeds, (feed, topic) each.
+    """Return the topics that flow processes read for all feeds, (feed, topic) each.
 
     Raises:
         ScaleError: when a feed is none of Kafka: its records cannot be shared.
     """
     found = []
+    sorted_topics = events_topics(settings)
     for name, feed in compose.feed_settings(settings).items():
         if isinstance(feed, HttpSettings) and feed.to is not None:
             continue  # it writes to Kafka and reads nothing
@@ -40,7 +43,7 @@ def kafka_topics(settings: Settings) -> list[tuple[str, str]]:
                 "out"
             )
             raise ScaleError(msg)
-        found += [(name, topic) for topic in feed.topics]
+        found += [(name, topic) for topic in ([sorted_topics[name]] if feed.repartition else feed.topics)]
     return found
 
 
@@ -100,7 +103,7 @@ class ScaledParts:
 
     def prepare(self, task: int) -> tuple[Prepare, TaskRouter]:
         """Return a new prepare for a task, and its router."""
-        router = TaskRouter(self._built, task)
+        router = TaskRouter(self._built, task, events_topics(self._settings))
         tallies = Tallies()
         tallies.quality, tallies.schema_changes = self._total.quality, self._total.schema_changes
         prepare = compose.build_prepare(
@@ -157,6 +160,8 @@ class ScaledParts:
         context = FeedContext(recording=False, share=share)
         feeds = compose.build_feeds(self._settings, context)
         scale = self._scale
+        for name, entry in repartitioned(self._settings).items():
+            feeds[name] = RepartitionedFeed(name, entry, scale, context)
         panes = KafkaSettings(
             bootstrap=scale.bootstrap, topics=[scale.panes_topic], properties=scale.properties, cloudevents="structured"
         )

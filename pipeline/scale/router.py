@@ -1,10 +1,11 @@
 """Routes the events of one task: to the case shard of its number, and summed up to whoever judges the windows."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
-from detectors.contract import Detector, Progress
+from detectors.contract import NEVER_US, Detector, Progress
 from detectors.events import Event
 from pipeline.lane import PartitionKey
 from pipeline.routing import CaseBatch, Chooser, Routed, split
@@ -27,17 +28,29 @@ class TaskRouter:
     Args:
         detectors: by name.
         task: its number.
+        events_topics: of feeds whose events intakes have sorted, the topic: what their upstream partitions have is told
+            as one.
     """
 
-    def __init__(self, detectors: Mapping[str, Detector], task: int) -> None:
+    def __init__(
+        self, detectors: Mapping[str, Detector], task: int, events_topics: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._task = task
+        self._topics = events_topics
+        self._over_us: dict[PartitionKey, int] = {}
         cases, self._window_detectors = split(detectors)
         self._cases = [(detector, Chooser(detector.event_types)) for detector in cases]
         self._waiting: list[list[Event]] = [[] for _ in cases]
         self._ledgers: dict[PartitionKey, list[Ledger]] = {}
         self._announced: Progress | None = None
 
+    def _teller(self, source: PartitionKey) -> PartitionKey:
+        """Return as what a partition tells of windows."""
+        topic = self._topics.get(source[0])
+        return source if topic is None else (source[0], f"{topic}/{self._task}")
+
     def _of(self, source: PartitionKey) -> list[Ledger]:
+        source = self._teller(source)
         ledgers = self._ledgers.get(source)
         if ledgers is None:
             name = source_name(source)
@@ -55,8 +68,26 @@ class TaskRouter:
         for (detector, chooser), waiting in zip(self._cases, self._waiting, strict=True):
             key_of = detector.key
             waiting += [event for event in chooser.choose(events, kinds) if key_of(event) is not None]
+        if source[0] in self._topics:
+            self._add_sorted(events, kinds, source)
+            return
         for ledger in self._of(source):
             ledger.add(events, kinds)
+
+    def _add_sorted(self, events: Sequence[Event], kinds: set[type], source: PartitionKey) -> None:
+        """Add events of an upstream partition up, without those of windows that it had passed itself.
+
+        The ledger is that of all upstream partitions, and goes by the one that is furthest behind.
+        """
+        over_us = self._over_us.get(source, NEVER_US)
+        late = min(event.time_us for event in events) < over_us
+        for detector, ledger in zip(self._window_detectors, self._of(source), strict=True):
+            counting = events
+            if late:
+                layout, types = detector.layout, detector.event_types
+                counting = [one for one in events if layout.first_end_us(one.time_us // layout.pane_us) > over_us]
+                ledger.late += sum(one.type in types for one in events) - sum(one.type in types for one in counting)
+            ledger.add(counting, kinds)
 
     def hand_out(self, progress: Progress, times: Watermarks, now_us: int | None, out: list[Routed]) -> None:
         """Append what was put aside, and time for the case detectors; report what the partitions have for windows."""
@@ -67,10 +98,20 @@ class TaskRouter:
             if events or not told:
                 out.append(CaseBatch(detector.name, self._task, events, progress))
                 self._waiting[index] = []
+        for teller, watermark_us in self._reached(times, now_us).items():
+            for ledger in self._of(teller):
+                out += ledger.report(watermark_us)
+
+    def _reached(self, times: Watermarks, now_us: int | None) -> dict[PartitionKey, int]:
+        """Return up to where each that tells of windows has come."""
+        reached: dict[PartitionKey, int] = {}
         for source in times.partitions:
             watermark_us = times.partition_us(source, now_us)
-            for ledger in self._of(source):
-                out += ledger.report(watermark_us)
+            if source[0] in self._topics:
+                self._over_us[source] = max(watermark_us, self._over_us.get(source, NEVER_US))
+            teller = self._teller(source)
+            reached[teller] = min(watermark_us, reached.get(teller, watermark_us))
+        return reached
 
     def snapshot(self) -> object:
         """Return plain data for :meth:`restore`."""

@@ -46,6 +46,7 @@ def test_the_commands_are_those_that_users_rely_on() -> None:
         "notifier",
         "promises",
         "replay",
+        "repartition",
         "rescale",
         "run",
         "schema",

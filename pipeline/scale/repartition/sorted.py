@@ -12,6 +12,7 @@ from pipeline.scale.repartition.names import shown
 
 STALE_AFTER_S = 10.0
 """An upstream partition that no intake has told of for this long cannot be reached."""
+_UNKNOWN = ("?",)
 _NOT_TOLD = "no intake has told of it yet: does `makegood repartition` run, with every share?"
 _NO_MORE = "its intake tells nothing any more: does `makegood repartition` run, with every share?"
 _NOT_THERE = "its intake cannot reach it: ask the intake's /healthz"
@@ -43,7 +44,7 @@ class Sorted:
     def __init__(self, feed: str, number: int, topics: Iterable[str]) -> None:
         self._feed = feed
         self._number = number
-        self._counts: dict[str, tuple[str, int]] = dict.fromkeys(topics, ("", 1))
+        self._counts: dict[str, tuple[str, int]] = dict.fromkeys(topics, ("", 0))
         self._upstream: dict[str, _Upstream] = {}
 
     def restore(self, places: Mapping[tuple[str, str], int]) -> None:
@@ -123,7 +124,12 @@ class Sorted:
         }
 
     def _names(self) -> list[str]:
-        return [f"{topic}/{number}" for topic, (_, count) in self._counts.items() for number in range(count)]
+        # As long as nobody has told how many there are, one that is not known holds time back.
+        return [
+            f"{topic}/{number}"
+            for topic, (_, count) in self._counts.items()
+            for number in (range(count) if count else _UNKNOWN)
+        ]
 
     def _status(self, name: str, now_s: float) -> Status:
         known = self._upstream.get(name)

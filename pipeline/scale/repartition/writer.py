@@ -1,0 +1,108 @@
+"""Writes to the topics of events, in order and without gaps."""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from confluent_kafka import KafkaError, Message, Producer
+
+from config.scale import ScaleSettings
+from pipeline.kafka_producing import LOSSLESS
+from pipeline.scale.keys import ScaleError
+from pipeline.scale.topics import LARGEST_MESSAGE_BYTES, TopicUnavailableError, client_properties
+
+_LOOK_S = 0.2
+_TOLD_AFTER_LOOKS = 25
+_OURS: dict[str, Any] = {
+    **LOSSLESS,
+    # Readers drop what is not behind the last that they have: nothing may come before what was refused.
+    "enable.gapless.guarantee": True,
+    # What is not delivered is not given up: the intake waits.
+    "message.timeout.ms": 0,
+    "message.max.bytes": LARGEST_MESSAGE_BYTES,
+    "queue.buffering.max.kbytes": 131_072,
+    "linger.ms": 1,
+    "compression.type": "lz4",
+    "socket.keepalive.enable": True,
+    "reconnect.backoff.max.ms": 2_000,
+    "allow.auto.create.topics": False,
+    "log_level": 0,
+}
+_log = structlog.get_logger(__name__)
+
+
+class EventWriter:
+    """Writes messages; :meth:`settle` returns when the cluster has them.
+
+    Args:
+        settings: of the shared work.
+        wait: waits that many seconds, and returns whether somebody asked to stop.
+        tell: told why we wait; None: no more.
+    """
+
+    def __init__(
+        self, settings: ScaleSettings, *, wait: Callable[[float], bool], tell: Callable[[str | None], None]
+    ) -> None:
+        self._wait = wait
+        self._tell = tell
+        self._looks = 0
+        self._failed: tuple[KafkaError, str] | None = None
+        self._producer = Producer({**client_properties(settings), **_OURS, "error_cb": self._on_error})
+
+    def write(self, topic: str, number: int, message: bytes) -> None:
+        """Send a message to a partition. It is on its way when this returns.
+
+        Raises:
+            ScaleError: when the cluster has refused a message for good.
+            TopicUnavailableError: when somebody asked to stop while nothing could be sent.
+        """
+        while True:
+            try:
+                self._producer.produce(topic, message, partition=number, on_delivery=self._delivered)
+                break
+            except BufferError:
+                self._producer.poll(_LOOK_S)
+                self._look()
+        self._producer.poll(0)
+        self._check()
+
+    def settle(self) -> None:
+        """Wait until the cluster has everything that was sent.
+
+        Raises:
+            ScaleError: when the cluster refuses a message for good.
+            TopicUnavailableError: when somebody asked to stop before it had. The events will be written again.
+        """
+        while self._producer.flush(_LOOK_S):
+            self._look()
+        if self._looks >= _TOLD_AFTER_LOOKS:
+            self._tell(None)
+        self._looks = 0
+        self._check()
+
+    def _look(self) -> None:
+        """Note that the cluster has kept us waiting."""
+        self._check()
+        self._looks += 1
+        if self._looks == _TOLD_AFTER_LOOKS:
+            _log.warning("events.waiting", reason="the cluster takes no messages")
+            self._tell("the cluster of scale.bootstrap takes no messages for the topics of events")
+        if self._looks >= _TOLD_AFTER_LOOKS and self._wait(0):
+            msg = "the topics of events take no messages, and the process was asked to stop"
+            raise TopicUnavailableError(msg)
+
+    def _check(self) -> None:
+        if self._failed is not None:
+            error, topic = self._failed
+            msg = f"topic {topic!r} refuses messages: {error.str()}"
+            if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                msg += f"; set its max.message.bytes to {LARGEST_MESSAGE_BYTES}"
+            raise ScaleError(msg)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and self._failed is None:
+            self._failed = error, str(message.topic())
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal() and self._failed is None:
+            self._failed = error, "of events"

@@ -1,0 +1,99 @@
+"""Topics without keys, intakes that sort them, flow processes, and one process that needs neither."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.support.kafka import Cluster
+from tests.support.own_redis import OwnRedis
+from tests.support.recording import CONFIG, Timed
+from tests.support.sharing import SharedFlow
+
+UPSTREAM, SORTED = 3, 4
+FEEDS = ("crm", "social")
+
+
+def scattered(cluster: Cluster, events: Sequence[Timed], rng: random.Random, partitions: int = UPSTREAM) -> str:
+    """Write events to the partitions of a new topic as it comes, some of them twice; return its name."""
+    topic = cluster.create_topic(partitions=partitions)
+    records = []
+    for _, raw in events:
+        records.append((rng.randrange(partitions), raw))
+        if rng.random() < 0.03:
+            records.append((rng.randrange(partitions), raw))
+    cluster.produce(topic, records)
+    return topic
+
+
+def settings(
+    folder: Path, cluster: Cluster, crm: str, social: str, *, scale: bool, idle_after: str = "5000d"
+) -> Path:
+    """Write the settings of the recording: for one process that reads the topics, or for intakes and flows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = CONFIG.format(crm="CRM", social="SOCIAL", shards=1, batch_size=50, epoch="100ms")
+    sort = ", repartition: true" if scale else ""
+    for name, topic in (("CRM", crm), ("SOCIAL", social)):
+        kafka = f'type: kafka, bootstrap: "{cluster.bootstrap}", topics: [{topic}]{sort}'
+        text = text.replace(f"type: file, path: {name}, format: jsonl", kafka)
+    text = text.replace("  lateness: 10m\n", f"  lateness: 10m\n  idle_after: {idle_after}\n")
+    text += f"store: {{dir: {folder / 'var'}}}\n"
+    text += 'metrics: {listen: "127.0.0.1:0", repartition_listen: "127.0.0.1:0"}\n'
+    if scale:
+        unique = random.SystemRandom().randrange(10**9)
+        text += f'scale: {{bootstrap: "{cluster.bootstrap}", partitions: {SORTED}, '
+        text += f"panes_topic: panes-{unique}, events_topic: events-{unique}}}\n"
+    path = folder / "makegood.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+class Process(SharedFlow):
+    """``makegood repartition`` or ``flow`` in a process."""
+
+    def __init__(self, config: Path, url: str, command: str, *arguments: str) -> None:
+        environment = {**os.environ, "MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning"}
+        self.log = config.parent / f"{command}{''.join(arguments).replace('/', '-')}.log"
+        line = [sys.executable, "-m", "pipeline.cli", command, "--config", str(config), *arguments]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(line, env=environment, stderr=log, cwd=config.parent)
+
+
+class SortingStage:
+    """Intakes and flow processes with a store of their own."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        self.server = OwnRedis(config.parent / "redis")
+        self.server.start()
+        self.flows: list[SharedFlow] = []
+        self.intakes: list[SharedFlow] = []
+
+    def flow(self, *arguments: str) -> Process:
+        """Start a flow process."""
+        return Process(self.config, self.server.url, "flow", *arguments)
+
+    def intake(self, index: int, of: int) -> Process:
+        """Start an intake."""
+        return Process(self.config, self.server.url, "repartition", "--share", f"{index}/{of}")
+
+    def start(self, intakes: int, flows: int) -> None:
+        """Start all."""
+        self.intakes = [self.intake(index, intakes) for index in range(intakes)]
+        self.flows = [self.flow("--share", f"{index}/{flows}") for index in range(flows)]
+
+    @property
+    def all(self) -> list[SharedFlow]:
+        """All processes."""
+        return [*self.intakes, *self.flows]
+
+    def close(self) -> None:
+        """Kill everything."""
+        for process in self.all:
+            if process.process.poll() is None:
+                process.process.send_signal(signal.SIGKILL)
+            process.process.wait(60)
+        self.server.kill()

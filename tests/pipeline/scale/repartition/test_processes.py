@@ -1,0 +1,64 @@
+"""Intakes and flow processes over topics without keys: what they find is what one process finds that reads them."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.pipeline.scale.repartition.stage import SortingStage, scattered, settings
+from tests.support.kafka import Broker
+from tests.support.recording import make_recording, shuffled
+from tests.support.sharing import Changes, settle, stored
+
+CRM, SOCIAL = make_recording(20260302, cases=120, hours=72)
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+
+class Topics(NamedTuple):
+    broker: Broker
+    crm: str
+    social: str
+
+
+@pytest.fixture(scope="module")
+def topics() -> Topics:
+    from tests.support.kafka import BrokerUnavailable, shared_broker  # noqa: PLC0415
+
+    try:
+        broker = shared_broker().ensure_running()
+    except BrokerUnavailable as why:
+        pytest.skip(str(why))
+    rng = random.Random(3)
+    return Topics(broker, scattered(broker, shuffled(CRM, rng), rng), scattered(broker, shuffled(SOCIAL, rng), rng))
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, topics: Topics) -> Iterator[Changes]:
+    """What one process stores that reads the topics itself."""
+    stage = SortingStage(settings(tmp_path_factory.mktemp("direct"), *topics, scale=False))
+    try:
+        stage.flows = [stage.flow()]
+        settle(stage.server, stage.flows)
+        stage.flows[0].stop()
+        yield stored(stage.server)
+    finally:
+        stage.close()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, topics: Topics) -> Iterator[SortingStage]:
+    made = SortingStage(settings(tmp_path / "stage", *topics, scale=True))
+    yield made
+    made.close()
+
+
+def test_two_intakes_and_two_flows_find_what_one_process_finds(stage: SortingStage, expected: Changes) -> None:
+    assert len(expected) > 200
+    assert set(expected.values()) == {1}
+    stage.start(2, 2)
+    settle(stage.server, stage.all, expected.total())
+    for process in stage.all:
+        process.stop()
+    assert stored(stage.server) == expected
