@@ -1,7 +1,7 @@
 """Builds the parts of the flow out of settings: detectors, feeds, prepare. Nothing is opened or read here."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import detectors.catalogue  # noqa: F401 - registers every detector
@@ -62,9 +62,15 @@ def check_feeds(settings: Settings, *, recording: bool) -> None:
             check_files(name, entry, follow=entry.follow and not recording)
 
 
-def build_requeue(settings: Settings, dead_letters: Path) -> dict[str, Feed]:
-    """Return, for each feed, the feed of its requeued dead letters, by name."""
-    feeds = [RequeueFeed(name, dead_letters) for name in feed_settings(settings)]
+def build_requeue(settings: Settings, dead_letters: Path, numbers: Collection[int] | None = None) -> dict[str, Feed]:
+    """Return, for each feed, the feed of its requeued dead letters, by name.
+
+    Args:
+        settings: name the feeds.
+        dead_letters: the store.
+        numbers: of the partitions of this process; None: the work is not shared.
+    """
+    feeds = [RequeueFeed(name, dead_letters, numbers) for name in feed_settings(settings)]
     return {feed.name: feed for feed in feeds}
 
 

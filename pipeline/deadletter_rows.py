@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS pruned (
 ) STRICT;
 """
 """Not part of a version: a program that does not know of it leaves it alone."""
+PLACE = "ALTER TABLE requeue ADD COLUMN part_of TEXT"
+"""The partition of the feed: not part of a version either."""
 COLUMNS = "id, feed, part_of, at, part, reason, detail, size, mapped, seen_at_us, status"
 
 

@@ -20,6 +20,7 @@ from pipeline.deadletter_errors import DeadLettersError, DeadLettersUnwritableEr
 from pipeline.deadletter_rows import (
     COLUMNS,
     COUNTS,
+    PLACE,
     SCHEMA,
     SCHEMA_VERSION,
     packed,
@@ -82,6 +83,9 @@ class DeadLetters:
         if version < SCHEMA_VERSION:
             self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         self._db.execute(COUNTS)
+        with self._transaction() as db:
+            if "part_of" not in {row[1] for row in db.execute("PRAGMA table_info(requeue)")}:
+                db.execute(PLACE)
 
     def __enter__(self) -> Self:
         return self
@@ -174,6 +178,11 @@ class DeadLetters:
             found.setdefault(feed, {})[reason] = count
         return found
 
+    def places(self, chosen: LetterFilter) -> list[tuple[str, str]]:
+        """Return the feeds and partitions that :meth:`requeue` would take letters of."""
+        where, values = where_of(msgspec.structs.replace(chosen, status=chosen.status or "new"))
+        return self._rows(f"SELECT DISTINCT origin, part_of FROM letters {where_clause(where)} ORDER BY 1, 2", values)  # noqa: S608
+
     def requeue(self, chosen: LetterFilter, at_us: int) -> int:
         """Put letters into the requeue of their feed, durably, in their order, and return how many.
 
@@ -184,8 +193,8 @@ class DeadLetters:
         where, values = where_of(chosen)
         clause = where_clause(where)
         copy = (
-            "INSERT INTO requeue (feed, letter, mapped, raw, packed, requeued_at_us) "  # noqa: S608 - our own columns
-            f"SELECT origin, id, mapped, raw, packed, ? FROM letters {clause} ORDER BY id"
+            "INSERT INTO requeue (feed, letter, mapped, raw, packed, requeued_at_us, part_of) "  # noqa: S608 - our own
+            f"SELECT origin, id, mapped, raw, packed, ?, part_of FROM letters {clause} ORDER BY id"
         )
         with self._transaction() as db:
             count = db.execute(copy, [at_us, *values]).rowcount
@@ -194,9 +203,15 @@ class DeadLetters:
 
     def requeued(self, feed: str, after_seq: int, limit: int) -> list[Requeued]:
         """Return what waits for a feed behind ``after_seq``, in order."""
-        sql = "SELECT seq, letter, raw, packed, mapped FROM requeue WHERE feed = ? AND seq > ? ORDER BY seq LIMIT ?"
-        rows = self._rows(sql, [feed, after_seq, limit])
-        return [Requeued(seq, letter, unpacked(raw, packed), bool(mapped)) for seq, letter, raw, packed, mapped in rows]
+        sql = (
+            "SELECT seq, letter, raw, packed, mapped,"
+            " coalesce(part_of, (SELECT part_of FROM letters WHERE id = letter), '') FROM requeue"
+            " WHERE feed = ? AND seq > ? ORDER BY seq LIMIT ?"
+        )
+        return [
+            Requeued(seq, letter, unpacked(raw, packed), bool(mapped), partition)
+            for seq, letter, raw, packed, mapped, partition in self._rows(sql, [feed, after_seq, limit])
+        ]
 
     def mark_replayed(self, letters: Sequence[int]) -> None:
         """Note that letters have been read again. Where they fail again, they are new letters."""

@@ -70,12 +70,13 @@ class LetterFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Requeued(msgspec.Struct, frozen=True):
-    """A record that waits to be read again. ``seq`` rises strictly."""
+    """A record that waits to be read again. ``seq`` rises strictly; ``partition`` is where it was read first."""
 
     seq: int
     letter: int
     raw: bytes
     mapped: bool
+    partition: str = ""
 
 
 class Pruned(msgspec.Struct, frozen=True):

@@ -133,8 +133,10 @@ class SharedWork:
         return ensure_topics(self._scale, topics, events=list(events), wait=wait, tell=tell)
 
     def feeds(self) -> dict[str, Feed]:
-        """Return this process's share of the feeds, and of the topic of panes."""
-        return self._parts.feeds(self._share)
+        """Return this process's share of the feeds, of their requeued dead letters, and of the topic of panes."""
+        numbers = [number for number in range(self._scale.partitions) if self._share.has(number)]
+        requeued = compose.build_requeue(self._settings, deadletters_path(self._settings), numbers)
+        return {**self._parts.feeds(self._share), **requeued}
 
     def pane_sink(self, *, wait: Wait, tell: Tell) -> PaneSink | None:
         """Return what writes to the topic of panes."""

@@ -124,15 +124,25 @@ def _register_replay(group: typer.Typer) -> None:
         """Send dead letters through the flow again, by their feed's mapping as it is now.
 
         The running flow takes them up, or the next one that is started. Letters that were sent again before are left
-        out. Those that fail again are new dead letters.
+        out. Those that fail again are new dead letters. Where processes share the work, each reads again what came from
+        its own partitions; nothing is sent where a letter is of a partition that no process here has.
         """
         from pipeline.clock import wall_clock_us
+        from pipeline.scale.requeued import why_not_read
 
         if not (ids or feed or reason or everything):
             msg = "say which: ids, --feed, --reason, or --all"
             raise shell.UserError(msg)
         chosen = _filter(feed, reason, None, tuple(ids) if ids else None)
         with _opened(config, file) as letters:
+            problems = [] if config is None else why_not_read(shell.load(config), letters.places(chosen))
+            if problems:
+                told = "\n  ".join(problems)
+                msg = (
+                    f"nothing was sent again, as no process would read all of it:\n  {told}\nwrite these records to "
+                    "their topics again (`makegood deadletters show ID --raw` gives the bytes); send the others by id"
+                )
+                raise shell.UserError(msg)
             count = letters.requeue(chosen, wall_clock_us())
         if as_json:
             shell.out_json({"requeued": count})

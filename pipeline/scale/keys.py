@@ -3,6 +3,9 @@
 from collections.abc import Collection
 from zlib import crc32
 
+from pipeline.feeds.requeue import PARTITION as REQUEUE
+from pipeline.letters import REQUEUE_SUFFIX
+
 PANES_FEED = "makegood/panes"
 """Name of the feed that reads the topic of panes; no feed of the settings can have it."""
 _PANES = "panes/"
@@ -65,9 +68,18 @@ def home_of(detector: str, partitions: int) -> int:
 
 
 def sources(feeds: Collection[tuple[str, str]], partitions: int) -> list[str]:
-    """Return the names of all partitions that tell something about windows; ``feeds``: (feed, topic) each.
+    """Return the names of all partitions that windows wait for; ``feeds``: (feed, topic) each.
 
     >>> sources([("crm", "cases")], 2)
     ['crm/cases/0', 'crm/cases/1']
     """
     return [f"{feed}/{topic}/{number}" for feed, topic in sorted(feeds) for number in range(partitions)]
+
+
+def requeue_sources(feeds: Collection[str], partitions: int) -> list[str]:
+    """Return the names of the partitions of requeued dead letters, for which no window waits.
+
+    >>> requeue_sources(["crm"], 2)
+    ['crm/requeue/requeue/0', 'crm/requeue/requeue/1']
+    """
+    return [f"{feed}{REQUEUE_SUFFIX}/{REQUEUE}/{number}" for feed in sorted(feeds) for number in range(partitions)]

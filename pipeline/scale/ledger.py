@@ -91,6 +91,11 @@ class Ledger:
             self._combiner.add(chosen)
             self.count += len(chosen)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether events were given since the last report."""
+        return self.count > max(self._told_count, 0)
+
     def report(self, watermark_us: int) -> list[PaneReport]:
         """Return what is to be told now that the partition's time has come to ``watermark_us``; nothing: no news."""
         changed = self._take()

@@ -16,7 +16,7 @@ from pipeline.lane import Pace, PartitionKey
 from pipeline.prepare import Prepare
 from pipeline.scale.holding import HoldingFeed
 from pipeline.scale.inbox import PaneInbox, Refused, WindowTime
-from pipeline.scale.keys import PANES_FEED, ScaleError, home_of, sources
+from pipeline.scale.keys import PANES_FEED, ScaleError, home_of, requeue_sources, sources
 from pipeline.scale.panes_health import PanesHealth, PaneWatch
 from pipeline.scale.repartition.feed import RepartitionedFeed
 from pipeline.scale.repartition.feeds import events_topics, repartitioned
@@ -125,7 +125,11 @@ class ScaledParts:
             for name, detector in self._built.items()
             if isinstance(detector, WindowDetector) and home_of(name, partitions) == number
         }
-        inbox = self._inboxes[number] = PaneInbox(windows, sources(kafka_topics(self._settings), partitions))
+        inbox = self._inboxes[number] = PaneInbox(
+            windows,
+            sources(kafka_topics(self._settings), partitions),
+            requeue_sources(compose.feed_settings(self._settings), partitions),
+        )
         return inbox
 
     def windows(self) -> dict[str, WindowTime]:

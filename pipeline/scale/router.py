@@ -8,6 +8,7 @@ import msgspec
 from detectors.contract import NEVER_US, Detector, Progress
 from detectors.events import Event
 from pipeline.lane import PartitionKey
+from pipeline.letters import origin
 from pipeline.routing import CaseBatch, Chooser, Routed, split
 from pipeline.scale.ledger import Ledger
 from pipeline.watermarks import Watermarks
@@ -99,8 +100,10 @@ class TaskRouter:
                 out.append(CaseBatch(detector.name, self._task, events, progress))
                 self._waiting[index] = []
         for teller, watermark_us in self._reached(times, now_us).items():
+            waited_for = origin(teller[0]) == teller[0]
             for ledger in self._of(teller):
-                out += ledger.report(watermark_us)
+                if waited_for or ledger.has_news:  # of requeued dead letters only the sums matter
+                    out += ledger.report(watermark_us)
 
     def _reached(self, times: Watermarks, now_us: int | None) -> dict[PartitionKey, int]:
         """Return up to where each that tells of windows has come."""
