@@ -17,6 +17,7 @@ from detectors.contract import DETECTORS, Context, Detector
 from pipeline.feeds.contract import FEEDS, FeedContext, FeedSettings
 from pipeline.mapping import compile_mapping
 from pipeline.mapping.examples import check_examples
+from pipeline.scale.checks import scale_problems
 from pipeline.scale.repartition.feeds import repartition_problems
 from sinks.contract import CHANNELS
 
@@ -87,6 +88,11 @@ def example_problems(settings: Settings, document: Document) -> list[Problem]:
                 path = ("feeds", name, "mapping", *at)
                 problems.append(Problem(path, document.line(path), told if found is None else told[found.end() :]))
     return problems
+
+
+def sharing_problems(settings: Settings, document: Document) -> list[Problem]:
+    """Return why flow processes could not share the feeds as ``scale`` says. A replay may use the settings though."""
+    return [Problem(where, document.line(where), told) for where, told in scale_problems(settings)]
 
 
 def _detectors(settings: Settings, document: Document, problems: list[Problem]) -> dict[str, Detector]:

@@ -20,11 +20,12 @@ def register(app: typer.Typer) -> None:
     def check(config: shell.Config, *, as_json: shell.Json = False) -> None:
         """Check a settings file: read it, build everything in it, run the examples of its mappings.
 
-        Nothing is connected to. Exit status 2 when the file cannot be used, 1 when it can but an example fails. Notes
-        tell what may be meant so: a secret that is not there on this machine, settings that watch nothing.
+        Nothing is connected to. Exit status 2 when the file cannot be used, 1 when it can but an example fails, or
+        feeds that several processes cannot share stand beside `scale`. Notes tell what may be meant so: a secret that
+        is not there on this machine, settings that watch nothing.
         """
         from config.problems import SettingsError
-        from pipeline.assembly import example_problems, load_settings
+        from pipeline.assembly import example_problems, load_settings, sharing_problems
 
         try:
             settings, document = load_settings(config)
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
                 shell.out_json({"file": str(config), "usable": False, "problems": [_plain(p) for p in error.problems]})
                 raise typer.Exit(shell.UNUSABLE_INPUT) from None
             raise
-        problems = example_problems(settings, document)
+        problems = example_problems(settings, document) + sharing_problems(settings, document)
         if as_json:
             told = [_plain(problem) for problem in problems]
             shell.out_json(

@@ -14,6 +14,7 @@ from pipeline.feeds.kafka_settings import KafkaSettings
 from pipeline.ingest.settings import HttpSettings
 from pipeline.lane import Pace, PartitionKey
 from pipeline.prepare import Prepare
+from pipeline.scale.checks import not_shared
 from pipeline.scale.holding import HoldingFeed
 from pipeline.scale.inbox import PaneInbox, Refused, WindowTime
 from pipeline.scale.keys import PANES_FEED, ScaleError, home_of, requeue_sources, sources
@@ -37,11 +38,7 @@ def kafka_topics(settings: Settings) -> list[tuple[str, str]]:
         if isinstance(feed, HttpSettings) and feed.to is not None:
             continue  # it writes to Kafka and reads nothing
         if not isinstance(feed, KafkaSettings):
-            msg = (
-                f"feeds.{name}: a feed of type {feed.type!r} cannot be shared between processes; write its records to "
-                "a Kafka topic keyed by case or customer (an http feed does with `to: {kafka: ...}`), or take `scale` "
-                "out"
-            )
+            msg = f"feeds.{name}: {not_shared(feed.type)}"
             raise ScaleError(msg)
         found += [(name, topic) for topic in ([sorted_topics[name]] if feed.repartition else feed.topics)]
     return found

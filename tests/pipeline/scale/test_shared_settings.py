@@ -9,6 +9,7 @@ from pipeline.assembly import load_settings
 from pipeline.feeds.contract import Share
 from pipeline.scale.keys import ScaleError
 from pipeline.scale.parts import kafka_topics, scaled
+from tests.cli.support import makegood
 
 SCALE = "scale: {bootstrap: [kafka:9092], partitions: 4}\n"
 CRM = "  crm: {type: kafka, bootstrap: kafka:9092, topics: [cases, calls]}\n"
@@ -39,3 +40,38 @@ def test_no_more_processes_than_partitions_and_none_without_scale(tmp_path: Path
         scaled(settings_of(tmp_path, SCALE + "feeds:\n" + CRM), Share(0, 5))
     with pytest.raises(ScaleError, match="no `scale`"):
         scaled(settings_of(tmp_path, "feeds:\n" + CRM), Share(0, 2))
+
+
+PUSHED = "  hooks: {type: http, signature: {scheme: none}, to: {kafka: {bootstrap: kafka:9092, topic: %s%s}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("feeds", "where", "what"),
+    [
+        (CRM + HOOKS + "}\n", "feeds.hooks.type", "to: {kafka: ...}"),
+        (CRM + "  old: {type: file, path: x.jsonl}\n", "feeds.old.type", "a feed of type 'file' cannot be shared"),
+        (CRM + PUSHED % ("other", ", key: '{/case}'"), "feeds.hooks.to.kafka.topic", "no feed of type kafka reads"),
+        (CRM + PUSHED % ("cases", ""), "feeds.hooks.to.kafka.key", "records of one case would come to different"),
+        (PUSHED % ("cases", ""), "scale", "nothing that processes could share"),
+    ],
+)
+def test_check_says_which_feeds_processes_cannot_share_and_what_to_do(
+    tmp_path: Path, feeds: str, where: str, what: str
+) -> None:
+    path = tmp_path / "makegood.yaml"
+    path.write_text(SCALE + "feeds:\n" + feeds, encoding="utf-8")
+    done = makegood("check", "--config", path)
+    assert (done.returncode, done.defect) == (1, None)
+    assert str(path) in done.stderr
+    assert f"{where}: " in done.stderr
+    assert what in done.stderr
+    path.write_text("feeds:\n" + feeds, encoding="utf-8")
+    assert makegood("check", "--config", path).returncode == 0, "without scale there is nothing to share"
+
+
+def test_check_has_nothing_against_feeds_that_are_shared(tmp_path: Path) -> None:
+    path = tmp_path / "makegood.yaml"
+    sorting = "  crm: {type: kafka, bootstrap: kafka:9092, topics: [cases], repartition: true}\n"
+    for feeds in (CRM + PUSHED % ("cases", ", key: '{/case}'"), sorting + PUSHED % ("cases", "")):
+        path.write_text(SCALE + "feeds:\n" + feeds, encoding="utf-8")
+        assert makegood("check", "--config", path).returncode == 0
