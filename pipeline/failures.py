@@ -15,6 +15,8 @@ import msgspec
 from detectors.contract import SnapshotVersionError
 from pipeline import recovery
 from pipeline.dedup import ChangelogDamagedError
+from pipeline.scale.keys import ScaleError
+from pipeline.scale.topics import TopicUnavailableError
 from pipeline.state_log import StateLogDamagedError
 from pipeline.stopping import StoppedWhileStartingError
 
@@ -69,8 +71,10 @@ def explained(error: Exception, folder: Path) -> Exception | None:
 
 
 def _explained(cause: BaseException, folder: Path) -> Exception | None:
-    if isinstance(cause, StoppedWhileStartingError | RecoveryDamagedError | FlowEndedError):
+    if isinstance(cause, StoppedWhileStartingError | RecoveryDamagedError | FlowEndedError | ScaleError):
         return cause
+    if isinstance(cause, TopicUnavailableError):
+        return FlowEndedError(f"{cause}; what was committed is whole, and a new start goes on from there")
     if isinstance(cause, StateLogDamagedError | ChangelogDamagedError):
         return RecoveryDamagedError(f"{cause}; {_WAY_BACK}")
     if isinstance(cause, SnapshotVersionError):

@@ -98,9 +98,14 @@ def ensure_topics(
 
 
 def _make(admin: AdminClient, settings: ScaleSettings, events: Sequence[str]) -> None:
+    # Who may not make topics need not, where somebody has made them.
+    known = admin.list_topics(timeout=_ANSWER_S).topics
     new = [NewTopic(settings.panes_topic, settings.partitions, settings.replication)]
     config = {"max.message.bytes": str(LARGEST_MESSAGE_BYTES)}
     new += [NewTopic(topic, settings.partitions, settings.replication, config=config) for topic in events]
+    new = [topic for topic in new if topic.topic not in known]
+    if not new:
+        return
     for made in admin.create_topics(new, request_timeout=_ANSWER_S).values():
         try:
             made.result()
@@ -131,9 +136,11 @@ class PaneWriter:
         """Send reports in their order. They are on their way when this returns.
 
         Raises:
+            TopicUnavailableError: when somebody asked to stop while no more can wait to be sent.
             ScaleError: when the cluster has refused a message for good.
         """
         settings, producer = self._settings, self._producer
+        looks = 0
         for report in reports:
             home = home_of(report.detector, settings.partitions)
             while True:
@@ -142,6 +149,9 @@ class PaneWriter:
                     break
                 except BufferError:
                     producer.poll(_LOOK_S)
+                    looks = self._waits(looks)
+        if looks >= _TOLD_AFTER_LOOKS:
+            self._tell(None)
         producer.poll(0)
         self._check()
 
@@ -152,19 +162,24 @@ class PaneWriter:
             TopicUnavailableError: when somebody asked to stop before it had. The reports will be told again.
             ScaleError: when the cluster refuses a message for good.
         """
-        topic = self._settings.panes_topic
         looks = 0
         while self._producer.flush(_LOOK_S):
-            looks += 1
-            if looks == _TOLD_AFTER_LOOKS:
-                _log.warning("panes.waiting", topic=topic)
-                self._tell(f"topic {topic!r} does not take messages")
-            if self._wait(0) and looks >= _TOLD_AFTER_LOOKS:
-                msg = f"topic {topic!r} does not take messages, and the process was asked to stop"
-                raise TopicUnavailableError(msg)
+            looks = self._waits(looks)
         if looks >= _TOLD_AFTER_LOOKS:
             self._tell(None)
         self._check()
+
+    def _waits(self, looks: int) -> int:
+        """Say that we wait, when that takes long; return how often we have looked."""
+        topic = self._settings.panes_topic
+        looks += 1
+        if looks == _TOLD_AFTER_LOOKS:
+            _log.warning("panes.waiting", topic=topic)
+            self._tell(f"topic {topic!r} does not take messages")
+        if self._wait(0) and looks >= _TOLD_AFTER_LOOKS:
+            msg = f"topic {topic!r} does not take messages, and the process was asked to stop"
+            raise TopicUnavailableError(msg)
+        return looks
 
     def _check(self) -> None:
         if self._failed is not None:
