@@ -5,6 +5,7 @@ for it: the ids are read back from the changelog block by block (it says in whic
 used until the segment is complete, and then emptied bit by bit too.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -16,6 +17,9 @@ from pipeline.ids.sizes import Sizes
 
 Sets = dict[str, set[str]]
 """Ids by source."""
+_FREED_FOR_ONE = 4
+"""As many ids are taken out of a set in the time in which one is read back and made a slot."""
+_NONE: frozenset[str] = frozenset()
 _Block = tuple[int, dict[str, list[str]], dict[str, list[str]]]
 """Number, ids that it added, ids that it took out of earlier ones."""
 
@@ -121,12 +125,16 @@ class Generation:
         if self.log is None:
             return
         for segment in self.segments:
-            for place, blocks in segment.find(wanted):
-                source, key = wanted.sources[place], wanted.ids[place]
-                if self._is_gone(source, key):
-                    continue
-                if any(key in self.log.ids(block).get(source, ()) for block in blocks):
-                    found.setdefault(source, set()).add(key)
+            places, blocks = segment.find(wanted)
+            suspects: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+            for place, block in zip(places, blocks, strict=True):
+                suspects[block, wanted.sources[place]].append(wanted.ids[place])
+            for (block, source), ids in suspects.items():
+                proven = self.log.ids(block).get(source, _NONE).intersection(ids)
+                proven -= self._gone.get(source, _NONE)
+                proven -= self._gone_unwritten.get(source, _NONE)
+                if proven:
+                    found.setdefault(source, set()).update(proven)
 
     def _has_sealed(self, source: str, key: str) -> bool:
         found: Sets = {}
@@ -134,11 +142,11 @@ class Generation:
             self.find(asked({source: [key]}, self._hash_of), found)
         return bool(found)
 
-    def _is_gone(self, source: str, key: str) -> bool:
-        return key in self._gone.get(source, ()) or key in self._gone_unwritten.get(source, ())
-
     def seal(self) -> Iterator[int]:
-        """Turn the recent ids into a segment, and merge segments where there are many; yield how many each step did."""
+        """Turn the recent ids into a segment, and merge segments where there are many.
+
+        Yields the cost of each step: in the same time, so many ids can be read back and made slots.
+        """
         if self.log is None:
             return
         self.write()
@@ -159,7 +167,7 @@ class Generation:
                 step = min(len(known), self._sizes.step)
                 for _ in range(step):
                     known.pop()
-                yield step
+                yield step // _FREED_FOR_ONE
         yield from self._merge()
 
     def _still_there(self, source: str, ids: Iterable[str]) -> list[str]:
@@ -180,13 +188,13 @@ class Generation:
         return whole
 
     def _collect(self, parts: list[Uints]) -> Iterator[int]:
-        """Make slots, each part of them in order, a segment; yield how many each step did."""
+        """Make slots, each part of them in order, a segment; yield the cost of each step."""
         segment = yield from merged(parts, self._sizes.step)
         if len(segment):
             self.segments.append(segment)
 
     def _merge(self) -> Iterator[int]:
-        """Make one segment of the small ones where there are many of them; yield how many ids each step did."""
+        """Make one segment of the small ones where there are many of them; yield the cost of each step."""
         small = [segment for segment in self.segments if len(segment) < self._sizes.fan_in * self._sizes.hot]
         if len(small) < self._sizes.fan_in:
             return
