@@ -29,9 +29,7 @@ def scattered(cluster: Cluster, events: Sequence[Timed], rng: random.Random, par
     return topic
 
 
-def settings(
-    folder: Path, cluster: Cluster, crm: str, social: str, *, scale: bool, idle_after: str = "5000d"
-) -> Path:
+def settings(folder: Path, cluster: Cluster, crm: str, social: str, *, scale: bool, idle_after: str = "5000d") -> Path:
     """Write the settings of the recording: for one process that reads the topics, or for intakes and flows."""
     folder.mkdir(parents=True, exist_ok=True)
     text = CONFIG.format(crm="CRM", social="SOCIAL", shards=1, batch_size=50, epoch="100ms")
