@@ -58,29 +58,42 @@ def decode_many(records: Sequence[bytes]) -> tuple[list[Event], list[tuple[int, 
         ``len(events) + len(errors) == len(records)``.
     """
     errors: list[tuple[int, RecordError]] = []
-    decode = _DECODER.decode
-    try:
-        # The decoder skips over fields that no event has without looking at their bytes. Joined by what is no part of
-        # any character, records are UTF-8 if and only if each of them is.
-        if not all(map(bytes.isascii, records)):
-            b"\n".join(records).decode()
-        events: list[Event] = list(map(decode, records))
-        places: Sequence[int] = range(len(records))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        events, places = _decode_each(records, errors)
+    if all(map(bytes.isascii, records)) or _is_utf8(records):
+        events: list[Event] = []
+        decoded = map(_DECODER.decode, records)
+        while True:
+            try:
+                events.extend(decoded)  # keeps what came before a record that is none, and goes on behind it
+                break
+            except (msgspec.MsgspecError, RecursionError) as error:
+                index = len(events) + len(errors)
+                errors.append((index, diagnose(records[index], error)))
+    else:
+        events = _decode_each(records, errors)
     suspects = _set_times(events)
     if suspects:
         problems = {index: problem for index in suspects if (problem := range_problem(events[index])) is not None}
+        bad = set(map(_index, errors))
+        places = [index for index in range(len(records)) if index not in bad]
         errors += [(places[index], problem) for index, problem in problems.items()]
         errors.sort(key=_index)
         events = [event for index, event in enumerate(events) if index not in problems]
     return events, errors
 
 
-def _decode_each(records: Sequence[bytes], errors: list[tuple[int, RecordError]]) -> tuple[list[Event], list[int]]:
-    """Decode records of which some are no events; return the events, and the index of the record of each."""
+def _is_utf8(records: Sequence[bytes]) -> bool:
+    """Return whether every record is UTF-8: the decoder does not look at the bytes of fields that no event has."""
+    try:
+        # Joined by what is no part of any character, they are UTF-8 if and only if each of them is.
+        b"\n".join(records).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decode_each(records: Sequence[bytes], errors: list[tuple[int, RecordError]]) -> list[Event]:
+    """Decode records of which some are not UTF-8."""
     events: list[Event] = []
-    places: list[int] = []
     for index, raw in enumerate(records):
         try:
             if not raw.isascii():
@@ -88,9 +101,7 @@ def _decode_each(records: Sequence[bytes], errors: list[tuple[int, RecordError]]
             events.append(_DECODER.decode(raw))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             errors.append((index, diagnose(raw, error)))
-        else:
-            places.append(index)
-    return events, places
+    return events
 
 
 def _set_times(events: Sequence[Event]) -> Sequence[int]:

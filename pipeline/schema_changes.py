@@ -35,9 +35,11 @@ _ORIGIN = re.compile(r"(?:field|template|constant|a field of) (?P<of>.*?)(?:: |(
 _EXPECTED = re.compile(r"(?:expected )?(?P<expected>.*)[,;] got (?P<found>.*)", re.DOTALL)
 _PLACE = re.compile(r"events\[\d+\]\.")
 _ALWAYS_THERE = ("type", "when", "where")
+_REQUIRED = ("id", "source", "time", "data")
 
 log = structlog.get_logger(__name__)
-GoodValue = Callable[[Event], bool]
+GoodValues = Callable[[Sequence[Event]], int]
+"""Says how many events have a value at a place."""
 
 
 class Told(NamedTuple):
@@ -67,7 +69,7 @@ class Change(msgspec.Struct):
     feed: str
     reason: str
     told: Told
-    good_value: GoodValue
+    good_values: GoodValues
     bad: int = 0
     good: int = 0
     streak: int = 0
@@ -135,7 +137,7 @@ class SchemaChanges:
             return change
         if len(changes) >= MAX_CHANGES:
             key, reason, told = (OTHER,), OTHER, Told(OTHER, "", "", "")
-        return changes.setdefault(key, Change(feed, reason, told, _good_value(told.into)))
+        return changes.setdefault(key, Change(feed, reason, told, _good_values(told.into)))
 
     def _bad(self, change: Change, batch: RawBatch, index: int) -> None:
         change.bad += 1
@@ -161,7 +163,7 @@ class SchemaChanges:
 
     @staticmethod
     def _after(change: Change, records: int, events: Sequence[Event], *, was_bad: bool) -> None:
-        good = sum(map(change.good_value, events))
+        good = change.good_values(events)
         if was_bad:
             change.good += good
             return
@@ -202,14 +204,14 @@ def read_detail(error: RecordError) -> Told:
     return Told(field, into, matched["expected"].strip("`"), matched["found"].strip("`"))
 
 
-def _good_value(into: str) -> GoodValue:
-    """Return what says whether an event has a value at a place."""
+def _good_values(into: str) -> GoodValues:
+    """Return what counts the events that have a value at a place."""
     path = _PLACE.sub("", into).split("[", 1)[0]
     outer, _, inner = path.partition(".")
-    if not outer or outer in _ALWAYS_THERE or outer == OTHER:
-        return lambda _event: True
+    if not outer or outer in _ALWAYS_THERE or outer == OTHER or path in _REQUIRED:
+        return len
     if not inner:
-        return lambda event: getattr(event, outer, None) is not None
+        return lambda events: sum([getattr(event, outer, None) is not None for event in events])
     name, _, label = inner.partition(".")
 
     def has_value(event: Event) -> bool:
@@ -218,4 +220,4 @@ def _good_value(into: str) -> GoodValue:
             return label in value if label else bool(value)
         return value is not None
 
-    return has_value
+    return lambda events: sum(map(has_value, events))
