@@ -83,6 +83,8 @@ class Endpoint:
         self._slack = settings.signature.scheme == "slack"
         self._secrets = secrets
         self._max_body_bytes = settings.max_body_bytes
+        self._max_reading_bytes = max(settings.max_waiting_bytes, settings.max_body_bytes)
+        self._reading_bytes = 0
         self._clock_us = clock_us
         self._told_us: dict[Refused, int] = {}
         self._log = _log.bind(feed=name)
@@ -126,15 +128,15 @@ class Endpoint:
             raise _BodyError(self._too_large())
         if not is_readable(headers):
             raise _BodyError(answer(415, "send JSON (application/json or a type that ends in +json)", _CLOSE))
-        message = await receive()
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            body: bytes = message["body"]  # the usual case, without a timer
-        else:
-            try:
-                async with asyncio.timeout(BODY_WITHIN_S):
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                message = await receive()
+                if message["type"] == "http.request" and not message.get("more_body", False):
+                    body: bytes = message["body"]  # the usual case
+                else:
                     body = await self._rest(message, receive)
-            except TimeoutError:
-                raise _BodyError(answer(408, f"the body did not come within {BODY_WITHIN_S:.0f} s", _CLOSE)) from None
+        except TimeoutError:
+            raise _BodyError(answer(408, f"the body did not come within {BODY_WITHIN_S:.0f} s", _CLOSE)) from None
         if len(body) > self._max_body_bytes:
             raise _BodyError(self._too_large())
         return body
@@ -142,16 +144,24 @@ class Endpoint:
     async def _rest(self, message: dict[str, Any], receive: Receive) -> bytes:
         parts: list[bytes] = []
         size = 0
-        while True:
-            if message["type"] == "http.disconnect":
-                raise _BodyError(answer(400, "the connection was closed within the body", _CLOSE))
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self._max_body_bytes:
-                raise _BodyError(self._too_large())
-            if not message.get("more_body", False):
-                return b"".join(parts)
-            message = await receive()
+        try:
+            while True:
+                if message["type"] == "http.disconnect":
+                    raise _BodyError(answer(400, "the connection was closed within the body", _CLOSE))
+                part = message.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                self._reading_bytes += len(part)
+                if size > self._max_body_bytes:
+                    raise _BodyError(self._too_large())
+                if self._reading_bytes > self._max_reading_bytes:
+                    # Nobody knows yet who they are: together they may not take all the memory.
+                    raise _BodyError(answer(429, "come again later", (b"retry-after", b"2"), _CLOSE))
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+                message = await receive()
+        finally:
+            self._reading_bytes -= size
 
     def _too_large(self) -> Answer:
         return answer(413, f"the body has more than {self._max_body_bytes} bytes", _CLOSE)

@@ -20,6 +20,7 @@ from pipeline.ingest.endpoint import Endpoint
 from pipeline.ingest.kafka import KafkaTarget
 from pipeline.ingest.metrics import IngestCollector, SpoolView
 from pipeline.ingest.once import REMEMBERED, Once
+from pipeline.ingest.protocol import Connection
 from pipeline.ingest.reader import SpoolReader
 from pipeline.ingest.settings import HttpSettings
 from pipeline.ingest.spoolfile import Limits, SpoolFile
@@ -130,7 +131,7 @@ class _Server(uvicorn.Server):
 def _server(app: App) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         interface="asgi3",
