@@ -83,6 +83,24 @@ class SortingStage:
         self.intakes = [self.intake(index, intakes) for index in range(intakes)]
         self.flows = [self.flow("--share", f"{index}/{flows}") for index in range(flows)]
 
+    def restart(self, kind: str, index: int) -> None:
+        """Kill a process, and start it again."""
+        running = self.intakes if kind == "intake" else self.flows
+        running[index].kill()
+        share = f"{index}/{len(running)}"
+        running[index] = self.flow("--share", share) if kind == "flow" else self.intake(index, len(running))
+
+    def kill_intakes(self) -> None:
+        """Kill all intakes."""
+        for intake in self.intakes:
+            intake.kill()
+        self.intakes = []
+
+    def replace_intakes(self, of: int) -> None:
+        """Kill all intakes, and start others."""
+        self.kill_intakes()
+        self.intakes = [self.intake(index, of) for index in range(of)]
+
     @property
     def all(self) -> list[SharedFlow]:
         """All processes."""

@@ -10,7 +10,7 @@ import pytest
 from tests.pipeline.scale.repartition.stage import SortingStage, scattered, settings
 from tests.support.kafka import Broker
 from tests.support.recording import make_recording, shuffled
-from tests.support.sharing import Changes, settle, stored
+from tests.support.sharing import Changes, settle, stored, until_stored
 
 CRM, SOCIAL = make_recording(20260302, cases=120, hours=72)
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -61,4 +61,46 @@ def test_two_intakes_and_two_flows_find_what_one_process_finds(stage: SortingSta
     settle(stage.server, stage.all, expected.total())
     for process in stage.all:
         process.stop()
+    assert stored(stage.server) == expected
+
+
+def test_intakes_and_flows_that_are_killed_again_and_again_lose_and_double_nothing(
+    stage: SortingStage, expected: Changes
+) -> None:
+    rng = random.Random(7)
+    stage.start(2, 2)
+    for goal in range(20, 141, 20):
+        until_stored(stage.server, stage.all, min(goal, expected.total()))
+        stage.restart(rng.choice(["intake", "flow"]), rng.randrange(2))
+    settle(stage.server, stage.all, expected.total())
+    assert stored(stage.server) == expected
+
+
+@pytest.mark.slow
+def test_another_number_of_intakes_and_one_whose_folder_is_gone_lose_and_double_nothing(
+    stage: SortingStage, expected: Changes
+) -> None:
+    stage.start(2, 2)
+    for goal, of in ((30, 3), (90, 1)):
+        until_stored(stage.server, stage.all, goal)
+        stage.replace_intakes(of)
+    until_stored(stage.server, stage.all, 150)
+    stage.kill_intakes()
+    for folder in (stage.config.parent / "var").glob("repartition-*"):
+        folder.rename(folder.with_name(f"lost-{folder.name}"))
+    stage.replace_intakes(2)
+    settle(stage.server, stage.all, expected.total())
+    assert stored(stage.server) == expected
+
+
+@pytest.mark.slow
+def test_a_broker_that_is_killed_loses_and_doubles_nothing(
+    stage: SortingStage, topics: Topics, expected: Changes
+) -> None:
+    stage.start(2, 2)
+    for goal in (30, 100):
+        until_stored(stage.server, stage.all, goal)
+        topics.broker.kill()
+        topics.broker.start()
+    settle(stage.server, stage.all, expected.total())
     assert stored(stage.server) == expected
