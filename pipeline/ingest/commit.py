@@ -152,6 +152,10 @@ class GroupCommit:
             self.file.append(list(chain.from_iterable(waiting.frames for waiting in group)))
         except OSError as failure:
             error = _explained(failure)
+        except Exception as failure:
+            # A defect. Without this thread nobody who waits, or comes later, would ever be answered.
+            self._log.exception("spool.defect")
+            error = NotKeptError(f"a defect: {failure!r}", busy=False, retry_after_s=30)
         self.commits.note(self._timer_s() - started_s)
         trouble = "" if error is None else str(error)
         if trouble != self.trouble:

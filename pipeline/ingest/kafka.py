@@ -53,11 +53,11 @@ def _value(name: str, record: bytes, headers: Mapping[bytes, bytes]) -> str:
         for step in name.split("/")[1:]:
             unescaped = step.replace("~1", "/").replace("~0", "~")
             at = at[int(unescaped)] if isinstance(at, list) else at[unescaped]
+        if isinstance(at, bool):
+            return "true" if at else "false"
+        return str(at) if isinstance(at, str | int | float) else ""
     except (msgspec.DecodeError, RecursionError, LookupError, TypeError, ValueError):
         return ""
-    if isinstance(at, bool):
-        return "true" if at else "false"
-    return str(at) if isinstance(at, str | int | float) else ""
 
 
 class _Group:

@@ -31,6 +31,7 @@ SHOP = {b"x-shopify-shop-domain": b"a.example"}
         ("{/a/b}", b'{"a": "text"}', None),
         ("{/a}-{header:no}", b'{"a": {"b": 1}}', None),
         ("{/a}-{/b}", b'{"a": 1, "b": null}', b"1-"),
+        ("{/a}", b'{"a": %s}' % (b"9" * 5000), None),
         (None, b"{}", None),
     ],
 )
