@@ -54,6 +54,7 @@ def stage(tmp_path: Path, topics: Topics) -> Iterator[SortingStage]:
     made.close()
 
 
+@pytest.mark.slow
 def test_two_intakes_and_two_flows_find_what_one_process_finds(stage: SortingStage, expected: Changes) -> None:
     assert len(expected) > 200
     assert set(expected.values()) == {1}
