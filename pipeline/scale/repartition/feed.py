@@ -67,13 +67,16 @@ class RepartitionedFeed:
             SecretMissingError: when a secret is not where the settings say.
         """
         places: dict[int, dict[tuple[str, str], int]] = {}
+        own: dict[str, int] = {}
         for name, at in positions.items():
             partition, *mark = name.split(_MARK)
             if len(mark) == 2:
                 places.setdefault(partition_number(partition), {})[mark[0], mark[1]] = at
+            else:
+                own[name] = at
         for number, part in self._parts.items():
             part.restore(places.get(number, {}))
-        self._inner.open({name: at for name, at in positions.items() if _MARK not in name})
+        self._inner.open(own)
 
     def partitions(self) -> dict[str, Status]:
         """Return every upstream partition, once for each partition of ours, with its status."""
