@@ -9,7 +9,7 @@ import pipeline.feeds.catalogue  # noqa: F401 - registers every feed
 from config.settings import Settings
 from detectors.contract import DETECTORS, Context, Detector
 from pipeline.decode import Decoder
-from pipeline.dedup import Deduplicator
+from pipeline.dedup import Deduplicator, Sizes
 from pipeline.enrich import Enricher
 from pipeline.feeds.contract import FEEDS, Feed, FeedContext, FeedSettings
 from pipeline.feeds.demo import DemoSettings
@@ -90,6 +90,7 @@ def build_prepare(
 ) -> Prepare:
     """Return the prepare step that gives its events to ``router``."""
     entries = feed_settings(settings)
+    tasks = 1 if settings.scale is None else settings.scale.partitions  # at most so many memories of ids in a process
     return Prepare(
         decoder=Decoder({name: entry.mapping for name, entry in entries.items()}, tallies.schema_changes),
         enrich=enricher.enrich,
@@ -101,7 +102,7 @@ def build_prepare(
         ),
         feed_times={name: FeedTime(entry.lateness, entry.idle_after) for name, entry in entries.items()},
         router=router,
-        dedup=Deduplicator(settings.time.dedup_horizon, dedup_folder),
+        dedup=Deduplicator(settings.time.dedup_horizon, dedup_folder, sizes=Sizes().shared(tasks)),
         tallies=tallies,
         pace=pace,
     )

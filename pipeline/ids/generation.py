@@ -171,8 +171,7 @@ class Generation:
         yield from self._merge()
 
     def _still_there(self, source: str, ids: Iterable[str]) -> list[str]:
-        there = self.sealing.get(source, set()).intersection(ids)
-        return list(there)
+        return list(self.sealing.get(source, _NONE).intersection(ids))
 
     def _slots(self, block: int, added: Mapping[str, Sequence[str]]) -> Uints:
         """Return the slots of ids of a block, in order."""
@@ -194,12 +193,20 @@ class Generation:
             self.segments.append(segment)
 
     def _merge(self) -> Iterator[int]:
-        """Make one segment of the small ones where there are many of them; yield the cost of each step."""
-        small = [segment for segment in self.segments if len(segment) < self._sizes.fan_in * self._sizes.hot]
-        if len(small) < self._sizes.fan_in:
-            return
-        whole = yield from merged([segment.slots for segment in small], self._sizes.step)
-        self.segments = [*(segment for segment in self.segments if segment not in small), whole]
+        """Make one segment of many of about one size, and so on upwards; yield the cost of each step."""
+        while many := self._many_of_a_size():
+            whole = yield from merged([segment.slots for segment in many], self._sizes.step)
+            self.segments = [*(segment for segment in self.segments if segment not in many), whole]
+
+    def _many_of_a_size(self) -> list[Segment]:
+        sizes = self._sizes
+        least, most = 0, sizes.hot * sizes.fan_in
+        while least < sizes.largest:
+            alike = [segment for segment in self.segments if least <= len(segment) < min(most, sizes.largest)]
+            if len(alike) >= sizes.fan_in:
+                return alike
+            least, most = most, most * sizes.fan_in
+        return []
 
     def load(self, length: int) -> None:
         """Read the changelog up to ``length`` bytes. What comes after them is overwritten.

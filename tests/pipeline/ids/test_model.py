@@ -11,8 +11,8 @@ from pipeline.dedup import Deduplicator, Sizes
 from tests.pipeline.ids.model import Model
 from tests.support.events import HOUR_US, START_US, make_event
 
-TINY = Sizes(hot=20, block=4, fan_in=3, step=3, spill=6, cached=8)
-SMALL = Sizes(hot=50, block=16, fan_in=4, step=8, spill=16, cached=100)
+TINY = Sizes(hot=20, block=4, fan_in=3, largest=150, step=3, spill=6, cached=8)
+SMALL = Sizes(hot=50, block=16, fan_in=4, largest=100, step=8, spill=16, cached=100)
 HASHES: dict[str, Callable[[str], int]] = {
     "python": hash,
     "all_the_same": lambda _: 7,

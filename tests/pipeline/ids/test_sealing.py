@@ -15,7 +15,7 @@ from pipeline.ids.changelog import Changelog
 from pipeline.ids.segment import Asked, Segment, Uints, _masks, hashes, merged, slots
 from tests.support.events import HOUR_US, START_US, make_event
 
-SIZES = Sizes(hot=100, block=20, fan_in=4, step=20, spill=40, cached=50)
+SIZES = Sizes(hot=100, block=20, fan_in=4, largest=1_000, step=20, spill=40, cached=50)
 BATCH = 10
 TEMPLATE = make_event("social.post", "id", START_US, {"sentiment": 0.5}, source="x")
 
@@ -44,7 +44,7 @@ def test_recent_ids_stay_whole_and_older_ones_become_few_segments(tmp_path: Path
     for start in range(0, 5_000, BATCH):
         assert take(dedup, start, BATCH) == BATCH
         most = max(most, sum(map(len, (*dedup._current.ids.values(), *dedup._current.sealing.values()))))
-        assert len(dedup._current.segments) <= 5_000 / (SIZES.hot * SIZES.fan_in) + SIZES.fan_in
+        assert len(dedup._current.segments) <= 5_000 / (SIZES.largest) + 2 * SIZES.fan_in
         assert dedup._current.unwritten < SIZES.spill + BATCH
     assert most <= 3 * SIZES.hot
     settle(dedup)
@@ -191,7 +191,7 @@ def test_changelogs_of_0_1_without_checksums_are_read_and_sealed(tmp_path: Path)
 
 
 def test_restoring_many_ids_needs_memory_for_the_recent_ones_only(tmp_path: Path) -> None:
-    sizes = Sizes(hot=1_000, block=100, fan_in=8, step=100, spill=400, cached=200)
+    sizes = Sizes(hot=1_000, block=100, fan_in=8, largest=20_000, step=100, spill=400, cached=200)
     dedup = Deduplicator(HOUR_US, tmp_path, sizes=sizes)
     dedup.advance(START_US)
     for start in range(0, 40_000, 400):
