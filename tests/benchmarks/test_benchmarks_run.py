@@ -45,6 +45,12 @@ def test_two_processes_take_halves_of_a_file() -> None:
     assert told["two_to_one"].keys() == {"files"}
 
 
+def test_ids_are_remembered_and_restored() -> None:
+    told = run("ids", "--millions", "0.002,0.02,0.04", "--hot", "5000", "--batch", "500")
+    assert [row["ids"] for row in told["rows"]] == [2_000, 20_000, 40_000]
+    assert "bytes a further id" in told["rows"][-1]
+
+
 @pytest.mark.usefixtures("kafka")
 class TestOverKafka:
     pytestmark = needs_kafka
