@@ -8,9 +8,9 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 
 from pipeline.feeds.contract import FEEDS, FeedContext, RawBatch, Status
 from pipeline.feeds.kafka_intake import Intake
-from pipeline.feeds.kafka_positions import available, own_positions
+from pipeline.feeds.kafka_positions import available, of_another, own_positions, split_ids, with_ids
 from pipeline.feeds.kafka_probe import Part, Probe, Span, View, part_name
-from pipeline.feeds.kafka_reading import Reading
+from pipeline.feeds.kafka_reading import READING, Reading
 from pipeline.feeds.kafka_records import Records, Values
 from pipeline.feeds.kafka_settings import KafkaSettings
 from pipeline.feeds.kafka_trouble import CLUSTER, REGISTRY, Troubles
@@ -45,6 +45,7 @@ class KafkaFeed:
         self._stops: dict[Part, int] = {}
         self._old: dict[str, int] = {}
         self._ids: dict[str, str] = {}
+        self._kept_ids: dict[str, int] = {}
         self._view = View()
         self._log = _log.bind(feed=name)
         self._troubles = Troubles(self._log)
@@ -60,19 +61,14 @@ class KafkaFeed:
             ValueError: when a client refuses its properties.
             SecretMissingError: when a secret is not where the settings say.
         """
-        self._resume = own_positions(positions, self._settings.topics, self._share, self._log)
+        offsets, self._kept_ids = split_ids(positions)
+        self._resume = own_positions(offsets, self._settings.topics, self._share, self._log)
         # What has no position in a snapshot that knows the topic was added since.
         self._old = dict.fromkeys((name.rpartition("/")[0] for name in self._resume), 0)
         properties = {"client.id": f"makegood-{self.name}", **self._settings.client_properties()}
         uncommitted = properties.get("isolation.level") == "read_uncommitted"
         isolation = IsolationLevel.READ_UNCOMMITTED if uncommitted else IsolationLevel.READ_COMMITTED
-        ours = {
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "auto.offset.reset": "error",
-            "enable.partition.eof": True,
-            "error_cb": self._on_client_error,
-        }
+        ours = {**READING, "error_cb": self._on_client_error}
         try:
             self._values = self._open_values()
             self._consumer = Consumer({**properties, **ours})
@@ -131,6 +127,10 @@ class KafkaFeed:
         return batches
 
     def positions(self) -> dict[str, int]:
+        """Return, by partition, the offset after the last record that ``poll`` returned; beside it the topic's id."""
+        return with_ids(self.offsets(), self._kept_ids, self._ids)
+
+    def offsets(self) -> dict[str, int]:
         """Return, by partition, the offset after the last record that ``poll`` returned."""
         return {**self._resume, **{reading.name: reading.position for reading in self._reading.values()}}
 
@@ -183,8 +183,9 @@ class KafkaFeed:
         for topic in view.absent:
             self._old.setdefault(topic, 0)
         for topic, identity in view.ids.items():
-            if self._ids.setdefault(topic, identity) != identity:
-                self._ids[topic] = identity
+            was = self._ids.get(topic)
+            self._ids[topic] = identity
+            if was != identity and (was is not None or of_another(topic, identity, self._resume, self._kept_ids)):
                 self._begin_anew(topic)
         for part, span in view.spans.items():
             reading = self._reading.get(part)

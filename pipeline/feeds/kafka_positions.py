@@ -1,10 +1,51 @@
-"""Where to read on: positions out of a snapshot against what is ours and what the cluster still has."""
+"""Where to read on: positions out of a snapshot against what is ours and what the cluster still has.
+
+Beside each offset, under the partition's name and :data:`ID`, stands which topic it is of: a topic that is deleted and
+made anew while nobody reads has the same name, and other records at the same offsets.
+"""
 
 from collections.abc import Collection, Mapping
+from hashlib import blake2b
 from typing import Any
 
 from pipeline.feeds.contract import Share
 from pipeline.feeds.kafka_probe import Span
+
+ID = "\tid"
+"""Behind a partition's name: the number of its topic's id. Positions of before there were any have none."""
+_ID_BYTES = 7
+
+
+def number_of(topic_id: str) -> int:
+    """Return the id of a topic as a number."""
+    return int.from_bytes(blake2b(topic_id.encode(), digest_size=_ID_BYTES).digest(), "big")
+
+
+def split_ids(positions: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the offsets, and the numbers of the ids of their topics, both by partition.
+
+    >>> split_ids({"cases/3": 7, "cases/3" + ID: 99})
+    ({'cases/3': 7}, {'cases/3': 99})
+    """
+    offsets = {name: at for name, at in positions.items() if not name.endswith(ID)}
+    return offsets, {name.removesuffix(ID): at for name, at in positions.items() if name.endswith(ID)}
+
+
+def with_ids(offsets: Mapping[str, int], kept: Mapping[str, int], now: Mapping[str, str]) -> dict[str, int]:
+    """Return positions: offsets, each with the id of its topic (``now``, by topic), or the one kept with it."""
+    found = dict(offsets)
+    for name in offsets:
+        identity = now.get(name.rpartition("/")[0])
+        number = kept.get(name) if identity is None else number_of(identity)
+        if number is not None:
+            found[name + ID] = number
+    return found
+
+
+def of_another(topic: str, topic_id: str, waiting: Collection[str], kept: Mapping[str, int]) -> bool:
+    """Return whether a partition waits to be read on that was kept with another id than its topic has now."""
+    number = number_of(topic_id)
+    return any(name.rpartition("/")[0] == topic and kept.get(name, number) != number for name in waiting)
 
 
 def own_positions(positions: Mapping[str, int], topics: Collection[str], share: Share, log: Any) -> dict[str, int]:

@@ -11,7 +11,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 import msgspec
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition, Uuid
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from pipeline.feeds.contract import Share
@@ -22,6 +22,8 @@ _INTERVAL_S = 2.0
 _FIRST_RETRY_S = 0.25
 _LAST_RETRY_S = 5.0
 _SLICE_S = 0.1
+_NO_IDS = frozenset({"None", str(Uuid(0, 0))})
+"""Of brokers that do not know of ids of topics."""
 _EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
@@ -101,7 +103,8 @@ class Probe:
         described = self._admin.describe_topics(TopicCollection(self._topics), request_timeout=REQUEST_TIMEOUT_S)
         for topic, description in self._answers(described, trouble, absent).items():
             counts[topic] = len(description.partitions)
-            ids[topic] = str(description.topic_id)
+            if str(description.topic_id) not in _NO_IDS:
+                ids[topic] = str(description.topic_id)
         parts = [
             TopicPartition(topic, number)
             for topic, count in counts.items()

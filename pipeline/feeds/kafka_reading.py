@@ -1,11 +1,19 @@
 """What the Kafka feed knows of one partition, and of one message."""
 
 from collections import deque
-from typing import Protocol
+from typing import Any, Protocol
 
 from confluent_kafka import KafkaError
 
 from pipeline.feeds.kafka_probe import Part, part_name
+
+READING: dict[str, Any] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",
+    "enable.partition.eof": True,
+}
+"""Properties of a consumer that reads where it is told, and nowhere else."""
 
 
 class Message(Protocol):

@@ -75,7 +75,7 @@ class HoldingFeed:
 
     def lag(self) -> dict[str, int]:
         """Return, by partition, how many offsets the cluster was ahead of us when it last answered."""
-        behind, positions = self._inner.lag(), self._inner.positions()
+        behind, positions = self._inner.lag(), self._inner.offsets()
         for partition, (at, _) in dict(self._held).items():
             if partition in behind:
                 behind[partition] += positions[partition] - at

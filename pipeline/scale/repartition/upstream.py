@@ -32,6 +32,10 @@ class UpstreamFeed(KafkaFeed):
         """Note the ids that topics had when positions were saved: positions in a topic made anew mean nothing."""
         self._ids.update(topic_ids)
 
+    def positions(self) -> dict[str, int]:
+        """Return, by partition, the offset after the last record that ``poll`` returned."""
+        return self.offsets()
+
     def counts(self) -> Mapping[str, int]:
         """Return how many partitions each topic has, as the cluster last said."""
         if self._view.partitions:

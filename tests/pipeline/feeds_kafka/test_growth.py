@@ -57,7 +57,7 @@ def test_shares_read_each_partition_once_also_those_that_are_added(cluster: Clus
         own = names(topic, *range(index, 8, 2))
         reader.until(lambda reader=reader, own=own: set(reader.records) == own)  # type: ignore[misc]
         reader.until_all(Status.CAUGHT_UP)
-        assert set(reader.feed.partitions()) == set(reader.feed.positions()) == set(reader.feed.lag()) == own
+        assert set(reader.feed.partitions()) == set(reader.feed.offsets()) == set(reader.feed.lag()) == own
     values = [value for reader in readers for value in reader.values()]
     assert sorted(values) == sorted(value for _, value in numbered(260, 8))
 
@@ -67,7 +67,7 @@ def test_positions_of_another_share_are_dropped_and_said(cluster: Cluster, open_
     cluster.produce(topic, numbered(10, 2))
     with capture_logs() as logs:
         reader = open_feed(topic, share=Share(1, 2), at={f"{topic}/0": 3, f"{topic}/1": 4, "gone/1": 5})
-        assert reader.feed.positions() == {f"{topic}/1": 4}
+        assert reader.feed.offsets() == {f"{topic}/1": 4}
         reader.until_all(Status.CAUGHT_UP)
     assert reader.count() == 1
     dropped = {entry["partition"]: entry for entry in logs if entry["event"] == "kafka_position_dropped"}
@@ -83,7 +83,7 @@ def test_a_share_without_a_partition_holds_time_back_only_until_that_is_known(
     reader = open_feed(topic, share=Share(2, 3), recording=True)
     assert reader.feed.partitions() == {f"{topic}/2": Status.UNREACHABLE}
     reader.until(lambda: reader.feed.partitions() == {})
-    assert reader.feed.positions() == {}
+    assert reader.feed.offsets() == {}
 
 
 def test_a_topic_that_appears_later_is_read_from_its_beginning_whatever_the_start(
@@ -126,6 +126,38 @@ def test_a_topic_that_is_deleted_and_made_anew_is_read_from_its_beginning(cluste
     reader.until(lambda: reader.values()[-30:] == new)
     reader.until_all(Status.CAUGHT_UP)
     assert set(reader.values()) == {*new, *(value for _, value in numbered(10, 1))}
+
+
+def test_a_topic_that_was_made_anew_while_nobody_read_is_read_from_its_beginning(
+    cluster: Cluster, open_feed: Open
+) -> None:
+    topic = cluster.create_topic(partitions=2)
+    cluster.produce(topic, numbered(10, 2))
+    reader = open_feed(topic)
+    reader.until_all(Status.CAUGHT_UP)
+    reader.feed.close()
+    positions = reader.feed.positions()
+    unread = open_feed(topic, at=positions)  # closed before the cluster has answered: the id is kept
+    unread.feed.close()
+    assert unread.feed.positions() == positions
+    cluster.delete_topic(topic)
+    reader.until(lambda: topic not in cluster.admin.list_topics(timeout=30).topics)
+    cluster.create_topic(topic, partitions=2)
+    cluster.produce(topic, numbered(30, 2, 100))  # the old offsets fit
+    with capture_logs() as logs:
+        again = open_feed(topic, start="latest", at=positions)
+        again.until(lambda: again.count() == 30)
+    assert again.values() == [value for part in (0, 1) for number, value in numbered(30, 2, 100) if number == part]
+    assert [said["what"] for said in logs if said["event"] == "kafka_topic_made_anew"] == [topic]
+
+
+def test_positions_of_before_there_were_ids_are_gone_on_with(cluster: Cluster, open_feed: Open) -> None:
+    topic = cluster.create_topic(partitions=1)
+    cluster.produce(topic, numbered(10, 1))
+    reader = open_feed(topic, at={f"{topic}/0": 4})
+    reader.until(lambda: reader.count() == 6)
+    assert reader.values() == [value for _, value in numbered(6, 1, 4)]
+    assert set(reader.feed.positions()) == {f"{topic}/0", f"{topic}/0\tid"}
 
 
 def test_retention_that_overtakes_us_is_said_once_each_time_and_counted(cluster: Cluster, open_feed: Open) -> None:

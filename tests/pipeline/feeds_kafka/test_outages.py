@@ -75,7 +75,7 @@ def test_a_broker_that_is_away_at_the_start_is_waited_for_and_said_once(
         live.feed.open({f"{topic}/1": 3})
         live.until(lambda: any(entry.get("what") == "cluster" for entry in logs))
         assert live.feed.partitions() == {f"{topic}/0": Status.UNREACHABLE, f"{topic}/1": Status.UNREACHABLE}
-        assert live.feed.positions() == {f"{topic}/1": 3}
+        assert live.feed.offsets() == {f"{topic}/1": 3}
         broker.start()
         live.until_all(Status.CAUGHT_UP)
     assert live.count() == 7

@@ -45,7 +45,7 @@ def test_a_recording_reads_every_partition_in_order_and_ends_with_what_was_there
         f"{topic}/{part}": list(enumerate(value for to, value in sent if to == part)) for part in range(3)
     }  # fmt: skip
     assert reader.records == expected
-    assert reader.feed.positions() == {f"{topic}/{part}": 1000 * (part < 3) for part in range(4)}
+    assert reader.feed.offsets() == {f"{topic}/{part}": 1000 * (part < 3) for part in range(4)}
 
 
 def test_reading_resumes_exactly_after_the_last_record_taken(cluster: Cluster, open_feed: Open) -> None:

@@ -78,7 +78,7 @@ def test_records_wait_for_a_registry_that_is_away_and_come_each_once_in_order(
         reader.until(lambda: "does not answer" in str(reader.feed.why_unreachable()))
         reader.until_all(Status.UNREACHABLE)
         assert reader.count() == 0
-        assert reader.feed.positions() == {f"{topic}/0": 0, f"{topic}/1": 0}
+        assert reader.feed.offsets() == {f"{topic}/0": 0, f"{topic}/1": 0}
         registry.start()
         reader.until_all(Status.CAUGHT_UP)
     for part in (0, 1):
@@ -100,7 +100,7 @@ def test_a_recording_with_schemas_ends_with_the_last_record(
     reader.poll_size = poll_size
     reader.until_all(Status.ENDED)
     assert numbers(reader, f"{topic}/0") == list(range(60))
-    assert reader.feed.positions() == {f"{topic}/0": 60}
+    assert reader.feed.offsets() == {f"{topic}/0": 60}
 
 
 def test_a_snapshot_while_records_wait_resumes_at_the_first_that_waits(
@@ -112,7 +112,7 @@ def test_a_snapshot_while_records_wait_resumes_at_the_first_that_waits(
     reader = open_feed(topic, registry.url)
     reader.until(lambda: reader.count() == 10)
     registry.stop()
-    assert reader.feed.positions() == {f"{topic}/0": 10}
+    assert reader.feed.offsets() == {f"{topic}/0": 10}
     reader.feed.close()
     registry.start()
     registry.register("two", OTHER)
