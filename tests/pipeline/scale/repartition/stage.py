@@ -101,6 +101,14 @@ class SortingStage:
         self.kill_intakes()
         self.intakes = [self.intake(index, of) for index in range(of)]
 
+    def rescale(self, to: int) -> None:
+        """Kill all flow processes, give their state to others, and start those."""
+        for flow in self.flows:
+            flow.kill()
+        line = [sys.executable, "-m", "pipeline.cli", "rescale", "--config", str(self.config), "--to", str(to)]
+        subprocess.run(line, check=True, timeout=60, capture_output=True)
+        self.flows = [self.flow("--share", f"{index}/{to}") for index in range(to)]
+
     @property
     def all(self) -> list[SharedFlow]:
         """All processes."""

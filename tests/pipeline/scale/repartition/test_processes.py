@@ -105,3 +105,12 @@ def test_a_broker_that_is_killed_loses_and_doubles_nothing(
         topics.broker.start()
     settle(stage.server, stage.all, expected.total())
     assert stored(stage.server) == expected
+
+
+@pytest.mark.slow
+def test_flows_that_are_rescaled_lose_and_double_nothing(stage: SortingStage, expected: Changes) -> None:
+    stage.start(1, 2)
+    until_stored(stage.server, stage.all, 60)
+    stage.rescale(3)
+    settle(stage.server, stage.all, expected.total())
+    assert stored(stage.server) == expected
