@@ -30,6 +30,8 @@ _SNAPSHOTS_KEPT = 2
 """The engine resumes from its last committed epoch, which may be the one before the last snapshot."""
 _WORK_AN_ID = 4
 """What may be done for each event. To seal an id costs less than 2 in all, merging included: work catches up."""
+_GENERATIONS = 4
+"""In a horizon: ids are held for up to a horizon and a quarter, and not for two."""
 _DEFAULT_SIZES = Sizes()
 
 
@@ -44,12 +46,7 @@ class Deduplicator:
     """
 
     def __init__(
-        self,
-        horizon_us: int,
-        folder: Path | None = None,
-        *,
-        sizes: Sizes = _DEFAULT_SIZES,
-        hash_of: Hash = hash,
+        self, horizon_us: int, folder: Path | None = None, *, sizes: Sizes = _DEFAULT_SIZES, hash_of: Hash = hash
     ) -> None:
         self.horizon_us = horizon_us
         self._folder = folder
@@ -160,10 +157,11 @@ class Deduplicator:
             self._tidy()
 
     def _pass_time(self, watermark_us: int) -> None:
+        rotate_at_us = watermark_us + max(1, self.horizon_us // _GENERATIONS)
         if self._rotate_at_us == NEVER_US:
-            self._rotate_at_us = watermark_us + self.horizon_us
+            self._rotate_at_us = rotate_at_us
         elif watermark_us >= self._rotate_at_us:
-            self._rotate_at_us = watermark_us + self.horizon_us
+            self._rotate_at_us = rotate_at_us
             self._current.flush()
             self._older.append(self._current)
             self._current = self._generation(self._current.number + 1)
@@ -198,10 +196,9 @@ class Deduplicator:
 
     def _look(self) -> None:
         """Gather where ids are looked for."""
-        self._sets = [self._current.ids, *(sets for gen in self._older for sets in (gen.ids, gen.sealing) if sets)]
-        if self._current.sealing:
-            self._sets.append(self._current.sealing)
-        self._with_segments = [gen for gen in (self._current, *self._older) if gen.segments]
+        generations = (self._current, *self._older)
+        self._sets = [sets for gen in generations for sets in (gen.ids, gen.sealing) if sets or gen is self._current]
+        self._with_segments = [gen for gen in generations if gen.segments]
 
     def _generation(self, number: int, newest_us: int = NEVER_US) -> Generation:
         log = None

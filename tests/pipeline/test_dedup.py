@@ -46,6 +46,17 @@ def test_an_id_is_remembered_until_the_horizon_has_passed_it_and_not_for_ever() 
     assert fresh(dedup, [post("a")]) == ["a"]
 
 
+def test_ids_are_held_for_little_more_than_the_horizon(tmp_path: Path) -> None:
+    dedup = Deduplicator(HOUR_US, tmp_path)
+    for minute in range(600):
+        now_us = START_US + minute * MINUTE_US
+        dedup.advance(now_us)
+        assert fresh(dedup, [post(f"{minute}")], now_us) == [f"{minute}"]
+        assert sum(len(sets.get("x", ())) for sets in dedup._sets) <= 77
+    for minute in range(600 - 60, 600):
+        assert fresh(dedup, [post(f"{minute}")], START_US) == []
+
+
 def test_an_event_that_is_forgotten_is_fresh_again_also_after_a_restore(tmp_path: Path) -> None:
     dedup = Deduplicator(HOUR_US, tmp_path)
     fresh(dedup, [post("a"), post("b")])

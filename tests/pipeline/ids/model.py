@@ -33,9 +33,9 @@ class Model:
 
     def advance(self, watermark_us: int) -> None:
         if self.rotate_at_us == NEVER_US:
-            self.rotate_at_us = watermark_us + self.horizon_us
+            self.rotate_at_us = watermark_us + self.horizon_us // 4
         elif watermark_us >= self.rotate_at_us:
-            self.rotate_at_us = watermark_us + self.horizon_us
+            self.rotate_at_us = watermark_us + self.horizon_us // 4
             kept = [one for one in self.generations if watermark_us <= one[1][0] + self.horizon_us]
             self.generations = [*kept, (set(), [NEVER_US])]
 
