@@ -22,7 +22,7 @@ from tests.deploy.tools import DEPLOY, REPO, SERVED, known_variables, need, pars
 FILE = REPO / "docker-compose.yml"
 SETTINGS = DEPLOY / "compose" / "makegood.yaml"
 ONE_SHOT = {"topics", "rescale"}
-OURS = {"flow-0", "flow-1", "rescale", "notifier", "ingest"}
+OURS = {"flow-0", "flow-1", "rescale", "repartition", "notifier", "ingest"}
 Service = dict[str, Any]
 
 
@@ -166,6 +166,7 @@ def ports(settings: Settings) -> dict[str, int]:
         "flow-1": port_of(settings.metrics.listen),
         "notifier": port_of(settings.metrics.notifier_listen),
         "ingest": port_of(SERVICES["ingest"]["command"][-1]),
+        "repartition": port_of(SERVICES["repartition"]["command"][-1]),
     }
 
 
