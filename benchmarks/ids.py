@@ -5,8 +5,8 @@
 Each number of ids is remembered in a process of its own, in batches as the flow takes them, with a snapshot every 100
 batches (in the flow: each epoch). Ids are UUIDs of one source. Then, best of five: batches of new ids, against all that
 is remembered; a redelivery of the oldest ids, all of them repeats; and a restore from the changelog, in a new process.
-Times are CPU. "remember" is all that is done for an id: ``fresh``, ``advance`` and ``snapshot``, with sealing and merging;
-"new" and "repeat" are ``fresh`` alone. "stop" is the wall clock of ``fresh`` and ``advance`` for a batch.
+Times are CPU. "remember" is all that is done for an id: ``fresh``, ``advance`` and ``snapshot``, with sealing and
+merging; "new" and "repeat" are ``fresh`` alone. "stop" is the wall clock of ``fresh`` and ``advance`` for a batch.
 
 Memory is what the process has more than before the first id. "bytes a further id" is what each id took by which a row
 has more than the one above it: ids that are sealed.
