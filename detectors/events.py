@@ -7,7 +7,7 @@ Times are integer microseconds since 1970-01-01 UTC.
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, ClassVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 
 import msgspec
 
@@ -116,6 +116,7 @@ class Envelope(msgspec.Struct, gc=False, kw_only=True):
         sequence: the source's own order among events of equal time; 0 where it has none.
         rev: revision of the event: of two events of one ``id``, the higher revision counts.
         recordedtime: when the source recorded it (CloudEvents extension), where that is not ``time``.
+        specversion: of CloudEvents. What another version means by its attributes is not known here.
         time_us: event time in microseconds; set by the decoder, never read from the wire.
         profile: the customer's profile; set by enrichment, never read from the wire.
     """
@@ -127,7 +128,7 @@ class Envelope(msgspec.Struct, gc=False, kw_only=True):
     sequence: Int64 = 0
     rev: Int64 = 0
     recordedtime: AwareTime | None = None
-    specversion: str = "1.0"
+    specversion: Literal["1.0"] = "1.0"
     if TYPE_CHECKING:
         time_us: int = 0
         profile: Profile | None = None

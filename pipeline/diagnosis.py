@@ -60,6 +60,9 @@ def diagnose_validation(error: Exception) -> RecordError:
     if path == "type" and what.startswith("Invalid value"):
         found = what.removeprefix("Invalid value ").strip("'")
         return RecordError(Reason.UNKNOWN_TYPE, f"type: expected one of {_FAMILIES}; got {shown(found)}")
+    if path == "specversion" and what.startswith("Invalid enum value"):
+        found = what.removeprefix("Invalid enum value ").strip("'")
+        return RecordError(Reason.INVALID_VALUE, f"specversion: expected 1.0 of CloudEvents, got {shown(found)}")
     if "RFC3339" in what or "timezone" in what:
         return RecordError(
             Reason.INVALID_TIME, f"{path}: expected an RFC 3339 time with an offset, like 2024-05-01T09:30:00Z"

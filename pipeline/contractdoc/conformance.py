@@ -34,7 +34,7 @@ class Rule(NamedTuple):
 
 RULES: tuple[Rule, ...] = (
     Rule("`specversion` left out or null", {"specversion": ABSENT}, None, "taken as `1.0`"),
-    Rule("another `specversion`", {"specversion": "0.3"}, None, "passes unread: send `1.0`"),
+    Rule("another `specversion`", {"specversion": "0.3"}, Reason.INVALID_VALUE, "send `1.0`"),
     Rule("`type` that Makegood does not know", {"type": "com.example.someevent"}, Reason.UNKNOWN_TYPE, ""),
     Rule("`id` or `source` empty", {"id": ""}, Reason.INVALID_VALUE, ""),
     Rule("`source` that is no URI reference", {"source": "our shop"}, None, "any text is taken"),

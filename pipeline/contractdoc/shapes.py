@@ -40,7 +40,9 @@ def envelope_schema(kind: type[Envelope] | None = None) -> Schema:
     shown = {name: _described(properties[name], ENVELOPE[name]) for name in ENVELOPE if name in properties}
     for name in ("type", "data"):
         shown.pop(name)
-    shown["specversion"] = {**shown["specversion"], "const": "1.0"}
+    only = {"enum": ("type", "string")}  # one value is a const
+    version = dict(only.get(name, (name, value)) for name, value in shown["specversion"].items())
+    shown["specversion"] = {**version, "const": "1.0"}
     for name in _NULL_IS_UNSET:
         shown[name]["type"] = [shown[name]["type"], "null"]
     wanted = [name for name in shown if name in required or name == "specversion"]
