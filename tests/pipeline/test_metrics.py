@@ -4,8 +4,9 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+import pipeline.feeds.catalogue  # noqa: F401 - registers every feed
 from detectors.contract import NEVER_US, Progress
-from pipeline.feeds.contract import Feed, Status
+from pipeline.feeds.contract import FEEDS, Feed, Status
 from pipeline.health import FlowHealth
 from pipeline.metrics import FlowCollector
 from pipeline.quality import BLOCK, ENOUGH, Quality
@@ -138,6 +139,11 @@ def test_lag_skipped_records_and_events_are_told_by_partition() -> None:
     assert well
     row = {"status": "reading", "newest": None, "events": 5, "lag": 40, "skipped": 7}
     assert evidence["feeds"]["crm/t/0"] == row
+
+
+def test_the_lag_that_is_called_one_of_kafka_is_told_by_feeds_of_kafka_only() -> None:
+    lagging = [name for name in FEEDS.names() if hasattr(FEEDS.factory(name), "lag")]
+    assert lagging == ["kafka"]
 
 
 def test_an_unreachable_partition_makes_its_feed_unhealthy_and_says_why() -> None:

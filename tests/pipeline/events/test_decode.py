@@ -141,3 +141,12 @@ def test_a_deadline_is_kept_as_it_was_sent() -> None:
     event = decode_event(record("transaction.purchased", {"order_id": "1", "deadline": "2024-05-09T00:00:00-03:00"}))
     assert isinstance(event, TransactionEvent)
     assert event.data.deadline == datetime(2024, 5, 9, 3, tzinfo=UTC)
+
+
+def test_another_version_of_cloudevents_is_refused_in_words() -> None:
+    with pytest.raises(RecordError) as refused:
+        decode_event(b'{"specversion":"0.3","type":"social.post","id":"1","source":"s"}')
+    assert (refused.value.reason, refused.value.detail) == (
+        Reason.INVALID_VALUE,
+        "specversion: expected 1.0 of CloudEvents, got '0.3'",
+    )

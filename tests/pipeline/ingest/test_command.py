@@ -6,9 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
 
 from pipeline import supervise
+from pipeline.ingest.app import App
 from pipeline.ingest.folder import Lock
+from pipeline.ingest.settings import HttpSettings
 from tests.cli.support import Finished, makegood, makegood_process
 from tests.pipeline.ingest.process import Ingest, running
 
@@ -101,6 +105,15 @@ def test_a_path_that_is_ours_and_a_spool_that_is_too_small_are_refused() -> None
     done = ingest("{f: {type: http, signature: {scheme: none}, max_spool_bytes: 10000, segment_bytes: 8000}}")
     assert done.returncode == 2
     assert "at least twice segment_bytes" in done.stderr
+
+
+def test_every_path_that_is_served_besides_feeds_is_refused_to_feeds() -> None:
+    own = App({}, lambda: (True, {}), CollectorRegistry())._own
+    assert own.keys() == {"/health", "/healthz", "/livez", "/readyz", "/metrics"}
+    for path in own:
+        with pytest.raises(ValidationError, match=f"{path} is taken by Makegood itself"):
+            HttpSettings.model_validate({"type": "http", "path": path, "signature": {"scheme": "none"}})
+        assert HttpSettings.model_validate({"type": "http", "signature": {"scheme": "none"}}).address(path[1:]) != path
 
 
 def test_what_was_received_is_read_by_the_flow(tmp_path: Path) -> None:
