@@ -111,7 +111,11 @@ class SpoolReader:
             return self.position
         segment = self._segments[number - 1]
         if segment != self._open:
-            self._open_segment(segment)
+            try:
+                self._open_segment(segment)
+            except FileNotFoundError:
+                self._listed_to = -1  # deleted since we looked; look again
+                return self.position
         # A segment ends where the next begins: what may stand behind that was never confirmed.
         stop = min(segment.base + os.fstat(self._descriptor).st_size, following, end)
         if self.position >= stop:

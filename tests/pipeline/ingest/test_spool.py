@@ -10,7 +10,7 @@ import pytest
 from pipeline.ingest import folder as place
 from pipeline.ingest.folder import SpoolInUseError
 from pipeline.ingest.frames import OVERHEAD_BYTES, frame
-from tests.pipeline.ingest.spools import DAY_US, NOW_US, Spool, failing, numbers, record
+from tests.pipeline.ingest.spools import DAY_US, NOW_US, Spool, drained, failing, numbers, record
 
 FRAME = 20 + OVERHEAD_BYTES
 
@@ -233,3 +233,17 @@ def test_recent_records_are_given_back_for_a_restart(tmp_path: Path) -> None:
         assert numbers(list(file.recent(0, 1000))) == list(range(50))
         assert numbers(list(file.recent(NOW_US + 30, 1000))) == list(range(30, 50))
         assert numbers(list(file.recent(0, 10))) == list(range(40, 50))
+
+
+def test_segments_that_are_deleted_while_they_are_read_are_passed_over(tmp_path: Path) -> None:
+    """A flow that has lost its state reads from the beginning while what was read before is tidied away."""
+    spool = Spool(tmp_path)
+    spool.write(0, 100)
+    feed = spool.feed(recording=False)
+    found = numbers(feed.poll(3)[0].records)
+    second, third = spool.segments()[1:3]
+    second.path.unlink()
+    found += numbers(drained(feed)[0])
+    feed.close()
+    lost = range((second.base // FRAME), (third.base // FRAME))
+    assert found == [number for number in range(100) if number not in lost]
