@@ -1,18 +1,22 @@
 """Writes to the topics of events, in order and without gaps."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from config.scale import ScaleSettings
+from pipeline.failures import FlowEndedError
 from pipeline.kafka_producing import LOSSLESS
 from pipeline.scale.keys import ScaleError
 from pipeline.scale.topics import LARGEST_MESSAGE_BYTES, TopicUnavailableError, client_properties
 
 _LOOK_S = 0.2
 _TOLD_AFTER_LOOKS = 25
+_REPORTS = 3
+"""Times that a client that has given up is asked for its reports."""
 _OURS: dict[str, Any] = {
     **LOSSLESS,
     # Readers drop what is not behind the last that they have: nothing may come before what was refused.
@@ -28,6 +32,7 @@ _OURS: dict[str, Any] = {
     "allow.auto.create.topics": False,
     "log_level": 0,
 }
+_NOT_ALLOWED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 _log = structlog.get_logger(__name__)
 
 
@@ -46,24 +51,27 @@ class EventWriter:
         self._wait = wait
         self._tell = tell
         self._looks = 0
-        self._failed: tuple[KafkaError, str] | None = None
-        self._producer = Producer({**client_properties(settings), **_OURS, "error_cb": self._on_error})
+        self._failed: tuple[str, KafkaError] | None = None
+        self._producer = Producer({**client_properties(settings), **_OURS})
 
     def write(self, topic: str, number: int, message: bytes) -> None:
         """Send a message to a partition. It is on its way when this returns.
 
         Raises:
             ScaleError: when the cluster has refused a message for good.
+            FlowEndedError: when the client has given up otherwise. Started again, it goes on.
             TopicUnavailableError: when somebody asked to stop while nothing could be sent.
         """
         while True:
             try:
                 self._producer.produce(topic, message, partition=number, on_delivery=self._delivered)
+                self._producer.poll(0)
                 break
             except BufferError:
-                self._producer.poll(_LOOK_S)
+                self._settled()
                 self._look()
-        self._producer.poll(0)
+            except KafkaException as error:
+                raise self._ended(error.args[0]) from error
         self._check()
 
     def settle(self) -> None:
@@ -71,14 +79,30 @@ class EventWriter:
 
         Raises:
             ScaleError: when the cluster refuses a message for good.
+            FlowEndedError: when the client has given up otherwise. Started again, it goes on.
             TopicUnavailableError: when somebody asked to stop before it had. The events will be written again.
         """
-        while self._producer.flush(_LOOK_S):
+        while not self._settled():
             self._look()
         if self._looks >= _TOLD_AFTER_LOOKS:
             self._tell(None)
         self._looks = 0
         self._check()
+
+    def _settled(self) -> bool:
+        """Wait a little; return whether the cluster has everything."""
+        try:
+            return not self._producer.flush(_LOOK_S)
+        except KafkaException as error:
+            raise self._ended(error.args[0]) from error
+
+    def _ended(self, error: KafkaError) -> ScaleError | FlowEndedError:
+        """Return why the client has given up, out of the report of what it gave up on where there is one."""
+        for _ in range(_REPORTS):
+            if self._failed is None:
+                with suppress(KafkaException):  # it says so once more, before the reports
+                    self._producer.flush(_LOOK_S)
+        return _refused("of events", error) if self._failed is None else _refused(*self._failed)
 
     def _look(self) -> None:
         """Note that the cluster has kept us waiting."""
@@ -93,16 +117,17 @@ class EventWriter:
 
     def _check(self) -> None:
         if self._failed is not None:
-            error, topic = self._failed
-            msg = f"topic {topic!r} refuses messages: {error.str()}"
-            if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                msg += f"; set its max.message.bytes to {LARGEST_MESSAGE_BYTES}"
-            raise ScaleError(msg)
+            raise _refused(*self._failed)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and self._failed is None:
-            self._failed = error, str(message.topic())
+            self._failed = str(message.topic()), error
 
-    def _on_error(self, error: KafkaError) -> None:
-        if error.fatal() and self._failed is None:
-            self._failed = error, "of events"
+
+def _refused(topic: str, error: KafkaError) -> ScaleError | FlowEndedError:
+    msg = f"topic {topic!r} refuses messages: {error.str()}"
+    if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        return ScaleError(f"{msg}; set its max.message.bytes to {LARGEST_MESSAGE_BYTES}")
+    if error.code() in _NOT_ALLOWED:
+        return ScaleError(f"{msg}; let the user of scale.properties write to it, idempotently")
+    return FlowEndedError(f"{msg}; started again, it goes on")

@@ -1,10 +1,17 @@
 """One intake over real topics: dead letters, silence, and what shows when it is gone."""
 
+import random
+import string
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
 
 from config.settings import Settings
 from detectors.contract import NEVER_US
@@ -127,4 +134,32 @@ def test_bad_records_are_buried_once_and_idle_partitions_hold_no_time(
     assert set(reading.feed.partitions().values()) == {Status.UNREACHABLE}
     assert all("makegood repartition" in why for why in reading.feed.why_unreachable().values())
     assert reading.watermark_us == reached_us
+    reading.feed.close()
+
+
+@pytest.mark.slow
+def test_a_topic_that_refuses_a_message_stops_the_intake_and_nothing_comes_before_what_was_refused(
+    stage: SortingStage, cluster: Cluster, topic: str
+) -> None:
+    loaded = load_settings(stage.config).settings
+    events = events_topics(loaded)["crm"]
+    cluster.create_topic(events, partitions=4, max_message_bytes="6000")
+    start_us = wall_clock_us() - HOUR_US
+    text = "".join(random.Random(1).choices(string.ascii_letters, k=20_000))
+    data = {"case_id": "c", "text": text}
+    large = raw_event("crm.case.opened", "e-50", start_us + 50, data)
+    small = [raw_event("crm.case.updated", f"e-{number}", start_us + number, {"case_id": "c"}) for number in range(100)]
+    cluster.produce(topic, [(0, large if number == 50 else raw) for number, raw in enumerate(small)])
+    intake = stage.intake(0, 1)
+    assert intake.process.wait(60) == 2, intake.log.read_text()
+    assert f"topic '{events}' refuses messages" in intake.log.read_text()
+    assert "max.message.bytes to 16777216" in intake.log.read_text()
+
+    entry = ConfigEntry("max.message.bytes", "16777216", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, events, incremental_configs=[entry])
+    cluster.admin.incremental_alter_configs([resource])[resource].result(30)
+    stage.intakes = [stage.intake(0, 1)]
+    reading = Reading(loaded)
+    reading.until(lambda: len(reading.recorder.seen) >= 100)
+    assert [seen.id for seen in reading.recorder.seen] == [f"e-{number}" for number in range(100)]
     reading.feed.close()
