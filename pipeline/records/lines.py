@@ -9,7 +9,7 @@ from pipeline.reasons import Reason
 from pipeline.records.contract import Cut
 from pipeline.records.opening import DAMAGED
 
-BLOCK_BYTES = 1 << 16
+BLOCK_BYTES = 1 << 17
 """Small enough that a block, its lines and the events in them stay in the cache from one step to the next."""
 MAX_KEPT_BYTES = 64 << 20
 """Of a longer line only the beginning is kept; the dead letter says so."""
