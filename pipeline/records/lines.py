@@ -1,6 +1,6 @@
 """Lines of a file, fast: large blocks, split at once. Offsets are byte offsets (of the text, where it is gzip)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import BinaryIO, overload
 
@@ -58,6 +58,8 @@ class LineReader:
         self.position = position
         self.ended = False
         self._file = file
+        # Of a damaged gzip file, a read that goes on until it has enough would lose what it had before the damage.
+        self._read: Callable[[int], bytes] = getattr(file, "read1", file.read)
         self._limit = max_record_bytes
         self._whole = whole
         self._read_to = position
@@ -120,7 +122,7 @@ class LineReader:
         """Read on until there is a line, or nothing more."""
         while not self.ended:
             try:
-                block = self._file.read(BLOCK_BYTES)
+                block = self._read(BLOCK_BYTES)
             except DAMAGED as error:
                 self._fail(error)
                 return
