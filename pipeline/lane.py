@@ -11,6 +11,7 @@ import msgspec
 
 from detectors.contract import NEVER_US
 from pipeline.feeds.contract import Feed, RawBatch, Status
+from pipeline.letters import origin
 
 PartitionKey = tuple[str, str]
 LANE = "lane"
@@ -72,6 +73,8 @@ class Lane:
         interrupted: Callable[[], bool] | None = None,
     ) -> None:
         self._feeds = dict(feeds)
+        # Requeues hardly ever have anything: they take no part of what the others may give at a time.
+        self._busy_feeds = sum(origin(name) == name for name in feeds)
         self._batch_size = batch_size
         self._clock_us = clock_us
         self._tick_us = tick_us
@@ -142,7 +145,7 @@ class Lane:
         return gathered
 
     def _next_live(self, now_us: int) -> LaneItem | None:
-        share = max(1, self._batch_size // max(1, len(self._feeds)))
+        share = max(1, self._batch_size // max(1, self._busy_feeds))
         batches = [batch for feed in self._feeds.values() for batch in feed.poll(share)]
         if self._interrupted is not None and self._interrupted():
             self._anew = True

@@ -179,11 +179,14 @@ class FeedContext(msgspec.Struct, frozen=True):
     Attributes:
         recording: read what is there, then end (a replay).
         share: the partitions to read; a feed without numbered partitions is read by the process with index 0.
+        partitions: how many partitions every topic has, where that is known before its cluster answers: all of them
+            hold time back until then.
         spool: folder in which feeds that receive (HTTP) keep their records until they are read.
     """
 
     recording: bool
     share: Share = ALL
+    partitions: int | None = None
     spool: Path = Path("var/spool")
 
 

@@ -40,6 +40,8 @@ class KafkaFeed:
         self._settings = settings
         self._recording = context.recording
         self._share = context.share
+        # Without a count, the first of our share stands for all until the cluster has answered.
+        self._least = context.share.index + 1 if context.partitions is None else context.partitions
         self._resume: dict[str, int] = {}
         self._reading: dict[Part, Reading] = {}
         self._stops: dict[Part, int] = {}
@@ -104,8 +106,8 @@ class KafkaFeed:
         for name in list(self._resume):
             known.setdefault(name, Status.UNREACHABLE)
         for topic in self._settings.topics:
-            count = self._view.partitions.get(topic)
-            for number in (self._share.index,) if count is None else range(self._share.index, count, self._share.of):
+            count = self._view.partitions.get(topic, self._least)
+            for number in range(self._share.index, count, self._share.of):
                 known.setdefault(part_name(topic, number), Status.UNREACHABLE)
         return known
 

@@ -158,7 +158,7 @@ class ScaledParts:
 
     def feeds(self, share: Share) -> dict[str, Feed]:
         """Return the feeds of this process, and the one that reads the topic of panes."""
-        context = FeedContext(recording=False, share=share)
+        context = FeedContext(recording=False, share=share, partitions=self._scale.partitions)
         feeds = compose.build_feeds(self._settings, context)
         scale = self._scale
         for name, entry in repartitioned(self._settings).items():

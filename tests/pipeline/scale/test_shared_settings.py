@@ -6,10 +6,11 @@ import pytest
 
 from config.settings import Settings
 from pipeline.assembly import load_settings
-from pipeline.feeds.contract import Share
+from pipeline.feeds.contract import Share, Status
 from pipeline.scale.keys import ScaleError
 from pipeline.scale.parts import kafka_topics, scaled
 from tests.cli.support import makegood
+from tests.pipeline.scale.test_requeued import parts_of
 
 SCALE = "scale: {bootstrap: [kafka:9092], partitions: 4}\n"
 CRM = "  crm: {type: kafka, bootstrap: kafka:9092, topics: [cases, calls]}\n"
@@ -75,3 +76,12 @@ def test_check_has_nothing_against_feeds_that_are_shared(tmp_path: Path) -> None
     for feeds in (CRM + PUSHED % ("cases", ", key: '{/case}'"), sorting + PUSHED % ("cases", "")):
         path.write_text(SCALE + "feeds:\n" + feeds, encoding="utf-8")
         assert makegood("check", "--config", path).returncode == 0
+
+
+def test_every_partition_of_a_share_holds_time_back_before_its_cluster_has_answered(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, SCALE + "feeds:\n" + CRM.replace("kafka:9092", "127.0.0.1:9"))
+    feed = parts_of(settings, tmp_path).feeds(Share(1, 2))["crm"]
+    feed.open({})
+    names = ["cases/1", "cases/3", "calls/1", "calls/3"]
+    assert feed.partitions() == dict.fromkeys(names, Status.UNREACHABLE)
+    feed.close()
