@@ -27,7 +27,7 @@ from pipeline.flow import Flow, build_flow
 from pipeline.health import FlowHealth
 from pipeline.lane import Lane, Pace
 from pipeline.scale.keys import ScaleError
-from pipeline.scale.moving import FORMAT, check_whole, folder_of, identity_of
+from pipeline.scale.moving import FORMAT, check_whole, folder_alone, folder_of, identity_of
 from pipeline.scale.parts import scaled
 from pipeline.stopping import Drain, StoppedWhileStartingError, drain_on_signals
 from pipeline.storing import Storer
@@ -250,7 +250,7 @@ def _work(
 
 def flow_folder(settings: Settings, share: Share) -> Path:
     """Return the recovery folder of a flow process."""
-    return settings.store.dir / "flow" if settings.scale is None else folder_of(settings, share.index)
+    return folder_alone(settings) if settings.scale is None else folder_of(settings, share.index)
 
 
 def flow_identity(settings: Settings, share: Share) -> object:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from config.settings import Settings
 from pipeline import durable, recovery
@@ -28,6 +29,8 @@ _DETECT = "makegood.detect"
 _STAGED = "rescale.staged"
 _COMPLETE = "complete.json"
 Positions = dict[str, dict[str, int]]
+
+log = structlog.get_logger(__name__)
 
 
 class Moved(msgspec.Struct):
@@ -51,6 +54,11 @@ def folder_of(settings: Settings, index: int) -> Path:
     return settings.store.dir / f"flow-{index}"
 
 
+def folder_alone(settings: Settings) -> Path:
+    """Return the recovery folder of a flow process that shares with nobody."""
+    return settings.store.dir / "flow"
+
+
 def identity_of(partitions: int, share: Share) -> list[object]:
     """Return what the folder of a process is bound to."""
     return [FORMAT, "tasks", partitions, share.index, share.of]
@@ -58,6 +66,8 @@ def identity_of(partitions: int, share: Share) -> list[object]:
 
 def check_whole(settings: Settings) -> None:
     """Prove, before a flow process starts, that no move was left half-way: its folder may not be in its place yet.
+
+    Where there is state of a flow without ``scale``, that is told: it is not of any share, and stays behind.
 
     Raises:
         ScaleError: saying what to do.
@@ -70,6 +80,14 @@ def check_whole(settings: Settings) -> None:
             f"may not be in their places yet; finish it with `makegood rescale --to {after}`, then start"
         )
         raise ScaleError(msg)
+    alone = folder_alone(settings)
+    if recovery.holds_state(alone):
+        log.warning(
+            "flow.state_left_behind",
+            folder=str(alone),
+            reason="it is of one process without `scale`, which knows nothing of shares",
+            hint="cases and windows are made anew of what the topics still hold; delete the folder when all is well",
+        )
 
 
 def rescale(settings: Settings, to: int, lost: frozenset[int] = frozenset()) -> Moved:

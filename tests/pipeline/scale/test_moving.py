@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from alerts.store import AlertStore
 from config.settings import Settings
@@ -115,3 +116,14 @@ def test_state_that_appeared_since_is_not_deleted(settings: Settings, monkeypatc
         rescale(settings, 1)
     with sqlite3.connect(stranger / recovery.STATE / "part-0.sqlite3") as base:
         assert base.execute("SELECT count(*) FROM exs").fetchone() == (1,)
+
+
+def test_state_of_a_process_alone_is_told_of_and_stays(settings: Settings) -> None:
+    alone = moving.folder_alone(settings)
+    with capture_logs() as told:
+        moving.check_whole(settings)
+        assert told == []
+        alone.mkdir()
+        recovery.write_identity(alone, ["a flow"])
+        moving.check_whole(settings)
+    assert [(line["event"], line["folder"]) for line in told] == [("flow.state_left_behind", str(alone))]
