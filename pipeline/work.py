@@ -1,7 +1,7 @@
 """What a flow process does: all the work alone, or its share of it."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from config.scale import ScaleSettings
@@ -117,7 +117,7 @@ class SharedWork:
             settings, scale, built, enricher=enricher, total=tallies, pace=pace, seen_folder=folder / recovery.SEEN
         )
         self.builder: PrepareBuilder = task_builder(self._parts)
-        self.key_of: KeyOf | None = partial(keys.key_of, partitions=scale.partitions)
+        self.key_of: KeyOf | None = cache(partial(keys.key_of, partitions=scale.partitions))
         self.partitions: Callable[[], Mapping[PartitionKey, PartitionTime]] = self._parts.partitions
         self.windows: Callable[[], Mapping[str, WindowTime]] = self._parts.windows
         self.panes: Callable[[], PanesHealth] = self._parts.panes

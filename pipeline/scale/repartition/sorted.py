@@ -46,6 +46,7 @@ class Sorted:
         self._number = number
         self._counts: dict[str, tuple[str, int]] = dict.fromkeys(topics, ("", 0))
         self._upstream: dict[str, _Upstream] = {}
+        self._names = self._named()
 
     def restore(self, places: Mapping[tuple[str, str], int]) -> None:
         """Go on behind what was taken: places by upstream partition and the id of its topic."""
@@ -82,7 +83,10 @@ class Sorted:
 
     def _count(self, topic: str, topic_id: str, count: int) -> None:
         known_id, known = self._counts[topic]
-        self._counts[topic] = topic_id, max(known, count) if known_id in {"", topic_id} else count
+        now = topic_id, max(known, count) if known_id in {"", topic_id} else count
+        if now != (known_id, known):
+            self._counts[topic] = now
+            self._names = self._named()
 
     def _of(self, partition: str, topic_id: str) -> _Upstream:
         known = self._upstream.get(partition)
@@ -113,23 +117,25 @@ class Sorted:
 
     def statuses(self, now_s: float) -> dict[str, Status]:
         """Return the upstream partitions, by the names that batches have, with their status."""
-        return {shown(name, self._number): self._status(name, now_s) for name in self._names()}
+        return {ours: self._status(name, now_s) for name, ours in self._names.items()}
 
     def why_unreachable(self, now_s: float) -> dict[str, str]:
         """Return why upstream partitions are unreachable."""
         return {
-            shown(name, self._number): self._why(name)
-            for name in self._names()
+            ours: self._why(name)
+            for name, ours in self._names.items()
             if self._status(name, now_s) is Status.UNREACHABLE
         }
 
-    def _names(self) -> list[str]:
+    def _named(self) -> dict[str, str]:
+        """Return the upstream partitions, each with the name that batches have."""
         # As long as nobody has told how many there are, one that is not known holds time back.
-        return [
+        names = [
             f"{topic}/{number}"
             for topic, (_, count) in self._counts.items()
             for number in (range(count) if count else _UNKNOWN)
         ]
+        return {name: shown(name, self._number) for name in names}
 
     def _status(self, name: str, now_s: float) -> Status:
         known = self._upstream.get(name)
