@@ -21,7 +21,7 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from pipeline.kafka_producing import LOSSLESS
@@ -30,6 +30,7 @@ REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_kafka.sh")
 START_TIMEOUT_S = 60.0
 _IN_FLIGHT = 50_000
+_LOST_ANSWERS = 3
 _PORTS = range(20_000, 30_000)
 """Below the range that the kernel hands out, so that nobody else takes a broker's port while it is stopped."""
 
@@ -82,7 +83,18 @@ class Cluster:
         topic = name or f"t{uuid.uuid4().hex[:12]}"
         settings = {key.replace("_", "."): value for key, value in config.items()}
         new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=settings)
-        self.admin.create_topics([new], request_timeout=30)[topic].result(30)
+        for lost in range(_LOST_ANSWERS + 1):
+            try:
+                self.admin.create_topics([new], request_timeout=30)[topic].result(30)
+            except KafkaException as error:
+                code = error.args[0].code()
+                if lost and code == KafkaError.TOPIC_ALREADY_EXISTS:
+                    break
+                # A broker that another test has started anew: the client learns so from its first call.
+                if lost == _LOST_ANSWERS or code != KafkaError._TRANSPORT:  # noqa: SLF001 - the client's name for it
+                    raise
+            else:
+                break
         return topic
 
     @cached_property
