@@ -91,7 +91,7 @@ class Cluster:
                 if lost and code == KafkaError.TOPIC_ALREADY_EXISTS:
                     break
                 # A broker that another test has started anew: the client learns so from its first call.
-                if lost == _LOST_ANSWERS or code != KafkaError._TRANSPORT:  # noqa: SLF001 - the client's name for it
+                if lost == _LOST_ANSWERS or code != KafkaError._TRANSPORT:
                     raise
             else:
                 break
