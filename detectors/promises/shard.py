@@ -5,7 +5,8 @@ stands in one heap of wake times, which is never searched: an entry that no long
 comes.
 
 A case begins as a sleeper, which only collects facts, and is built at the earliest moment at which something may
-happen to it (:mod:`detectors.promises.sleeper`), or with the first event that does not come in order.
+happen to it (:mod:`detectors.promises.sleeper`), or with the first event that does not come in order. Later it may be
+parked for a while (:mod:`detectors.promises.parked`).
 
 The clocks run ahead of the watermark, with every event that is known; what they say is held back until the watermark
 has passed it (:mod:`detectors.promises.episodes`).
@@ -20,8 +21,6 @@ from detectors.contract import NEVER_US, AlertChange, Delta, Outcome, Progress
 from detectors.events import Event
 from detectors.promises.clock import FAR_US
 from detectors.promises.codec import (
-    CaseImage,
-    case_of,
     decode_case,
     decode_head,
     decode_shard,
@@ -33,10 +32,12 @@ from detectors.promises.codec import (
 )
 from detectors.promises.episodes import Moment
 from detectors.promises.facts import Fact, fact_of, is_from_future
+from detectors.promises.parked import Parked, may_be_parked, parked, unparked
 from detectors.promises.plan import Plan, ShardCase
 from detectors.promises.sleeper import Sleeper
 
 _order = attrgetter("at_us", "fingerprint")
+_AnyCase = ShardCase | Sleeper | Parked
 
 
 class SlaShard:
@@ -49,7 +50,7 @@ class SlaShard:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._cases: dict[str, dict[str, ShardCase | Sleeper]] = {family: {} for family in plan.specs}
+        self._cases: dict[str, dict[str, _AnyCase]] = {family: {} for family in plan.specs}
         self._changed: dict[str, set[str]] = {family: set() for family in plan.specs}
         self._wakes: list[tuple[int, str, str]] = []
         self._held: list[tuple[int, str, str]] = []
@@ -82,8 +83,8 @@ class SlaShard:
         images = [self._image(family, case) for family, cases in self._cases.items() for case in cases.values()]
         return encode_shard(self._watermark_us, self._clock_us, self.counts, images)
 
-    def _image(self, family: str, case: ShardCase | Sleeper) -> bytes:
-        return encode_case(image_of(family, case, self._plan.fingerprint))
+    def _image(self, family: str, case: _AnyCase) -> bytes:
+        return case.image if isinstance(case, Parked) else encode_case(image_of(family, case, self._plan.fingerprint))
 
     def delta(self, also: Iterable[str] = ()) -> Delta:
         """Return what has changed since the last call, and the keys in ``also``."""
@@ -110,7 +111,7 @@ class SlaShard:
         image = decode_shard(state)
         self._begin(image.watermark_us, image.clock_us, image.counts)
         for raw in image.cases:
-            self._put(decode_case(raw))
+            self._put(bytes(raw))
         heapify(self._wakes)
 
     def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
@@ -122,7 +123,7 @@ class SlaShard:
         found = decode_head(head)
         self._begin(found.watermark_us, found.clock_us, found.counts)
         for raw in images:
-            self._put(decode_case(raw))
+            self._put(raw)
         heapify(self._wakes)
 
     def _begin(self, watermark_us: int, clock_us: int, counts: dict[str, int]) -> None:
@@ -132,18 +133,20 @@ class SlaShard:
         self._changed = {family: set() for family in self._plan.specs}
         self._wakes, self._held = [], []
 
-    def _put(self, image: CaseImage) -> None:
+    def _put(self, raw: bytes) -> None:
         """Take over a case."""
-        specs = self._plan.specs.get(image.family)
-        if specs is None:
+        image = decode_case(raw)
+        if image.family not in self._plan.specs:
             return  # promises about such subjects are no longer in the settings
         rules = self._plan.rules.get(image.family)
-        case: ShardCase | Sleeper
+        case: _AnyCase
         if image.asleep is not None and rules is not None:
             case = sleeper_of(image, image.asleep, rules, self._plan)
+        elif image.asleep is not None:
+            # It slept by promises that are no longer in the settings.
+            case = Parked(encode_case(image._replace(asleep=None)), image.wake_us)
         else:
-            case = case_of(image, specs)
-            case.keep_us = self._plan.keep_us
+            case = Parked(raw, image.wake_us)
         self._cases[image.family][image.key] = case
         if case.wake_us < FAR_US:
             self._wakes.append((case.wake_us, image.family, image.key))
@@ -192,6 +195,8 @@ class SlaShard:
                         affected[family, key] = self._build(family, case)
                     continue
                 case = self._build(family, case)
+            elif isinstance(case, Parked):
+                case = cases[key] = unparked(case, plan)
             self._apply(family, case, fact, affected)
         return affected
 
@@ -237,8 +242,12 @@ class SlaShard:
                     if self._sleeps_on(family, case):
                         continue
                     case = self._build(family, case)
+                elif isinstance(case, Parked):
+                    case = self._cases[family][key] = unparked(case, self._plan)
                 case.wake_us = FAR_US
                 self._look_at(case, changes)
+                if may_be_parked(case, clock_us) and key in self._cases[family]:
+                    self._cases[family][key] = parked(case, self._plan)
         while held and held[0][0] < watermark_us:
             at_us, family, key = heappop(held)
             case = self._cases[family].get(key)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from detectors.contract import AlertChange, Progress
+from detectors.promises.parked import Parked
 from detectors.promises.plan import ShardCase
 from detectors.promises.shard import SlaShard
 from detectors.promises.sleeper import UNKNOWN, Sleeper, sleep_rules
@@ -47,7 +48,7 @@ def awake(*promises: dict[str, Any]) -> SlaShard:
     return made
 
 
-def cases_of(state: SlaShard) -> list[ShardCase | Sleeper]:
+def cases_of(state: SlaShard) -> list[ShardCase | Sleeper | Parked]:
     return [case for cases in state._cases.values() for case in cases.values()]
 
 
@@ -141,7 +142,7 @@ def test_a_promise_with_conditions_is_not_followed_asleep() -> None:
     assert isinstance(case, Sleeper)
     assert case.begun == UNKNOWN
     state.update([], progress("02-02T12:00"))
-    assert [type(case) for case in cases_of(state)] == [ShardCase]
+    assert [type(case) for case in cases_of(state)] == [Parked]  # it was built, and nothing more can happen to it
 
 
 def test_a_case_sleeps_for_the_least_target_that_it_may_have() -> None:
