@@ -60,14 +60,18 @@ class Changelog:
         """How many blocks there are: the number of the next one."""
         return len(self._starts)
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, entries: Sequence[Entry]) -> list[tuple[int, Sequence[Entry]]]:
         """Write entries behind the others; they outlive the process, but not the machine, before :meth:`sync`.
+
+        Returns:
+            The block that each part of them came into.
 
         Raises:
             OSError: when there is no room, or the disk fails. Nothing was appended.
             ChangelogDamagedError: when the file is gone.
         """
-        frames = [_frame(part) for part in _parted(entries, self._block_ids)]
+        parts = list(_parted(entries, self._block_ids))
+        frames = [_frame(part) for part in parts]
         new = not self.path.exists()
         if new and self.length > 0:
             raise self._damaged(0)
@@ -77,9 +81,12 @@ class Changelog:
             file.seek(self.length)
             file.write(b"".join(content for content, _ in frames))
         self._unsynced = True
-        for content, count in frames:
+        places: list[tuple[int, Sequence[Entry]]] = []
+        for part, (content, count) in zip(parts, frames, strict=True):
             self._count(self.length, count)
             self.length += len(content)
+            places.append((self.blocks - 1, part))
+        return places
 
     def sync(self) -> None:
         """Wait until the disk has all that was appended."""

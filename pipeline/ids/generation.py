@@ -1,8 +1,8 @@
 """Ids that came while the watermark was in one stretch of time: recent ones in sets, older ones in segments.
 
 Sealing turns a set that has grown large into a segment. It goes on in small steps, so that the flow never stands still
-for it: the ids are read back from the changelog block by block (it says in which block each stands), and the set is
-used until the segment is complete, and then emptied bit by bit too.
+for it: block by block of the changelog (it says in which block each id stands), and the set is used until the segment
+is complete, and then emptied bit by bit too.
 """
 
 from collections import defaultdict
@@ -54,6 +54,8 @@ class Generation:
         self._unwritten: list[Entry] = []
         self._unwritten_ids = 0
         self._sealed_blocks = 0
+        self._hot_blocks: dict[int, list[Entry]] = {}
+        """Entries of blocks that are not sealed yet: their strings are in the sets anyway, and have been hashed."""
         # Ids that blocks have, and that were taken out again. An id that came anew after that is in a set, or was
         # sealed from a later block, and is not in here any more.
         self._gone: Sets = {}
@@ -109,7 +111,8 @@ class Generation:
             entries = [(source, ids, False) for source, ids in removed.items()]
             entries += [(source, ids, True) for source, ids in added.items()]
         if entries:
-            self.log.append(entries)
+            for block, part in self.log.append(entries):
+                self._hot_blocks.setdefault(block, []).extend(part)
         self._unwritten, self._unwritten_ids = [], 0
         self._gone_unwritten = {}
         _add(self._gone, removed)
@@ -155,7 +158,8 @@ class Generation:
         first, self._sealed_blocks = self._sealed_blocks, self.log.blocks
         parts = []
         for block in range(first, self._sealed_blocks):
-            added, _ = net(self.log.block(block))
+            entries = self._hot_blocks.pop(block, None)  # none of blocks from before a restart
+            added, _ = net(self.log.block(block) if entries is None else entries)
             if self._gone or self._gone_unwritten:
                 added = {source: self._still_there(source, ids) for source, ids in added.items()}
             parts.append(self._slots(block, added))

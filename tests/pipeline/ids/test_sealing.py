@@ -12,6 +12,7 @@ import pytest
 from detectors.events import Event
 from pipeline.dedup import ChangelogDamagedError, Deduplicator, Sizes
 from pipeline.ids.changelog import Changelog
+from pipeline.ids.generation import Generation
 from pipeline.ids.segment import Asked, Segment, Uints, _masks, hashes, merged, slots
 from tests.support.events import HOUR_US, START_US, make_event
 
@@ -88,12 +89,16 @@ def run_out(part: Uints) -> Segment:
 
 def test_little_is_done_at_a_time(tmp_path: Path) -> None:
     dedup = Deduplicator(HOUR_US, tmp_path, sizes=SIZES)
-    with mock.patch.object(Changelog, "block", autospec=True, side_effect=Changelog.block) as block:
+    with (
+        mock.patch.object(Generation, "_slots", autospec=True, side_effect=Generation._slots) as block,
+        mock.patch.object(Changelog, "block", autospec=True) as read,
+    ):
         for start in range(0, 3_000, BATCH):
             before = block.call_count
             take(dedup, start, BATCH)
             assert block.call_count - before <= 1 + 4 * BATCH // SIZES.block
         assert block.call_count > 100
+    assert not read.called, "what is in memory is not read back"
 
 
 def test_a_whole_topic_that_comes_again_reads_each_block_once(tmp_path: Path) -> None:
