@@ -144,15 +144,18 @@ def _decoded(decoder: msgspec.msgpack.Decoder[ImageT], state: bytes) -> ImageT:
     raise SnapshotVersionError(msg)
 
 
-def image_of(family: str, case: ShardCase | Sleeper, plan: int) -> CaseImage:
-    """Return a case as plain data; ``plan`` is the fingerprint of the promises that it is about."""
-    if isinstance(case, Sleeper):
-        asleep = AsleepImage(
-            plan, case.count, case.last_us, case.safe_until_us, case.over_us, case.begun, case.ended, case.settled,
-            case.checked,
-        )  # fmt: skip
-        facts = msgspec.Raw(list_header(case.count) + case.packed)
-        return CaseImage(family, case.key, case.wake_us, facts, [], asleep)
+def encode_sleeper(family: str, case: Sleeper, plan: int) -> bytes:
+    """Return the bytes of a :class:`CaseImage`; ``plan`` is the fingerprint of the promises that the case is about."""
+    asleep = (
+        plan, case.count, case.last_us, case.safe_until_us, case.over_us, case.begun, case.ended, case.settled,
+        case.checked,
+    )  # fmt: skip
+    facts = msgspec.Raw(list_header(case.count) + case.packed)
+    return _ENCODER.encode((family, case.key, case.wake_us, facts, (), asleep))
+
+
+def image_of(family: str, case: ShardCase) -> CaseImage:
+    """Return a case that was built as plain data."""
     episodes = [] if case.episodes is None else [episode_image(episode) for episode in case.episodes.values()]
     return CaseImage(
         family, case.key, min(case.wake_us, case.held_us), msgspec.Raw(_ENCODER.encode(case.facts)), episodes

@@ -75,6 +75,9 @@ pack_fact = _FACT_ENCODER.encode
 """Returns the bytes of a fact. Those of several, one after another, are what :func:`unpack_facts` takes."""
 
 
+_SHORT_LISTS = tuple(bytes((0x90 | count,)) for count in range(16))
+
+
 def list_header(count: int) -> bytes:
     """Return what stands before the items of a list in msgpack.
 
@@ -82,7 +85,7 @@ def list_header(count: int) -> bytes:
     ['92', 'dc0014', 'dd00011170']
     """
     if count < 16:
-        return bytes((0x90 | count,))
+        return _SHORT_LISTS[count]
     return b"\xdc" + count.to_bytes(2, "big") if count < 65_536 else b"\xdd" + count.to_bytes(4, "big")
 
 

@@ -37,9 +37,9 @@ def may_be_parked(case: ShardCase, clock_us: int) -> bool:
     )
 
 
-def parked(case: ShardCase, plan: Plan) -> Parked:
+def parked(case: ShardCase) -> Parked:
     """Return a case as its image. The case must not be used any more."""
-    image = encode_case(image_of(case.family, case, plan.fingerprint))
+    image = encode_case(image_of(case.family, case))
     case.entries.clear()  # entries and measurements refer to each other
     return Parked(image, case.wake_us)
 

@@ -27,6 +27,7 @@ from detectors.promises.codec import (
     encode_case,
     encode_head,
     encode_shard,
+    encode_sleeper,
     image_of,
     sleeper_of,
 )
@@ -84,22 +85,29 @@ class SlaShard:
         return encode_shard(self._watermark_us, self._clock_us, self.counts, images)
 
     def _image(self, family: str, case: _AnyCase) -> bytes:
-        return case.image if isinstance(case, Parked) else encode_case(image_of(family, case, self._plan.fingerprint))
+        if isinstance(case, Sleeper):
+            return encode_sleeper(family, case, self._plan.fingerprint)
+        return case.image if isinstance(case, Parked) else encode_case(image_of(family, case))
 
     def delta(self, also: Iterable[str] = ()) -> Delta:
         """Return what has changed since the last call, and the keys in ``also``."""
-        wanted = {f"{family}/{key}" for family, keys in self._changed.items() for key in keys}
-        wanted.update(also)
-        self._changed = {family: set() for family in self._cases}
+        wanted, self._changed = self._changed, {family: set() for family in self._cases}
         images: list[tuple[str, bytes]] = []
         gone: list[str] = []
-        for name in wanted:
+        for name in also:
             family, _, key = name.partition("/")
-            case = self._cases.get(family, {}).get(key)
-            if case is None:
-                gone.append(name)
-            else:
-                images.append((name, self._image(family, case)))
+            wanted.setdefault(family, set()).add(key)
+        plan = self._plan.fingerprint
+        for family, keys in wanted.items():
+            cases = self._cases.get(family, {})
+            for key in keys:  # there may be a million: calls cost
+                case = cases.get(key)
+                if isinstance(case, Sleeper):
+                    images.append((f"{family}/{key}", encode_sleeper(family, case, plan)))
+                elif case is not None:
+                    images.append((f"{family}/{key}", self._image(family, case)))
+                else:
+                    gone.append(f"{family}/{key}")
         return Delta(encode_head(self._watermark_us, self._clock_us, self.counts), images, gone)
 
     def restore(self, state: bytes) -> None:
@@ -247,7 +255,7 @@ class SlaShard:
                 case.wake_us = FAR_US
                 self._look_at(case, changes)
                 if may_be_parked(case, clock_us) and key in self._cases[family]:
-                    self._cases[family][key] = parked(case, self._plan)
+                    self._cases[family][key] = parked(case)
         while held and held[0][0] < watermark_us:
             at_us, family, key = heappop(held)
             case = self._cases[family].get(key)
