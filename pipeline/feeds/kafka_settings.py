@@ -50,7 +50,7 @@ class KafkaSettings(FeedSettings):
         cloudevents: how records carry CloudEvents. ``binary``: attributes in headers (``ce_id``, ...), the value is
             their data. ``structured``: the value is the whole event; headers are not looked at. ``auto``: without a
             mapping each record's own headers say which, with one they are not looked at.
-        repartition: with ``scale``, where events of one case are not in one partition, or the topics have another number
+        repartition: with ``scale``, where events of one case are not in one partition, or topics have another number
             of partitions than ``scale.partitions``: ``makegood repartition`` reads the topics and sorts the events.
         properties: any further property of the client (librdkafka's names), for security above all. Passwords are given
             as ``{env: NAME}`` or ``{file: PATH}``.
