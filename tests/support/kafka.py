@@ -30,7 +30,8 @@ REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_kafka.sh")
 START_TIMEOUT_S = 60.0
 _IN_FLIGHT = 50_000
-_LOST_ANSWERS = 3
+_LOST_ANSWERS = 4
+_ANSWER_S = 12.0
 _PORTS = range(20_000, 30_000)
 """Below the range that the kernel hands out, so that nobody else takes a broker's port while it is stopped."""
 
@@ -76,7 +77,11 @@ class Cluster:
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
         # Kept for good: a client that is dropped while a call is under way fails that call.
-        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500})
+        self._retired: list[AdminClient] = []
+        self.admin = self._new_admin()
+
+    def _new_admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500})
 
     def create_topic(self, name: str = "", partitions: int = 1, **config: str) -> str:
         """Create a topic (with a unique name, when none is given); return its name. ``_`` in a key stands for a dot."""
@@ -85,14 +90,16 @@ class Cluster:
         new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=settings)
         for lost in range(_LOST_ANSWERS + 1):
             try:
-                self.admin.create_topics([new], request_timeout=30)[topic].result(30)
-            except KafkaException as error:
-                code = error.args[0].code()
+                self.admin.create_topics([new], request_timeout=_ANSWER_S)[topic].result(_ANSWER_S + 1)
+            except (KafkaException, TimeoutError) as error:
+                code = error.args[0].code() if isinstance(error, KafkaException) else KafkaError._TIMED_OUT
                 if lost and code == KafkaError.TOPIC_ALREADY_EXISTS:
                     break
-                # A broker that another test has started anew: the client learns so from its first call.
-                if lost == _LOST_ANSWERS or code != KafkaError._TRANSPORT:
+                if lost == _LOST_ANSWERS or code not in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}:
                     raise
+                # Another test has started the broker anew, and the client has not got over it.
+                self._retired.append(self.admin)
+                self.admin = self._new_admin()
             else:
                 break
         return topic

@@ -87,6 +87,7 @@ def test_a_broker_that_goes_away_in_the_middle_loses_nothing(
     finally:
         done.set()
         thread[0].join()
+        broker.kill()  # it was told to end, and may take its time; the next test needs one of our own thread
         broker.ensure_running()
     total = len(CRM) + len(SOCIAL)
     assert 0 < seen[1] < total, "the broker went away too late to matter"
