@@ -12,3 +12,15 @@ LOSSLESS: Final[dict[str, Any]] = {
     "max.in.flight.requests.per.connection": 1,
 }
 """Properties of every producer; they go over what a user has set."""
+
+WAITING: Final[dict[str, Any]] = {
+    **LOSSLESS,
+    # What is not delivered is not given up: whoever writes waits.
+    "message.timeout.ms": 0,
+    "compression.type": "lz4",
+    "socket.keepalive.enable": True,
+    "reconnect.backoff.max.ms": 2_000,
+    "allow.auto.create.topics": False,
+    "log_level": 0,
+}
+"""Properties of the producers of our own topics."""

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from config.scale import ScaleSettings
 from config.secret import SecretRef
-from pipeline.kafka_producing import LOSSLESS
+from pipeline.kafka_producing import WAITING
 from pipeline.routing import PaneReport
 from pipeline.scale.keys import ScaleError, home_of
 
@@ -19,15 +19,8 @@ _ANSWER_S = 5.0
 _LOOK_S = 0.2
 _TOLD_AFTER_LOOKS = 25
 _OURS: dict[str, Any] = {
-    **LOSSLESS,
-    # What is not delivered is not given up: whoever writes waits, and the flow with it.
-    "message.timeout.ms": 0,
+    **WAITING,
     "linger.ms": 0,
-    "compression.type": "lz4",
-    "socket.keepalive.enable": True,
-    "reconnect.backoff.max.ms": 2_000,
-    "allow.auto.create.topics": False,
-    "log_level": 0,
 }
 _log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from config.scale import ScaleSettings
 from pipeline.failures import FlowEndedError
-from pipeline.kafka_producing import LOSSLESS
+from pipeline.kafka_producing import WAITING
 from pipeline.scale.keys import ScaleError
 from pipeline.scale.topics import LARGEST_MESSAGE_BYTES, TopicUnavailableError, client_properties
 
@@ -18,19 +18,12 @@ _TOLD_AFTER_LOOKS = 25
 _REPORTS = 3
 """Times that a client that has given up is asked for its reports."""
 _OURS: dict[str, Any] = {
-    **LOSSLESS,
+    **WAITING,
     # Readers drop what is not behind the last that they have: nothing may come before what was refused.
     "enable.gapless.guarantee": True,
-    # What is not delivered is not given up: the intake waits.
-    "message.timeout.ms": 0,
     "message.max.bytes": LARGEST_MESSAGE_BYTES,
     "queue.buffering.max.kbytes": 131_072,
     "linger.ms": 1,
-    "compression.type": "lz4",
-    "socket.keepalive.enable": True,
-    "reconnect.backoff.max.ms": 2_000,
-    "allow.auto.create.topics": False,
-    "log_level": 0,
 }
 _NOT_ALLOWED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 _log = structlog.get_logger(__name__)
