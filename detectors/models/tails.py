@@ -7,11 +7,15 @@ answer.
 import math
 from statistics import NormalDist
 
+import numpy as np
 from scipy.special import bdtrc, stdtr
 
 SMALLEST = 1e-300
 _NORMAL = NormalDist()
 _NEGLIGIBLE = 1e-17
+_SHORT_SUM = 24
+"""Terms that are added one by one: most sums end within them. From there on, many at a time cost less."""
+_LONG_SUM = 512
 
 
 def _clamped(p_value: float) -> float:
@@ -67,9 +71,17 @@ def _sum_from(first: int, trials: int, a: float, b: float) -> float:
     )
     # The sum is in units of its first term, so that it can be far below the smallest float.
     total = term = 1.0
-    for k in range(first, trials):
+    short = min(trials, first + _SHORT_SUM)
+    for k in range(first, short):
         term *= (trials - k) * (a + k) / ((k + 1) * (b + trials - k - 1))
         total += term
+        if term < _NEGLIGIBLE * total:
+            return math.exp(min(0.0, log_first + math.log(total)))
+    for start in range(short, trials, _LONG_SUM):
+        k_s = np.arange(start, min(trials, start + _LONG_SUM), dtype=np.float64)
+        terms = term * np.cumprod((trials - k_s) * (a + k_s) / ((k_s + 1.0) * (b + trials - k_s - 1.0)))
+        total += float(terms.sum())
+        term = float(terms[-1])
         if term < _NEGLIGIBLE * total:
             break
     return math.exp(min(0.0, log_first + math.log(total)))
