@@ -126,10 +126,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct):
-    """What one ``update`` answers. Both lists are in order of event time."""
+    """What one ``update`` answers. All lists are in order of event time.
+
+    Attributes:
+        changes: of alerts.
+        findings: what window detectors saw.
+        derived: what a case detector concluded: events for window detectors. Only of a :class:`Deriving` detector's
+            deriving shards, each once, when the watermark has passed it.
+    """
 
     changes: list[AlertChange]
     findings: list[Finding]
+    derived: list[Event] = []
 
 
 class Snapshotting(Protocol):
@@ -213,6 +221,25 @@ class CaseDetector(Protocol):
         ...
 
 
+@runtime_checkable
+class Deriving(Protocol):
+    """A case detector whose conclusions window detectors may listen to.
+
+    A window detector listens when its ``event_types`` are among ``derived_types``. Then, and only then, the flow asks
+    for deriving shards: who is not listened to must not pay for it. A state of either kind of shard can be taken over
+    by the other.
+
+    Attributes:
+        derived_types: the types of the events in ``Outcome.derived`` (``detectors.events.DERIVED_CLASSES``).
+    """
+
+    derived_types: frozenset[str]
+
+    def deriving_shard(self) -> CaseShard:
+        """Return a new shard without state that also tells what it concludes."""
+        ...
+
+
 class WindowState(Snapshotting, Protocol):
     """State of a window detector: panes, known groups, models, open episodes. One per detector."""
 
@@ -241,7 +268,7 @@ class WindowDetector(Protocol):
     """Windows over groups of events. Immutable; its state object merges, closes, scores and decides.
 
     Attributes:
-        event_types: the CloudEvents types it wants to see.
+        event_types: the CloudEvents types it wants to see: of feeds, or of conclusions, not both.
         layout: of the panes between its combiners and its state.
     """
 

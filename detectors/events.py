@@ -4,6 +4,9 @@ These are msgspec Structs, a tagged union on ``type``. ``pipeline.events`` decod
 decodes. They live in this folder, not in ``pipeline``, because detectors are written against them (ADR 0002).
 
 Times are integer microseconds since 1970-01-01 UTC.
+
+Events of feeds are in :data:`EVENT_CLASSES`. What case detectors conclude from them travels to window detectors as
+events too, in :data:`DERIVED_CLASSES`: these are made inside, and no record can bring one.
 """
 
 from datetime import datetime
@@ -104,7 +107,49 @@ class SocialData(msgspec.Struct, gc=False, frozen=True):
     labels: dict[str, str] = NO_LABELS
 
 
-Data = CaseData | SurveyData | TransactionData | SocialData
+class ConclusionData(msgspec.Struct, gc=False, frozen=True):
+    """What a case detector concluded of one measurement of a promise.
+
+    Attributes:
+        case_id: the case, or the order.
+        promise, kind: name of the promise in the settings, and its kind.
+        cycle: number of the measurement, from 1.
+        priority, queue: as they stood when it was concluded. For a handoff, ``queue`` is the one that was to accept.
+        tier, service, region, channel: as they stood when the measurement began. Empty or None where unknown.
+        elapsed_us: time spent, in the promise's own time: opening hours only, without pauses.
+        real_us: time that had passed since the measurement began.
+        labels: those of the case, and ``promise``, ``kind`` and ``priority``, so that one can group by these.
+    """
+
+    deadline: ClassVar[None] = None
+    sentiment: ClassVar[None] = None
+    text: ClassVar[None] = None
+    case_id: str
+    promise: str
+    kind: str
+    cycle: int = 1
+    priority: str = ""
+    tier: str = ""
+    queue: str | None = None
+    service: str | None = None
+    region: str | None = None
+    channel: str | None = None
+    elapsed_us: int = 0
+    real_us: int = 0
+    labels: dict[str, str] = NO_LABELS
+
+    @property
+    def elapsed_s(self) -> float:
+        """``elapsed_us`` in seconds."""
+        return self.elapsed_us / 1e6
+
+    @property
+    def real_s(self) -> float:
+        """``real_us`` in seconds."""
+        return self.real_us / 1e6
+
+
+Data = CaseData | SurveyData | TransactionData | SocialData | ConclusionData
 
 
 class Envelope(msgspec.Struct, gc=False, kw_only=True):
@@ -170,7 +215,18 @@ class SocialEvent(Envelope, gc=False, tag_field="type", tag="social.post"):
     data: SocialData
 
 
-Event = CaseEvent | SurveyEvent | TransactionEvent | SocialEvent
+class ConclusionEvent(Envelope, gc=False):
+    """``promise.met``, ``promise.broken`` and ``case.resolved``: what a case detector concluded. Never from the wire.
+
+    ``time`` is that of the conclusion, ``source`` the name of the detector's entry in the settings.
+    """
+
+    type: ClassVar[str]
+    step: ClassVar[str]
+    data: ConclusionData
+
+
+Event = CaseEvent | SurveyEvent | TransactionEvent | SocialEvent | ConclusionEvent
 
 CASE_STEPS = (
     "opened", "agent_reply", "auto_reply", "customer_message", "internal_note", "assigned", "accepted", "paused",
@@ -207,4 +263,16 @@ EVENT_CLASSES: dict[str, type[Envelope]] = {
     **{f"crm.case.{step}": _tagged(CaseEvent, "crm.case", step) for step in CASE_STEPS},
     **{f"transaction.{step}": _tagged(TransactionEvent, "transaction", step) for step in TRANSACTION_STEPS},
 }
-"""Every event type by its CloudEvents ``type``."""
+"""Every event type that feeds bring, by its CloudEvents ``type``."""
+
+DERIVED_CLASSES: dict[str, type[Envelope]] = {
+    "promise.met": _tagged(ConclusionEvent, "promise", "met"),
+    "promise.broken": _tagged(ConclusionEvent, "promise", "broken"),
+    "case.resolved": _tagged(ConclusionEvent, "case", "resolved"),
+}
+"""Every event type that case detectors conclude. Of one measurement of a promise there is at most one of
+``promise.met`` (it was fulfilled in time) and ``promise.broken``, whichever came first; and of a promise of resolution,
+``case.resolved`` when it was first fulfilled, in time or not."""
+
+ALL_CLASSES: dict[str, type[Envelope]] = {**EVENT_CLASSES, **DERIVED_CLASSES}
+"""Every event type that detectors may ask for."""
