@@ -1,0 +1,161 @@
+"""How rare a number is among the last so many: a finite-window tail by extreme value theory.
+
+Peaks over a high quantile follow a generalised Pareto distribution, whatever the numbers themselves follow (Pickands,
+Balkema, de Haan). It is fitted by probability-weighted moments (Hosking and Wallis 1987), which need no iteration.
+
+Every number is learned, also those that were found rare: a tail that leaves out what it flagged becomes thinner and
+flags more, a loop that doubles to tenfolds the false alarms (SPOT with its alarms censored). The window is finite
+instead, so that nothing is held for ever.
+"""
+
+import math
+import struct
+
+import msgspec
+import numpy as np
+
+from detectors.models.series_ring import Ring, kept
+
+SMALLEST = 1e-300
+"""No p-value is smaller: "impossible" is never the honest answer."""
+_HEAD = struct.Struct("<4sIII?4d")
+_MAGIC = b"EVT1"
+_FEWEST_PEAKS = 10
+"""With fewer numbers above the quantile the tail is not extrapolated: p is at least one in the numbers seen."""
+_PRIOR_PEAKS = 20.0
+"""How many peaks the prior shape counts as."""
+_PRIOR_SHAPE = 0.1
+"""A little heavier than exponential: what the scores of quiet series show."""
+_SHAPES = (-0.5, 0.9)
+
+
+class TailFit(msgspec.Struct, frozen=True):
+    """A generalised Pareto tail: ``P(X > x) = share * (1 + shape * (x - start) / scale) ** (-1 / shape)``."""
+
+    start: float
+    share: float
+    shape: float
+    scale: float
+
+    def beyond(self, value: float) -> float:
+        """Return the probability of a number above ``value``, which is not below ``start``."""
+        steps = (value - self.start) / self.scale
+        if abs(self.shape) < 1e-9:
+            return max(SMALLEST, self.share * math.exp(-min(700.0, steps)))
+        base = 1.0 + self.shape * steps
+        if base <= 0.0:
+            return SMALLEST
+        return max(SMALLEST, self.share * math.exp(max(-700.0, -math.log(base) / self.shape)))
+
+
+class EvtTail:
+    """Upper tail of the last ``window`` numbers.
+
+    Args:
+        window: how many numbers are remembered, at least 20.
+        quantile: share of them that lies below the fitted tail, in (0, 1).
+        refit_every: after how many numbers the tail is fitted anew.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    >>> tail = EvtTail()
+    >>> tail.p_value(1.0)
+    1.0
+    >>> for number in range(99):
+    ...     tail.learn(float(number))
+    >>> tail.p_value(98.5), tail.p_value(98.0), tail.p_value(-1.0)
+    (0.01, 0.02, 1.0)
+    """
+
+    def __init__(self, window: int = 5000, quantile: float = 0.95, refit_every: int = 50) -> None:
+        if window < 20 or not 0.0 < quantile < 1.0 or refit_every < 1:
+            msg = f"window {window}, quantile {quantile}, refit_every {refit_every}: expected >= 20, in (0, 1), >= 1"
+            raise ValueError(msg)
+        self.quantile = quantile
+        self.refit_every = refit_every
+        self._ring = Ring(1, window)
+        self._since_fit = 0
+        self._fit: TailFit | None = None
+
+    @property
+    def count(self) -> int:
+        """How many numbers are remembered."""
+        return self._ring.count
+
+    def p_value(self, value: float) -> float:
+        """Return the probability of a number at least as large as ``value``, in (0, 1]. Changes nothing.
+
+        Below the fitted tail, and until there is one, it is the conformal ``(1 + ties and larger) / (1 + all)``, which
+        holds whatever the distribution. What is not a finite number is no evidence: 1.
+        """
+        if not math.isfinite(value):
+            return 1.0
+        single = float(np.float32(kept(value)))
+        if self._fit is not None and single > self._fit.start:
+            return self._fit.beyond(single)
+        return (1.0 + float(np.count_nonzero(self._ring.held >= np.float32(single)))) / (1.0 + self._ring.count)
+
+    def learn(self, value: float) -> None:
+        """Remember ``value``. What is not a finite number is passed over."""
+        if not math.isfinite(value):
+            return
+        self._ring.append([kept(value)])
+        self._since_fit += 1
+        if self._since_fit >= self.refit_every:
+            self._since_fit = 0
+            self._fit = fitted(self._ring.held[0], self.quantile)
+
+    def recent_max(self, count: int) -> float:
+        """Return the largest of the last ``count`` numbers; minus infinity if there is none."""
+        recent = self._ring.recent(0, count)
+        return float(recent.max()) if recent.size else -math.inf
+
+    def state(self) -> bytes:
+        """Return the state; :meth:`restore` of it continues bit for bit."""
+        fit = self._fit or TailFit(0.0, 0.0, 0.0, 0.0)
+        head = (self._ring.capacity, self._ring.count, self._since_fit, self._fit is not None)
+        return _HEAD.pack(_MAGIC, *head, fit.start, fit.share, fit.shape, fit.scale) + self._ring.to_bytes()
+
+    def restore(self, state: bytes | memoryview) -> None:
+        """Take over a state of a tail with the same arguments.
+
+        Raises:
+            ValueError: the bytes are no state of such a tail.
+        """
+        if len(state) < _HEAD.size or bytes(state[:4]) != _MAGIC:
+            msg = f"expected the state of a tail ({_MAGIC!r} and its numbers), got {len(state)} bytes"
+            raise ValueError(msg)
+        _, window, count, since_fit, is_fitted, *fit = _HEAD.unpack_from(state)
+        if window != self._ring.capacity:
+            msg = f"the state is that of a tail over {window} numbers, not over {self._ring.capacity}"
+            raise ValueError(msg)
+        self._ring.fill(memoryview(state)[_HEAD.size :], count)
+        self._since_fit = since_fit
+        self._fit = TailFit(*fit) if is_fitted else None
+
+
+def fitted(numbers: np.ndarray[tuple[int], np.dtype[np.float32]], quantile: float) -> TailFit | None:
+    """Return the tail of ``numbers`` above their ``quantile``; None where there are too few peaks, or all are alike.
+
+    With few peaks the shape leans on a prior, and it is widened by one in the number of peaks: the tail of a *new*
+    number when the scale is itself estimated (for exponential peaks that is exact).
+    """
+    total = numbers.size
+    rank = int(quantile * total)
+    if total - rank < _FEWEST_PEAKS:
+        return None
+    upper = np.partition(numbers, rank)[rank:].astype(np.float64)
+    start = float(upper[0])
+    peaks = np.sort(upper[upper > start]) - start
+    count = peaks.size
+    if count < _FEWEST_PEAKS:
+        return None
+    mean = float(peaks.mean())
+    weighted = float(np.dot(peaks, np.arange(count - 1, -1, -1))) / (count * (count - 1))
+    spread = mean - 2.0 * weighted
+    shape = 2.0 - mean / spread if spread > 1e-12 * mean else _SHAPES[0]
+    shape = (count * shape + _PRIOR_PEAKS * _PRIOR_SHAPE) / (count + _PRIOR_PEAKS) + 1.0 / count
+    shape = min(_SHAPES[1], max(_SHAPES[0], shape))
+    scale = mean * (1.0 - shape)
+    return TailFit(start, count / total, shape, scale) if scale > 0.0 else None
