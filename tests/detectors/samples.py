@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from detectors.contract import DETECTORS, Context, Detector
-from detectors.events import EVENT_CLASSES, CaseData, Event, SocialData
+from detectors.events import EVENT_CLASSES, CaseData, Event, SocialData, SurveyData
 
 START_US = 1_772_409_600_000_000  # 2026-03-02T00:00:00Z, a Monday
 MINUTE_US = 60_000_000
@@ -30,11 +30,11 @@ class Sample(NamedTuple):
         return DETECTORS.factory(name)(f"my_{name}", settings, Context())
 
 
-def make(kind: str, number: int, time_us: int, data: Any) -> Event:
+def make(kind: str, number: int, time_us: int, data: Any, subject: str = "") -> Event:
     """Return one event, as the decoder would."""
     time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
     event: Event = EVENT_CLASSES[kind](  # type: ignore[call-arg, assignment]
-        id=f"e{number}", source="sample", time=time, time_us=time_us, data=data
+        id=f"e{number}", source="sample", subject=subject, time=time, time_us=time_us, data=data
     )
     return event
 
@@ -82,5 +82,29 @@ def sla_breach() -> Sample:
     return Sample({"type": "sla_breach", "promises": [promise]}, events)
 
 
-SAMPLES: dict[str, Callable[[], Sample]] = {"sentiment_drop": sentiment_drop, "sla_breach": sla_breach}
+def negative_survey() -> Sample:
+    """Customers answer over ten days; some change their minds, some are called back, some are forgotten."""
+    rng = random.Random(13)
+    steps: list[tuple[int, str, str, Any]] = []
+    for number in range(150):
+        customer = f"c{rng.randrange(60)}"
+        at_us = START_US + rng.randrange(10 * 24 * HOUR_US)
+        answer: Any = {"scale": rng.choice(["nps", "csat", "ces", "smileys"]), "labels": {"response": f"r{number}"}}
+        steps.append((at_us, "survey.response", customer, SurveyData(score=rng.randrange(12), **answer)))
+        for _ in range(rng.choice([0, 0, 1, 2])):
+            at_us += rng.randrange(1, 60 * HOUR_US)
+            steps.append((at_us, "survey.response", customer, SurveyData(score=rng.randrange(8), **answer)))
+        if rng.random() < 0.5:
+            at_us += rng.randrange(1, 40 * HOUR_US)
+            steps.append((at_us, "crm.case.agent_reply", customer, CaseData(case_id=f"k{number}")))
+    steps.sort(key=lambda step: step[0])
+    events = [make(kind, number, time_us, data, who) for number, (time_us, kind, who, data) in enumerate(steps)]
+    return Sample({"type": "negative_survey", "open_for": "3d", "retention": "1d", "remember": "4d"}, events)
+
+
+SAMPLES: dict[str, Callable[[], Sample]] = {
+    "negative_survey": negative_survey,
+    "sentiment_drop": sentiment_drop,
+    "sla_breach": sla_breach,
+}
 """One function per registered detector."""

@@ -1,0 +1,83 @@
+"""What a shard keeps of one life."""
+
+from typing import Any
+
+import msgspec
+
+from detectors.contract import NEVER_US
+from detectors.lives.codec import LifeImage, encode
+from detectors.lives.facts import Fact
+from detectors.lives.life import FAR_US, Entry, Life, Open
+from detectors.lives.telling import Told
+
+
+class Alive:
+    """A life: its state at a horizon, the facts since, the state that comes of them, and what was told.
+
+    Attributes:
+        base: the state at the horizon; None: nothing was before.
+        horizon_us: no fact before it is taken any more.
+        begun: episodes that were open at the horizon, with how many updates they had had.
+        facts: since the horizon, in their order; the first ``done`` of them are in ``tip``.
+        tip: the state now; None: it was restored, and not needed yet.
+        revised: one of the facts has a revision.
+        wake_us: when it stands in the heap.
+    """
+
+    __slots__ = ("base", "begun", "done", "facts", "horizon_us", "key", "revised", "tip", "told", "wake_us")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.base: Any = None
+        self.horizon_us = NEVER_US
+        self.begun: dict[Open, int] = {}
+        self.facts: list[Fact] = []
+        self.done = 0
+        self.tip: Any = None
+        self.told: dict[Open, Told] = {}
+        self.revised = False
+        self.wake_us = FAR_US
+
+    def beginning(self, life: Life[Any]) -> Any:
+        """Return a state of its own, as it was at the horizon."""
+        if self.base is None:
+            return life.begin(self.key)
+        return msgspec.msgpack.decode(encode(self.base), type=life.state_type)
+
+    def seal(self, state: Any, count: int, horizon_us: int, entries: list[Entry]) -> None:
+        """Let the first ``count`` facts go: ``state`` is what came of them, ``entries`` what was told of them."""
+        self.base, self.horizon_us = state, horizon_us
+        del self.facts[:count]
+        self.done -= count
+        for entry in entries:
+            if entry.what == "fire":
+                self.begun[entry.episode] = 0
+            elif entry.what == "update":
+                self.begun[entry.episode] += 1
+            else:
+                self.begun.pop(entry.episode, None)
+                self.told.pop(entry.episode, None)
+        for episode in [one for one, told in self.told.items() if told.is_over and one.starts_us < horizon_us]:
+            if episode not in self.begun:
+                del self.told[episode]
+
+    def image(self) -> LifeImage:
+        """Return it as plain data."""
+        base = b"" if self.base is None else encode(self.base)
+        begun = list(self.begun.items())
+        return LifeImage(
+            self.key, self.wake_us, self.horizon_us, base, begun, list(self.facts), list(self.told.values())
+        )
+
+    @staticmethod
+    def of(image: LifeImage, state_type: type) -> "Alive":
+        """Return a life from plain data; its state is found out when it is first needed."""
+        alive = Alive(image.key)
+        alive.wake_us, alive.horizon_us = image.wake_us, image.horizon_us
+        if image.base:
+            alive.base = msgspec.msgpack.decode(image.base, type=state_type)
+        alive.begun = dict(image.begun)
+        alive.facts = image.facts
+        alive.told = {told.episode: told for told in image.told}
+        alive.revised = any(fact.rev for fact in image.facts)
+        return alive

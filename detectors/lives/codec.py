@@ -1,0 +1,106 @@
+"""Snapshots of lives as versioned plain data: the state up to a horizon, the facts since, and what was told."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from detectors.contract import SnapshotVersionError
+from detectors.lives.facts import Fact
+from detectors.lives.life import Open
+from detectors.lives.telling import Told
+
+VERSION = 1
+
+
+class LifeImage(msgspec.Struct, array_like=True):
+    """A life, as plain data.
+
+    Attributes:
+        wake_us: when it must be looked at again.
+        horizon_us: everything before is in ``base``; no bytes there: nothing is.
+        begun: episodes that were open at the horizon, with how many updates they had had.
+        facts: since the horizon, in their order.
+        told: episodes since the horizon, and those of ``begun``.
+    """
+
+    key: str
+    wake_us: int
+    horizon_us: int
+    base: bytes
+    begun: list[tuple[Open, int]]
+    facts: list[Fact]
+    told: list[Told]
+
+
+class Head(msgspec.Struct, array_like=True):
+    """What is not about any one life."""
+
+    version: int
+    watermark_us: int
+    counts: dict[str, int]
+
+
+class Image(msgspec.Struct, array_like=True):
+    """A shard."""
+
+    version: int
+    watermark_us: int
+    counts: dict[str, int]
+    lives: list[msgspec.Raw]
+
+
+ShapeT = TypeVar("ShapeT")
+_ENCODER = msgspec.msgpack.Encoder()
+_LIFE = msgspec.msgpack.Decoder(LifeImage)
+_PARTS = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_HEAD = msgspec.msgpack.Decoder(Head)
+_IMAGE = msgspec.msgpack.Decoder(Image)
+
+
+def encode(value: Any) -> bytes:
+    """Return the bytes of any of these shapes."""
+    return _ENCODER.encode(value)
+
+
+def decode_life(raw: bytes | msgspec.Raw) -> LifeImage:
+    """Return a life from its bytes.
+
+    Raises:
+        SnapshotVersionError: for bytes that are no life.
+    """
+    try:
+        return _LIFE.decode(raw)
+    except msgspec.MsgspecError as error:
+        msg = f"a life cannot be read: {error}"
+        raise SnapshotVersionError(msg) from error
+
+
+def decode_head(state: bytes) -> Head:
+    """Return what is not about any one life.
+
+    Raises:
+        SnapshotVersionError: for bytes that another version wrote, or that are no snapshot at all.
+    """
+    return _checked(_HEAD, state)
+
+
+def decode_image(state: bytes) -> Image:
+    """Return a shard.
+
+    Raises:
+        SnapshotVersionError: for bytes that another version wrote, or that are no snapshot at all.
+    """
+    return _checked(_IMAGE, state)
+
+
+def _checked(decoder: "msgspec.msgpack.Decoder[ShapeT]", state: bytes) -> ShapeT:
+    version: Any = None
+    try:
+        version = msgspec.msgpack.decode(_PARTS.decode(state)[0])
+        if version == VERSION:
+            return decoder.decode(state)
+    except (msgspec.MsgspecError, IndexError) as error:
+        msg = f"this is no snapshot of lives: {error}"
+        raise SnapshotVersionError(msg) from error
+    msg = f"a snapshot of version {version!r}; this program reads version {VERSION}"
+    raise SnapshotVersionError(msg)

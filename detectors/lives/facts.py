@@ -1,0 +1,145 @@
+"""Facts: what a life keeps of an event.
+
+The facts of a life sort by time, then the source's own sequence, then rank, then id, source and revision, so the order
+in which facts of one instant are applied does not hang on how they arrived.
+"""
+
+from collections.abc import Collection
+from sys import intern
+from typing import Any
+
+import msgspec
+
+from detectors.promises.facts import RANKS, is_from_future
+from detectors.promises.openhours import to_us
+
+__all__ = ["Fact", "Who", "counts_before", "fact_of", "is_from_future", "place_of"]
+_ANSWER_RANK = 8
+_NOBODY: tuple[tuple[str, str], ...] = ()
+
+
+class Who(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Whom an event is about, and where it belongs. Empty text where unknown."""
+
+    customer: str = ""
+    tier: str = ""
+    contract: str = ""
+    value: float | None = None
+    service: str = ""
+    region: str = ""
+    priority: str = ""
+
+
+NOBODY = Who()
+
+
+class Fact(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What is kept of one event.
+
+    Attributes:
+        at_us: event time. edited_us: when the source wrote this revision down; the event time where it does not say.
+        step: the last part of the type: ``opened``, ``agent_reply``, ``response``, ``post``, ...
+        labels: those that the detector asks for, sorted.
+        text: what the customer wrote, where the detector asks for it; cut short.
+    """
+
+    at_us: int
+    sequence: int
+    rank: int
+    id: str
+    source: str
+    rev: int
+    step: str
+    edited_us: int
+    case_id: str = ""
+    status: str | None = None
+    to: str | None = None
+    reason: str | None = None
+    queue: str | None = None
+    channel: str = ""
+    deadline_us: int | None = None
+    score: float | None = None
+    scale: str | None = None
+    sentiment: float | None = None
+    labels: tuple[tuple[str, str], ...] = _NOBODY
+    text: str = ""
+    who: Who = NOBODY
+
+    def label(self, name: str) -> str:
+        """Return a label; empty where it is not there or was not asked for."""
+        for key, value in self.labels:
+            if key == name:
+                return value
+        return ""
+
+
+def fact_of(event: Any, labels: Collection[str], quote: int) -> Fact:
+    """Return what is kept of an event.
+
+    Args:
+        event: of any type.
+        labels: names of the labels that are kept.
+        quote: how many characters of its text are kept.
+    """
+    data, profile = event.data, event.profile
+    given = data.labels
+    step = event.step
+    priority = getattr(data, "priority", None) or ""
+    who = Who(
+        event.subject,
+        (given.get("tier", "") if profile is None else profile.tier or given.get("tier", "")),
+        (given.get("contract", "") if profile is None else profile.contract or given.get("contract", "")),
+        None if profile is None else profile.lifetime_value,
+        data.service or "",
+        data.region or "",
+        priority,
+    )
+    deadline = data.deadline
+    recorded = event.recordedtime
+    text = data.text or ""
+    score, sentiment = getattr(data, "score", None), getattr(data, "sentiment", None)
+    return Fact(
+        event.time_us,
+        event.sequence,
+        RANKS.get(step, _ANSWER_RANK),
+        event.id,
+        intern(event.source),
+        event.rev,
+        step,
+        event.time_us if recorded is None else max(event.time_us, to_us(recorded)),
+        getattr(data, "case_id", None) or "",
+        getattr(data, "status", None),
+        getattr(data, "to", None),
+        getattr(data, "reason", None),
+        getattr(data, "queue", None),
+        data.channel or "",
+        None if deadline is None else to_us(deadline),
+        None if score is None else float(score),
+        getattr(data, "scale", None),
+        None if sentiment is None else float(sentiment),
+        tuple(sorted((name, given[name]) for name in labels if given.get(name))) if given else _NOBODY,
+        shortened(text, quote) if quote and text else "",
+        who,
+    )
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return text in one line, cut to ``limit`` characters.
+
+    >>> shortened("Nobody called  back, again.", 16)
+    'Nobody called b…'
+    """
+    plain = "".join(char if char.isprintable() else " " for char in " ".join(text.split()))
+    return plain if len(plain) <= limit else plain[: limit - 1] + "…"
+
+
+def place_of(fact: Fact) -> tuple[int, int, int, str, str, int]:
+    """Return the place of a fact in the order of its life."""
+    return (fact.at_us, fact.sequence, fact.rank, fact.id, fact.source, fact.rev)
+
+
+def counts_before(fact: Fact, other: Fact) -> bool:
+    """Say whether of two facts of one event ``other`` counts, or they are the same: the higher revision counts."""
+    if fact.rev != other.rev:
+        return fact.rev < other.rev
+    return (place_of(fact), repr(fact)) <= (place_of(other), repr(other))
