@@ -1,0 +1,25 @@
+"""River's models, wrapped so that its defects and hostile input cannot hurt. Built by name with :func:`build_model`.
+
+What each wrapper mends is in its docstring; ``tests/detectors/test_river_defects.py`` shows every defect in River
+itself, and fails when River has mended it.
+"""
+
+from detectors.models.river_safe.base import SafeAnomalyDetector, StateError
+from detectors.models.river_safe.build import ModelNameError, build_drift_detector, build_model
+from detectors.models.river_safe.drift import SafeDriftDetector
+from detectors.models.river_safe.holt_winters import SafeHoltWinters
+from detectors.models.river_safe.statistics import SafeEWMean, SafeEWVar, SafeQuantile, SafeRollingQuantile
+
+__all__ = [
+    "ModelNameError",
+    "SafeAnomalyDetector",
+    "SafeDriftDetector",
+    "SafeEWMean",
+    "SafeEWVar",
+    "SafeHoltWinters",
+    "SafeQuantile",
+    "SafeRollingQuantile",
+    "StateError",
+    "build_drift_detector",
+    "build_model",
+]
