@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 
 from config.durations import DurationUs
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context, DetectorSettings
-from detectors.events import CASE_STEPS, TRANSACTION_STEPS, Event
+from detectors.events import CASE_STEPS, DERIVED_CLASSES, TRANSACTION_STEPS, Event
+from detectors.promises.deriving import DerivingShard
 from detectors.promises.episodes import Teller
 from detectors.promises.facts import step_infos
 from detectors.promises.plan import Plan
@@ -57,32 +58,44 @@ class SlaBreachSettings(DetectorSettings):
 class SlaBreach(CaseDetector):
     """Watches promises, case by case.
 
+    Attributes:
+        derived_types: what window detectors may listen to.
+
     Raises:
         ValueError: when a promise names a calendar that is not there.
     """
 
+    derived_types = frozenset(DERIVED_CLASSES)
+
     def __init__(self, name: str, settings: SlaBreachSettings, context: Context) -> None:
         self.name = name
-        calendars = Calendars(context.calendars)
+        self._settings = settings
+        self._context = context
+        self._calendars = Calendars(context.calendars)
+        self._plan = self._make_plan(derives=False)
+        self.event_types = frozenset(kind.type for kind in self._plan.infos)  # type: ignore[attr-defined]
+
+    def _make_plan(self, *, derives: bool) -> Plan:
+        settings = self._settings
         specs: dict[str, list[Spec]] = {}
         for index, promise in enumerate(settings.promises):
-            specs.setdefault(promise.family, []).append(Spec(promise, calendars, f"promises[{index}]"))
+            spec = Spec(promise, self._calendars, f"promises[{index}]", derives=derives)
+            specs.setdefault(promise.family, []).append(spec)
         starting = {family: frozenset[str]() for family in ("case", "order")}
         for family, found in specs.items():
             steps = {"opened", "purchased"}.union(*(spec.start_steps for spec in found))
             if any(spec.starts_anywhere for spec in found):
                 steps |= {*CASE_STEPS, *TRANSACTION_STEPS}
             starting[family] = frozenset(steps)
-        self._plan = Plan(
+        return Plan(
             specs=specs,
-            infos=step_infos(starting),
-            teller=Teller(name, settings.labels, settings.annotations),
+            infos=step_infos(starting, keeps_profile=derives),
+            teller=Teller(self.name, settings.labels, settings.annotations),
             retention_us=settings.retention,
             idle_retention_us=settings.idle_retention,
             skew_us=settings.skew,
-            fingerprint=crc32(repr((settings, sorted(context.calendars.items()))).encode()),
+            fingerprint=crc32(repr((settings, sorted(self._context.calendars.items()))).encode()),
         )
-        self.event_types = frozenset(kind.type for kind in self._plan.infos)  # type: ignore[attr-defined]
 
     def key(self, event: Event) -> str | None:
         """Return the case or order that an event is about."""
@@ -94,3 +107,7 @@ class SlaBreach(CaseDetector):
     def shard(self) -> CaseShard:
         """Return a new shard without cases."""
         return SlaShard(self._plan)
+
+    def deriving_shard(self) -> CaseShard:
+        """Return a new shard without cases that tells window detectors which promises were met and broken."""
+        return DerivingShard(self._make_plan(derives=True), self.name)

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from detectors.promises.instance import Instance
 
 
+FULFILLED = "fulfilled"
+"""Kind of an entry that no alert goes through: a measurement was fulfilled, in time or not."""
+
+
 class Proof(NamedTuple):
     """What proves a verdict, as it stood at the moment of an entry."""
 
@@ -25,8 +29,8 @@ class Entry(NamedTuple):
 
     Attributes:
         at_us: when it is true from.
-        kind: ``breach`` or ``risk``.
-        what: ``fire``, ``update`` or ``end``.
+        kind: ``breach`` or ``risk``; where window detectors listen, :data:`FULFILLED` too.
+        what: ``fire``, ``update`` or ``end``; ``note`` where it is nothing that an alert goes through.
         starts_us: start of the alert's episode.
         reason: why it ended; empty otherwise.
     """

@@ -32,6 +32,11 @@ RANKS: dict[str, int] = {
 """Rank of every step."""
 
 
+_OF_PROFILE = "(profile) "
+"""Before the names of what stands among the labels of a case and is none of them: no format of states changes."""
+PROFILE_FIELDS = ("language", "contract")
+
+
 class About(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Who and what a case is about, as its first event says. Empty text where unknown."""
 
@@ -117,20 +122,24 @@ class StepInfo(msgspec.Struct, frozen=True):
     step: str
     rank: int
     keeps_about: bool
+    keeps_profile: bool = False
 
 
-def step_infos(starting: dict[str, frozenset[str]], *, keep_all: bool = False) -> dict[type, StepInfo]:
+def step_infos(
+    starting: dict[str, frozenset[str]], *, keep_all: bool = False, keeps_profile: bool = False
+) -> dict[type, StepInfo]:
     """Return what is known of each event class.
 
     Args:
         starting: by family, the steps that may start a promise.
         keep_all: any event may.
+        keeps_profile: keep of the customer's profile also what only window detectors group by.
     """
     infos: dict[type, StepInfo] = {}
     for family, prefix, steps in (("case", "crm.case.", CASE_STEPS), ("order", "transaction.", TRANSACTION_STEPS)):
         for step in steps:
             infos[EVENT_CLASSES[prefix + step]] = StepInfo(
-                family, step, RANKS[step], keep_all or step in starting[family]
+                family, step, RANKS[step], keep_all or step in starting[family], keeps_profile
             )
     return infos
 
@@ -150,11 +159,33 @@ def about(event: Any) -> About:
     )
 
 
+def about_with_profile(event: Any) -> About:
+    """Return who and what an event is about, with those fields of the profile that :func:`profile_labels` returns."""
+    found, profile = about(event), event.profile
+    if profile is None:
+        return found
+    more = [(_OF_PROFILE + name, getattr(profile, name)) for name in PROFILE_FIELDS if getattr(profile, name)]
+    return msgspec.structs.replace(found, labels=(*found.labels, *more))
+
+
+def profile_labels(who: About) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the labels of a case, and what was kept of the profile beside them, by field.
+
+    >>> profile_labels(About(labels=(("plan", "gold"), ("(profile) language", "de"))))
+    ({'plan': 'gold'}, {'language': 'de'})
+    """
+    size = len(_OF_PROFILE)
+    labels = {name: value for name, value in who.labels if not name.startswith(_OF_PROFILE)}
+    return labels, {name[size:]: value for name, value in who.labels if name.startswith(_OF_PROFILE)}
+
+
 def fact_of(event: Any, info: StepInfo) -> Fact:
     """Return what is kept of an event."""
     data = event.data
     source = intern(event.source)  # one text for millions of facts
-    who = about(event) if info.keeps_about else None
+    who = None
+    if info.keeps_about:
+        who = about_with_profile(event) if info.keeps_profile else about(event)
     deadline = data.deadline
     due_us = None if deadline is None else to_us(deadline)
     if info.family == "order":

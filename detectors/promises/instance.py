@@ -5,7 +5,7 @@ their order of time, and an instance is what follows from them.
 """
 
 from detectors.promises.clock import FAR_US, Clock, State
-from detectors.promises.entries import Entry, Proof
+from detectors.promises.entries import FULFILLED, Entry, Proof
 from detectors.promises.facts import About
 from detectors.promises.openhours import OpenHours
 from detectors.promises.spec import Spec
@@ -214,6 +214,8 @@ class Instance(Clock):
         if self.breach_us is not None and not self.told_end:
             self.told_end = True
             self._enter(at_us, "breach", "end", self.breach_us, 1.0, reason)
+        if self.spec.derives and state == "fulfilled":
+            self._enter(at_us, FULFILLED, "note", self.started_us, 1.0)
 
     def reopen(self, at_us: int, *, through: bool) -> None:
         """Take a finish back. ``through``: the time since counts, except where the case was paused."""

@@ -281,14 +281,18 @@ class SlaShard:
         heappush(self._wakes, (keep_until_us, family, case.key))
         return True
 
-    def _look_at(self, case: ShardCase, changes: list[AlertChange]) -> None:
-        """Let time pass for one case, tell what has changed, and say when to look again."""
-        watermark_us, clock_us = self._watermark_us, self._clock_us
+    def _bring_up(self, case: ShardCase) -> None:
+        """Bring a case up to what is known, and to the clock."""
         if case.stale:
             case.rebuild()
             case.seen = -1
-        if case.timer_us < clock_us:
-            case.advance(clock_us)
+        if case.timer_us < self._clock_us:
+            case.advance(self._clock_us)
+
+    def _look_at(self, case: ShardCase, changes: list[AlertChange]) -> None:
+        """Let time pass for one case, tell what has changed, and say when to look again."""
+        watermark_us, clock_us = self._watermark_us, self._clock_us
+        self._bring_up(case)
         if case.seen != len(case.entries) or case.pending_us < clock_us:
             if case.episodes is None:
                 case.episodes = {}

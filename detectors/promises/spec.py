@@ -50,10 +50,16 @@ class Calendars:
 
 
 class Spec:
-    """One promise, compiled. Immutable and shared by all cases."""
+    """One promise, compiled. Immutable and shared by all cases.
 
-    def __init__(self, settings: PromiseSettings, calendars: Calendars, field: str = "promise") -> None:
+    ``derives``: somebody listens to what is concluded of it.
+    """
+
+    def __init__(
+        self, settings: PromiseSettings, calendars: Calendars, field: str = "promise", *, derives: bool = False
+    ) -> None:
         self.settings = settings
+        self.derives = derives
         self.name = settings.name
         self.kind = settings.kind
         self.family = settings.family

@@ -1,0 +1,137 @@
+"""What was concluded of the measurements of a case: the facts that window detectors count.
+
+A conclusion is made at an instant of event time and stays as it was then: whatever happens later, also to the same
+measurement, does not take it back. So a promise that was met and then broken, because the case was reopened and its
+clock went on, was met; and one that was broken and fulfilled late was broken.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from detectors.events import DERIVED_CLASSES, ConclusionData, Event, Profile
+from detectors.promises.entries import FULFILLED, Entry
+from detectors.promises.episodes import Episode, Identity
+from detectors.promises.facts import Fact, profile_labels
+
+_RESOLVING = frozenset({"resolution", "requester_wait", "agent_work", "deadline"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TOLD = "told"
+_NO_LABELS = ("", "", "", "", "")
+LATE = Identity("late", "", 0, 0, _NO_LABELS)
+"""Among the episodes of a case: an event of it came late, so what was told of it is kept."""
+Episodes = dict[Identity, Episode]
+
+
+class Conclusion(NamedTuple):
+    """What was concluded of one measurement.
+
+    Attributes:
+        type: of the event that tells it. ``entry``: what it follows from.
+    """
+
+    type: str
+    entry: Entry
+
+    @property
+    def at_us(self) -> int:
+        """When it was concluded."""
+        return self.entry.at_us
+
+    @property
+    def identity(self) -> Identity:
+        """What tells it from the other conclusions of its case."""
+        instance = self.entry.instance
+        about = "resolved" if self.type == "case.resolved" else "promise"
+        return Identity(f"{_TOLD} {about}", instance.spec.name, instance.cycle, self.at_us, _NO_LABELS)
+
+
+def conclusions(entries: Iterable[Entry]) -> list[Conclusion]:
+    """Return what the entries of a case conclude; of each measurement they must be in order of time."""
+    found: list[Conclusion] = []
+    judged: set[int] = set()
+    resolved: set[int] = set()
+    for entry in entries:
+        if entry.kind == "breach":
+            verdict = "promise.broken" if entry.what == "fire" else ""
+        elif entry.kind == FULFILLED:
+            verdict = "" if entry.proof.target is None else "promise.met"
+            settings, one = entry.instance.spec.settings, id(entry.instance)
+            if one not in resolved and settings.kind in _RESOLVING and settings.family == "case":
+                resolved.add(one)
+                found.append(Conclusion("case.resolved", entry))
+        else:
+            continue
+        if verdict and id(entry.instance) not in judged:
+            judged.add(id(entry.instance))
+            found.append(Conclusion(verdict, entry))
+    return found
+
+
+def was_told(conclusion: Conclusion, episodes: Episodes) -> bool:
+    """Say whether a conclusion of the same measurement was told, as far as it is kept.
+
+    The number of a measurement counts from 1 again when a case begins another life, but that begins later.
+    """
+    own = conclusion.identity
+    started_us = conclusion.entry.instance.started_us
+    return any(told[:3] == own[:3] and started_us <= told.starts_us for told in episodes)
+
+
+def keep_told(identity: Identity, episodes: Episodes) -> None:
+    """Keep that something was told: as an episode that no alert goes through, so that no format of states changes."""
+    kept = Episode(identity, {}, "")
+    kept.state = "withdrawn"
+    episodes[identity] = kept
+
+
+def event_of(conclusion: Conclusion, key: str, facts: Sequence[Fact], source: str) -> Event:
+    """Return the event that tells a conclusion.
+
+    Args:
+        conclusion: of the case.
+        key: of the case.
+        facts: of the case, in their order.
+        source: name of the detector.
+    """
+    entry = conclusion.entry
+    instance, proof, at_us = entry.instance, entry.proof, entry.at_us
+    spec, who = instance.spec, instance.who
+    priority = proof.priority or spec.settings.priority or ""
+    labels, of_profile = profile_labels(who)
+    if "tier" in labels:
+        labels["tier"] = who.tier
+    named = {"promise": spec.name, "kind": spec.kind, "priority": priority}
+    kind = DERIVED_CLASSES[conclusion.type]
+    return kind(  # type: ignore[return-value, call-arg]
+        id=f"{key}/{spec.name}/{instance.cycle}/{conclusion.type}/{at_us}",
+        source=source,
+        time=_EPOCH + timedelta(microseconds=at_us),
+        time_us=at_us,
+        subject=who.customer,
+        profile=Profile(customer=who.customer, tier=who.tier, lifetime_value=who.value, **of_profile),
+        data=ConclusionData(
+            case_id=key,
+            promise=spec.name,
+            kind=spec.kind,
+            cycle=instance.cycle,
+            priority=priority,
+            tier=who.tier,
+            queue=instance.queue if spec.by_owner else _queue_at(facts, instance.started_us, at_us) or instance.queue,
+            service=who.service or None,
+            region=who.region or None,
+            channel=who.channel or None,
+            elapsed_us=proof.elapsed_us,
+            real_us=at_us - instance.started_us,
+            labels={**labels, **{name: value for name, value in named.items() if value}},
+        ),
+    )
+
+
+def _queue_at(facts: Sequence[Fact], from_us: int, to_us: int) -> str | None:
+    """Return the queue that a case was given last in a span of time; None: it was given none."""
+    queue = None
+    for fact in facts:
+        if fact.queue and from_us <= fact.at_us <= to_us:
+            queue = fact.queue
+    return queue
