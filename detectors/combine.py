@@ -17,6 +17,10 @@ from detectors.panes import Panes
 
 Figures: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
+Read: TypeAlias = Callable[[Sequence[Event]], list[float | None]]
+"""Gives one figure of each event, None (or not a number) where it has none."""
+Vectors: TypeAlias = Callable[[Figures], Integers]
+"""Turns figures ``(reads, events)`` into the vectors to add up, ``(width, events)``; row 0 must be ones."""
 _MOST_EMPTY = 4
 _EXACT = 2**53
 """Whole numbers below it are exact as floats, in which numpy counts fastest."""
@@ -30,19 +34,19 @@ class PaneCombiner:
     Args:
         pane_us: length of a pane in microseconds.
         group_by: names of the labels to group by.
-        read: gives the figure of each event, None (or not a number) where it has none and does not count.
-        vectors: turns the figures into the vectors to add up, ``(width, events)``; row 0 must be ones.
+        reads: give the figures of each event; one that has none of the first does not count.
+        vectors: turns the figures into the vectors to add up.
     """
 
     def __init__(
         self,
         pane_us: int,
         group_by: Sequence[str],
-        read: Callable[[Sequence[Event]], list[float | None]],
-        vectors: Callable[[Figures], Integers],
+        reads: Sequence[Read],
+        vectors: Vectors,
     ) -> None:
         self._pane_us = pane_us
-        self._read = read
+        self._reads = tuple(reads)
         self._vectors = vectors
         self._numbers = GroupNumbers(group_by)
         self._clear()
@@ -50,17 +54,18 @@ class PaneCombiner:
     def _clear(self) -> None:
         self._times_us: list[int] = []
         self._groups: list[int] = []
-        self._figures: list[float | None] = []
+        self._figures: list[list[float | None]] = [[] for _ in self._reads]
 
     def add(self, events: Sequence[Event]) -> None:
         """Note events."""
-        self._figures += self._read(events)
+        for known, read in zip(self._figures, self._reads, strict=True):
+            known.extend(read(events))
         self._groups += self._numbers.numbers(events)
         self._times_us += [event.time_us for event in events]
 
     def take(self) -> Panes:
         """Return the sums since the last call."""
-        if not self._figures:
+        if not self._times_us:
             return []
         figures = np.array(self._figures, dtype=np.float64)  # not a number where there is none
         panes = np.array(self._times_us, dtype=np.int64) // self._pane_us
@@ -68,10 +73,10 @@ class PaneCombiner:
         names = self._numbers.groups
         self._numbers.trim(GROUP_MEMORY)
         self._clear()
-        real = ~np.isnan(figures)
+        real = ~np.isnan(figures[0])
         if not real.all():
-            figures, panes, groups = figures[real], panes[real], groups[real]
-            if not len(figures):
+            figures, panes, groups = figures[:, real], panes[real], groups[real]
+            if not len(panes):
                 return []
         first = int(panes.min())
         keys = (panes - first) * len(names) + groups

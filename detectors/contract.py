@@ -110,6 +110,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         value, baseline: what was observed, and what was expected; None where there was too little to say.
         p_value: probability of a value at least this bad if nothing were wrong, in (0, 1]; None where not scored.
         verdict: ``fires``, ``quiet``, ``too_few``, ``warming_up``, ``cooling_down``, ...: why it did or did not alert.
+        level: the window was unusual at or below this p-value, when it was judged.
         details: further figures, by name.
     """
 
@@ -122,6 +123,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     baseline: float | None
     p_value: float | None
     verdict: str
+    level: float = 0.0
     details: dict[str, float | str] = {}
 
 

@@ -16,12 +16,15 @@ import msgspec
 
 from detectors.assembler import ClosedWindow, WindowAssembler
 from detectors.contract import Finding, Outcome, Progress, SnapshotVersionError, alert_change
-from detectors.decide import Decider, GroupEpisode, Judgement
+from detectors.decide import Decider, DeciderState, Judgement
 from detectors.panes import Group, Panes
+from detectors.wording import Wording
 
-_FORMAT = 1
+_FORMAT = 2
 FIRING_WEIGHT = 0.1
 """How much a window counts for the baseline while its group's alert is open."""
+NEW_NORMAL_KEEPS = 0.02
+"""What the old level counts for when an alert has been open for so long that what it tells of is normal."""
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -32,7 +35,8 @@ class Score(msgspec.Struct, frozen=True):
         value: what was observed; None when there is too little.
         baseline: what was expected.
         ready: whether the group's baseline has warmed up.
-        details: further figures for the finding and for :meth:`Scorer.annotations`.
+        details: further figures for the finding and for the wording.
+        harmless: however unusual, it is nothing that a person must be told of.
         expected: what the models expected, as msgpack; given back to :meth:`Scorer.learn`.
     """
 
@@ -42,6 +46,7 @@ class Score(msgspec.Struct, frozen=True):
     ready: bool
     details: dict[str, float | str] = {}
     expected: bytes = b""
+    harmless: bool = False
 
 
 class Scorer(Protocol):
@@ -51,22 +56,23 @@ class Scorer(Protocol):
         """Return how unusual the window is. Changes nothing."""
         ...
 
-    def learn(self, window: ClosedWindow, expected: bytes, weight: float) -> None:
-        """Learn a window with at least one event.
+    def learn(self, window: ClosedWindow, expected: bytes, weight: float, *, pooled: bool) -> None:
+        """Learn a window.
 
         Args:
             window: what was observed.
             expected: from the window's :class:`Score`.
             weight: how many windows' worth it is.
+            pooled: whether it says anything of windows in which nothing is wrong.
         """
+        ...
+
+    def unsettle(self, group: Group, keep: float) -> None:
+        """Take the levels of a group for ``keep`` (0 to 1) of what they were known for: they have moved for good."""
         ...
 
     def forget(self, group: Group) -> None:
         """Drop what was learned of a group that is gone."""
-        ...
-
-    def annotations(self, window: ClosedWindow, score: Score, judgement: Judgement) -> dict[str, str]:
-        """Return ``summary`` and ``description`` of a change."""
         ...
 
     def state(self) -> bytes:
@@ -98,8 +104,8 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
     version: int
     assembler: bytes
     scorer: bytes
-    episodes: list[tuple[Group, GroupEpisode]]
-    pending: list[tuple[ClosedWindow, bytes, float]]
+    decider: DeciderState
+    pending: list[tuple[ClosedWindow, bytes, float, bool]]
     last_end_us: int
     groups: list[Group]
 
@@ -110,13 +116,26 @@ _DECODER = msgspec.msgpack.Decoder(_State)
 class ScoredWindows:
     """A :class:`detectors.contract.WindowState` out of an assembler, a scorer and a decider."""
 
-    def __init__(self, assembler: WindowAssembler, scorer: Scorer, decider: Decider, template: AlertTemplate) -> None:
+    def __init__(
+        self,
+        assembler: WindowAssembler,
+        scorer: Scorer,
+        decider: Decider,
+        template: AlertTemplate,
+        wording: Wording,
+        *,
+        new_normal_us: int,
+        learns_empty: bool = False,
+    ) -> None:
         self.assembler = assembler
         self.scorer = scorer
         self.decider = decider
         self.template = template
+        self.wording = wording
+        self.new_normal_us = new_normal_us
+        self.learns_empty = learns_empty
         self._weight = assembler.spec.hop_us / assembler.spec.size_us
-        self._pending: deque[tuple[ClosedWindow, bytes, float]] = deque()
+        self._pending: deque[tuple[ClosedWindow, bytes, float, bool]] = deque()
         self._last_end_us = 0
         self._groups: set[Group] = set()
 
@@ -133,14 +152,37 @@ class ScoredWindows:
         self._forget_the_gone(end_us, {window.group for window in windows})
         start_us = end_us - self.assembler.spec.size_us
         while self._pending and self._pending[0][0].end_us <= start_us:
-            self.scorer.learn(*self._pending.popleft())
+            learned, expected, weight, pooled = self._pending.popleft()
+            self.scorer.learn(learned, expected, weight, pooled=pooled)
         for window in windows:
             score = self.scorer.score(window)
-            judgement = self.decider.judge(window.group, end_us, score.p_value, ready=score.ready)
+            judged = 1.0 if score.harmless and score.p_value is not None else score.p_value
+            judgement = self.decider.judge(window.group, end_us, judged, ready=score.ready)
+            if self._becomes_normal(judgement, end_us):
+                self.scorer.unsettle(window.group, NEW_NORMAL_KEEPS)
             self._report(window, score, judgement, outcome)
-            if window.vector[0] > 0:
-                calm = not self.decider.is_firing(window.group)
-                self._pending.append((window, score.expected, self._weight * (1.0 if calm else FIRING_WEIGHT)))
+            if self.learns_empty or window.vector[0] > 0:
+                self._pending.append((window, score.expected, *self._worth(judgement, end_us)))
+
+    def _becomes_normal(self, judgement: Judgement, end_us: int) -> bool:
+        """Return whether an alert has now been open for so long that what it tells of is normal."""
+        if judgement.verdict != "still_firing":
+            return False
+        open_us = end_us - judgement.starts_at_us
+        return open_us - self.assembler.spec.hop_us < self.new_normal_us <= open_us
+
+    def _worth(self, judgement: Judgement, end_us: int) -> tuple[float, bool]:
+        """Return how many windows' worth a window is to be learned as, and whether as one of the calm ones.
+
+        The first window of an alert stands for all of it among the calm ones: to leave it out would make what is
+        unusual rarer than it is. An alert that has been open for very long is the new normal, and is learned as such.
+        """
+        if not judgement.starts_at_us or judgement.step == "resolved":
+            return self._weight, True
+        if judgement.step == "firing":
+            return self._weight * FIRING_WEIGHT, True
+        settled = end_us - judgement.starts_at_us >= self.new_normal_us
+        return self._weight * (1.0 if settled else FIRING_WEIGHT), False
 
     def _forget_the_gone(self, end_us: int, groups: set[Group]) -> None:
         # A group always has the window next to its last one, unless the assembler has forgotten it in between.
@@ -164,7 +206,8 @@ class ScoredWindows:
                 value=score.value,
                 baseline=score.baseline,
                 p_value=score.p_value,
-                verdict=judgement.verdict,
+                verdict="harmless" if score.harmless and judgement.verdict == "quiet" else judgement.verdict,
+                level=judgement.level,
                 details=score.details,
             )
         )
@@ -175,7 +218,10 @@ class ScoredWindows:
                     at_us=window.end_us,
                     status=judgement.step,
                     labels={**labels, **template.labels},
-                    annotations={**template.annotations, **self.scorer.annotations(window, score, judgement)},
+                    annotations={
+                        **template.annotations,
+                        **self.wording.annotations(window, score.details, score.p_value, judgement),
+                    },
                     starts_at_us=judgement.starts_at_us,
                     ends_at_us=window.end_us if judgement.step == "resolved" else None,
                 )
@@ -211,7 +257,7 @@ class ScoredWindows:
             raise SnapshotVersionError(msg)
         self.assembler.restore(decoded.assembler)
         self.scorer.restore(decoded.scorer)
-        self.decider.restore(decoded.episodes)
+        self.decider.restore(decoded.decider)
         self._pending = deque(decoded.pending)
         self._last_end_us = decoded.last_end_us
         self._groups = set(decoded.groups)

@@ -3,14 +3,15 @@
 A window's value (a share, a mean) is seen as ``level + hour of day + hour of week + excess + noise``:
 
 * *level* is the group's own; a group without history borrows that of its siblings, with the doubt that goes with it;
-* *hour of day* and *hour of week* (both UTC) are offsets, shrunk to zero until there is evidence for them;
+* *hour of day* and *hour of week* (both UTC) are offsets, shrunk to those of the siblings, and these to zero, until
+  there is evidence for them;
 * *excess* is what windows differ by beyond the noise of counting (the within-window correlation ``rho`` of a
   beta-binomial). It is measured on one-step-ahead residuals, so that whatever the baseline does not know yet, a
   rhythm not learned for example, makes the tails wider and not the alarms more;
 * *noise* is the spread of single events divided by their number.
 
-All means are :class:`~detectors.models.forgetting.ForgettingMean` weighted by precision (1 / variance), which makes
-them posterior means of normal priors. Every window is learned, but with its residual clipped to ``CLIP`` standard
+All means forget (:mod:`detectors.models.means`) and are weighted by precision (1 / variance), which makes them
+posterior means of normal priors. Every window is learned, but with its residual clipped to ``CLIP`` standard
 deviations, and with less weight while an alert is open: a failure widens the baseline slowly and is not learned away
 in its first hours.
 """
@@ -19,7 +20,8 @@ import math
 
 import msgspec
 
-from detectors.models.forgetting import ForgettingMean
+from detectors.models.means import Means, MeansState, Row
+from detectors.models.rhythm import EXCESS, HISTORY, LEVEL, Rhythm, RhythmName
 from detectors.panes import Group
 
 CLIP = 3.5
@@ -31,13 +33,9 @@ _PRIOR_WINDOWS = 4.0
 _PRIOR_CORRELATION = 0.02
 _FULL_INFORMATION_COUNT = 50.0
 """From about this count on, a window's residual tells about the excess and not only about noise."""
-_HOUR_US = 3_600_000_000
-_DAY_US = 24 * _HOUR_US
-_POOL = "pool:"
-"""Prefix of the parts that all groups share."""
-
-MeanState = tuple[float, float, int]
-"""Value, weight, time of the last observation of a :class:`ForgettingMean`."""
+_CERTAIN_DEGREES = 1e9
+_ALL: Group = ()
+"""The row of what all groups share, in an object of its own."""
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -78,11 +76,11 @@ class Prediction(msgspec.Struct, array_like=True, frozen=True):
     degrees: float
 
 
-class BaselineState(msgspec.Struct, array_like=True):
-    """State of a :class:`Baseline` as plain data: ``means`` by (group, part), ``history`` by group."""
+class BaselineState(msgspec.Struct, array_like=True, frozen=True):
+    """State of a :class:`Baseline` as plain data: of the groups, and of what they share."""
 
-    means: list[tuple[Group, str, MeanState]]
-    history: list[tuple[Group, float]]
+    means: MeansState
+    shared: MeansState
 
 
 class Baseline:
@@ -95,29 +93,25 @@ class Baseline:
         rhythm: ``hour_of_week``, ``hour_of_day`` or ``none``.
     """
 
-    def __init__(self, scale: Scale, *, window_us: int, half_life_us: int, rhythm: str) -> None:
+    def __init__(self, scale: Scale, *, window_us: int, half_life_us: int, rhythm: RhythmName) -> None:
         self.scale = scale
-        self.half_life_us = half_life_us
-        self._half_window_us = window_us // 2
-        self._daily = rhythm != "none" and window_us < _DAY_US
-        self._weekly = rhythm == "hour_of_week" and window_us < 7 * _DAY_US
-        self._means: dict[tuple[Group, str], ForgettingMean] = {}
-        self._history: dict[Group, float] = {}
+        self._rhythm = Rhythm(rhythm, window_us=window_us)
+        self.means = Means(self._rhythm.slots, half_life_us)
+        self._shared = Means(self._rhythm.slots, half_life_us)
+        self._hour_precision = 1.0 / scale.hour_sd**2
+        self._sibling_hour_precision = 4.0 * self._hour_precision
 
     def predict(self, group: Group, end_us: int) -> Prediction:
         """Return what the window of ``group`` that ends at ``end_us`` should show. Changes nothing."""
-        level, doubt = self._level(group, end_us)
-        for part in self._hours(end_us):
-            offset, sampling_variance = self._offset(group, part, end_us)
-            level += offset
+        own, shared = self.means.get(group), self._shared.get(_ALL)
+        worth, shared_worth = self.means.worth(end_us), self._shared.worth(end_us)
+        value, doubt = self._level(own, worth, shared, shared_worth)
+        for slot in self._rhythm.hours(end_us):
+            offset, sampling_variance = self._offset(slot, own, worth, shared, shared_worth)
+            value += offset
             doubt += sampling_variance
-        correlation, degrees = self._correlation(group, end_us)
-        return Prediction(
-            value=min(self.scale.high, max(self.scale.low, level)),
-            doubt=doubt,
-            correlation=correlation,
-            degrees=degrees,
-        )
+        correlation, degrees = self._correlation(own, worth, shared, shared_worth)
+        return Prediction(min(self.scale.high, max(self.scale.low, value)), doubt, correlation, degrees)
 
     def learn(
         self,
@@ -126,7 +120,7 @@ class Baseline:
         value: float,
         *,
         expected: Prediction,
-        count: int,
+        count: float,
         spread: float,
         weight: float,
     ) -> None:
@@ -147,96 +141,115 @@ class Baseline:
         bound = CLIP * math.sqrt(variance + expected.doubt)
         residual = min(bound, max(-bound, value - expected.value))
         observed = expected.value + residual
+        own, shared = self.means.row(group), self._shared.row(_ALL)
+        worth, shared_worth = self.means.worth(end_us), self._shared.worth(end_us)
         # A squared residual varies with the square of its variance: where doubt is large it says little of the excess.
         certainty = variance / (variance + expected.doubt)
         information = weight * (certainty * count / (count + _FULL_INFORMATION_COUNT)) ** 2
         excess = (residual * residual - noise - expected.doubt) / spread
-        for key, part in ((group, "excess"), ((), _POOL + "excess")):
-            self._mean(key, part).learn(excess, weight=information, at_us=end_us)
         precision = weight / variance
-        parts = self._hours(end_us)
-        offsets = [self._offset(group, part, end_us)[0] for part in parts]
-        for key, part in ((group, "level"), ((), _POOL + "level")):
-            self._mean(key, part).learn(observed - sum(offsets), weight=precision, at_us=end_us)
-        rest = observed - self._level(group, end_us)[0]
+        learn = self.means.learn
+        learn(own, EXCESS, excess, weight=information, at_us=end_us)
+        self._shared.learn(shared, EXCESS, excess, weight=information, at_us=end_us)
+        slots = self._rhythm.hours(end_us)
+        offsets = [self._offset(slot, own, worth, shared, shared_worth)[0] for slot in slots]
+        level = observed - sum(offsets)
+        learn(own, LEVEL, level, weight=precision, at_us=end_us)
+        self._shared.learn(shared, LEVEL, level, weight=precision, at_us=end_us)
+        rest = observed - self._level(own, worth, shared, shared_worth)[0]
         # Each part learns what the parts before it, updated, leave over: else one deviation would be learned twice.
-        for index, part in enumerate(parts):
-            self._mean(group, part).learn(rest - sum(offsets[index + 1 :]), weight=precision, at_us=end_us)
-            rest -= self._offset(group, part, end_us)[0]
-        self._history[group] = self._history.get(group, 0.0) + weight
+        for index, slot in enumerate(slots):
+            offset = rest - sum(offsets[index + 1 :])
+            self._shared.learn(shared, slot, offset, weight=precision, at_us=end_us)
+            learn(own, slot, offset, weight=precision, at_us=end_us)
+            rest -= self._offset(slot, own, worth, shared, shared_worth)[0]
+        own[2 * HISTORY] += weight
 
     def history(self, group: Group) -> float:
         """Return how many windows' worth of data ``group`` has had, those included that are forgotten by now."""
-        return self._history.get(group, 0.0)
+        row = self.means.get(group)
+        return 0.0 if row is None else row[2 * HISTORY]
+
+    def unsettle(self, group: Group, keep: float) -> None:
+        """Take the level of ``group`` for ``keep`` (0 to 1) of what it was known for: it has moved."""
+        row = self.means.get(group)
+        if row is not None:
+            self.means.wear(row, LEVEL, keep)
 
     def forget_group(self, group: Group) -> None:
         """Drop what was learned about ``group``; what it taught about its siblings stays."""
-        for key in [key for key in self._means if key[0] == group and not key[1].startswith(_POOL)]:
-            del self._means[key]
-        self._history.pop(group, None)
+        self.means.forget(group)
 
     def state(self) -> BaselineState:
         """Return the state as plain data."""
-        means = [(*key, (mean.value, mean.weight, mean.at_us)) for key, mean in sorted(self._means.items())]
-        return BaselineState(means, sorted(self._history.items()))
+        return BaselineState(self.means.state(), self._shared.state())
 
     def restore(self, state: BaselineState) -> None:
         """Take over a state."""
-        self._means = {
-            (group, part): ForgettingMean(self.half_life_us, value, weight, at_us)
-            for group, part, (value, weight, at_us) in state.means
-        }
-        self._history = dict(state.history)
+        self.means.restore(state.means)
+        self._shared.restore(state.shared)
 
-    def _hours(self, end_us: int) -> list[str]:
-        hour = (end_us - self._half_window_us) // _HOUR_US
-        parts = []
-        if self._daily:
-            parts.append(f"d{hour % 24}")
-        if self._weekly:
-            parts.append(f"w{hour % 168}")
-        return parts
-
-    def _mean(self, group: Group, part: str) -> ForgettingMean:
-        mean = self._means.get((group, part))
-        if mean is None:
-            mean = self._means[group, part] = ForgettingMean(self.half_life_us)
-        return mean
-
-    def _level(self, group: Group, end_us: int) -> tuple[float, float]:
-        """Return the level of ``group`` and its variance: its own mean on the prior that its siblings give."""
+    def _level(self, own: Row | None, worth: float, shared: Row | None, shared_worth: float) -> tuple[float, float]:
+        """Return the level of a group and its variance: its own mean on the prior that its siblings give."""
         scale = self.scale
         value, variance = scale.start, scale.start_sd**2
-        for key, part, extra in (((), _POOL + "level", 0.0), (group, "level", scale.group_sd**2)):
-            variance += extra
-            mean = self._means.get((key, part))
-            if mean is not None:
-                precision = mean.weight_at(end_us)
-                total = precision + 1.0 / variance
-                value = (precision * mean.value + value / variance) / total
-                variance = 1.0 / total
+        if shared is not None:
+            precision = shared[2 * LEVEL + 1] * shared_worth
+            total = precision + 1.0 / variance
+            value, variance = (precision * shared[2 * LEVEL] + value / variance) / total, 1.0 / total
+        variance += scale.group_sd**2
+        if own is not None:
+            precision = own[2 * LEVEL + 1] * worth
+            total = precision + 1.0 / variance
+            value, variance = (precision * own[2 * LEVEL] + value / variance) / total, 1.0 / total
         return value, variance
 
-    def _offset(self, group: Group, part: str, end_us: int) -> tuple[float, float]:
-        """Return an offset, shrunk to zero, and the variance that the noise in its evidence gives it.
+    def _offset(
+        self, slot: int, own: Row | None, worth: float, shared: Row | None, shared_worth: float
+    ) -> tuple[float, float]:
+        """Return an offset, shrunk to that of the siblings, and the variance that the noise in its evidence gives it.
 
         How far a rhythm not learned yet may be off is not in that variance: it is in the excess, which is measured.
         """
-        mean = self._means.get((group, part))
-        if mean is None:
-            return 0.0, 0.0
-        precision = mean.weight_at(end_us)
-        total = precision + 1.0 / self.scale.hour_sd**2
-        return precision * mean.value / total, precision / (total * total)
+        value = variance = 0.0
+        place = 2 * slot
+        prior = self._hour_precision
+        if shared is not None and shared[place + 1] > 0.0:
+            precision = shared[place + 1] * shared_worth
+            total = precision + prior
+            value, variance = precision * shared[place] / total, precision / (total * total)
+            prior = self._sibling_hour_precision
+        if own is not None and own[place + 1] > 0.0:
+            precision = own[place + 1] * worth
+            total = precision + prior
+            value = (precision * own[place] + prior * value) / total
+            variance = (precision + prior * prior * variance) / (total * total)
+        return value, variance
 
-    def _correlation(self, group: Group, end_us: int) -> tuple[float, float]:
-        """Return the excess of ``group`` and its degrees of freedom: own on siblings', siblings' on a fixed prior."""
+    def _correlation(
+        self, own: Row | None, worth: float, shared: Row | None, shared_worth: float
+    ) -> tuple[float, float]:
+        """Return the excess of a group and its degrees of freedom: own on siblings', siblings' on a fixed prior."""
         value, weight = _PRIOR_CORRELATION, _PRIOR_WINDOWS
-        for key, part, most in (((), _POOL + "excess", _PRIOR_WINDOWS), (group, "excess", _SIBLING_WINDOWS)):
-            mean = self._means.get((key, part))
-            if mean is not None:
-                learned = mean.weight_at(end_us)
-                prior = min(weight, most)
-                weight = learned + prior
-                value = (learned * mean.value + prior * value) / weight
+        place = 2 * EXCESS
+        if shared is not None:
+            learned = shared[place + 1] * shared_worth
+            weight = learned + _PRIOR_WINDOWS
+            value = (learned * shared[place] + _PRIOR_WINDOWS * value) / weight
+        if own is not None:
+            learned, prior = own[place + 1] * worth, min(weight, _SIBLING_WINDOWS)
+            weight = learned + prior
+            value = (learned * own[place] + prior * value) / weight
         return max(0.0, value), weight
+
+
+def excess_of(prediction: Prediction, spread: float) -> float:
+    """Return the variance of a window's value beyond the noise of counting."""
+    return prediction.correlation * spread + prediction.doubt
+
+
+def degrees_of(prediction: Prediction, excess: float, noise: float) -> float:
+    """Return the degrees of freedom of the whole variance, of which only the excess was estimated (Satterthwaite)."""
+    if excess <= 0.0:
+        return _CERTAIN_DEGREES
+    return min(_CERTAIN_DEGREES, prediction.degrees * ((excess + noise) / excess) ** 2)

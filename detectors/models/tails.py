@@ -8,7 +8,7 @@ import math
 from statistics import NormalDist
 
 import numpy as np
-from scipy.special import bdtrc, stdtr
+from scipy.special import bdtrc, betainc, stdtr
 
 SMALLEST = 1e-300
 _NORMAL = NormalDist()
@@ -16,6 +16,9 @@ _NEGLIGIBLE = 1e-17
 _SHORT_SUM = 24
 """Terms that are added one by one: most sums end within them. From there on, many at a time cost less."""
 _LONG_SUM = 512
+_LEAST_CORRELATION = 1e-9
+_LEAST_EXCESS = 1e-9
+"""Below these a beta-binomial is a binomial, and a negative binomial a Poisson, to nine digits."""
 
 
 def _clamped(p_value: float) -> float:
@@ -30,10 +33,12 @@ def binomial_upper(successes: int, trials: int, share: float) -> float:
     """
     if successes <= 0:
         return 1.0
+    if successes > trials:
+        return SMALLEST
     return _clamped(float(bdtrc(successes - 1, trials, share)))
 
 
-def beta_binomial_upper(successes: int, trials: int, share: float, correlation: float) -> float:
+def beta_binomial_upper(successes: int, trials: int, share: float, correlation: float, *, mid: bool = False) -> float:
     """Return ``P(X >= successes)`` where the success rate itself varies around ``share``: a beta-binomial.
 
     Args:
@@ -42,26 +47,31 @@ def beta_binomial_upper(successes: int, trials: int, share: float, correlation: 
         share: mean success rate, in (0, 1).
         correlation: within-window correlation rho, in [0, 1): the rate has variance ``rho * share * (1 - share)``, the
             parameters are ``a = share * (1 / rho - 1)`` and ``b = (1 - share) * (1 / rho - 1)``. 0 is the binomial.
+        mid: count the result itself half (Lancaster's mid-p). Counts are steps, so ``P(X >= x)`` is rarely as small
+            as it might be, and a threshold on it fires less often than it says; the mid-p fires as often on average.
 
-    The smaller side is summed term by term from its recurrence, so it costs at most ``trials`` steps and loses
-    nothing to cancellation.
+    The smaller side is summed from its recurrence, so it loses nothing to cancellation.
 
     >>> round(beta_binomial_upper(1, 1, 0.3, 0.1), 6)
     0.3
+    >>> round(beta_binomial_upper(1, 1, 0.3, 0.1, mid=True), 6)
+    0.15
     """
-    if successes <= 0:
-        return 1.0
-    if correlation <= 1e-9:
-        return binomial_upper(successes, trials, share)
+    if correlation <= _LEAST_CORRELATION:
+        least = binomial_upper(successes, trials, share)
+        return 0.5 * (least + binomial_upper(successes + 1, trials, share)) if mid else least
     a = share * (1.0 / correlation - 1.0)
     b = (1.0 - share) * (1.0 / correlation - 1.0)
     if successes > trials * share:
-        return _clamped(_sum_from(successes, trials, a, b))
+        tail, first = _sum_from(successes, trials, a, b)
+        return _clamped(tail - 0.5 * first if mid else tail)
     # The lower side is the smaller one: by symmetry it is the upper side of the failures.
-    return _clamped(1.0 - _sum_from(trials - successes + 1, trials, b, a))
+    lower, first = _sum_from(trials - successes, trials, b, a)
+    return _clamped(1.0 - lower + (0.5 if mid else 1.0) * first)
 
 
-def _sum_from(first: int, trials: int, a: float, b: float) -> float:
+def _sum_from(first: int, trials: int, a: float, b: float) -> tuple[float, float]:
+    """Return ``P(X >= first)`` and ``P(X = first)``."""
     log_first = (
         math.lgamma(trials + 1)
         - math.lgamma(first + 1)
@@ -76,7 +86,8 @@ def _sum_from(first: int, trials: int, a: float, b: float) -> float:
         term *= (trials - k) * (a + k) / ((k + 1) * (b + trials - k - 1))
         total += term
         if term < _NEGLIGIBLE * total:
-            return math.exp(min(0.0, log_first + math.log(total)))
+            short = trials
+            break
     for start in range(short, trials, _LONG_SUM):
         k_s = np.arange(start, min(trials, start + _LONG_SUM), dtype=np.float64)
         terms = term * np.cumprod((trials - k_s) * (a + k_s) / ((k_s + 1.0) * (b + trials - k_s - 1.0)))
@@ -84,7 +95,40 @@ def _sum_from(first: int, trials: int, a: float, b: float) -> float:
         term = float(terms[-1])
         if term < _NEGLIGIBLE * total:
             break
-    return math.exp(min(0.0, log_first + math.log(total)))
+    return math.exp(min(0.0, log_first + math.log(total))), math.exp(min(0.0, log_first))
+
+
+def negative_binomial_upper(count: int, mean: float, excess: float) -> float:
+    """Return the mid-p of ``count`` or more where ``mean`` are expected and the rate itself varies.
+
+    Args:
+        count: not negative.
+        mean: above 0.
+        excess: relative variance of the rate: the count has variance ``mean + excess * mean ** 2``. 0 is Poisson.
+
+    >>> round(negative_binomial_upper(1, 1.0, 0.0), 4)  # 1 - P(0) - P(1) / 2
+    0.4482
+    """
+    above, here = _count_tails(count, mean, excess)
+    return _clamped(above + 0.5 * here)
+
+
+def negative_binomial_lower(count: int, mean: float, excess: float) -> float:
+    """Return the mid-p of ``count`` or fewer; see :func:`negative_binomial_upper`."""
+    shape = 1.0 / max(excess, _LEAST_EXCESS)
+    odds = shape / (shape + mean)
+    at_most = float(betainc(shape, count + 1.0, odds))
+    below = float(betainc(shape, float(count), odds)) if count > 0 else 0.0
+    return _clamped(0.5 * (at_most + below))
+
+
+def _count_tails(count: int, mean: float, excess: float) -> tuple[float, float]:
+    """Return ``P(X > count)`` and ``P(X = count)`` of a negative binomial."""
+    shape = 1.0 / max(excess, _LEAST_EXCESS)
+    failing = mean / (shape + mean)
+    above = float(betainc(count + 1.0, shape, failing))
+    at_least = float(betainc(float(count), shape, failing)) if count > 0 else 1.0
+    return above, max(0.0, at_least - above)
 
 
 def _log_beta(a: float, b: float) -> float:

@@ -7,7 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.assembler import ClosedWindow
-from detectors.models.sentiment import MICRO, SentimentModel, View
+from detectors.models.baseline import SENTIMENT
+from detectors.models.mean import MICRO, MeanView
+from detectors.models.rhythm import RhythmName
+from detectors.models.share import ShareView
+from detectors.models.views import View
+from detectors.sentiment_drop import COUNT, NEGATIVE, SQUARES, SUM, ViewName
 
 HOUR_US = 3_600_000_000
 START_US = 1_772_409_600_000_000  # 2026-03-02T00:00:00Z, a Monday
@@ -48,20 +53,34 @@ def windows(null: Null) -> Iterator[ClosedWindow]:
             yield ClosedWindow(start_us, start_us + HOUR_US, (f"g{group}",), vector)
 
 
-def model(views: tuple[View, ...] = ("negative_share", "mean"), rhythm: str = "hour_of_week") -> SentimentModel:
-    """Return a model for hourly windows."""
-    return SentimentModel(views, window_us=HOUR_US, half_life_us=28 * 24 * HOUR_US, rhythm=rhythm)
+def view(name: ViewName, rhythm: RhythmName = "hour_of_week") -> View:
+    """Return a view of hourly windows, as ``sentiment_drop`` has it."""
+    half_life_us = 28 * 24 * HOUR_US
+    if name == "negative_share":
+        return ShareView(
+            name, part=NEGATIVE, count=COUNT, min_count=1, window_us=HOUR_US, half_life_us=half_life_us, rhythm=rhythm
+        )
+    return MeanView(
+        name,
+        count=COUNT,
+        total=SUM,
+        squares=SQUARES,
+        bad="low",
+        min_count=1,
+        scale=SENTIMENT,
+        prior_spread=0.35,
+        window_us=HOUR_US,
+        half_life_us=half_life_us,
+        rhythm=rhythm,
+    )
 
 
-def p_values(null: Null, of: SentimentModel, *, after_days: int = 1) -> dict[str, list[float]]:
-    """Score every window, then learn it; return the p-values after the first days, by view and for ``all``."""
-    found: dict[str, list[float]] = {"all": [], **{view: [] for view in of.views}}
+def p_values(null: Null, of: View, *, after_days: int = 1) -> list[float]:
+    """Score every window, then learn it; return the p-values after the first days."""
+    found: list[float] = []
     for window in windows(null):
         expected = of.expect(window)
         if window.end_us > START_US + after_days * 24 * HOUR_US:
-            score = of.score(window, expected)
-            found["all"].append(score.p_value)
-            for view, told in score.views.items():
-                found[view].append(told.p_value)
+            found.append(of.score(window, expected).p_value)
         of.learn(window, expected, 1.0)
     return found

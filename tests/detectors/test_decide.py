@@ -4,7 +4,8 @@ import msgspec
 import pytest
 from pydantic import ValidationError
 
-from detectors.decide import Decider, GroupEpisode, PValueSettings
+from detectors.decide import Decider, DeciderState
+from detectors.deciding import Decision, PValueSettings
 from detectors.panes import Group
 
 A: Group = ("a",)
@@ -14,9 +15,12 @@ PATIENCE = 20
 
 def decider() -> Decider:
     return Decider(
-        PValueSettings(fire=0.001, resolve=0.05, overwhelming=1e-9),
-        cool_down_us=COOL_DOWN,
-        resolve_without_data_us=PATIENCE,
+        Decision(
+            p_value=PValueSettings(fire=0.001, resolve=0.05, overwhelming=1e-9),
+            cool_down=COOL_DOWN,
+            resolve_without_data=PATIENCE,
+        ),
+        hop_us=1,
     )
 
 
@@ -91,12 +95,12 @@ def test_a_restored_decider_goes_on_as_if_it_had_never_stopped() -> None:
         found.append(judge.judge(A, 1 + at, p_value, ready=True).verdict)
         encoded = msgspec.msgpack.encode(judge.state())
         judge = decider()
-        judge.restore(msgspec.msgpack.decode(encoded, type=list[tuple[Group, GroupEpisode]]))
+        judge.restore(msgspec.msgpack.decode(encoded, type=DeciderState))
     assert found == straight
 
 
 @pytest.mark.parametrize(
-    "values", [{"fire": 0.1}, {"fire": 0.05}, {"overwhelming": 0.01}, {"fire": 0.0}, {"resolve": 1.0}, {"fir": 0.1}]
+    "values", [{"fire": 0.1}, {"fire": 0.05}, {"overwhelming": 0.06}, {"fire": 0.0}, {"resolve": 1.0}, {"fir": 0.1}]
 )
 def test_thresholds_that_contradict_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValidationError):

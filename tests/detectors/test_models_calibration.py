@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from detectors.assembler import ClosedWindow
-from detectors.contract import Progress
-from detectors.models.sentiment import MICRO, View
-from detectors.sentiment_drop import SentimentDrop, SentimentDropSettings
-from tests.detectors.simulate import HOUR_US, START_US, Null, model, p_values, windows
+from detectors.contract import Context, Progress
+from detectors.models.mean import MICRO
+from detectors.sentiment_drop import SentimentDropSettings, ViewName, build
+from detectors.windowed import Windowed
+from tests.detectors.simulate import HOUR_US, START_US, Null, p_values, view, windows
 
 NULLS = {
     "windows differ by counting alone": (Null(0.0, 40, days=120), 1),
@@ -23,30 +24,25 @@ NULLS = {
 
 
 @pytest.mark.parametrize("name", NULLS)
-def test_the_realised_false_rate_is_near_the_nominal_one(name: str) -> None:
+@pytest.mark.parametrize("of", ["negative_share", "mean"])
+def test_the_realised_false_rate_of_a_view_is_near_the_nominal_one(name: str, of: ViewName) -> None:
     null, after_days = NULLS[name]
-    found = p_values(null, model(), after_days=after_days)
-    tests = len(found["all"])
-    assert tests > 6000
-    for view in ("negative_share", "mean"):
-        assert 0.005 < sum(p <= 1e-2 for p in found[view]) / tests < 0.0135, view
-        assert sum(p <= 1e-3 for p in found[view]) / tests < 0.0018, view
-    # Two views of the same events say much the same, so Bonferroni gives away up to half.
-    assert 0.003 < sum(p <= 1e-2 for p in found["all"]) / tests < 0.0115
-    assert sum(p <= 1e-3 for p in found["all"]) / tests < 0.0015
+    found = p_values(null, view(of), after_days=after_days)
+    assert len(found) > 6000
+    assert 0.005 < sum(p <= 1e-2 for p in found) / len(found) < 0.0135
+    assert sum(p <= 1e-3 for p in found) / len(found) < 0.0018
 
 
 def test_on_fifty_thousand_windows_one_in_a_thousand_is_one_in_a_thousand() -> None:
-    found = p_values(Null(0.02, 100, days=105, groups=20, seed=9), model(("negative_share",), rhythm="hour_of_day"))
-    tests = len(found["negative_share"])
-    assert tests > 49_000
-    assert 0.0005 < sum(p <= 1e-3 for p in found["negative_share"]) / tests < 0.0015
-    assert 0.007 < sum(p <= 1e-2 for p in found["negative_share"]) / tests < 0.012
+    found = p_values(Null(0.02, 100, days=105, groups=20, seed=9), view("negative_share", "hour_of_day"))
+    assert len(found) > 49_000
+    assert 0.0005 < sum(p <= 1e-3 for p in found) / len(found) < 0.0015
+    assert 0.007 < sum(p <= 1e-2 for p in found) / len(found) < 0.012
 
 
-@pytest.mark.parametrize("view", ["negative_share", "mean"])
-def test_a_real_drop_is_found(view: View) -> None:
-    known = model((view,))
+@pytest.mark.parametrize("of", ["negative_share", "mean"])
+def test_a_real_drop_is_found(of: ViewName) -> None:
+    known = view(of)
     for window in windows(Null(0.02, 100, days=14)):
         known.learn(window, known.expect(window), 1.0)
     bad = ClosedWindow(0, window.end_us, ("g0",), [100, 75, (10 - 75) * 1_000_000, 85 * 1_000_000])
@@ -56,7 +52,8 @@ def test_a_real_drop_is_found(view: View) -> None:
 def test_overlapping_windows_keep_the_false_rate_and_few_of_them_become_alerts() -> None:
     """The mood of each group wanders with a memory of two hours; hourly windows hop by a quarter of an hour."""
     rng = np.random.default_rng(1)
-    detector = SentimentDrop("mood", SentimentDropSettings(window=HOUR_US, hop=HOUR_US // 4))
+    detector = build("mood", SentimentDropSettings(window=HOUR_US, hop=HOUR_US // 4), Context())
+    assert isinstance(detector, Windowed)
     state, pane_us = detector.state(), HOUR_US // 4
     memory = math.exp(-pane_us / (2 * HOUR_US))
     moods = np.zeros(8)

@@ -9,21 +9,22 @@ from pydantic import ValidationError
 from detectors.contract import Context, Outcome, Progress
 from detectors.events import CaseData, Profile, SocialData, SurveyData
 from detectors.grouping import group_reader
-from detectors.models.sentiment import MICRO
-from detectors.sentiment_drop import SentimentDrop, SentimentDropSettings, build
+from detectors.models.mean import MICRO
+from detectors.sentiment_drop import SentimentDropSettings, build
+from detectors.windowed import Windowed
 from tests.detectors.samples import HOUR_US, MINUTE_US, START_US, make, post, sentiment_drop
 from tests.support.combine import combined
 
 DAY_US = 24 * HOUR_US
 
 
-def detector(**settings: Any) -> SentimentDrop:
+def detector(**settings: Any) -> Windowed:
     built = build("mood", SentimentDropSettings.model_validate({"type": "sentiment_drop", **settings}), Context())
-    assert isinstance(built, SentimentDrop)
+    assert isinstance(built, Windowed)
     return built
 
 
-def panes(of: SentimentDrop, *events: Any) -> list[tuple[int, tuple[str, ...], list[int]]]:
+def panes(of: Windowed, *events: Any) -> list[tuple[int, tuple[str, ...], list[int]]]:
     return combined(of, events)
 
 
@@ -40,7 +41,7 @@ def story(levels: list[float], *, per_window: int = 40, window_us: int = HOUR_US
     return events
 
 
-def alerts(of: SentimentDrop, events: list[Any], until_us: int) -> Outcome:
+def alerts(of: Windowed, events: list[Any], until_us: int) -> Outcome:
     return of.state().update(combined(of, events), Progress(until_us, until_us))
 
 
@@ -70,7 +71,7 @@ def test_events_without_sentiment_are_ignored() -> None:
 def test_two_batches_add_up_to_the_one_of_both() -> None:
     sample = sentiment_drop()
     of = sample.detector()
-    assert isinstance(of, SentimentDrop)
+    assert isinstance(of, Windowed)
     whole, parts = of.state(), of.state()
     whole.assembler.merge(combined(of, sample.events[:500]))
     for start in range(0, 500, 37):
@@ -136,9 +137,8 @@ def test_a_drop_fires_at_the_end_of_its_window_and_resolves_at_the_end_of_the_on
     assert resolved.ends_at_us == resolved.at_us == START_US + 52 * HOUR_US
     assert fired.annotations["summary"].startswith("app: ")
     assert "40 messages, normally" in fired.annotations["summary"]
-    assert (
-        "Window 2026-03-04 00:00 to 2026-03-04 01:00 UTC: 40 messages, 32 of them" in fired.annotations["description"]
-    )
+    description = fired.annotations["description"]
+    assert "Window 2026-03-04 00:00 to 2026-03-04 01:00 UTC (1h): 40 messages. 80 % negative of 40" in description
     assert resolved.annotations["summary"].startswith("app: recovered: ")
 
 
@@ -234,7 +234,7 @@ def test_defaults_need_nothing_but_the_type() -> None:
 
 def test_only_an_entry_of_another_name_than_the_detectors_carries_it_as_a_label() -> None:
     plain = build("sentiment_drop", SentimentDropSettings(group_by=("service",)), Context())
-    assert isinstance(plain, SentimentDrop)
+    assert isinstance(plain, Windowed)
     levels = [0.3] * 48 + [-0.5] * 3
     (fired,) = alerts(plain, story(levels), START_US + 51 * HOUR_US).changes
     assert "rule" not in fired.labels

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from detectors.contract import AlertChange, Progress
+from detectors.contract import AlertChange, Context, Progress
 from detectors.events import Event, SocialData, SocialEvent
-from detectors.sentiment_drop import SentimentDrop, SentimentDropSettings
+from detectors.sentiment_drop import SentimentDropSettings, build
+from detectors.windowed import Windowed
 from tests.support.combine import combined
 from tests.support.data import data_path
 
@@ -42,7 +43,8 @@ def tweets() -> list[Event]:
 
 def firing(tweets: list[Event], **settings: Any) -> list[AlertChange]:
     entry = {"group_by": ["airline"], "window": "12h", "hop": "1h", "p_value": {"fire": 0.015}, **settings}
-    detector = SentimentDrop("mood", SentimentDropSettings.model_validate(entry))
+    detector = build("mood", SentimentDropSettings.model_validate(entry), Context())
+    assert isinstance(detector, Windowed)
     batch = combined(detector, tweets)
     end_us = max(event.time_us for event in tweets) + 1
     outcome = detector.state().update(batch, Progress(end_us, end_us))

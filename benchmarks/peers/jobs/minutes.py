@@ -42,7 +42,7 @@ class Minutes:
 
     def combiner(self) -> PaneCombiner:
         """Return a combiner that sums count, breaches and sentiment in millionths."""
-        return PaneCombiner(_SPEC.pane_us, GROUP_BY, _figures, _vectors)
+        return PaneCombiner(_SPEC.pane_us, GROUP_BY, (_figures,), _vectors)
 
     def state(self) -> "MinuteWindows":
         """Return a new state."""
@@ -58,8 +58,8 @@ def _figures(events: Sequence[Event]) -> list[float | None]:
 
 
 def _vectors(figures: Figures) -> Integers:
-    breached = figures > _BREACHED / 2
-    micros = np.rint((figures - breached * _BREACHED) * MICRO).astype(np.int64)
+    breached = figures[0] > _BREACHED / 2
+    micros = np.rint((figures[0] - breached * _BREACHED) * MICRO).astype(np.int64)
     return np.stack((np.ones_like(micros), breached.astype(np.int64), micros))
 
 

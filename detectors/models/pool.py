@@ -1,0 +1,155 @@
+"""Makes p-values keep their word: how often a score at least this high has been seen lately, in all groups together.
+
+A model's p-value is as good as the model. Where windows are not what it takes them for (heavier tails, memory from one
+window to the next, a rhythm that it does not know), the same error shows in all groups of a detector and in many
+windows before anything happens. So the scores ``-log10 p`` of the last windows of all groups are kept, and a new one is
+read off their distribution: its rank where there are enough as high, and beyond them a generalised Pareto tail (Siffer
+et al.: Anomaly Detection in Streams with Extreme Value Theory, KDD 2017; probability-weighted moments of Hosking and
+Wallis, 1987), which on this scale is an exponential one when the model is right.
+
+Everything calm is learned, however high its score: not to learn what one flags makes the tail thinner and the alarms
+more, in a loop. (Of an open alert the first window is learned: the rest is one thing, not many.) The memory is finite,
+so what was unusual last year is not what counts today. At the start :data:`PRIOR` windows are taken for granted in
+which the model was right.
+"""
+
+import math
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from detectors.models.tails import SMALLEST
+
+PRIOR = 500
+"""How many windows in which the model was right are taken for granted."""
+WINDOW = 20_000
+"""Scores that are remembered."""
+_TAIL_SHARE = 0.03
+"""The share of scores that are taken for the tail."""
+_SHAPE_SD = 0.05
+"""How far the shape of the tail is expected to be from exponential before any data."""
+_MOST_SHAPE = 0.9
+_REFIT_SHARE = 50
+_LEAST_REFIT = 64
+_LEAST_TAIL = 5
+_MOST_SCORE = 300.0
+Floats = npt.NDArray[np.float32]
+
+
+class PoolState(msgspec.Struct, array_like=True, frozen=True):
+    """State of a :class:`PooledTail`: scores as 32-bit floats, oldest first; how many since the last fit."""
+
+    scores: bytes
+    since_fit: int
+
+
+class PooledTail:
+    """The distribution of the last scores of all groups of a detector.
+
+    Args:
+        window: how many scores are remembered.
+        prior: how many windows in which the model was right are taken for granted.
+
+    >>> pool = PooledTail()
+    >>> round(pool.p_value(3.0), 6)
+    0.001
+    """
+
+    def __init__(self, window: int = WINDOW, prior: int = PRIOR) -> None:
+        self._window = window
+        # What was overwritten since the last fit is kept too, so that the fit can be made again after a restore.
+        self._ring: Floats = np.empty(window + self._patience(window), dtype=np.float32)
+        self._next = 0
+        self._count = 0
+        self._since_fit = 0
+        self._expected: Floats = -np.log10((np.arange(prior, dtype=np.float32) + 0.5) / prior)
+        self._fit(self._ring[:0])
+
+    def __len__(self) -> int:
+        """Return how many scores are remembered."""
+        return min(self._window, self._count)
+
+    @staticmethod
+    def _patience(count: int) -> int:
+        return max(_LEAST_REFIT, count // _REFIT_SHARE)
+
+    def learn(self, score: float) -> None:
+        """Remember a score (``-log10`` of a p-value; not negative)."""
+        self._ring[self._next] = min(_MOST_SCORE, max(0.0, score))
+        self._next = (self._next + 1) % len(self._ring)
+        self._count = min(len(self._ring), self._count + 1)
+        self._since_fit += 1
+        if self._since_fit >= self._patience(len(self)):
+            self._since_fit = 0
+            self._fit(self._in_order()[-self._window :])
+
+    def p_value(self, score: float) -> float:
+        """Return how often a score at least this high is seen where nothing is wrong; ties count half."""
+        if score > self._threshold:
+            reach = self._shape * (score - self._threshold) / self._scale
+            if reach <= -1.0:
+                return SMALLEST
+            power = -(score - self._threshold) / self._scale if self._shape == 0.0 else -math.log1p(reach) / self._shape
+            return max(SMALLEST, self._share * math.exp(power))
+        known = self._sorted
+        least, most = np.searchsorted(known, (score, np.nextafter(np.float32(score), np.float32(np.inf))))
+        above = len(known) - 0.5 * (float(least) + float(most))
+        return min(1.0, max(self._share, above / len(known)))
+
+    def _in_order(self) -> Floats:
+        """Return what is remembered, oldest first."""
+        if self._count < len(self._ring):
+            return self._ring[: self._count]
+        return np.roll(self._ring, -self._next)
+
+    def _fit(self, scores: Floats) -> None:
+        self._sorted: Floats = np.sort(np.concatenate((scores, self._expected)))
+        known = len(self._sorted)
+        first = known - max(10, int(_TAIL_SHARE * known))
+        self._threshold = float(self._sorted[first - 1])
+        tail = self._sorted[first:].astype(np.float64) - self._threshold
+        tail = tail[tail > 0.0]
+        self._share = len(tail) / known
+        self._shape, self._scale = _pareto(tail)
+
+    def state(self) -> PoolState:
+        """Return the state as plain data."""
+        return PoolState(self._in_order().astype("<f4").tobytes(), self._since_fit)
+
+    def restore(self, state: PoolState) -> None:
+        """Take over a state.
+
+        Raises:
+            ValueError: when it is of a longer window.
+        """
+        scores = np.frombuffer(state.scores, dtype="<f4")
+        if len(scores) > len(self._ring):
+            msg = f"a pool of {len(scores)} scores does not fit into one of {len(self._ring)}"
+            raise ValueError(msg)
+        self._count = len(scores)
+        self._next = self._count % len(self._ring)
+        self._ring[: self._count] = scores
+        self._since_fit = state.since_fit
+        self._fit(self._ring[: self._count - self._since_fit][-self._window :])
+
+
+def _pareto(excesses: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Return shape and scale of a generalised Pareto distribution, by probability-weighted moments.
+
+    Args:
+        excesses: above 0, rising.
+    """
+    count = len(excesses)
+    if count < _LEAST_TAIL:  # nothing to fit: as if the model were right
+        return 0.0, 1.0 / math.log(10.0)
+    mean = float(excesses.mean())
+    weighted = float(np.dot(excesses, (count - 1.0 - np.arange(count)) / (count - 1.0)) / count)
+    denominator = mean - 2.0 * weighted
+    if denominator <= 0.0:
+        return 0.0, mean
+    shape = 2.0 - mean / denominator
+    believed = shape * _SHAPE_SD**2 / (_SHAPE_SD**2 + 1.0 / count)
+    believed = min(_MOST_SHAPE, max(-0.5, believed))
+    # The scale that keeps the mean of the excesses where it is.
+    return believed, mean * (1.0 - believed)

@@ -1,0 +1,197 @@
+"""One p-value for a window out of several views of it, and the memory that makes it keep its word.
+
+Each view (a share, a mean, a number) gives a p-value by its own model; the *shift* view adds up what the first view has
+said lately, so that something slow is seen which is in no single window. Each of these is read off what the same view
+has said of all groups lately (:mod:`detectors.models.pool`), the smallest counts, times the number of views
+(Bonferroni: valid whatever the views have in common), and that is read off its own past once more, because views of
+the same events say much the same and Bonferroni gives away up to half.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from statistics import NormalDist
+from typing import Any
+
+import msgspec
+
+from detectors.assembler import ClosedWindow
+from detectors.models.pool import PooledTail, PoolState
+from detectors.models.tails import SMALLEST
+from detectors.models.views import View, ViewScore
+from detectors.panes import Group
+from detectors.window_state import Score
+
+SHIFT = "shift"
+SHIFT_SHARE = 0.25
+"""How much of the shift is the newest window."""
+_SHIFT_SD = math.sqrt(SHIFT_SHARE / (2.0 - SHIFT_SHARE))
+_MOST_Z = 5.0
+_NORMAL = NormalDist()
+_FORMAT = 1
+
+
+class _State(msgspec.Struct, array_like=True, frozen=True):
+    version: int
+    views: list[bytes]
+    pools: list[PoolState]
+    shifts: list[tuple[Group, float]]
+
+
+_DECODER = msgspec.msgpack.Decoder(_State)
+
+
+class ViewsScorer:
+    """The models of one window detector, for all its groups.
+
+    Args:
+        views: the first one is what alerts tell first; its history says whether a group has warmed up.
+        warm_up: how many windows' worth of data a group needs before it may alert.
+        shift: whether to look for what is slow, too.
+        may_fire: asked with the window and the views' scores; what is not bad enough to tell a person of is not an
+            alert, however unusual. None: everything may.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[View],
+        *,
+        warm_up: float,
+        shift: bool = True,
+        may_fire: Callable[[ClosedWindow, dict[str, ViewScore]], bool] | None = None,
+    ) -> None:
+        self._views = list(views)
+        self._warm_up = warm_up
+        self._shift = shift
+        self._may_fire = may_fire
+        self._pools = [PooledTail() for _ in range(len(views) + shift + 1)]
+        self._shifts: dict[Group, float] = {}
+        expectations: Any = tuple[tuple(view.expectation for view in views)]  # type: ignore[misc]
+        self._decoder = msgspec.msgpack.Decoder(tuple[expectations, list[float | None], float])
+        self._encoder = msgspec.msgpack.Encoder()
+
+    def score(self, window: ClosedWindow) -> Score:
+        """Return how unusual the window is. Changes nothing."""
+        group = window.group
+        expectations = tuple([view.expect(window) for view in self._views])
+        told: dict[str, ViewScore] = {}
+        scores: list[float | None] = []
+        least, z = 2.0, 0.0
+        for index, (view, expected) in enumerate(zip(self._views, expectations, strict=True)):
+            if not view.scores(window, expected):
+                scores.append(None)
+                continue
+            score = view.score(window, expected)
+            if index == 0:
+                z = _z(score.p_value)
+            least = min(least, self._read(index, score.p_value, scores))
+            told[view.name] = score
+        if not told:
+            return Score(None, None, None, ready=False, expected=self._encoder.encode((expectations, scores, 0.0)))
+        tests = len(told)
+        if self._shift:
+            tests += 1
+            moved = self._moved(group, z)
+            raw = _upper(moved / _SHIFT_SD)
+            known = self._read(len(self._views), raw, scores)
+            told[SHIFT] = ViewScore(moved, 0.0, known)
+            least = min(least, known)
+        combined = min(1.0, tests * least)
+        p_value = self._read(len(self._pools) - 1, combined, scores)
+        first = told.get(self._views[0].name) or next(iter(told.values()))
+        history = self._views[0].history(group)
+        details: dict[str, float | str] = {"history": history}
+        for name, view_score in told.items():
+            details[name] = view_score.value
+            details[f"{name}_baseline"] = view_score.baseline
+            details[f"{name}_p_value"] = view_score.p_value
+        harmless = self._may_fire is not None and not self._may_fire(window, told)
+        return Score(
+            p_value,
+            first.value,
+            first.baseline,
+            ready=history >= self._warm_up,
+            details=details,
+            expected=self._encoder.encode((expectations, scores, z)),
+            harmless=harmless,
+        )
+
+    def _read(self, index: int, p_value: float, scores: list[float | None]) -> float:
+        """Return a p-value as a pool has it, and note its score for learning."""
+        score = -math.log10(max(SMALLEST, p_value))
+        scores.append(score)
+        return self._pools[index].p_value(score)
+
+    def _moved(self, group: Group, z: float) -> float:
+        before = self._shifts.get(group, 0.0)
+        return before + SHIFT_SHARE * (z - before)
+
+    def learn(self, window: ClosedWindow, expected: bytes, weight: float, *, pooled: bool) -> None:
+        """Learn a window.
+
+        Args:
+            window: what was observed.
+            expected: from the window's :class:`~detectors.window_state.Score`.
+            weight: how many windows' worth it is.
+            pooled: whether it says anything of windows in which nothing is wrong.
+        """
+        expectations, scores, z = self._decoder.decode(expected)
+        for view, expectation in zip(self._views, expectations, strict=True):
+            view.learn(window, expectation, weight)
+        if len(scores) == len(self._pools):
+            if self._shift:
+                before = self._shifts.get(window.group, 0.0)
+                self._shifts[window.group] = before + min(1.0, weight) * SHIFT_SHARE * (z - before)
+            if pooled:
+                for pool, score in zip(self._pools, scores, strict=True):
+                    if score is not None:
+                        pool.learn(score)
+
+    def unsettle(self, group: Group, keep: float) -> None:
+        """Take the levels of a group for ``keep`` of what they were known for: they have moved for good."""
+        self._shifts.pop(group, None)
+        for view in self._views:
+            view.unsettle(group, keep)
+
+    def forget(self, group: Group) -> None:
+        """Drop what was learned of a group that is gone."""
+        self._shifts.pop(group, None)
+        for view in self._views:
+            view.forget(group)
+
+    def state(self) -> bytes:
+        """Return the models as msgpack."""
+        return msgspec.msgpack.encode(
+            _State(
+                _FORMAT,
+                [view.state() for view in self._views],
+                [pool.state() for pool in self._pools],
+                sorted(self._shifts.items()),
+            )
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Take over what :meth:`state` returned.
+
+        Raises:
+            msgspec.DecodeError, ValueError: when it is something else.
+        """
+        decoded = _DECODER.decode(state)
+        if decoded.version != _FORMAT or len(decoded.views) != len(self._views):
+            msg = f"the models have format {decoded.version} and {len(decoded.views)} views"
+            raise ValueError(msg)
+        for view, image in zip(self._views, decoded.views, strict=True):
+            view.restore(image)
+        for pool, scores in zip(self._pools, decoded.pools, strict=True):
+            pool.restore(scores)
+        self._shifts = dict(decoded.shifts)
+
+
+def _z(p_value: float) -> float:
+    """Return the normal quantile of a p-value, bounded on both sides."""
+    if p_value < 1e-6:
+        return _MOST_Z
+    return max(-_MOST_Z, -_NORMAL.inv_cdf(min(p_value, 1.0 - 1e-6)))
+
+
+def _upper(z: float) -> float:
+    return max(SMALLEST, 0.5 * math.erfc(z / math.sqrt(2.0)))

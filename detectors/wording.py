@@ -1,0 +1,135 @@
+"""What a person reads in the alert of a window detector."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from config.durations import format_duration_us
+from detectors.assembler import ClosedWindow
+from detectors.decide import Judgement
+from detectors.models.views import ViewScore
+
+_SHIFT = "shift"
+
+
+class Phrase(msgspec.Struct, frozen=True):
+    """How one view is worded.
+
+    Attributes:
+        observed: of the value and the window: ``41 % negative of 120``.
+        usual: of a value alone: ``12 %``.
+    """
+
+    observed: Callable[[float, ClosedWindow], str]
+    usual: Callable[[float], str]
+
+
+class Wording:
+    """Words alerts out of the scores of their windows.
+
+    Args:
+        noun: of the events, in the plural: ``posts``.
+        phrases: by view.
+        min_count: windows with fewer events are not scored.
+        hourly: whether what is normal depends on the hour.
+        facts: further facts about a window for the description, None for nothing.
+    """
+
+    def __init__(
+        self,
+        noun: str,
+        phrases: Mapping[str, Phrase],
+        *,
+        min_count: int,
+        hourly: bool,
+        facts: Callable[[ClosedWindow], str] | None = None,
+    ) -> None:
+        self._noun = noun
+        self._phrases = phrases
+        self._min_count = min_count
+        self._at = " at this hour" if hourly else ""
+        self._facts = facts
+
+    def annotations(
+        self, window: ClosedWindow, details: Mapping[str, float | str], p_value: float | None, judgement: Judgement
+    ) -> dict[str, str]:
+        """Return ``summary`` and ``description`` of a change.
+
+        Args:
+            window: that made the change.
+            details: of its score, with value, baseline and p-value of each view that could be scored.
+            p_value: of all views.
+            judgement: what changed.
+        """
+        name = ", ".join(value for value in window.group if value) or "All"
+        span = f"{time_text(window.start_us)} to {time_text(window.end_us)} UTC"
+        if judgement.without_data:
+            rest = f"fewer than {self._min_count} {self._noun} a window, too few to say whether it is better"
+            return {"summary": f"{name}: {rest}", "description": f"Resolved without data: {rest}. Last window: {span}."}
+        views = scored_views(details)
+        known = {view: score for view, score in views.items() if view in self._phrases}
+        worst = min(known, key=lambda view: known[view].p_value)
+        phrase, score = self._phrases[worst], known[worst]
+        observed = f"{phrase.observed(score.value, window)}, normally {phrase.usual(score.baseline)}{self._at}"
+        shift = views.get(_SHIFT)
+        if judgement.step == "resolved":
+            summary = f"{name}: recovered: {observed} (p = {probability_text(p_value)})"
+        elif shift is not None and shift.p_value < score.p_value:
+            summary = f"{name}: a little worse for many windows: {observed} (p = {probability_text(p_value)})"
+        else:
+            summary = f"{name}: {observed} (p = {probability_text(p_value)})"
+        figures = "; ".join(
+            f"{self._phrases[view].observed(told.value, window)}, expected "
+            f"{self._phrases[view].usual(told.baseline)} (p = {probability_text(told.p_value)})"
+            for view, told in known.items()
+        )
+        if shift is not None:
+            figures += f"; the last windows together p = {probability_text(shift.p_value)}"
+        facts = f" {self._facts(window)}" if self._facts is not None else ""
+        return {
+            "summary": summary,
+            "description": (
+                f"Window {span} ({format_duration_us(window.end_us - window.start_us)}): {window.vector[0]} "
+                f"{self._noun}. {figures}.{facts} The baseline knows {details['history']:.1f} windows of this group. "
+                f"Alerts at p <= {probability_text(judgement.level)}."
+            ),
+        }
+
+
+def scored_views(details: Mapping[str, float | str]) -> dict[str, ViewScore]:
+    """Return the scores of the views that are in the details of a finding."""
+    suffix = "_p_value"
+    names = [name.removesuffix(suffix) for name in details if name.endswith(suffix)]
+    return {
+        name: ViewScore(float(details[name]), float(details[f"{name}_baseline"]), float(details[f"{name}{suffix}"]))
+        for name in names
+    }
+
+
+def probability_text(p_value: float | None) -> str:
+    """Return two digits at most: ``0.021``, ``3e-6``.
+
+    >>> probability_text(0.0000034)
+    '3e-6'
+    """
+    if p_value is None:
+        return "unknown"
+    if p_value >= 0.001:
+        return f"{p_value:.2g}"
+    digits, exponent = f"{p_value:.0e}".split("e")
+    return f"{digits}e{int(exponent)}"
+
+
+def percent_text(share: float) -> str:
+    """Return a share as a percentage.
+
+    >>> percent_text(0.4123)
+    '41 %'
+    """
+    return f"{share * 100:.0f} %" if share >= 0.095 or share == 0.0 else f"{share * 100:.1f} %"
+
+
+def time_text(time_us: int) -> str:
+    """Return a time in UTC to the minute."""
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
