@@ -10,7 +10,6 @@ River's models trust their input, and some of them change while they score. Here
 """
 
 import abc
-import math
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Generic, TypeVar
@@ -90,7 +89,7 @@ def number(value: object) -> float | None:
     except (TypeError, ValueError):
         return None
     except OverflowError:  # an integer beyond the floats
-        return math.copysign(MOST, value)  # type: ignore[arg-type]
+        return MOST if value > 0 else -MOST  # type: ignore[operator]
     if read - read != 0.0:  # NaN or infinite
         return None
     return min(MOST, max(-MOST, read))

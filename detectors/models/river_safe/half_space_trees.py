@@ -9,6 +9,8 @@ from config.anomaly_settings import HalfSpaceTreesSettings
 from detectors.models.river_safe.base import FeatureModel, StateError, untyped
 from detectors.models.river_safe.scaling import Scaling
 
+_RANGE = 8.0
+"""Spreads from the middle of the range to its edge."""
 _MEMORY_WINDOWS = 4.0
 """Windows of the trees after which the scale has forgotten: slower than the trees, or they would count what moves."""
 
@@ -28,8 +30,9 @@ class SafeHalfSpaceTrees(FeatureModel[HalfSpaceTreesSettings]):
     """Half-space trees (Tan, Ting and Liu 2011): how empty the leaf is in which an observation ends. Scores in [0, 1).
 
     River's own class wants features in [0, 1]; a ``MinMaxScaler`` before it gives all of that to the first giant
-    outlier. Here a feature with limits is scaled by them, any other by ``z / (1 + |z|)``, z
-    from its learned mean and spread: half of the range is for what lies within one spread, and giants stay at its edge.
+    outlier. Here a feature with limits is scaled by them, any other so that the range is 8 spreads to either side of
+    its learned mean; what lies beyond is at the edge. (Of several ways to press long ends together none told outliers
+    apart better, the more features the less.)
     """
 
     def _start(self) -> None:
@@ -58,8 +61,7 @@ class SafeHalfSpaceTrees(FeatureModel[HalfSpaceTreesSettings]):
         limits = self.settings.limits.get(self.features[index])
         if limits is not None:
             return min(1.0, max(0.0, (value - limits[0]) / (limits[1] - limits[0])))
-        score = self._scales[index].score(value)
-        return 0.5 + 0.5 * score / (1.0 + abs(score))
+        return min(1.0, max(0.0, 0.5 + self._scales[index].score(value) / (2.0 * _RANGE)))
 
     def _score(self, values: list[float | None]) -> float:
         # What is missing sits in the middle of what is normal: without it, a walk follows where most went.

@@ -13,6 +13,35 @@ from detectors.models.river_safe.scaling import Scaling, squeezed
 _MEMORY = 1_000.0
 
 
+class _Filled(anomaly.LODA):
+    """LODA whose histograms have no holes.
+
+    River's has no mass between two bins: in the midst of what is normal, a value that hits the gap between two of the
+    ten bins scores as if it were impossible. Here a gap belongs to the bin that is nearer, and beyond the outermost
+    bins density falls with the distance, as if one more value had been there.
+    """
+
+    @staticmethod
+    def _density(histogram: histogram.Histogram, z: float) -> float:
+        bins, count = histogram.data, histogram.n
+        last = len(bins) - 1
+        if last < 0:
+            return 0.0
+        at = 0
+        while at < last and z > 0.5 * (bins[at].right + bins[at + 1].left):
+            at += 1
+        here = bins[at]
+        if last == 0 and here.left == here.right:  # a constant
+            return 1.0 if z == here.left else 0.0
+        left = here.left if at == 0 else 0.5 * (bins[at - 1].right + here.left)
+        right = here.right if at == last else 0.5 * (here.right + bins[at + 1].left)
+        width = right - left
+        beyond = max(left - z, z - right)
+        if beyond <= 0.0:
+            return float(here.count / count / width)
+        return float(width / (width + beyond) ** 2 / (count + 1))
+
+
 class LODAState(msgspec.Struct, array_like=True, frozen=True):
     """Plain state: scales by feature, number of values, bins (left, right, count) by projection, digest of these."""
 
@@ -32,9 +61,7 @@ class SafeLODA(FeatureModel[LODASettings]):
     def _start(self) -> None:
         self._scales = [Scaling(memory=_MEMORY) for _ in self.features]
         settings = self.settings
-        self._model = untyped(
-            anomaly.LODA(n_bins=settings.n_bins, n_random_cuts=settings.n_random_cuts, seed=settings.seed)
-        )
+        self._model = untyped(_Filled(n_bins=settings.n_bins, n_random_cuts=settings.n_random_cuts, seed=settings.seed))
         # It draws its projections from the names of the first observation; this one is taken back.
         self._model.learn_one(dict.fromkeys(self.features, 0.0))
         for cut in self._model.histograms_:

@@ -58,7 +58,7 @@ class SafePredictiveAnomalyDetection(FeatureModel[PredictiveAnomalyDetectionSett
         if not forecaster.ready or squares.count < 2:
             return 0.0
         forecast = forecaster.forecast(1)[0]
-        flat = FLAT * max(abs(forecast), abs(value))
+        flat = FLAT * abs(forecast)
         error = min(_LARGEST_ERROR, abs(value - forecast))
         if error <= flat:  # rounding errors of a constant
             return 0.0
