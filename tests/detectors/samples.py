@@ -102,8 +102,27 @@ def negative_survey() -> Sample:
     return Sample({"type": "negative_survey", "open_for": "3d", "retention": "1d", "remember": "4d"}, events)
 
 
+def repeat_contact() -> Sample:
+    """Customers who come back about two services over three weeks, on cases that are resolved, or not, or chased."""
+    rng = random.Random(14)
+    steps: list[tuple[int, str, str, Any]] = []
+    for number in range(120):
+        customer = f"c{rng.randrange(25)}"
+        at_us = START_US + rng.randrange(21 * 24 * HOUR_US)
+        data = CaseData(case_id=f"k{number}", service=rng.choice(["app", "web"]), channel=rng.choice(["mail", "phone"]))
+        for step in ("opened", "customer_message", "agent_reply", "resolved", "customer_message", "reopened", "closed"):
+            if step == "opened" or rng.random() < 0.6:
+                steps.append((at_us, f"crm.case.{step}", customer, data))
+            at_us += rng.randrange(1, rng.choice([1, 30, 60]) * HOUR_US)
+    steps.sort(key=lambda step: step[0])
+    events = [make(kind, number, time_us, data, who) for number, (time_us, kind, who, data) in enumerate(steps)]
+    settings = {"type": "repeat_contact", "window": "3d", "critical_from": 4, "chasers": 1, "retention": "1d"}
+    return Sample({**settings, "case_retention": "5d"}, events)
+
+
 SAMPLES: dict[str, Callable[[], Sample]] = {
     "negative_survey": negative_survey,
+    "repeat_contact": repeat_contact,
     "sentiment_drop": sentiment_drop,
     "sla_breach": sla_breach,
 }

@@ -1,0 +1,356 @@
+"""What becomes of a customer's contacts: chains about one issue, and the cases that they are made on."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from detectors.events import Event
+from detectors.lives import contact_words as words
+from detectors.lives.facts import Fact, Who, fact_of
+from detectors.lives.life import FAR_US, Life, Open, Script
+from detectors.lives.settings import OUTBOUND, label_names, labels_of, value_of
+from detectors.lives.urgency import Severity, UrgencySettings
+from detectors.promises.kinds import CANCELLED_STATUSES, RESOLVED_STATUSES, RESOLVED_STEPS, normal
+
+NAME = "repeat_contact"
+REMEMBERED = 6
+"""How many contacts of a chain the alert lists."""
+_TURNS = frozenset({"agent_reply", "paused"})
+_STATES = frozenset({"resolved", "closed", "cancelled", "merged", "reopened", "updated"})
+
+
+class ContactSettings(Protocol):
+    """What :class:`~detectors.repeat_contact.RepeatContactSettings` has."""
+
+    labels: dict[str, str]
+    urgency: UrgencySettings
+    retention: int
+    skew: int
+    window: int
+    window_by_issue: dict[str, int]
+    issue: tuple[str, ...]
+    contacts: tuple[str, ...]
+    transfer_within: int
+    critical_from: int
+    chasers: int
+    thanks_from: float | None
+    case_retention: int
+
+
+class Contact(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One contact of a chain."""
+
+    id: str
+    at_us: int
+    channel: str
+    case_id: str
+
+
+class Chain(msgspec.Struct, array_like=True):
+    """Contacts about one issue, each within the window after the one before.
+
+    Attributes:
+        issue: as people call it.
+        count: how many contacts it has, without transfers and the like; ``contacts`` are the first and the last ones.
+        last: the latest one, of any class that is the customer's.
+        anchor_us: end or resolution of the last one.
+        resolved: the last one's case is resolved.
+    """
+
+    issue: str
+    count: int
+    contacts: list[Contact]
+    last: Contact
+    anchor_us: int
+    who: Who
+    resolved: bool = False
+    open: Open | None = None
+    severity: Severity = "warning"
+
+
+class CaseNow(msgspec.Struct, array_like=True):
+    """A case as it is.
+
+    Attributes:
+        issue: key of its chain.
+        answered: the company has spoken last, so that the customer's next message is an answer.
+        chasers: messages since, without an answer.
+        keep_us: until when it is kept if nothing happens.
+    """
+
+    issue: str
+    keep_us: int
+    is_open: bool = True
+    answered: bool = False
+    chasers: int = 0
+    chasing: Open | None = None
+
+
+class Contacts(msgspec.Struct, array_like=True):
+    """What is known of one customer's contacts: chains by the key of their issue, and cases."""
+
+    chains: dict[str, Chain] = msgspec.field(default_factory=dict)
+    cases: dict[str, CaseNow] = msgspec.field(default_factory=dict)
+
+
+class ContactLife(Life[Contacts]):
+    """What becomes of a customer's contacts."""
+
+    state_type = Contacts
+
+    def __init__(self, name: str, settings: ContactSettings) -> None:
+        self._name = name
+        self._settings = settings
+        self.retention_us = settings.retention
+        self.skew_us = settings.skew
+        self._labels = frozenset({"direction", "transferred_from", *label_names(settings.issue)})
+        self._contacts = frozenset(settings.contacts)
+        self._steps = self._contacts | _TURNS | _STATES
+        self.event_types = frozenset(f"crm.case.{step}" for step in self._steps)
+
+    def begin(self, key: str) -> Contacts:
+        """Return a customer without contacts."""
+        del key
+        return Contacts()
+
+    def read(self, event: Event) -> Fact | str:
+        """Return what is kept of a step of a case."""
+        data: Any = event.data
+        if event.step not in self._steps or (event.step == "updated" and not data.status):
+            return ""
+        return fact_of(event, self._labels, 0)
+
+    def is_seed(self, fact: Fact) -> bool:
+        """Say whether it may be a contact."""
+        return fact.step in self._contacts
+
+    def is_empty(self, state: Contacts) -> bool:
+        """Say whether no contact and no case is known."""
+        return not state.chains and not state.cases
+
+    # -- what happens -------------------------------------------------------------------------------------------------
+
+    def apply(self, state: Contacts, fact: Fact, script: Script) -> None:
+        """Classify a contact, or follow what becomes of a case."""
+        case = state.cases.get(fact.case_id)
+        status = normal(fact.status) if fact.status and fact.step == "updated" else ""
+        if fact.step in self._contacts:
+            self._contact(state, case, fact, script)
+        elif case is None:
+            return  # nothing was asked about it that is still known
+        elif fact.step in RESOLVED_STEPS or status in RESOLVED_STATUSES:
+            if case.is_open:
+                self._resolve(state, case, fact, script)
+        elif fact.step in {"cancelled", "merged"} or status in CANCELLED_STATUSES:
+            self._cancel(state, case, fact, script)
+        elif fact.step in _TURNS:
+            case.answered = True
+            case.keep_us = fact.at_us + self._settings.case_retention
+            self._stop_chasing(case, fact, script, "the customer was answered")
+        else:
+            self._open(state, case, fact)
+
+    def _contact(self, state: Contacts, case: CaseNow | None, fact: Fact, script: Script) -> None:
+        outbound = fact.label("direction").casefold() in OUTBOUND
+        if case is None:
+            key, _ = self._issue_of(fact)
+            case = state.cases[fact.case_id] = CaseNow(key, 0, is_open=False)
+            if outbound:
+                self._open(state, case, fact)
+        chain = state.chains.get(case.issue)
+        if outbound:
+            self._saw(script, "outbound", fact, chain)
+            case.answered = True
+        elif not case.is_open and fact.step != "opened" and self._is_thanks(fact):
+            self._saw(script, "thanks", fact, chain)
+        else:
+            self._inbound(state, case, chain, fact, script)
+
+    def _inbound(self, state: Contacts, case: CaseNow, chain: Chain | None, fact: Fact, script: Script) -> None:
+        contact = Contact(fact.id, fact.at_us, fact.channel, fact.case_id)
+        answers_us = case.is_open and case.answered
+        if chain is None:
+            if not answers_us:  # an answer to what the company began is no contact
+                state.chains[case.issue] = self._chain(fact, contact)
+        else:
+            kind = self._kind(chain, case, fact)
+            if kind not in {"first", "reply", "continued"}:
+                self._saw(script, kind, fact, chain)
+            if kind == "first":
+                self._over(chain, fact.at_us, script)
+                state.chains[case.issue] = self._chain(fact, contact)
+            elif kind == "repeat":
+                self._repeat(chain, fact, contact, script)
+            else:
+                chain.last, chain.anchor_us, chain.resolved = contact, fact.at_us, False
+            if kind == "chaser":
+                self._chase(case, chain, fact, script)
+        self._open(state, case, fact)
+        case.answered = False
+
+    def _kind(self, chain: Chain, case: CaseNow, fact: Fact) -> str:
+        settings = self._settings
+        gap_us = fact.at_us - chain.anchor_us
+        if fact.label("transferred_from"):
+            return "transfer"
+        close = gap_us < settings.transfer_within
+        if case.is_open:
+            if case.answered:
+                return "reply"
+            return "continued" if close else "chaser"
+        if close:
+            return "continued" if chain.last.case_id == fact.case_id else "transfer"
+        return "repeat" if gap_us <= self.window_us(chain) else "first"
+
+    def _repeat(self, chain: Chain, fact: Fact, contact: Contact, script: Script) -> None:
+        gap_us, at_us = fact.at_us - chain.anchor_us, fact.at_us
+        chain.count += 1
+        chain.last = contact
+        chain.contacts.append(contact)
+        if len(chain.contacts) > REMEMBERED:
+            del chain.contacts[1]
+        was_resolved = chain.resolved
+        chain.anchor_us, chain.resolved = at_us, False
+        if fact.who.customer or not chain.who.customer:
+            chain.who = fact.who
+        severity = self._settings.urgency.of(chain.who)
+        if 0 < self._settings.critical_from <= chain.count:
+            severity = "critical"
+        told = words.repeat(chain, gap_us, self.window_us(chain), resolved=was_resolved)
+        if chain.open is not None and chain.severity == severity:
+            script.update(at_us, chain.open, lambda: told)
+            return
+        if chain.open is not None:
+            self._end(chain, at_us, script, f"more urgent now: {severity}")
+        if self._settings.urgency.is_raised(severity):
+            labels = labels_of(self._name, NAME, "RepeatContact", severity, chain.who, {"issue": chain.issue})
+            chain.severity = severity
+            chain.open = script.fire(at_us, {**self._settings.labels, **labels}, lambda: told)
+
+    def _chase(self, case: CaseNow, chain: Chain, fact: Fact, script: Script) -> None:
+        case.chasers += 1
+        if not self._settings.chasers or case.chasers < self._settings.chasers:
+            return
+        told = words.chasing(case.chasers, chain, fact)
+        if case.chasing is not None:
+            script.update(fact.at_us, case.chasing, lambda: told)
+            return
+        severity = self._settings.urgency.of(chain.who)
+        if self._settings.urgency.is_raised(severity):
+            more = {"issue": chain.issue, "case_id": fact.case_id}
+            labels = labels_of(self._name, NAME, "CustomerChasing", severity, chain.who, more)
+            case.chasing = script.fire(fact.at_us, {**self._settings.labels, **labels}, lambda: told)
+
+    def _open(self, state: Contacts, case: CaseNow, fact: Fact) -> None:
+        case.is_open = True
+        case.keep_us = fact.at_us + self._settings.case_retention
+        chain = state.chains.get(case.issue)
+        if chain is not None and chain.last.case_id == fact.case_id:
+            chain.resolved = False
+
+    def _resolve(self, state: Contacts, case: CaseNow, fact: Fact, script: Script) -> None:
+        case.is_open, case.answered = False, True
+        case.keep_us = fact.at_us
+        self._stop_chasing(case, fact, script, "the case was resolved")
+        chain = state.chains.get(case.issue)
+        if chain is None or chain.last.case_id != fact.case_id:
+            return
+        came_us = chain.last.at_us
+        chain.anchor_us, chain.resolved = fact.at_us, True
+        if fact.at_us > came_us:  # a contact that was resolved when it came says nothing: so was the one before
+            self._end(chain, fact.at_us, script, f"case {fact.case_id} was resolved")
+
+    def _cancel(self, state: Contacts, case: CaseNow, fact: Fact, script: Script) -> None:
+        self._stop_chasing(case, fact, script, f"the case was {fact.step}")
+        chain = state.chains.get(case.issue)
+        if chain is not None and chain.last.case_id == fact.case_id:
+            self._end(chain, fact.at_us, script, f"case {fact.case_id} was {normal(fact.status or fact.step)}")
+        case.is_open, case.keep_us = False, fact.at_us
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    def next_us(self, state: Contacts) -> int:
+        """Return when the next alert ends, or a chain or a case is forgotten."""
+        next_us = FAR_US
+        for key, chain in state.chains.items():
+            due_us = self._quiet_us(chain) if chain.open is not None else self._keep_us(state, key)
+            next_us = min(next_us, due_us)
+        for case in state.cases.values():
+            next_us = min(next_us, max(case.keep_us, self._keep_us(state, case.issue)))
+        return next_us
+
+    def pass_deadline(self, state: Contacts, at_us: int, script: Script) -> None:
+        """End alerts of customers who have not come back, and forget what is over."""
+        for chain in state.chains.values():
+            if chain.open is not None and self._quiet_us(chain) <= at_us:
+                self._over(chain, at_us, script)
+        over = [key for key in state.chains if self._keep_us(state, key) <= at_us]
+        for case_id, case in list(state.cases.items()):
+            if max(case.keep_us, self._keep_us(state, case.issue)) <= at_us:
+                if case.chasing is not None:
+                    self._end_chasing(case, at_us, script, "nothing was heard of the case any more")
+                del state.cases[case_id]
+        for key in over:
+            chain = state.chains.pop(key)
+            last = chain.last
+            script.saw(last.at_us, at_us, "no_repeat", self._group(chain, last.id), chain.count)
+
+    def _quiet_us(self, chain: Chain) -> int:
+        return chain.anchor_us + self.window_us(chain)
+
+    def _keep_us(self, state: Contacts, key: str) -> int:
+        """Return until when a chain is kept: while its case is open, a contact on it is none of a new chain."""
+        chain = state.chains.get(key)
+        if chain is None:
+            return 0
+        case = state.cases.get(chain.last.case_id)
+        kept_us = case.keep_us if case is not None and case.is_open else 0
+        return max(self._quiet_us(chain), kept_us)
+
+    def window_us(self, chain: Chain) -> int:
+        """Return within which time after a contact of a chain another one is a repeat."""
+        return self._settings.window_by_issue.get(chain.issue, self._settings.window)
+
+    # -- pieces -------------------------------------------------------------------------------------------------------
+
+    def _issue_of(self, fact: Fact) -> tuple[str, str]:
+        """Return the key of the issue, and what people call it."""
+        for field in self._settings.issue:
+            value = value_of(fact, field)
+            if value:
+                return f"{field}={value}", value
+        return f"case={fact.case_id}", f"case {fact.case_id}"
+
+    def _chain(self, fact: Fact, contact: Contact) -> Chain:
+        return Chain(self._issue_of(fact)[1], 1, [contact], contact, fact.at_us, fact.who)
+
+    def _is_thanks(self, fact: Fact) -> bool:
+        least = self._settings.thanks_from
+        return least is not None and fact.sentiment is not None and fact.sentiment >= least
+
+    def _over(self, chain: Chain, at_us: int, script: Script) -> None:
+        self._end(chain, at_us, script, f"the customer has not come back for {words.span(self.window_us(chain))}")
+
+    def _end(self, chain: Chain, at_us: int, script: Script, why: str) -> None:
+        if chain.open is not None:
+            episode, chain.open = chain.open, None
+            script.end(at_us, episode, lambda: words.repeat_ended(chain, why))
+
+    def _stop_chasing(self, case: CaseNow, fact: Fact, script: Script, why: str) -> None:
+        case.chasers = 0
+        self._end_chasing(case, fact.at_us, script, why)
+
+    def _end_chasing(self, case: CaseNow, at_us: int, script: Script, why: str) -> None:
+        if case.chasing is not None:
+            episode, case.chasing = case.chasing, None
+            script.end(at_us, episode, lambda: words.chasing_ended(episode, why))
+
+    def _saw(self, script: Script, verdict: str, fact: Fact, chain: Chain | None) -> None:
+        group = {"customer": fact.who.customer, "issue": self._issue_of(fact)[1], "contact": fact.id}
+        if chain is not None:
+            group |= {"issue": chain.issue, "of": chain.last.id}
+        count = 1 if chain is None else chain.count + (verdict == "repeat")
+        script.saw(fact.at_us if chain is None else min(chain.anchor_us, fact.at_us), fact.at_us, verdict, group, count)
+
+    def _group(self, chain: Chain, contact: str) -> dict[str, str]:
+        return {"customer": chain.who.customer, "issue": chain.issue, "contact": contact}
