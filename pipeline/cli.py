@@ -17,6 +17,7 @@ from pipeline.commands import (
     replay,
     rescale,
     schema,
+    sentiment,
     shell,
 )
 from pipeline.commands import map as mapping
@@ -64,7 +65,21 @@ def main(
     shell.set_up(log_level, log_format)
 
 
-for group in (demo, live, ingest, repartition, rescale, replay, check, mapping, cases, alerts, deadletters, schema):
+for group in (
+    demo,
+    live,
+    ingest,
+    repartition,
+    rescale,
+    replay,
+    check,
+    mapping,
+    cases,
+    alerts,
+    deadletters,
+    schema,
+    sentiment,
+):
     group.register(app)
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from config.enrichment import ProfileSettings, SentimentSettings
 from detectors.events import Event
 from pipeline.profiles import BadRow, Profiles, ProfilesError, fingerprint_of, load_profiles
-from pipeline.sentiment import Sentiment
+from pipeline.sentiment import language_of
+from pipeline.sentiment_scoring import build_sentiment
 
 log = structlog.get_logger(__name__)
 """Classes of events whose data may carry a text: to look a class up costs less than ``isinstance``."""
@@ -23,11 +24,12 @@ class Enricher:
 
     Raises:
         ProfilesError: when the table cannot be read.
+        VersionStoreError: when versions of a model that learned sentiment cannot be used.
     """
 
     def __init__(self, profiles: ProfileSettings | None, sentiment: SentimentSettings) -> None:
         self._settings = profiles
-        self._sentiment = None if sentiment.method == "none" else Sentiment(sentiment)
+        self._sentiment = build_sentiment(sentiment)
         self._fingerprint = None if profiles is None else fingerprint_of(profiles.path)
         self._profiles = Profiles({}, []) if profiles is None else load_profiles(profiles)
         self._report()
@@ -45,22 +47,21 @@ class Enricher:
             for event in events:
                 event.profile = get(event.subject)
         if self._sentiment is not None:
+            score = self._sentiment.at
             for event in [event for event in events if event.data.text is not None]:
-                if event.data.sentiment is None:
-                    self._score(event, self._sentiment)
-
-    @staticmethod
-    def _score(event: Event, sentiment: Sentiment) -> None:
-        text = event.data.text
-        language = event.data.labels.get("language") or ("" if event.profile is None else event.profile.language)
-        if text and not text.isspace() and sentiment.reads(language):
-            event.data = replace(event.data, sentiment=sentiment.score(text))
+                text = event.data.text
+                if text and event.data.sentiment is None and not text.isspace():
+                    sentiment = score(text, language_of(event), event.time_us)
+                    if sentiment is not None:
+                        event.data = replace(event.data, sentiment=sentiment)
 
     def reload_if_changed(self) -> bool:
-        """Read the table again if its file has changed; return whether it was read.
+        """Read the table again if its file has changed; return whether it was read. Look for new versions of a model.
 
         A table that cannot be read any more is logged, and the profiles that are known stay.
         """
+        if self._sentiment is not None:
+            self._sentiment.refresh()
         if self._settings is None:
             return False
         fingerprint = fingerprint_of(self._settings.path)

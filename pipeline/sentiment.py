@@ -1,7 +1,7 @@
-"""Sentiment of English text by VADER's compound score, from -1 to 1.
+"""Sentiment of text, from -1 to 1: by VADER, and by a model that learned from surveys where that is better.
 
 Source: C. J. Hutto, E. Gilbert: VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text
-(ICWSM 2014). The score of a text depends on the text alone.
+(ICWSM 2014). VADER's score of a text depends on the text alone, a version's on the text and its language.
 """
 
 import re
@@ -10,6 +10,9 @@ from functools import lru_cache
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from config.enrichment import SentimentSettings
+from detectors.events import Event
+from detectors.models.text.linear import Prior
+from pipeline.sentiment_tidy import tidy
 
 MAX_TEXT_CHARS = 5_000
 """Longer text is scored by its beginning: the time for a text grows faster than its length."""
@@ -25,8 +28,13 @@ def base_language(text: str) -> str:
     return _LANGUAGE.split(text.strip().lower(), maxsplit=1)[0]
 
 
+def language_of(event: Event) -> str:
+    """Return the language that an event or its customer's profile names, or nothing."""
+    return event.data.labels.get("language") or ("" if event.profile is None else event.profile.language)
+
+
 class Sentiment:
-    """Scores text, and remembers what it scored.
+    """Scores text by VADER, and remembers what it scored.
 
     Args:
         settings: which languages, and how many texts to remember.
@@ -38,11 +46,35 @@ class Sentiment:
         self._analyzer = SentimentIntensityAnalyzer()
         self.score = lru_cache(settings.cache_size)(self._score)
 
+    def language(self, named: str) -> str:
+        """Return what language text is taken for; ``named`` is what is known of it. The same for ``en`` and ``eng``."""
+        language = base_language(named or self._assumed)
+        return _READ if language in self._languages else language
+
     def reads(self, language: str) -> bool:
         """Return whether text in ``language`` (empty: not known) is scored."""
-        return base_language(language or self._assumed) in self._languages
+        return self.language(language) == _READ
+
+    def at(self, text: str, named: str, time_us: int) -> float | None:
+        """Return the score of a text at an event time, in a language as it is named; None where nobody can read it."""
+        del time_us
+        return self.score(text) if self.reads(named) else None
+
+    def prior(self, text: str, language: str) -> Prior | None:
+        """Return all that VADER says of a text in a language as :meth:`language` returns it."""
+        return self._tell(text) if language == _READ else None
+
+    def refresh(self) -> None:
+        """Do nothing: VADER never changes."""
 
     def _score(self, text: str) -> float:
         """Return the compound score of a text, -1 (worst) to 1 (best)."""
-        compound: float = self._analyzer.polarity_scores(text[:MAX_TEXT_CHARS])["compound"]
-        return min(1.0, max(-1.0, compound))
+        return self._tell(text).compound
+
+    def _tell(self, text: str) -> Prior:
+        told = self._analyzer.polarity_scores(tidy(text[:MAX_TEXT_CHARS], self._analyzer.lexicon))
+        return Prior(min(1.0, max(-1.0, told["compound"])), told["pos"], told["neg"])
+
+
+_READ = "en"
+"""What all languages that VADER reads are called: they are English, by whatever name."""

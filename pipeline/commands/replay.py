@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
         summary. The recording ends at its last event's time: deadlines after that have not passed. A replay that was
         killed goes on where it was when the same command is given again.
         """
-        paths = _paths(feed or [])
+        paths = feed_paths(feed or [])
         loaded = shell.load(config)
 
         from pipeline.compose import tune_gc
@@ -69,7 +69,12 @@ def register(app: typer.Typer) -> None:
                 shell.out(f"see them: makegood deadletters list --file {target}.deadletters.db")
 
 
-def _paths(options: list[str]) -> dict[str, Path]:
+def feed_paths(options: list[str]) -> dict[str, Path]:
+    """Return what `--feed NAME=PATH` options name.
+
+    Raises:
+        UserError: for an option that names nothing, a path that is not there, or a name twice.
+    """
     paths: dict[str, Path] = {}
     for option in options:
         name, separator, path = option.partition("=")

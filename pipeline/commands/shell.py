@@ -95,6 +95,8 @@ def user_errors() -> dict[type[Exception], int]:
         ("pipeline.replay", "UnknownFeedError"): UNUSABLE_INPUT,
         ("pipeline.feeds.contract", "FeedError"): UNUSABLE_INPUT,
         ("pipeline.profiles", "ProfilesError"): UNUSABLE_INPUT,
+        ("pipeline.sentiment_learning", "NotLearningError"): UNUSABLE_INPUT,
+        ("pipeline.sentiment_versions", "VersionStoreError"): UNUSABLE_INPUT,
         ("pipeline.scale.keys", "ScaleError"): UNUSABLE_INPUT,
         ("pipeline.scale.snapshots", "SnapshotsUnreadableError"): UNUSABLE_INPUT,
         ("pipeline.deadletters", "DeadLettersError"): UNUSABLE_INPUT,
