@@ -28,7 +28,7 @@ def _named(value: Any, models: Mapping[str, type[SettingsModel]], what: str) -> 
     if isinstance(value, str):
         value = {"class": value}
     if not isinstance(value, Mapping):
-        msg = f"must be the name of a {what}, or a mapping with class and parameters; there are: {', '.join(models)}"
+        msg = f"must be the name of one {what}, or a mapping with class and parameters; there are: {', '.join(models)}"
         raise ValueError(msg)
     name = value.get("class")
     if not isinstance(name, str) or name not in models:
