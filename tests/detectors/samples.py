@@ -120,10 +120,39 @@ def repeat_contact() -> Sample:
     return Sample({**settings, "case_retention": "5d"}, events)
 
 
+def stalled_recovery() -> Sample:
+    """Cases of two weeks, some of them complaints, some with a date that passes, some answered badly about."""
+    rng = random.Random(15)
+    steps: list[tuple[int, str, str, Any]] = []
+    more = ("agent_reply", "internal_note", "assigned", "accepted", "paused", "resumed", "customer_message", "updated",
+            "agent_reply", "resolved", "agent_reply", "reopened", "closed")  # fmt: skip
+    for number in range(80):
+        customer, case_id = f"c{rng.randrange(40)}", f"k{number}"
+        at_us = START_US + rng.randrange(14 * 24 * HOUR_US)
+        due = datetime(2026, 3, rng.randrange(2, 20), 12, tzinfo=UTC) if rng.random() < 0.3 else None
+        labels = {"kind": "complaint"} if rng.random() < 0.5 else {}
+        opened = CaseData(case_id=case_id, service="app", queue="care", deadline=due, labels=labels)
+        steps.append((at_us, "crm.case.opened", customer, opened))
+        for step in more:
+            at_us += rng.randrange(1, rng.choice([1, 6, 40]) * HOUR_US)
+            if rng.random() < 0.4:
+                marks = {"recovery": rng.choice(["remedy_promised", "remedy_delivered"])} if rng.random() < 0.1 else {}
+                data = CaseData(case_id=case_id, to=rng.choice(["anna", None]), labels=marks)
+                steps.append((at_us, f"crm.case.{step}", customer, data))
+        if rng.random() < 0.3:
+            answer = SurveyData(score=rng.randrange(1, 6), scale="csat", case_id=case_id)
+            steps.append((at_us + HOUR_US, "survey.response", customer, answer))
+    steps.sort(key=lambda step: step[0])
+    events = [make(kind, number, time_us, data, who) for number, (time_us, kind, who, data) in enumerate(steps)]
+    settings = {"type": "stalled_recovery", "retention": "1d", "max_customer_wait": 1, "remember": "2d"}
+    return Sample({**settings, "flag_for": "2d", "case_retention": "9d"}, events)
+
+
 SAMPLES: dict[str, Callable[[], Sample]] = {
     "negative_survey": negative_survey,
     "repeat_contact": repeat_contact,
     "sentiment_drop": sentiment_drop,
     "sla_breach": sla_breach,
+    "stalled_recovery": stalled_recovery,
 }
 """One function per registered detector."""

@@ -1,0 +1,347 @@
+"""What becomes of a recovery: it moves, stands still, waits for the customer, and is closed."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from detectors.events import CASE_STEPS, Event
+from detectors.lives import recovery_words as words
+from detectors.lives.beginnings import Beginnings
+from detectors.lives.facts import NOBODY, Fact, Who, fact_of
+from detectors.lives.life import FAR_US, Life, Open, Script
+from detectors.lives.settings import RECOVERY_LABEL, labels_of
+from detectors.lives.surveys import Scales
+from detectors.promises.dates import due_in_days
+from detectors.promises.kinds import (
+    CANCELLED_STATUSES,
+    HOLD_REASONS,
+    PENDING_STATUSES,
+    RESOLVED_STATUSES,
+    RESOLVED_STEPS,
+    normal,
+)
+from detectors.promises.openhours import OpenHours
+from detectors.promises.settings import TIME_UNITS_US
+from detectors.promises.spec import Calendars
+
+if TYPE_CHECKING:
+    from detectors.stalled_recovery import StalledRecoverySettings
+
+NAME = "stalled_recovery"
+IDLE, WAIT, OVERDUE, UNOWNED = "idle", "customer_wait_cap", "promise_overdue", "no_owner"
+WITHOUT_CONTACT = "closed_without_contact"
+_NO_USE = frozenset({"internal_note", "auto_reply", "tier_changed", "calendar_changed", "priority_changed", "split"})
+_WAIT_OVER = frozenset({"customer_replied", "customer_responded", "waiting_ended", "waiting_customer_ended"})
+
+
+class Recovery(msgspec.Struct, array_like=True):
+    """A case, as far as its recovery goes.
+
+    Attributes:
+        began_us: when the recovery began; None: it is none (yet).
+        cause: why. queue: who had the case then.
+        is_open: it is not over. has_case: its case is open too (after a survey it is usually closed).
+        contacted: the customer was, since it began.
+        used_us, run_us: open time without progress before ``run_us``, and since when it counts on.
+        waiting_us: since when it waits for the customer; None: it does not.
+        unowned_us: since when nobody owns it; None: somebody does, or nobody knows.
+        promised_us: when a promised step is due. deadline_us: that of a case that is no recovery.
+        moved_us, moved_by: the last progress.
+        dues: by reason, when it will stand still if nothing happens. holding: why it does, and since when.
+        ended_us: when it was closed; None while open. flag: the alert that it was without contact.
+        flag_us, flag_ends_us: when that begins, or ends. heard_us: the last event.
+        outcome: how it ended.
+    """
+
+    began_us: int | None = None
+    cause: str = ""
+    case_id: str = ""
+    queue: str = ""
+    who: Who = NOBODY
+    is_open: bool = False
+    has_case: bool = False
+    contacted: bool = False
+    used_us: int = 0
+    run_us: int = 0
+    waiting_us: int | None = None
+    unowned_us: int | None = None
+    promised_us: int | None = None
+    deadline_us: int | None = None
+    moved_us: int = 0
+    moved_by: str = ""
+    dues: dict[str, int] = msgspec.field(default_factory=dict)
+    holding: dict[str, int] = msgspec.field(default_factory=dict)
+    open: Open | None = None
+    ended_us: int | None = None
+    flag: Open | None = None
+    flag_us: int = FAR_US
+    flag_ends_us: int = FAR_US
+    heard_us: int = 0
+    outcome: str = ""
+
+
+class RecoveryLife(Life[Recovery]):
+    """What becomes of a case that may be a recovery."""
+
+    state_type = Recovery
+
+    def __init__(self, name: str, settings: "StalledRecoverySettings", calendars: Calendars) -> None:
+        self._name = name
+        self.settings = settings
+        self.retention_us = settings.retention
+        self.skew_us = settings.skew
+        self._begins = Beginnings(settings.begins, Scales(settings.scales, settings.default_scale))
+        self._labels = frozenset({"owner", *self._begins.labels})
+        self._calendar = calendars.need(settings.calendar, "calendar")
+        self._by_tier = {
+            tier: calendars.need(calendar, f"calendar_by_tier.{tier}")
+            for tier, calendar in settings.calendar_by_tier.items()
+        }
+        unit_us = TIME_UNITS_US[settings.unit]
+        self._idle_us = round(settings.idle_limit * unit_us)
+        self._unowned_us = None if settings.unowned_limit is None else round(settings.unowned_limit * unit_us)
+        self._progress = frozenset(settings.progress)
+        self._contact = frozenset(settings.contact)
+        self._delivers = frozenset(settings.delivers)
+        self.event_types = frozenset({"survey.response", *(f"crm.case.{step}" for step in CASE_STEPS)})
+
+    def begin(self, key: str) -> Recovery:
+        """Return a case of which nothing is known."""
+        return Recovery(case_id=key)
+
+    def read(self, event: Event) -> Fact | str:
+        """Return what is kept of an event; steps that are neither progress nor anything else are of no use."""
+        data: Any = event.data
+        step = event.step
+        mark = data.labels.get(RECOVERY_LABEL)
+        if step in _NO_USE and step not in self._progress and not mark and data.deadline is None:
+            return ""
+        return fact_of(event, self._labels, 0)
+
+    def is_seed(self, fact: Fact) -> bool:
+        """Say whether a recovery may begin with it."""
+        return bool(self._begins.cause(fact)) or self._begins.has_deadline(fact)
+
+    def is_empty(self, state: Recovery) -> bool:
+        """Say whether there is no recovery and no deadline."""
+        return state.began_us is None and state.deadline_us is None
+
+    # -- what happens -------------------------------------------------------------------------------------------------
+
+    def apply(self, state: Recovery, fact: Fact, script: Script) -> None:
+        """Begin, move, or end a recovery."""
+        mark = fact.label(RECOVERY_LABEL)
+        status = normal(fact.status) if fact.status else ""
+        closes = (
+            mark == "closed" or fact.step in RESOLVED_STEPS or (fact.step == "updated" and status in RESOLVED_STATUSES)
+        )
+        cancels = fact.step in {"cancelled", "merged"} or status in CANCELLED_STATUSES
+        if not state.is_open:
+            self._while_over(state, fact, script, over=closes or cancels)
+        if state.is_open:
+            state.heard_us = fact.at_us
+            self._follow(state, fact, mark, status, script)
+            if not state.has_case and state.contacted:
+                self._close(state, fact, script, flagged=False, why="followed up")
+            elif cancels:
+                self._close(state, fact, script, flagged=False, why=normal(fact.status or fact.step))
+            elif closes:
+                self._close(state, fact, script, flagged=not state.contacted, why="closed")
+            else:
+                self._plan(state)
+
+    def _while_over(self, state: Recovery, fact: Fact, script: Script, *, over: bool) -> None:
+        """Take a fact of a case that is no recovery, or no more."""
+        cause = self._begins.cause(fact)
+        again = state.began_us is not None and fact.step == "reopened"
+        if not over and (cause or again):
+            self._end_flag(state, fact.at_us, script, "the case was reopened")
+            self._start(state, fact, fact.at_us, cause or state.cause)
+            return
+        name = fact.label(RECOVERY_LABEL) or fact.step
+        if name in self._contact and state.began_us is not None:
+            state.contacted = True
+            if state.outcome == WITHOUT_CONTACT:
+                state.outcome = "closed"
+            self._end_flag(state, fact.at_us, script, "the customer was contacted after all")
+        if state.began_us is not None:
+            return
+        if over:
+            _forget(state)
+        elif fact.deadline_us is not None and self._begins.has_deadline(fact):
+            state.deadline_us = max(fact.deadline_us, fact.at_us)
+            state.who, state.queue, state.heard_us = fact.who, fact.queue or state.queue, fact.at_us
+
+    def _start(self, state: Recovery, fact: Fact | None, at_us: int, cause: str) -> None:
+        state.began_us, state.cause, state.is_open = at_us, cause, True
+        state.run_us = state.moved_us = state.heard_us = at_us
+        state.used_us, state.moved_by, state.contacted, state.outcome = 0, "", False, ""
+        state.waiting_us = state.unowned_us = state.promised_us = state.deadline_us = state.ended_us = None
+        state.has_case = fact is None or fact.step != "response"
+        if fact is not None:
+            state.who, state.queue = fact.who, fact.queue or state.queue
+            if fact.step == "opened" and not fact.label("owner"):
+                state.unowned_us = at_us
+        self._plan(state)
+
+    def _follow(self, state: Recovery, fact: Fact, mark: str, status: str, script: Script) -> None:
+        name, at_us, step = mark or fact.step, fact.at_us, fact.step
+        self._see_owner(state, fact, name, script)
+        if step == "reopened":
+            state.has_case = True
+        if name in self._delivers:
+            state.promised_us = None
+            self._release(state, at_us, script, OVERDUE, "what was promised was delivered")
+        if fact.deadline_us is not None and fact.deadline_us != state.promised_us:
+            state.promised_us = fact.deadline_us
+            if fact.deadline_us > at_us:
+                self._release(state, at_us, script, OVERDUE, "a new date was promised")
+        if name in self._contact:
+            state.contacted = True
+        if name in self._progress:
+            self._move(state, at_us, name, script)
+        waits = mark == "waiting_customer" or status in PENDING_STATUSES
+        waits = waits or (step == "paused" and normal(fact.reason or "") not in HOLD_REASONS)
+        goes_on = mark in _WAIT_OVER or step in {"customer_message", "reopened"}
+        goes_on = goes_on or (step == "resumed" and normal(fact.reason or "") not in HOLD_REASONS)
+        if waits and state.waiting_us is None:
+            hours = self.hours(state)
+            state.used_us += hours.position(at_us) - hours.position(state.run_us)
+            state.waiting_us = at_us
+        elif state.waiting_us is not None and not waits and (goes_on or (step == "updated" and status)):
+            state.waiting_us, state.run_us = None, at_us
+            self._release(state, at_us, script, WAIT, "the customer has answered")
+
+    def _see_owner(self, state: Recovery, fact: Fact, name: str, script: Script) -> None:
+        if name == "owner_removed" or (fact.step == "assigned" and not (fact.to or fact.queue or fact.label("owner"))):
+            state.unowned_us = fact.at_us if state.unowned_us is None else state.unowned_us
+        elif fact.step in {"assigned", "accepted", "agent_reply"} or name in self._contact or fact.label("owner"):
+            state.unowned_us = None
+            self._release(state, fact.at_us, script, UNOWNED, "somebody owns it now")
+        if fact.queue:
+            state.queue = fact.queue
+
+    def _move(self, state: Recovery, at_us: int, name: str, script: Script) -> None:
+        """Progress: the idle clock, and the wait for the customer, count anew."""
+        state.moved_us, state.moved_by = at_us, name
+        state.used_us, state.run_us = 0, at_us
+        if state.waiting_us is not None:
+            state.waiting_us = at_us
+        why = f"it moves again: {name.replace('_', ' ')}"
+        self._release(state, at_us, script, IDLE, why)
+        self._release(state, at_us, script, WAIT, why)
+
+    def _close(self, state: Recovery, fact: Fact, script: Script, *, flagged: bool, why: str) -> None:
+        at_us = fact.at_us
+        state.is_open, state.ended_us, state.outcome = False, at_us, why
+        state.dues = {}
+        state.holding = {}
+        self._end_stall(state, at_us, script, f"the recovery was {why}")
+        if flagged:
+            state.outcome = WITHOUT_CONTACT
+            state.flag_us = at_us + self.settings.contact_after_close
+
+    # -- alerts -------------------------------------------------------------------------------------------------------
+
+    def _release(self, state: Recovery, at_us: int, script: Script, reason: str, why: str) -> None:
+        if state.holding.pop(reason, None) is not None and not state.holding:
+            self._end_stall(state, at_us, script, why)
+
+    def _hold(self, state: Recovery, at_us: int, reason: str, script: Script) -> None:
+        state.holding[reason] = at_us
+        hours = self.hours(state)
+        if state.open is not None:
+            script.update(at_us, state.open, lambda: words.stalled(state, at_us, hours, self.settings))
+            return
+        severity = self.settings.urgency.of(state.who)
+        if self.settings.urgency.is_raised(severity):
+            labels = self._labels_of(state, "StalledRecovery", severity)
+            state.open = script.fire(at_us, labels, lambda: words.stalled(state, at_us, hours, self.settings))
+
+    def _end_stall(self, state: Recovery, at_us: int, script: Script, why: str) -> None:
+        if state.open is not None:
+            episode, state.open = state.open, None
+            script.end(at_us, episode, lambda: words.moves_again(state, episode.starts_us, at_us, why))
+
+    def _raise_flag(self, state: Recovery, at_us: int, script: Script) -> None:
+        state.flag_us, state.flag_ends_us = FAR_US, at_us + self.settings.flag_for
+        severity = self.settings.urgency.of(state.who)
+        if self.settings.urgency.is_raised(severity):
+            labels = self._labels_of(state, "RecoveryClosedWithoutContact", severity)
+            state.flag = script.fire(at_us, labels, lambda: words.without_contact(state, self.hours(state)))
+
+    def _end_flag(self, state: Recovery, at_us: int, script: Script, why: str) -> None:
+        state.flag_us = state.flag_ends_us = FAR_US
+        if state.flag is not None:
+            episode, state.flag = state.flag, None
+            script.end(at_us, episode, lambda: words.flag_ended(state, why))
+
+    def _labels_of(self, state: Recovery, alertname: str, severity: str) -> dict[str, str]:
+        more = {"case_id": state.case_id, "queue": state.queue}
+        return {**self.settings.labels, **labels_of(self._name, NAME, alertname, severity, state.who, more)}
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    def hours(self, state: Recovery) -> OpenHours:
+        """Return the opening hours that count: those of the recovery's beginning."""
+        began_us = state.heard_us if state.began_us is None else state.began_us
+        return self._by_tier.get(state.who.tier, self._calendar).at(began_us)
+
+    def _plan(self, state: Recovery) -> None:
+        """Find out when the recovery stands still if nothing happens."""
+        hours = self.hours(state)
+        dues: dict[str, int | None] = {OVERDUE: state.promised_us}
+        if state.waiting_us is None:
+            dues[IDLE] = hours.instant(hours.position(state.run_us) + self._idle_us - state.used_us)
+        else:
+            dues[WAIT] = self._wait_due_us(hours, state.waiting_us)
+        if state.unowned_us is not None and self._unowned_us is not None:
+            dues[UNOWNED] = hours.instant(hours.position(state.unowned_us) + self._unowned_us)
+        # What has been due, or is due at a closed hour before now, is due now.
+        state.dues = {
+            reason: max(due_us, state.heard_us)
+            for reason, due_us in dues.items()
+            if due_us is not None and reason not in state.holding
+        }
+
+    def _wait_due_us(self, hours: OpenHours, waiting_us: int) -> int | None:
+        count, unit = self.settings.max_customer_wait, self.settings.max_customer_wait_unit
+        if count is None:
+            return None
+        if unit == "business_days" or unit == "calendar_days":  # noqa: PLR1714 - mypy narrows no sets
+            return due_in_days(hours, waiting_us, count, unit, "close", roll_receipt=False)
+        return hours.instant(hours.position(waiting_us) + count * TIME_UNITS_US[unit])
+
+    def next_us(self, state: Recovery) -> int:
+        """Return when it stands still next, when a deadline passes, or when it is forgotten."""
+        if state.is_open:
+            return min([state.heard_us + self.settings.case_retention, *state.dues.values()])
+        if state.began_us is None:
+            return FAR_US if state.deadline_us is None else state.deadline_us
+        told_us = min(state.flag_us, state.flag_ends_us)
+        return told_us if told_us < FAR_US else (state.ended_us or 0) + self.settings.remember
+
+    def pass_deadline(self, state: Recovery, at_us: int, script: Script) -> None:
+        """Let it stand still, begin, or be forgotten."""
+        if state.is_open:
+            for reason, due_us in sorted(state.dues.items()):
+                if due_us <= at_us:
+                    del state.dues[reason]
+                    self._hold(state, at_us, reason, script)
+            if at_us >= state.heard_us + self.settings.case_retention:
+                self._end_stall(state, at_us, script, "nothing was heard of the case any more")
+                _forget(state)
+        elif state.began_us is None:
+            self._start(state, None, at_us, "a deadline that was missed")
+        elif state.flag_us <= at_us:
+            self._raise_flag(state, at_us, script)
+        elif state.flag_ends_us <= at_us:
+            self._end_flag(state, at_us, script, "it was told long enough")
+        else:
+            _forget(state)
+
+
+def _forget(state: Recovery) -> None:
+    fresh = Recovery(case_id=state.case_id)
+    for name in Recovery.__struct_fields__:
+        setattr(state, name, getattr(fresh, name))
