@@ -270,9 +270,9 @@ DERIVED_CLASSES: dict[str, type[Envelope]] = {
     "promise.broken": _tagged(ConclusionEvent, "promise", "broken"),
     "case.resolved": _tagged(ConclusionEvent, "case", "resolved"),
 }
-"""Every event type that case detectors conclude. Of one measurement of a promise there is at most one of
-``promise.met`` (it was fulfilled in time) and ``promise.broken``, whichever came first; and of a promise of resolution,
-``case.resolved`` when it was first fulfilled, in time or not."""
+"""Every event type that case detectors conclude. Of one measurement of a promise there is one ``promise.met`` (it was
+fulfilled in time) or one ``promise.broken``; both only where it was met first, and taken up again when the case was
+reopened. Of a promise of resolution there is one ``case.resolved``, when it was first fulfilled, in time or not."""
 
 ALL_CLASSES: dict[str, type[Envelope]] = {**EVENT_CLASSES, **DERIVED_CLASSES}
 """Every event type that detectors may ask for."""

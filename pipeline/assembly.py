@@ -15,6 +15,7 @@ from config.settings import Settings, build_settings_model
 from config.yamlfile import Document
 from detectors.contract import DETECTORS, Context, Detector
 from pipeline.feeds.contract import FEEDS, FeedContext, FeedSettings
+from pipeline.listening import listener_problems
 from pipeline.mapping import compile_mapping
 from pipeline.mapping.examples import check_examples
 from pipeline.scale.checks import scale_problems
@@ -103,6 +104,9 @@ def _detectors(settings: Settings, document: Document, problems: list[Problem]) 
         detector = _attempt(("detectors", name), document, problems, build)
         if detector is not None:
             built[name] = detector
+    if len(built) == len(settings.detectors):  # else what is missing may be what another listens to
+        for name, problem in listener_problems(built).items():
+            problems.append(Problem(("detectors", name), document.line(("detectors", name)), problem))
     return built
 
 

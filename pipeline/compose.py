@@ -16,6 +16,7 @@ from pipeline.feeds.demo import DemoSettings
 from pipeline.feeds.file import FileSettings, check_files
 from pipeline.feeds.requeue import RequeueFeed
 from pipeline.lane import Pace
+from pipeline.listening import listener_problems
 from pipeline.prepare import FeedTime, Prepare, TimeRules
 from pipeline.routing import Router
 from pipeline.tallies import Tallies
@@ -31,9 +32,13 @@ def build_detectors(settings: Settings) -> dict[str, Detector]:
         ValueError: naming the field, for settings that contradict each other.
     """
     context = Context(calendars=settings.calendars)
-    return {
+    built = {
         name: DETECTORS.factory(entry.type)(name, entry, context) for name, entry in sorted(settings.detectors.items())
     }
+    for name, problem in listener_problems(built).items():
+        msg = f"detectors.{name}: {problem}"
+        raise ValueError(msg)
+    return built
 
 
 def feed_settings(settings: Settings) -> dict[str, FeedSettings]:

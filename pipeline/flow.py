@@ -1,15 +1,18 @@
 """The dataflow, as the picture in the design shows it.
 
     feeds ─raw batches─► prepare ─► detect ─► alert changes ──► store
-                            │bad
+                            │bad       │
+                            │          └──conclusions─► rates ─► alert changes ──► store
                             └──► dead letters (with the reason)
 
+``rates`` is there only where a window detector listens to what case detectors conclude.
 Steps are few and items are micro-batches, because the engine costs per item. Renaming a step, or changing the number of
 shards, forgets its state: step names are part of the recovery data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
@@ -24,9 +27,11 @@ from pipeline.engine.logic import (
     is_pane_report,
     unless_stopped,
 )
+from pipeline.engine.rates import by_listener, rates_builder
 from pipeline.engine.source import Drain, LaneSource, ReadingRules
 from pipeline.lane import Lane
 from pipeline.letters import DeadLetter
+from pipeline.listening import Listening
 from pipeline.routing import PaneReport
 
 Flow = Dataflow
@@ -42,6 +47,7 @@ def build_flow(
     drain: Drain,
     prepare: PrepareBuilder,
     detectors: Mapping[str, Detector],
+    shards: int,
     cases_folder: Path,
     alert_sink: AlertSink,
     dead_letter_sink: DeadLetterSink,
@@ -56,6 +62,7 @@ def build_flow(
         drain: how to ask for a graceful stop.
         prepare: builds the prepare step, of one lane or of tasks.
         detectors: by name.
+        shards: how many shards the keys of each case detector are spread over, in all processes together.
         cases_folder: where the case detectors keep the logs of their state, beside the engine's snapshots.
         alert_sink: takes the alert changes.
         dead_letter_sink: takes what could not become events.
@@ -69,11 +76,23 @@ def build_flow(
     routed = op.flat_map_batch("route", prepared, by_target)
     sides = op.branch("bad", routed, is_dead_letter)
     ours = sides.falses
+    reports = None
     if pane_sink is not None:
         told = op.branch("told", ours, is_pane_report)
-        op.output("panes", told.trues, pane_sink)
-        ours = told.falses
-    outcomes = op.stateful_batch("detect", ours, detect_builder(detectors, cases_folder, drain.check_while_starting))
+        reports, ours = told.trues, told.falses
+    listening = Listening(detectors, shards)
+    check = drain.check_while_starting
+    outcomes: Any = op.stateful_batch("detect", ours, detect_builder(detectors, cases_folder, check, listening))
+    if listening.sources:
+        both = op.branch("concluded", outcomes, is_pane_report)
+        concluded, outcomes = op.flat_map_batch("by_listener", both.trues, by_listener), both.falses
+        if reports is not None:
+            reports = op.merge("all_panes", reports, concluded)
+        else:
+            rated = op.stateful_batch("rates", concluded, rates_builder(detectors, listening, check))
+            outcomes = op.merge("judged", outcomes, rated)
+    if reports is not None and pane_sink is not None:
+        op.output("panes", reports, pane_sink)
     op.output("store", op.flat_map_batch("changes", outcomes, _changes), alert_sink)
     op.output("dead_letters", sides.trues, dead_letter_sink)
     if finding_sink is not None:

@@ -1,10 +1,11 @@
 """Runs detectors without the engine: the reference for what the flow must answer, and the engine of ``makegood test``.
 
-It does what the flow does with decoded events: routes them to shards by key, carries time to every shard, and puts the
-answers in order. It keeps neither watermarks nor ids: time is told to it, and repeats are its caller's matter.
+It does what the flow does with decoded events: routes them to shards by key, carries time to every shard, gives what
+case detectors conclude to who listens, and puts the answers in order. It keeps neither watermarks nor ids: time is told
+to it, and repeats are its caller's matter.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from zlib import crc32
 
 from alerts.model import step_order
@@ -14,14 +15,17 @@ from detectors.contract import (
     CaseDetector,
     CaseShard,
     Combiner,
+    Deriving,
     Detector,
     Finding,
     Outcome,
     Progress,
+    Snapshotting,
     WindowDetector,
     WindowState,
 )
-from detectors.events import EVENT_CLASSES, Event
+from detectors.events import ALL_CLASSES, Event
+from pipeline.listening import is_listener
 
 
 class TimeRunsBackwardsError(Exception):
@@ -43,15 +47,23 @@ class Harness:
     """
 
     def __init__(self, detectors: Mapping[str, Detector] | Iterable[Detector], *, shards: int = 1) -> None:
-        listed = detectors.values() if isinstance(detectors, Mapping) else detectors
+        listed = list(detectors.values() if isinstance(detectors, Mapping) else detectors)
+        wanted = frozenset[str]().union(*(detector.event_types for detector in listed))
         self._cases: list[tuple[CaseDetector, tuple[type, ...], list[CaseShard]]] = []
         self._windows: list[tuple[Combiner, tuple[type, ...], WindowState]] = []
+        self._listeners: list[tuple[WindowDetector, Combiner, tuple[type, ...], WindowState]] = []
         for detector in listed:
-            classes = tuple(EVENT_CLASSES[name] for name in sorted(detector.event_types))
+            classes = tuple(ALL_CLASSES[name] for name in sorted(detector.event_types))
             if isinstance(detector, WindowDetector):
-                self._windows.append((detector.combiner(), classes, detector.state()))
+                if is_listener(detector):
+                    self._listeners.append((detector, detector.combiner(), classes, detector.state()))
+                else:
+                    self._windows.append((detector.combiner(), classes, detector.state()))
             else:
-                self._cases.append((detector, classes, [detector.shard() for _ in range(shards)]))
+                new: Callable[[], CaseShard] = detector.shard
+                if isinstance(detector, Deriving) and not detector.derived_types.isdisjoint(wanted):
+                    new = detector.deriving_shard
+                self._cases.append((detector, classes, [new() for _ in range(shards)]))
         self._progress = Progress(NEVER_US, NEVER_US)
         self._changes: list[AlertChange] = []
         self._findings: list[Finding] = []
@@ -82,7 +94,9 @@ class Harness:
         Raises:
             TimeRunsBackwardsError: when time would go back.
         """
+        known_us = self._progress.watermark_us
         progress = self._forward(watermark_us, clock_us)
+        derived: list[Event] = []
         for case_detector, classes, shards in self._cases:
             parts: list[list[Event]] = [[] for _ in shards]
             for event in events:
@@ -91,10 +105,18 @@ class Harness:
                     if key is not None:
                         parts[crc32(key.encode()) % len(shards)].append(event)
             for shard, part in zip(shards, parts, strict=True):
-                self._take(shard.update(part, progress))
+                outcome = shard.update(part, progress)
+                derived += outcome.derived
+                self._take(outcome)
         for combiner, classes, state in self._windows:
             combiner.add([event for event in events if isinstance(event, classes)])
             self._take(state.update(combiner.take(), progress))
+        for detector, combiner, classes, state in self._listeners:
+            pane_us = detector.layout.pane_us
+            complete_us = known_us // pane_us * pane_us  # what belongs before it is late: those panes were complete
+            told = [event for event in derived if isinstance(event, classes) and event.time_us >= complete_us]
+            combiner.add(told)
+            self._take(state.update(combiner.take(), Progress(progress.watermark_us, progress.watermark_us)))
 
     def advance(self, watermark_us: int, clock_us: int | None = None) -> None:
         """Let time pass without events."""
@@ -106,15 +128,17 @@ class Harness:
 
     def snapshot(self) -> list[bytes]:
         """Return the state of every shard and window state, in a fixed order."""
-        return [shard.snapshot() for _, _, shards in self._cases for shard in shards] + [
-            state.snapshot() for _, _, state in self._windows
-        ]
+        return [holder.snapshot() for holder in self._holders()]
 
     def restore(self, states: Sequence[bytes]) -> None:
         """Take over what :meth:`snapshot` of a harness with the same detectors and shards returned."""
-        holders = [shard for _, _, shards in self._cases for shard in shards]
-        for holder, state in zip([*holders, *(state for _, _, state in self._windows)], states, strict=True):
+        for holder, state in zip(self._holders(), states, strict=True):
             holder.restore(state)
+
+    def _holders(self) -> list[Snapshotting]:
+        holders: list[Snapshotting] = [shard for _, _, shards in self._cases for shard in shards]
+        holders += [state for _, _, state in self._windows]
+        return holders + [state for _, _, _, state in self._listeners]
 
     def _take(self, outcome: Outcome) -> None:
         self._changes.extend(outcome.changes)

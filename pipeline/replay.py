@@ -166,6 +166,7 @@ def recording_flow(
         drain=Drain(),
         prepare=partial(PrepareLogic, prepare),
         detectors=built,
+        shards=settings.flow.shards,
         cases_folder=folder / recovery.CASES,
         alert_sink=alert_sink,
         dead_letter_sink=CallSink(lambda letters: dead.add(letters, seen_at_us=0)),

@@ -7,10 +7,11 @@ from zlib import crc32
 import msgspec
 
 from detectors.contract import CaseDetector, Combiner, Detector, Progress, WindowDetector
-from detectors.events import EVENT_CLASSES, Event
+from detectors.events import ALL_CLASSES, Event
 from detectors.panes import Panes
 from pipeline.lane import PartitionKey
 from pipeline.letters import DeadLetter
+from pipeline.listening import is_listener
 from pipeline.watermarks import Watermarks
 
 
@@ -32,7 +33,7 @@ class PaneBatch(msgspec.Struct, gc=False):
 
 
 class PaneReport(msgspec.Struct, gc=False):
-    """What a partition has for a window detector of whatever process: a message for the topic of panes."""
+    """What a partition, or a shard of a case detector, has for a window detector: a message for the topic of panes."""
 
     detector: str
     source: str
@@ -70,7 +71,7 @@ class Chooser:
     """
 
     def __init__(self, event_types: frozenset[str]) -> None:
-        self.classes = frozenset(EVENT_CLASSES[name] for name in event_types)
+        self.classes = frozenset(ALL_CLASSES[name] for name in event_types)
 
     def choose(self, events: Sequence[Event], kinds: set[type]) -> Sequence[Event]:
         """Return the wanted ones; ``kinds`` are all the classes among ``events``."""
@@ -101,12 +102,16 @@ class CaseSpreader:
 
 
 def split(detectors: Mapping[str, Detector]) -> tuple[list[CaseDetector], list[WindowDetector]]:
-    """Return the case detectors, and the window detectors."""
+    """Return the case detectors, and the window detectors that events of feeds go to.
+
+    Those that listen to conclusions get nothing from here: not even time, which for them is that of their sources.
+    """
     cases: list[CaseDetector] = []
     windows: list[WindowDetector] = []
     for detector in detectors.values():
         if isinstance(detector, WindowDetector):
-            windows.append(detector)
+            if not is_listener(detector):
+                windows.append(detector)
         else:
             cases.append(detector)
     return cases, windows

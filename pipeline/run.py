@@ -190,6 +190,7 @@ def _run_engine(
         drain=drain,
         prepare=work.builder,
         detectors=machine.built,
+        shards=settings.flow.shards if scale is None else scale.partitions,
         cases_folder=folder / recovery.CASES,
         alert_sink=CallSink(machine.storer.apply),
         dead_letter_sink=CallSink(machine.undertaker.bury),

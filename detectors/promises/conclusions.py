@@ -1,8 +1,9 @@
 """What was concluded of the measurements of a case: the facts that window detectors count.
 
 A conclusion is made at an instant of event time and stays as it was then: whatever happens later, also to the same
-measurement, does not take it back. So a promise that was met and then broken, because the case was reopened and its
-clock went on, was met; and one that was broken and fulfilled late was broken.
+measurement, does not take it back. A measurement is met once or broken once, and what is broken is not met any more.
+One that was met, taken up again because the case was reopened, and then broken, was both, each at its time: every
+breach that alerts tell of is counted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ from detectors.promises.facts import Fact, profile_labels
 
 _RESOLVING = frozenset({"resolution", "requester_wait", "agent_work", "deadline"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TOLD = "told"
+_TOLD = "told "
 _NO_LABELS = ("", "", "", "", "")
 LATE = Identity("late", "", 0, 0, _NO_LABELS)
 """Among the episodes of a case: an event of it came late, so what was told of it is kept."""
@@ -42,8 +43,7 @@ class Conclusion(NamedTuple):
     def identity(self) -> Identity:
         """What tells it from the other conclusions of its case."""
         instance = self.entry.instance
-        about = "resolved" if self.type == "case.resolved" else "promise"
-        return Identity(f"{_TOLD} {about}", instance.spec.name, instance.cycle, self.at_us, _NO_LABELS)
+        return Identity(_TOLD + self.type, instance.spec.name, instance.cycle, self.at_us, _NO_LABELS)
 
 
 def conclusions(entries: Iterable[Entry]) -> list[Conclusion]:
@@ -52,30 +52,31 @@ def conclusions(entries: Iterable[Entry]) -> list[Conclusion]:
     judged: set[int] = set()
     resolved: set[int] = set()
     for entry in entries:
-        if entry.kind == "breach":
-            verdict = "promise.broken" if entry.what == "fire" else ""
+        one = id(entry.instance)
+        if entry.kind == "breach" and entry.what == "fire":
+            judged.add(one)
+            found.append(Conclusion("promise.broken", entry))
         elif entry.kind == FULFILLED:
-            verdict = "" if entry.proof.target is None else "promise.met"
-            settings, one = entry.instance.spec.settings, id(entry.instance)
+            settings = entry.instance.spec.settings
             if one not in resolved and settings.kind in _RESOLVING and settings.family == "case":
                 resolved.add(one)
                 found.append(Conclusion("case.resolved", entry))
-        else:
-            continue
-        if verdict and id(entry.instance) not in judged:
-            judged.add(id(entry.instance))
-            found.append(Conclusion(verdict, entry))
+            if one not in judged and entry.proof.target is not None:
+                judged.add(one)
+                found.append(Conclusion("promise.met", entry))
     return found
 
 
 def was_told(conclusion: Conclusion, episodes: Episodes) -> bool:
-    """Say whether a conclusion of the same measurement was told, as far as it is kept.
+    """Say whether a conclusion was told of the same measurement, perhaps with another time, as far as it is kept.
 
-    The number of a measurement counts from 1 again when a case begins another life, but that begins later.
+    Nor is met what was broken. The number of a measurement counts from 1 again when a case begins another life, but
+    that begins later.
     """
     own = conclusion.identity
     started_us = conclusion.entry.instance.started_us
-    return any(told[:3] == own[:3] and started_us <= told.starts_us for told in episodes)
+    kinds = {own.kind, _TOLD + "promise.broken"} if conclusion.type == "promise.met" else {own.kind}
+    return any(told.kind in kinds and told[1:3] == own[1:3] and started_us <= told.starts_us for told in episodes)
 
 
 def keep_told(identity: Identity, episodes: Episodes) -> None:

@@ -11,6 +11,7 @@ from bytewax.operators import StatefulBatchLogic
 from detectors.contract import (
     CaseDetector,
     CaseShard,
+    Deriving,
     Detector,
     Outcome,
     SnapshotVersionError,
@@ -19,17 +20,22 @@ from detectors.contract import (
 )
 from pipeline.lane import LaneItem
 from pipeline.letters import DeadLetter
+from pipeline.listening import Listening, shard_name
 from pipeline.prepare import Prepare
 from pipeline.routing import CaseBatch, PaneBatch, PaneReport, Routed
+from pipeline.scale.concluded import Conclusions, ConclusionsState
 from pipeline.state_log import LogState, StateLog
 
 DEAD_LETTERS = "dead_letters"
 _NO_SHARD = -1
-DetectState = tuple[str, int, bytes]
+DetectState = tuple[str, int, bytes] | tuple[str, int, bytes, bytes]
+"""Name of the detector, number of the shard, its state; and where somebody listens, what is not told yet."""
+Detected = Outcome | PaneReport
 _LOGGED = b"\x00log1"
 """Before the length of a log, in place of a whole state (which is msgpack and never begins so)."""
 _LOG_STATE = msgspec.msgpack.Decoder(LogState)
 _LOG_STATE_ENCODER = msgspec.msgpack.Encoder()
+_CONCLUSIONS = msgspec.msgpack.Decoder(list[ConclusionsState])
 
 log = structlog.get_logger(__name__)
 
@@ -73,11 +79,11 @@ def by_target(prepared: Sequence[tuple[str, Routed]]) -> list[tuple[str, Routed]
 
 def _target(routed: Routed) -> str:
     if isinstance(routed, CaseBatch):
-        return f"{routed.detector}#{routed.shard}"
+        return shard_name(routed.detector, routed.shard)
     return routed.detector if isinstance(routed, PaneBatch | PaneReport) else DEAD_LETTERS
 
 
-class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
+class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
     """One shard of a case detector, or one window detector.
 
     The engine does not tell a logic its key, so the first item (or the snapshot) says which detector this is.
@@ -86,11 +92,20 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
         detectors: by name.
         folder: where the logs of the case detectors' shards live.
         state: to go on from.
+        listening: who listens to whom; None: nobody does.
     """
 
-    def __init__(self, detectors: Mapping[str, Detector], folder: Path, state: DetectState | None) -> None:
+    def __init__(
+        self,
+        detectors: Mapping[str, Detector],
+        folder: Path,
+        state: DetectState | None,
+        listening: Listening | None = None,
+    ) -> None:
         self._detectors = detectors
         self._folder = folder
+        self._by_case: Mapping[str, list[WindowDetector]] = {} if listening is None else listening.by_case
+        self._told: list[Conclusions] = []
         self._log: StateLog | None = None
         self._name = ""
         self._shard = _NO_SHARD
@@ -99,7 +114,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
         if state is not None:
             self._restore(*state)
 
-    def _restore(self, name: str, shard: int, inner: bytes) -> None:
+    def _restore(self, name: str, shard: int, inner: bytes, told: bytes = b"") -> None:
         if name not in self._detectors:
             # Nothing is sent to it any more. Its state stays in the recovery data until the folder is set aside.
             log.warning("detector.gone", detector=name, shard=shard, hint="the settings no longer name it")
@@ -115,6 +130,11 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
                 else:  # the whole state, as it was kept before there were logs
                     self._cases.restore(inner)
                     self._log.take_in(self._cases.keys())
+                if told:
+                    kept = {state.listener: state for state in _CONCLUSIONS.decode(told)}
+                    for each in self._told:
+                        if each.listener in kept:
+                            each.restore(kept[each.listener])
         except SnapshotVersionError as error:
             log.error("detector.fresh_start", detector=name, shard=shard, reason=str(error))
             self._become(name, shard)
@@ -126,18 +146,26 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
             self._windows = detector.state()
         else:
             case: CaseDetector = detector
-            self._cases = case.shard()
+            listeners = self._by_case.get(name)
+            if listeners and isinstance(case, Deriving):
+                self._cases = case.deriving_shard()
+                self._told = [Conclusions(listener, shard_name(name, shard)) for listener in listeners]
+            else:
+                self._cases = case.shard()
             self._log = StateLog(self._folder, f"{name}.{shard}")
 
-    def on_batch(self, values: list[Routed]) -> tuple[list[Outcome], bool]:
+    def on_batch(self, values: list[Routed]) -> tuple[list[Detected], bool]:
         """Update the detector, batch by batch in their order."""
-        out = []
+        out: list[Detected] = []
         for value in values:
             if not self._name and not isinstance(value, DeadLetter):
                 self._become(value.detector, value.shard if isinstance(value, CaseBatch) else _NO_SHARD)
             outcome = self._update(value)
             if outcome.changes or outcome.findings:
                 out.append(outcome)
+            if self._told and isinstance(value, CaseBatch):
+                for told in self._told:
+                    out += told.take(outcome.derived, value.progress.watermark_us)
         return out, StatefulBatchLogic.RETAIN
 
     def _update(self, value: Routed) -> Outcome:
@@ -155,24 +183,26 @@ class DetectLogic(StatefulBatchLogic[Routed, Outcome, DetectState]):
             inner = _LOGGED + _LOG_STATE_ENCODER.encode(self._log.write(self._cases))
         elif self._windows is not None:
             inner = self._windows.snapshot()
+        if self._told:
+            return self._name, self._shard, inner, msgspec.msgpack.encode([told.snapshot() for told in self._told])
         return (self._name, self._shard, inner)
 
 
 def detect_builder(
-    detectors: Mapping[str, Detector], folder: Path, check: Callable[[], None]
+    detectors: Mapping[str, Detector], folder: Path, check: Callable[[], None], listening: Listening | None = None
 ) -> Callable[[DetectState | None], DetectLogic]:
     """Return the builder that the engine calls for each key; ``check`` may raise before a state is read."""
 
     def build(state: DetectState | None) -> DetectLogic:
         if state is not None:
             check()
-        return DetectLogic(detectors, folder, state)
+        return DetectLogic(detectors, folder, state, listening)
 
     return build
 
 
-def is_pane_report(item: tuple[str, Routed]) -> TypeGuard[tuple[str, PaneReport]]:
-    """Return whether the item goes to the topic of panes."""
+def is_pane_report(item: tuple[str, Routed | Detected]) -> TypeGuard[tuple[str, PaneReport]]:
+    """Return whether the item is for a window detector of whatever process, or for one that listens."""
     return isinstance(item[1], PaneReport)
 
 

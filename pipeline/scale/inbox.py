@@ -8,6 +8,7 @@ whose process is gone holds its windows open until another has taken over.
 from collections import Counter
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 import msgspec
 import structlog
@@ -79,6 +80,7 @@ class PaneInbox:
         detectors: window detectors by name.
         sources: every partition that tells something.
         beside: further ones that tell something now and then; no window waits for them.
+        listening: detectors that wait for other sources than these partitions, and for which.
 
     Attributes:
         late: events that were told after their window was said to be over.
@@ -86,14 +88,19 @@ class PaneInbox:
     """
 
     def __init__(
-        self, detectors: Mapping[str, WindowDetector], sources: Collection[str], beside: Collection[str] = ()
+        self,
+        detectors: Mapping[str, WindowDetector],
+        sources: Collection[str],
+        beside: Collection[str] = (),
+        listening: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> None:
         self.late = 0
         self.refused: Counter[Refused] = Counter()
         self.why: dict[Refused, str] = {}
         self._detectors = detectors
-        self._sources = frozenset(sources)
-        self._beside = frozenset(beside)
+        partitions, more = frozenset(sources), frozenset(sources) | frozenset(beside)
+        self._sources = {name: frozenset(listening.get(name, partitions)) for name in detectors}
+        self._known = {name: frozenset(listening.get(name, more)) for name in detectors}
         self._slots: dict[str, dict[str, _Slot]] = {}
 
     def take(self, messages: list[bytes]) -> list[PaneBatch]:
@@ -117,7 +124,7 @@ class PaneInbox:
 
     def _take(self, told: wire.Told, fresh: dict[str, Panes]) -> None:
         detector = self._detectors.get(told.detector)
-        if detector is None or told.source not in self._sources | self._beside:
+        if detector is None or told.source not in self._known[told.detector]:
             # Of before the settings were changed, or of a process that has others.
             self.refused[Refused.NOT_IN_SETTINGS] += 1
             return
@@ -172,23 +179,24 @@ class PaneInbox:
             new.append((pane, group, change))
 
     def _progress(self, name: str) -> Progress:
-        slots = self._slots[name]
-        if not self._sources <= slots.keys():
+        slots, sources = self._slots[name], self._sources[name]
+        if not sources <= slots.keys():
             return Progress(NEVER_US, NEVER_US)
-        watermark_us = min((slots[source].watermark_us for source in self._sources), default=NEVER_US)
+        watermark_us = min((slots[source].watermark_us for source in sources), default=NEVER_US)
         return Progress(watermark_us, watermark_us)
 
     def times(self) -> dict[str, WindowTime]:
         """Return how far the windows of each detector have been judged. May be asked in any thread."""
-        return {name: self._time(dict(self._slots.get(name, {}))) for name in self._detectors}
+        return {name: self._time(name, dict(self._slots.get(name, {}))) for name in self._detectors}
 
-    def _time(self, slots: Mapping[str, _Slot]) -> WindowTime:
-        missing = sorted(self._sources - slots.keys())
+    def _time(self, name: str, slots: Mapping[str, _Slot]) -> WindowTime:
+        sources = self._sources[name]
+        missing = sorted(sources - slots.keys())
         if missing:
             return WindowTime(NEVER_US, None, missing)
-        marks = {source: slots[source].watermark_us for source in self._sources}
+        marks = {source: slots[source].watermark_us for source in sources}
         last_us, ahead_us = min(marks.values()), max(marks.values())
-        return WindowTime(last_us, ahead_us - last_us, sorted(name for name in marks if marks[name] == last_us))
+        return WindowTime(last_us, ahead_us - last_us, sorted(one for one in marks if marks[one] == last_us))
 
     def snapshot(self) -> bytes:
         """Return the state."""
@@ -212,7 +220,7 @@ class PaneInbox:
         self._slots = {}
         for row in rows:
             detector = self._detectors.get(row.detector)
-            if detector is not None and row.source in self._sources | self._beside:
+            if detector is not None and row.source in self._known[row.detector]:
                 same = row.layout == detector.layout
                 known = {(pane, group): vector for pane, group, vector in row.panes if same}
                 slot = _Slot(row.count, row.watermark_us, known, row.life, row.end, row.lives)

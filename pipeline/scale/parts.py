@@ -13,6 +13,7 @@ from pipeline.feeds.kafka import KafkaFeed
 from pipeline.feeds.kafka_settings import KafkaSettings
 from pipeline.ingest.settings import HttpSettings
 from pipeline.lane import Pace, PartitionKey
+from pipeline.listening import Listening
 from pipeline.prepare import Prepare
 from pipeline.scale.checks import not_shared
 from pipeline.scale.holding import HoldingFeed
@@ -126,6 +127,7 @@ class ScaledParts:
             windows,
             sources(kafka_topics(self._settings), partitions),
             requeue_sources(compose.feed_settings(self._settings), partitions),
+            Listening(self._built, partitions).sources,
         )
         return inbox
 

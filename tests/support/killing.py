@@ -15,10 +15,16 @@ _TRIES = 60
 
 
 def replay_killed(
-    config: Path, options: Sequence[str], out: Path, rng: random.Random, *, kills: int = 3
+    config: Path,
+    options: Sequence[str],
+    out: Path,
+    rng: random.Random,
+    *,
+    kills: int = 3,
+    program: str = "pipeline.cli",
 ) -> tuple[dict[str, Any], int]:
     """Replay with ``kills`` kills on the way; return the summary of the last run, and the kills done."""
-    command = [sys.executable, "-m", "pipeline.cli", "replay", "--config", str(config), "--out", str(out), "--json"]
+    command = [sys.executable, "-m", program, "replay", "--config", str(config), "--out", str(out), "--json"]
     done = 0
     written: list[bytes] = []
     for _ in range(_TRIES):

@@ -48,9 +48,9 @@ def shared_config(folder: Path, cluster: Cluster, crm: str, social: str, panes: 
 class SharedFlow:
     """``makegood flow --share`` in a process."""
 
-    def __init__(self, config: Path, url: str, index: int, of: int) -> None:
+    def __init__(self, config: Path, url: str, index: int, of: int, program: str = "pipeline.cli") -> None:
         environment = {**os.environ, "MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning"}
-        command = [sys.executable, "-m", "pipeline.cli", "flow", "--config", str(config), "--share", f"{index}/{of}"]
+        command = [sys.executable, "-m", program, "flow", "--config", str(config), "--share", f"{index}/{of}"]
         self.log = config.parent / f"flow-{index}.log"
         self._lock = config.parent / "var" / f"flow-{index}" / "lock"
         with self.log.open("ab") as log:

@@ -166,7 +166,19 @@ def test_a_breach_that_is_only_suspected_is_not_told() -> None:
     assert [one.type for one in listened.derived] == ["case.resolved", "promise.met"]
 
 
-def test_the_first_conclusion_of_a_measurement_stands_whatever_becomes_of_it() -> None:
+def test_what_is_broken_is_not_met_any_more_and_a_case_is_resolved_once() -> None:
+    listened = Listened({**RESOLUTION, "on_reopen": "resume"})
+    events = [
+        event("opened", at("02-02T10:00")),
+        event("resolved", at("02-02T19:00")),
+        event("reopened", at("02-02T20:00")),
+        event("resolved", at("02-02T21:00")),
+    ]
+    listened.feed(events, at("02-03T00:00"))
+    assert short(listened.derived) == [("promise.broken", "c1", "02-02T18:00"), ("case.resolved", "c1", "02-02T19:00")]
+
+
+def test_what_was_met_and_is_broken_after_a_reopening_was_both() -> None:
     listened = Listened({**RESOLUTION, "on_reopen": "resume"})
     events = [
         event("opened", at("02-02T10:00")),
@@ -176,7 +188,11 @@ def test_the_first_conclusion_of_a_measurement_stands_whatever_becomes_of_it() -
     ]
     listened.feed(events, at("02-03T00:00"))
     assert [change.labels["alertname"] for change in listened.changes] == ["SlaBreach", "SlaBreach"]
-    assert short(listened.derived) == [("case.resolved", "c1", "02-02T12:00"), ("promise.met", "c1", "02-02T12:00")]
+    assert short(listened.derived) == [
+        ("case.resolved", "c1", "02-02T12:00"),
+        ("promise.met", "c1", "02-02T12:00"),
+        ("promise.broken", "c1", "02-02T19:00"),
+    ]
 
 
 def test_a_measurement_that_ends_without_a_verdict_concludes_nothing() -> None:
@@ -255,11 +271,17 @@ def test_nor_where_events_are_late(promises: Promises, seed: int, size: int, res
 
 @of_both_sorts
 @pytest.mark.parametrize("seed", range(4))
-def test_of_each_measurement_one_verdict_is_told_however_late_events_come(promises: Promises, seed: int) -> None:
+def test_of_each_measurement_a_verdict_is_told_once_however_late_events_come(promises: Promises, seed: int) -> None:
     events = shuffled_within(plain_events(seed), 12 * LATENESS_US, seed)
     listened = run(promises, events, 9)
-    told = [(kind == "case.resolved", key, name, cycle) for kind, key, name, cycle, _ in identities(listened.derived)]
-    assert len(told) == len(set(told))
+    told = [named[:4] for named in identities(listened.derived)]
+    assert len(told) == len(set(told)) > 50
+    broken: set[tuple[str, str, int]] = set()
+    for kind, key, name, cycle in told:
+        of = key, name, cycle
+        if kind == "promise.broken":
+            broken.add(of)
+        assert kind != "promise.met" or of not in broken
 
 
 @of_both_sorts

@@ -13,23 +13,26 @@ from tests.support.sharing import SharedFlow, shared_config
 class Stage:
     """A settings file over two topics, with a topic of panes and a store of its own."""
 
-    def __init__(self, folder: Path, cluster: Cluster, crm: str, social: str, partitions: int = 4) -> None:
+    def __init__(
+        self, folder: Path, cluster: Cluster, crm: str, social: str, partitions: int = 4, program: str = "pipeline.cli"
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         panes = f"panes-{folder.name}-{random.SystemRandom().randrange(10**9)}"
         self.config = shared_config(folder, cluster, crm, social, panes, partitions)
         self.server = OwnRedis(folder / "redis")
         self.server.start()
         self.flows: list[SharedFlow] = []
+        self._program = program
 
     def start(self, of: int) -> list[SharedFlow]:
         """Start all flow processes."""
-        self.flows = [SharedFlow(self.config, self.server.url, index, of) for index in range(of)]
+        self.flows = [SharedFlow(self.config, self.server.url, index, of, self._program) for index in range(of)]
         return self.flows
 
     def restart(self, index: int) -> None:
         """Kill one, and start it again."""
         self.flows[index].kill()
-        self.flows[index] = SharedFlow(self.config, self.server.url, index, len(self.flows))
+        self.flows[index] = SharedFlow(self.config, self.server.url, index, len(self.flows), self._program)
 
     def rescale(self, to: int, *more: str) -> "subprocess.CompletedProcess[str]":
         """Run ``makegood rescale``."""

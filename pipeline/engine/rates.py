@@ -1,0 +1,94 @@
+"""The window detectors that listen to what case detectors conclude, as a Bytewax stateful step."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+from bytewax.operators import StatefulBatchLogic
+
+from detectors.contract import Detector, Outcome, SnapshotVersionError, WindowDetector, WindowState
+from pipeline.listening import Listening
+from pipeline.routing import PaneReport
+from pipeline.scale.inbox import PaneInbox
+
+log = structlog.get_logger(__name__)
+
+RatesState = tuple[str, bytes, bytes]
+
+
+class RatesLogic(StatefulBatchLogic[PaneReport, Outcome, RatesState]):
+    """One listener: takes what the shards of this process tell, as another process would.
+
+    The engine does not tell a logic its key, so the first item (or the snapshot) says which detector this is.
+
+    Args:
+        detectors: by name.
+        listening: who listens to whom.
+        state: to go on from.
+    """
+
+    def __init__(self, detectors: Mapping[str, Detector], listening: Listening, state: RatesState | None) -> None:
+        self._detectors = detectors
+        self._listening = listening
+        self._name = ""
+        self._inbox: PaneInbox | None = None
+        self._windows: WindowState | None = None
+        if state is not None:
+            self._restore(*state)
+
+    def _restore(self, name: str, inbox: bytes, windows: bytes) -> None:
+        if name not in self._listening.sources:
+            log.warning("detector.gone", detector=name, hint="the settings no longer name it")
+            return
+        kept, state = self._become(name)
+        try:
+            state.restore(windows)
+        except SnapshotVersionError as error:
+            log.error("detector.fresh_start", detector=name, reason=str(error))
+            self._become(name)
+            return
+        kept.restore(inbox)
+
+    def _become(self, name: str) -> tuple[PaneInbox, WindowState]:
+        detector = self._detectors[name]
+        if not isinstance(detector, WindowDetector):
+            msg = f"detector {name!r} is no window detector"
+            raise TypeError(msg)
+        self._name = name
+        self._inbox = PaneInbox({name: detector}, (), listening=self._listening.sources)
+        self._windows = detector.state()
+        return self._inbox, self._windows
+
+    def on_batch(self, values: list[PaneReport]) -> tuple[list[Outcome], bool]:
+        """Let the detector have what is new, and the time of the shard that is furthest behind."""
+        if self._inbox is None or self._windows is None:
+            inbox, windows = self._become(values[0].detector)
+        else:
+            inbox, windows = self._inbox, self._windows
+        outcomes = [
+            windows.update(batch.panes, batch.progress) for batch in inbox.take([value.message for value in values])
+        ]
+        return [one for one in outcomes if one.changes or one.findings], StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> RatesState:
+        """Return which detector this is, and its state."""
+        if self._inbox is None or self._windows is None:
+            return self._name, b"", b""
+        return self._name, self._inbox.snapshot(), self._windows.snapshot()
+
+
+def rates_builder(
+    detectors: Mapping[str, Detector], listening: Listening, check: Callable[[], None]
+) -> Callable[[RatesState | None], RatesLogic]:
+    """Return the builder that the engine calls for each key; ``check`` may raise before a state is read."""
+
+    def build(state: RatesState | None) -> RatesLogic:
+        if state is not None:
+            check()
+        return RatesLogic(detectors, listening, state)
+
+    return build
+
+
+def by_listener(reports: Sequence[tuple[str, PaneReport]]) -> list[tuple[str, PaneReport]]:
+    """Key what shards concluded by who listens to it."""
+    return [(report.detector, report) for _, report in reports]
