@@ -23,6 +23,7 @@ from detectors.models.river_safe import (
     build_model,
 )
 from detectors.models.river_safe.gaussian import tail_score
+from detectors.models.river_safe.holt_winters import HoltWintersState
 from detectors.models.river_safe.running import Running
 from detectors.models.river_safe.scaling import Scaling
 
@@ -133,12 +134,17 @@ def test_a_restored_forecaster_has_the_same_future(settings: HoltWintersSettings
     assert restored.ignored == 1
 
 
-def test_a_forecaster_that_runs_out_of_the_floats_begins_anew() -> None:
+def test_a_forecaster_that_runs_out_of_the_floats_or_meets_a_zero_begins_anew() -> None:
     model = SafeHoltWinters(HoltWintersSettings(beta=0.9, gamma=0.9, alpha=0.9, seasonality=2, multiplicative=True))
     for value in [1e-100, 1e100, 1e-100, 1e100] * 20:
         model.learn_one(value)
         assert all(map(math.isfinite, model.forecast(4)))
-    assert model.restarts > 0
+    level_of_zero = HoltWintersState([0.0, 1.0], [0.0, -1.0], [1.0, 0.0, 0.0], [], True, 1.0, 0, 0)
+    model.take(level_of_zero)
+    for value in [3.0, 4.0] * 3:
+        model.learn_one(value)
+    assert model.restarts == 1
+    assert model.forecast(1)[0] == pytest.approx(3.0, abs=0.5)
 
 
 def test_a_windowed_spread_is_that_of_the_window_whatever_went_through_it() -> None:
