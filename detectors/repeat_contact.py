@@ -1,11 +1,11 @@
 """``repeat_contact``: the same customer comes back about the same thing.
 
 A contact is a repeat when the same customer had another one about the same issue at most ``window`` before, counted in
-elapsed time from the end or the resolution of the latest earlier contact, on any channel. Contacts that follow each
-other form a chain. Not repeats, but classes of their own: a ``transfer`` (handed on, or back within minutes), a
-``chaser`` (the customer asks about a case that is open and has had no answer), what the company began (``outbound``),
-and machines' replies. While the window of a contact is open nobody knows whether it was the last: only when it has
-passed without another one does the finding ``no_repeat`` say so.
+elapsed time from the end (what was said last, by either side) or the resolution of the latest earlier contact, on any
+channel. Contacts that follow each other form a chain. Not repeats, but classes of their own: a ``transfer`` (handed on,
+or back within minutes), a ``chaser`` (the customer asks about a case that is open and has had no answer), what the
+company began (``outbound``), and machines' replies. While the window of a contact is open nobody knows whether it was
+the last: only when it has passed without another one does the finding ``no_repeat`` say so.
 """
 
 from typing import Literal

@@ -53,6 +53,9 @@ def compare(expected: Mapping[str, Any], computed: Mapping[str, Any], where: str
         elif name == "retracts":
             if bool(want) != bool(have):
                 found.append(f"{here}: expected {want!r}, computed {have!r}")
+        elif name == "quarantined" and isinstance(want, bool):
+            if want != bool(have):
+                found.append(f"{here}: expected {want!r}, computed {have!r}")
         elif name not in computed and "instances" in computed and name not in {"quarantined"}:
             found.append(f"{here}: expected one instance, computed {len(computed['instances'])}")
         elif not _same(want, have):
@@ -115,6 +118,8 @@ def render_text(results: Sequence[CaseResult]) -> str:
 
 
 def _line(instance: Mapping[str, Any]) -> str:
+    if "due_at" not in instance:  # no clock
+        return ", ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in instance.items())
     parts = [f"{instance.get('state')}", f"due {instance.get('due_at') or '-'}"]
     if instance.get("breached"):
         parts.append(f"broken {instance['breach_at']}")
@@ -122,6 +127,16 @@ def _line(instance: Mapping[str, Any]) -> str:
         parts.append(f"fulfilled {instance['fulfilled_at']}")
     parts.append(f"elapsed {instance.get('elapsed_seconds')} s")
     return ", ".join(parts)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_shown(item)}" for name, item in value.items()) or "-"
+    if isinstance(value, list):
+        return "; ".join(map(_shown, value)) or "-"
+    return "-" if value is None else str(value)
 
 
 def render_json(results: Sequence[CaseResult]) -> str:

@@ -2,11 +2,11 @@
 
 The file holds ``calendars`` by name and ``cases``, each with a promise, events and what is expected at ``as_of``. An
 event has ``id``, ``type`` (the step), ``at`` and, where it was received later, ``known_at``; only events known by
-``as_of`` are used. ``config/examples/promises/cases.yaml`` is an example.
+``as_of`` are used. ``config/examples/promises/cases.yaml`` is an example. Cases for ``repeat_contact``,
+``negative_survey`` and ``stalled_recovery`` stand in the same file; :mod:`pipeline.lifecases` runs them.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 from config.base import SettingsModel
 from config.calendars import CalendarSettings
 from config.explain import explain
-from config.problems import Problem, SettingsError
+from config.problems import PathItems, Problem, SettingsError
 from config.yamlfile import Document, read_yaml
 from detectors.events import EVENT_CLASSES, CaseData, Event, Profile, TransactionData
 from detectors.promises.openhours import to_us
@@ -24,41 +24,26 @@ from detectors.promises.results import Evaluation, InstanceResult, evaluate_spec
 from detectors.promises.settings import PromiseSettings
 from detectors.promises.spec import Calendars, Spec
 from pipeline.clock_report import CaseResult, compare, percent, plain, render_json, render_text
+from pipeline.lifecases import contacts, recoveries, surveys
+from pipeline.lifecases.common import EventSettings, LifeCase, Runner, UnknownPartError
 
 SECOND_US = 1_000_000
+RUNNERS: Mapping[str, Runner] = {
+    "repeat_contact": contacts.run,
+    "negative_survey": surveys.run,
+    "stalled_recovery": recoveries.run,
+}
+"""Who runs the cases of detectors that have no clocks."""
 __all__ = ["CaseResult", "render_json", "render_text", "run_cases"]
 
 
-class EventSettings(SettingsModel, extra="allow"):
-    """One event of a case. Further fields are data of the event (``to``, ``reason``, ``status``, ``priority``, ...)."""
-
-    id: str
-    type: str
-    at: datetime
-    known_at: datetime | None = None
-    rev: int = 0
-    sequence: int = 0
-    tier: str = ""
-    deadline: datetime | None = None
-
-
-class ClockCase(SettingsModel):
+class ClockCase(LifeCase):
     """One case: a promise, events, and what is expected of them at one moment.
 
     Attributes:
-        detector: which detector the case is for; cases for others than ``sla_breach`` are skipped.
+        detector: which detector the case is for; cases for detectors that have no promises are skipped.
         zone: for the reader; instants carry their offset.
     """
-
-    name: str
-    detector: str = "sla_breach"
-    zone: str = "UTC"
-    calendar: str | None = None
-    promise: dict[str, Any]
-    events: tuple[EventSettings, ...]
-    as_of: datetime | None = None
-    expected: dict[str, Any] = Field(default_factory=dict)
-    note: str = ""
 
 
 class CasesFile(SettingsModel):
@@ -80,17 +65,50 @@ def run_cases(path: Path) -> list[CaseResult]:
         file = CasesFile.model_validate(document.data)
     except ValidationError as error:
         raise SettingsError(path, explain(error, document, CasesFile)) from error
-    calendars = Calendars(file.calendars)
-    return [_run(path, document, calendars, index, case) for index, case in enumerate(file.cases)]
+    compiled = Calendars(file.calendars)
+    return [_run(path, document, file.calendars, compiled, index, case) for index, case in enumerate(file.cases)]
 
 
-def _run(path: Path, document: Document, calendars: Calendars, index: int, case: ClockCase) -> CaseResult:
+def _run_life(
+    path: Path,
+    document: Document,
+    calendars: Mapping[str, CalendarSettings],
+    place: PathItems,
+    case: ClockCase,
+    runner: Runner,
+) -> CaseResult:
+    try:
+        for event in case.events:
+            event.check()
+        computed = runner(case, calendars)
+    except UnknownPartError as error:
+        return CaseResult(name=case.name, outcome="skipped", reason=str(error))
+    except ValidationError as error:
+        where = (*place, "promise")
+        told = [f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors(include_url=False)]
+        raise SettingsError(path, [Problem(where, document.line(where), text) for text in told]) from error
+    except ValueError as error:
+        raise SettingsError(path, [Problem(place, document.line(place), str(error))]) from error
+    return _result(case, computed)
+
+
+def _run(
+    path: Path,
+    document: Document,
+    settings: Mapping[str, CalendarSettings],
+    compiled: Calendars,
+    index: int,
+    case: ClockCase,
+) -> CaseResult:
+    place: PathItems = ("cases", index)
+    runner = RUNNERS.get(case.detector)
+    if runner is not None:
+        return _run_life(path, document, settings, place, case, runner)
     if case.detector != "sla_breach":
-        return CaseResult(name=case.name, outcome="skipped", reason=f"detector {case.detector} is not there yet")
-    place = ("cases", index)
+        return CaseResult(name=case.name, outcome="skipped", reason=f"detector {case.detector} has no such cases")
     try:
         promise = PromiseSettings.model_validate({"calendar": case.calendar, **case.promise})
-        spec = Spec(promise, calendars)
+        spec = Spec(promise, compiled)
     except ValidationError as error:
         problems = [
             Problem((*place, "promise", *found["loc"]), document.line((*place, "promise")), found["msg"])
@@ -100,9 +118,9 @@ def _run(path: Path, document: Document, calendars: Calendars, index: int, case:
     except ValueError as error:
         raise SettingsError(path, [Problem(place, document.line(place), str(error))]) from error
     events = []
-    for number, settings in enumerate(case.events):
+    for number, given in enumerate(case.events):
         try:
-            events.append(event_of(settings, case.name, spec.family))
+            events.append(event_of(given, case.name, spec.family))
         except (ValueError, KeyError, msgspec.ValidationError) as error:
             where = (*place, "events", number)
             raise SettingsError(path, [Problem(where, document.line(where), str(error))]) from error
@@ -113,7 +131,10 @@ def _run(path: Path, document: Document, calendars: Calendars, index: int, case:
     as_of_us = to_us(case.as_of)
     fractions = _fractions(case.expected)
     evaluation = evaluate_spec(spec, events, as_of_us, fractions=fractions)
-    computed = _computed(evaluation, case, spec, events, as_of_us)
+    return _result(case, _computed(evaluation, case, spec, events, as_of_us))
+
+
+def _result(case: ClockCase, computed: dict[str, Any]) -> CaseResult:
     differences = compare(case.expected, computed)
     return CaseResult(
         name=case.name,

@@ -146,6 +146,10 @@ class ContactLife(Life[Contacts]):
         elif fact.step in _TURNS:
             case.answered = True
             case.keep_us = fact.at_us + self._settings.case_retention
+            if fact.step == "agent_reply":  # what is said last, by either side, is the end of a contact
+                chain = state.chains.get(case.issue)
+                if chain is not None and chain.last.case_id == fact.case_id:
+                    chain.anchor_us = fact.at_us
             self._stop_chasing(case, fact, script, "the customer was answered")
         else:
             self._open(state, case, fact)

@@ -31,6 +31,7 @@ NAME = "stalled_recovery"
 IDLE, WAIT, OVERDUE, UNOWNED = "idle", "customer_wait_cap", "promise_overdue", "no_owner"
 WITHOUT_CONTACT = "closed_without_contact"
 _NO_USE = frozenset({"internal_note", "auto_reply", "tier_changed", "calendar_changed", "priority_changed", "split"})
+_OWNS = frozenset({"assigned", "accepted", "agent_reply", "accepted_by_new_owner"})
 _WAIT_OVER = frozenset({"customer_replied", "customer_responded", "waiting_ended", "waiting_customer_ended"})
 
 
@@ -215,7 +216,7 @@ class RecoveryLife(Life[Recovery]):
     def _see_owner(self, state: Recovery, fact: Fact, name: str, script: Script) -> None:
         if name == "owner_removed" or (fact.step == "assigned" and not (fact.to or fact.queue or fact.label("owner"))):
             state.unowned_us = fact.at_us if state.unowned_us is None else state.unowned_us
-        elif fact.step in {"assigned", "accepted", "agent_reply"} or name in self._contact or fact.label("owner"):
+        elif name in _OWNS or fact.step in _OWNS or name in self._contact or fact.label("owner"):
             state.unowned_us = None
             self._release(state, fact.at_us, script, UNOWNED, "somebody owns it now")
         if fact.queue:

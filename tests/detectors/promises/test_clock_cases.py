@@ -106,10 +106,10 @@ def test_all_expected_values_are_computed(path: Path) -> None:
 
 def test_cases_of_other_detectors_are_skipped_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "cases.yaml"
-    path.write_text(CASE.replace("detector: sla_breach", "detector: repeat_contact"), encoding="utf-8")
+    path.write_text(CASE.replace("detector: sla_breach", "detector: sentiment_drop"), encoding="utf-8")
     results = run_cases(path)
     assert [result.outcome for result in results] == ["skipped"]
-    assert "skipped: detector repeat_contact is not there yet" in render_text(results)
+    assert "skipped: detector sentiment_drop has no such cases" in render_text(results)
     assert "0 equal, 0 differ, 1 skipped" in render_text(results)
 
 
