@@ -174,7 +174,8 @@ def discriminator(model: type[BaseModel], name: str = "type") -> str | None:
 
 def _branch(union: Any, tag: str) -> Any:
     for member in members(union):
-        if is_model(member) and (tag == discriminator(member) or member.__name__ in _WORD.findall(tag)):
+        tags = (discriminator(member), discriminator(member, "class_")) if is_model(member) else ()
+        if is_model(member) and (tag in tags or member.__name__ in _WORD.findall(tag)):
             return member
         if tag.startswith(str(getattr(get_origin(member), "__name__", "\0"))):
             return member

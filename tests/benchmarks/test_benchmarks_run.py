@@ -51,6 +51,19 @@ def test_ids_are_remembered_and_restored() -> None:
     assert "bytes a further id" in told["rows"][-1]
 
 
+def test_models_are_measured_wrapped_and_bare() -> None:
+    told = run("models", "--observations", "30", "--rounds", "1", "--json")
+    rows = {row["class"]: row for row in told["rows"]}
+    assert {"anomaly.HalfSpaceTrees", "drift.ADWIN", "stats.EWVar"} <= rows.keys()
+    assert rows["anomaly.LODA"].keys() >= {"learn us", "score us", "state bytes", "bare learn us", "bare score us"}
+
+
+def test_rules_of_false_discovery_rate_are_compared() -> None:
+    told = run("fdr", "--tests", "400", "--seeds", "1", "--json")
+    assert len(told["rows"]) == 32
+    assert {row["rule"] for row in told["rows"]} >= {"LORD++", "SAFFRON", "ADDIS", "mem-LORD 0.999"}
+
+
 @pytest.mark.usefixtures("kafka")
 class TestOverKafka:
     pytestmark = needs_kafka

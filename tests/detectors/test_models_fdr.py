@@ -129,7 +129,7 @@ def test_a_decoded_rule_has_the_same_future(make: Callable[[], Rule], tests: int
         assert decoded.level() == rule.level()
 
 
-def test_levels_depend_on_ranks_alone_and_lower_p_values_never_reject_less() -> None:
+def test_lower_p_values_never_reject_less_and_lord_sees_nothing_but_rejections() -> None:
     p_values = mixed(2_000)
     for rule_of in (MAKERS["lord"], MAKERS["memory"]):
         rejections = []

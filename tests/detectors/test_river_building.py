@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 from river import stats
 
-from config.anomaly_settings import HoltWintersSettings
-from config.models import ANOMALY_NAMES, DRIFT_NAMES
+from config.anomaly_settings import HoltWintersSettings, LODASettings
+from config.base import ComponentSettings
+from config.drift_settings import ADWINSettings
+from config.loader import validate
+from config.models import ANOMALY_NAMES, DRIFT_NAMES, AnomalyModel, DriftModel
+from config.problems import SettingsError
+from config.yamlfile import parse_yaml
 from detectors.models.river_safe import (
     ModelNameError,
     SafeEWMean,
@@ -57,6 +62,48 @@ def test_a_name_or_parameter_that_is_not_known_is_told_with_those_that_are(named
     with pytest.raises(ModelNameError) as caught:
         build_model(named)
     assert told in str(caught.value)
+
+
+class Component(ComponentSettings):
+    """Settings that name models.
+
+    Attributes:
+        model: an anomaly model.
+        drift: a drift detector.
+    """
+
+    model: AnomalyModel | None = None
+    drift: DriftModel | None = None
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            "model: anomaly.LODDA",
+            "f:1: model: there is no anomaly model 'anomaly.LODDA'. Did you mean 'anomaly.LODA'? ",
+        ),
+        ("model: {class: anomaly.LODA, cuts: 3}", "f:1: model: anomaly.LODA has no parameter 'cuts'. "),
+        (
+            "model:\n  class: anomaly.QuantileFilter\n  anomaly_detector: {class: anomaly.LODA,\n    n_bins: 0}",
+            "f:4: model.anomaly_detector.n_bins: 0: must be greater than or equal to 2; most bins of a histogram",
+        ),
+        ("drift: {class: drift.DDM}", "f:1: drift: there is no drift detector 'drift.DDM'. "),
+    ],
+)
+def test_a_settings_file_that_names_a_model_wrongly_is_told_where_and_how(written: str, told: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        validate(parse_yaml(f"{written}\ntype: x\n", "f"), Component)
+    assert str(caught.value).startswith(told)
+
+
+def test_a_settings_file_names_models() -> None:
+    written = "model: {class: anomaly.LODA, n_bins: 7}\ndrift: drift.ADWIN\ntype: x\n"
+    settings = validate(parse_yaml(written, "f"), Component)
+    assert settings.model is not None
+    assert build_model(settings.model).settings == LODASettings(n_bins=7)
+    assert settings.drift is not None
+    assert build_drift_detector(settings.drift).settings == ADWINSettings()
 
 
 def test_every_model_can_be_named_without_parameters_but_filters() -> None:
