@@ -25,13 +25,14 @@ SIZE_US = HOUR_US
 class Adding:
     """Adds up breaches and the time they took, by queue."""
 
-    def __init__(self) -> None:
+    def __init__(self, pane_us: int = HOP_US) -> None:
+        self._pane_us = pane_us
         self._sums: dict[tuple[int, Group], Vector] = {}
         self._group = group_reader(("queue",))
 
     def add(self, events: Sequence[Event]) -> None:
         for event in events:
-            sums = self._sums.setdefault((event.time_us // HOP_US, self._group(event)), [0, 0])
+            sums = self._sums.setdefault((event.time_us // self._pane_us, self._group(event)), [0, 0])
             sums[0] += 1
             sums[1] += event.data.real_us  # type: ignore[union-attr]
 

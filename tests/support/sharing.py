@@ -12,7 +12,7 @@ from zlib import crc32
 
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
-from tests.support.kafka import Cluster
+from tests.support.kafka import REPO, Cluster
 from tests.support.own_redis import OwnRedis
 from tests.support.recording import CONFIG, Timed
 
@@ -49,7 +49,8 @@ class SharedFlow:
     """``makegood flow --share`` in a process."""
 
     def __init__(self, config: Path, url: str, index: int, of: int, program: str = "pipeline.cli") -> None:
-        environment = {**os.environ, "MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning"}
+        own = {"MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning", "PYTHONPATH": str(REPO)}
+        environment = {**os.environ, **own}
         command = [sys.executable, "-m", program, "flow", "--config", str(config), "--share", f"{index}/{of}"]
         self.log = config.parent / f"flow-{index}.log"
         self._lock = config.parent / "var" / f"flow-{index}" / "lock"
