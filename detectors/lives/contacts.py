@@ -8,7 +8,7 @@ from detectors.events import Event
 from detectors.lives import contact_words as words
 from detectors.lives.facts import Fact, Who, fact_of
 from detectors.lives.life import FAR_US, Life, Open, Script
-from detectors.lives.settings import OUTBOUND, label_names, labels_of, value_of
+from detectors.lives.settings import OUTBOUND, issue_of, label_names, labels_of
 from detectors.lives.urgency import Severity, UrgencySettings
 from detectors.promises.kinds import CANCELLED_STATUSES, RESOLVED_STATUSES, RESOLVED_STEPS, normal
 
@@ -157,7 +157,7 @@ class ContactLife(Life[Contacts]):
     def _contact(self, state: Contacts, case: CaseNow | None, fact: Fact, script: Script) -> None:
         outbound = fact.label("direction").casefold() in OUTBOUND
         if case is None:
-            key, _ = self._issue_of(fact)
+            key, _ = issue_of(fact, self._settings.issue)
             case = state.cases[fact.case_id] = CaseNow(key, 0, is_open=False)
             if outbound:
                 self._open(state, case, fact)
@@ -317,16 +317,8 @@ class ContactLife(Life[Contacts]):
 
     # -- pieces -------------------------------------------------------------------------------------------------------
 
-    def _issue_of(self, fact: Fact) -> tuple[str, str]:
-        """Return the key of the issue, and what people call it."""
-        for field in self._settings.issue:
-            value = value_of(fact, field)
-            if value:
-                return f"{field}={value}", value
-        return f"case={fact.case_id}", f"case {fact.case_id}"
-
     def _chain(self, fact: Fact, contact: Contact) -> Chain:
-        return Chain(self._issue_of(fact)[1], 1, [contact], contact, fact.at_us, fact.who)
+        return Chain(issue_of(fact, self._settings.issue)[1], 1, [contact], contact, fact.at_us, fact.who)
 
     def _is_thanks(self, fact: Fact) -> bool:
         least = self._settings.thanks_from
@@ -350,7 +342,7 @@ class ContactLife(Life[Contacts]):
             script.end(at_us, episode, lambda: words.chasing_ended(episode, why))
 
     def _saw(self, script: Script, verdict: str, fact: Fact, chain: Chain | None) -> None:
-        group = {"customer": fact.who.customer, "issue": self._issue_of(fact)[1], "contact": fact.id}
+        group = {"customer": fact.who.customer, "issue": issue_of(fact, self._settings.issue)[1], "contact": fact.id}
         if chain is not None:
             group |= {"issue": chain.issue, "of": chain.last.id}
         count = 1 if chain is None else chain.count + (verdict == "repeat")

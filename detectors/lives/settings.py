@@ -76,6 +76,15 @@ def value_of(fact: Fact, field: str) -> str:
     return found or ""
 
 
+def issue_of(fact: Fact, fields: tuple[str, ...]) -> tuple[str, str]:
+    """Return the key of what a case is about, and what people call it; the case itself where no field has a value."""
+    for field in fields:
+        value = value_of(fact, field)
+        if value:
+            return f"{field}={value}", value
+    return f"case={fact.case_id}", f"case {fact.case_id}"
+
+
 def labels_of(
     name: str, detector: str, alertname: str, severity: str, who: Who, more: dict[str, str]
 ) -> dict[str, str]:

@@ -120,6 +120,34 @@ def repeat_contact() -> Sample:
     return Sample({**settings, "case_retention": "5d"}, events)
 
 
+def residual_dissatisfaction() -> Sample:
+    """Customers of whom some are glad, and some are not, after their cases were resolved."""
+    rng = random.Random(16)
+    steps: list[tuple[int, str, str, Any]] = []
+    more = ("agent_reply", "customer_message", "resolved", "customer_message", "reopened", "agent_reply", "resolved",
+            "closed", "customer_message")  # fmt: skip
+    for number in range(100):
+        customer, case_id = f"c{rng.randrange(40)}", f"k{number}"
+        service, channel = rng.choice(["app", "web"]), rng.choice(["mail", "phone"])
+        at_us = START_US + rng.randrange(14 * 24 * HOUR_US)
+        for step in ("opened", *more):
+            if step == "opened" or rng.random() < 0.6:
+                mood = round(rng.uniform(-1, 1), 2)
+                data = CaseData(case_id=case_id, service=service, channel=channel, sentiment=mood, text="Well.")
+                steps.append((at_us, f"crm.case.{step}", customer, data))
+            at_us += rng.randrange(1, rng.choice([1, 20, 60]) * HOUR_US)
+        if rng.random() < 0.5:
+            score, about = rng.randrange(12), rng.choice([case_id, None])
+            steps.append((at_us, "survey.response", customer, SurveyData(score=score, scale="nps", case_id=about)))
+        if rng.random() < 0.3:
+            post_us = at_us + rng.randrange(50 * HOUR_US)
+            steps.append((post_us, "social.post", customer, SocialData(sentiment=round(rng.uniform(-1, 1), 2))))
+    steps.sort(key=lambda step: step[0])
+    events = [make(kind, number, time_us, data, who) for number, (time_us, kind, who, data) in enumerate(steps)]
+    settings = {"type": "residual_dissatisfaction", "window": "4d", "retention": "1d", "case_retention": "6d"}
+    return Sample(settings, events)
+
+
 def stalled_recovery() -> Sample:
     """Cases of two weeks, some of them complaints, some with a date that passes, some answered badly about."""
     rng = random.Random(15)
@@ -151,6 +179,7 @@ def stalled_recovery() -> Sample:
 SAMPLES: dict[str, Callable[[], Sample]] = {
     "negative_survey": negative_survey,
     "repeat_contact": repeat_contact,
+    "residual_dissatisfaction": residual_dissatisfaction,
     "sentiment_drop": sentiment_drop,
     "sla_breach": sla_breach,
     "stalled_recovery": stalled_recovery,

@@ -1,0 +1,69 @@
+"""``residual_dissatisfaction``: a customer is still unhappy after their case was resolved.
+
+Signs of it, within the window after the resolution: a negative survey answer, an angry message on the case, a case
+about the same issue that begins angrily, an angry post, or that the case was reopened. The alert tells the recovery
+that did not hold. It ends when the case is resolved again, when the customer says that it is well now, or when nothing
+more is heard.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from config.durations import DurationUs
+from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
+from detectors.events import Event
+from detectors.lives.aftermath import AftermathLife
+from detectors.lives.settings import DAY_US, FieldName, LifeSettings, customer_key
+from detectors.lives.shard import LivesShard
+from detectors.lives.surveys import SurveyScaleSettings
+from detectors.lives.telling import Teller
+from detectors.promises.settings import Where
+
+Sign = Literal["survey", "message", "contact", "post", "reopened"]
+
+
+class ResidualDissatisfactionSettings(SurveyScaleSettings, LifeSettings):
+    """Settings of ``residual_dissatisfaction``.
+
+    Attributes:
+        where: which resolved cases are recoveries that are watched; by default all.
+        window: how long after a resolution a sign still belongs to it; inclusive.
+        signs: what is a sign: a negative ``survey`` answer about the case (or about none); an angry ``message`` on it;
+            an angry ``contact`` on another case about the same issue; an angry ``post``; that it was ``reopened``.
+        angry: a message or post with a sentiment of at most this is angry, -1 to 1.
+        issue: where it is found what a case is about; the first field that has a value.
+        critical_from: the alert is critical when so many resolutions of a case did not hold; 0: never for that reason.
+        case_retention: an open case of which nothing is heard for so long is forgotten.
+    """
+
+    type: Literal["residual_dissatisfaction"] = "residual_dissatisfaction"
+    where: Where = Where()
+    window: DurationUs = Field(default=14 * DAY_US, gt=0)
+    signs: Annotated[tuple[Sign, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)] = (
+        "survey", "message", "contact", "post", "reopened",
+    )  # fmt: skip
+    angry: float = Field(default=-0.3, ge=-1, le=0)
+    issue: tuple[FieldName, ...] = ("labels.issue", "labels.reason", "labels.order_id", "service")
+    critical_from: int = Field(default=2, ge=0)
+    case_retention: DurationUs = Field(default=30 * DAY_US, gt=0)
+
+
+@DETECTORS.register("residual_dissatisfaction", ResidualDissatisfactionSettings)
+class ResidualDissatisfaction(CaseDetector):
+    """Watches what comes after a resolution, customer by customer."""
+
+    def __init__(self, name: str, settings: ResidualDissatisfactionSettings, context: Context) -> None:
+        del context
+        self.name = name
+        self.life = AftermathLife(name, settings)
+        self.event_types = self.life.event_types
+        self._teller = Teller(settings.annotations)
+
+    def key(self, event: Event) -> str | None:
+        """Return the customer, else the case."""
+        return customer_key(event)
+
+    def shard(self) -> CaseShard:
+        """Return a new shard without customers."""
+        return LivesShard(self.name, self.life, self.key, self._teller)
