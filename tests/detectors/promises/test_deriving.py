@@ -360,3 +360,20 @@ def test_another_life_of_a_case_concludes_anew(retention: str, size: int) -> Non
 def test_the_detector_says_what_it_derives() -> None:
     settings = SlaBreachSettings.model_validate({"promises": [REPLY]})
     assert SlaBreach("one", settings, Context()).derived_types == {"promise.met", "promise.broken", "case.resolved"}
+
+
+def test_a_revision_that_moves_what_was_told_is_not_told_again() -> None:
+    listened = Listened(RESOLUTION)
+    listened.feed([event("opened", at("02-02T10:00")), event("resolved", at("02-02T12:00"), id="r")], at("02-02T13:00"))
+    listened.feed([event("resolved", at("02-02T17:00"), id="r", rev=1)], at("02-02T13:00"))
+    listened.feed([], at("02-03T00:00"))
+    assert short(listened.derived) == [("case.resolved", "c1", "02-02T12:00"), ("promise.met", "c1", "02-02T12:00")]
+
+
+def test_what_was_told_of_one_life_says_nothing_of_the_next() -> None:
+    listened = Listened(REPLY, retention="1h", idle_retention="1h")
+    listened.feed([event("opened", at("02-02T10:00"))], at("02-02T10:40"))
+    listened.feed([event("agent_reply", at("02-02T10:30"))], at("02-02T10:40"))
+    events = [event("opened", at("02-02T15:00")), event("agent_reply", at("02-02T15:10"))]
+    listened.feed(events, at("02-02T16:00"))
+    assert short(listened.derived) == [("promise.met", "c1", "02-02T10:30"), ("promise.met", "c1", "02-02T15:10")]
