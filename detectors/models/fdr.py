@@ -13,38 +13,17 @@ Every level is a sum over the rejections so far. Only the newest ``KEEP`` of the
 many terms. Leaving terms out makes levels smaller, never larger: what a rule promises of false discoveries stays true.
 """
 
-import math
 from typing import Annotated
 
 import msgspec
+
+from detectors.models.fdr_spending import fast_gamma, slow_gamma
 
 KEEP = 256
 """Rejections that are remembered."""
 _NEGLIGIBLE = 1e-12
 Level = Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-
-
-def slow_gamma(age: int) -> float:
-    """Return the share of its wealth that LORD++ and mem-LORD spend on the ``age``-th test (from 1); the sum is 0.976.
-
-    From Ramdas, Yang, Wainwright and Jordan (2017); it falls a little faster than 1 / age.
-
-    >>> round(slow_gamma(1), 4), round(slow_gamma(1000), 7)
-    (0.0535, 3.85e-05)
-    """
-    logarithm = math.log(age)
-    return 0.07720838 * max(math.log(2.0), logarithm) / (age * math.exp(math.sqrt(logarithm)))
-
-
-def fast_gamma(age: int) -> float:
-    """Return the share of its wealth that SAFFRON and ADDIS spend on the ``age``-th test that counts; the sum is 1.
-
-    >>> round(fast_gamma(1), 4)
-    0.4375
-    """
-    power: float = age**1.6
-    return 0.4374901658 / power
 
 
 class _Rule(msgspec.Struct, kw_only=True):

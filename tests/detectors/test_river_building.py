@@ -1,9 +1,13 @@
 """Models by name, and the pieces that wrapped models are made of: statistics, scale, forecaster."""
 
 import math
+import os
 import pickle
 import random
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,6 +68,9 @@ def test_a_name_or_parameter_that_is_not_known_is_told_with_those_that_are(named
     assert told in str(caught.value)
 
 
+REPO = Path(__file__).parents[2]
+
+
 class Component(ComponentSettings):
     """Settings that name models.
 
@@ -112,6 +119,38 @@ def test_every_model_can_be_named_without_parameters_but_filters() -> None:
             assert build_model(name).score_one({"a": 1.0}) == 0.0
     for name in DRIFT_NAMES:
         assert not build_drift_detector(name).drift_detected
+
+
+HASHED = """
+import hashlib, random
+from config.models import ANOMALY_NAMES
+from detectors.models.river_safe import build_model
+inside = {"anomaly_detector": "anomaly.HalfSpaceTrees"}
+filters = {"anomaly.QuantileFilter": inside, "anomaly.ThresholdFilter": inside | {"threshold": 0.9}}
+rng, digest = random.Random(1), hashlib.sha256()
+data = [{name: rng.gauss(0, 1) for name in ("latency", "share", "count")} for _ in range(300)]
+for name in ANOMALY_NAMES:
+    model = build_model({"class": name} | filters.get(name, {}))
+    for x in data:
+        model.learn_one(x)
+    digest.update(model.state() + repr(model.score_one(data[0])).encode())
+print(digest.hexdigest())
+"""
+
+
+def test_scores_and_states_do_not_depend_on_how_python_hashes() -> None:
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", HASHED],
+            cwd=REPO,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(REPO)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
 
 
 def test_features_that_settings_name_are_the_ones_looked_at() -> None:

@@ -176,7 +176,7 @@ def test_scoring_changes_nothing(make: Callable[[], Model]) -> None:
         often.learn_one(x)
 
 
-@pytest.mark.parametrize("learned", [0, 1, 5, 49, 130])
+@pytest.mark.parametrize("learned", [0, 1, 49, 130])
 def test_pickled_and_restored_models_have_the_same_future(make: Callable[[], Model], learned: int) -> None:
     model = taught(make(), [*noise(learned), {"a": math.nan}])
     state = model.state()
@@ -241,7 +241,7 @@ def test_an_outlier_scores_above_what_is_normal(model: Model, variant: str) -> N
         assert model.score_one(x) >= normal[95]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     data=st.lists(
         st.dictionaries(

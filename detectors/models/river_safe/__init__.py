@@ -4,9 +4,10 @@ What each wrapper mends is in its docstring; ``tests/detectors/test_river_defect
 itself, and fails when River has mended it.
 """
 
-from detectors.models.river_safe.base import SafeAnomalyDetector, StateError
+from detectors.models.river_safe.base import SafeAnomalyDetector
 from detectors.models.river_safe.build import ModelNameError, build_drift_detector, build_model
 from detectors.models.river_safe.drift import SafeDriftDetector
+from detectors.models.river_safe.envelope import StateError
 from detectors.models.river_safe.holt_winters import SafeHoltWinters
 from detectors.models.river_safe.statistics import SafeEWMean, SafeEWVar, SafeQuantile, SafeRollingQuantile
 

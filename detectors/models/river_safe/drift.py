@@ -9,7 +9,8 @@ from river import base, drift, stats
 
 from config.base import SettingsModel
 from config.drift_settings import ADWINSettings, KSWINSettings, PageHinkleySettings
-from detectors.models.river_safe.base import StateError, Stateful, number, opened, sealed, untyped
+from detectors.models.river_safe.base import Stateful, number, untyped
+from detectors.models.river_safe.envelope import StateError, opened, sealed
 from detectors.models.river_safe.scaling import Scaling
 
 __all__ = ["SafeADWIN", "SafeDriftDetector", "SafeKSWIN", "SafePageHinkley"]

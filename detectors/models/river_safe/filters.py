@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from config.models import FilterSettings, QuantileFilterSettings, ThresholdFilterSettings
-from detectors.models.river_safe.base import SafeAnomalyDetector, StateError, opened, sealed
+from detectors.models.river_safe.base import SafeAnomalyDetector
+from detectors.models.river_safe.envelope import StateError, opened, sealed
 from detectors.models.river_safe.plain_models import plain_model
 from detectors.models.river_safe.statistics import SafeRollingQuantile
 

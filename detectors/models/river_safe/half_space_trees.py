@@ -6,7 +6,8 @@ import msgspec
 from river import anomaly
 
 from config.anomaly_settings import HalfSpaceTreesSettings
-from detectors.models.river_safe.base import FeatureModel, StateError, untyped
+from detectors.models.river_safe.base import FeatureModel, untyped
+from detectors.models.river_safe.envelope import StateError
 from detectors.models.river_safe.scaling import Scaling
 
 _RANGE = 8.0

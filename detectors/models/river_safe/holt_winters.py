@@ -7,7 +7,8 @@ import msgspec
 from river import time_series
 
 from config.anomaly_settings import HoltWintersSettings
-from detectors.models.river_safe.base import MOST, StateError, Stateful, number, opened, sealed, untyped
+from detectors.models.river_safe.base import MOST, Stateful, number, untyped
+from detectors.models.river_safe.envelope import StateError, opened, sealed
 
 
 class HoltWintersState(msgspec.Struct, array_like=True, frozen=True):

@@ -7,7 +7,8 @@ from river import anomaly
 from river.sketch import histogram
 
 from config.anomaly_settings import LODASettings
-from detectors.models.river_safe.base import FeatureModel, StateError, untyped
+from detectors.models.river_safe.base import FeatureModel, untyped
+from detectors.models.river_safe.envelope import StateError
 from detectors.models.river_safe.scaling import Scaling, squeezed
 
 _MEMORY = 1_000.0

@@ -6,7 +6,8 @@ import msgspec
 from river import anomaly, feature_extraction, optim
 
 from config.anomaly_settings import OneClassSVMSettings
-from detectors.models.river_safe.base import FeatureModel, StateError, untyped
+from detectors.models.river_safe.base import FeatureModel, untyped
+from detectors.models.river_safe.envelope import StateError
 from detectors.models.river_safe.scaling import Scaling, squeezed
 
 _MEMORY = 1_000.0

@@ -7,7 +7,8 @@ from typing import TypeVar
 import msgspec
 from river import stats
 
-from detectors.models.river_safe.base import StateError, number, untyped
+from detectors.models.river_safe.base import number, untyped
+from detectors.models.river_safe.envelope import StateError
 
 _FORMAT = 1
 _PartsT = TypeVar("_PartsT")
