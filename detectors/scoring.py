@@ -21,7 +21,8 @@ from detectors.models.views import View, ViewScore
 from detectors.panes import Group
 from detectors.window_state import Score
 
-SHIFT = "shift"
+SHIFT, JOINT = "shift", "together"
+"""Views that are made of the others: of the last windows, and of all views of this one."""
 SHIFT_SHARE = 0.25
 """How much of the shift is the newest window."""
 _SHIFT_SD = math.sqrt(SHIFT_SHARE / (2.0 - SHIFT_SHARE))
@@ -47,6 +48,7 @@ class ViewsScorer:
         views: the first one is what alerts tell first; its history says whether a group has warmed up.
         warm_up: how many windows' worth of data a group needs before it may alert.
         shift: whether to look for what is slow, too.
+        joint: whether to add up what all views say, too: several of them a little off are more than one.
         may_fire: asked with the window and the views' scores; what is not bad enough to tell a person of is not an
             alert, however unusual. None: everything may.
     """
@@ -57,44 +59,50 @@ class ViewsScorer:
         *,
         warm_up: float,
         shift: bool = True,
+        joint: bool = False,
         may_fire: Callable[[ClosedWindow, dict[str, ViewScore]], bool] | None = None,
     ) -> None:
         self._views = list(views)
         self._warm_up = warm_up
         self._shift = shift
+        self._joint = joint
         self._may_fire = may_fire
-        self._pools = [PooledTail() for _ in range(len(views) + shift + 1)]
+        self._names = [view.name for view in views] + [SHIFT] * shift + [JOINT] * joint
+        self._pools = [PooledTail() for _ in range(len(self._names) + 1)]
         self._shifts: dict[Group, float] = {}
         expectations: Any = tuple[tuple(view.expectation for view in views)]  # type: ignore[misc]
-        self._decoder = msgspec.msgpack.Decoder(tuple[expectations, list[float | None], float])
+        self._decoder = msgspec.msgpack.Decoder(tuple[expectations, list[float | None], float | None])
         self._encoder = msgspec.msgpack.Encoder()
+
+    def begin(self, windows: Sequence[ClosedWindow]) -> None:
+        """Look at all windows of one end, before they are scored one by one."""
+        for view in self._views:
+            view.begin(windows)
 
     def score(self, window: ClosedWindow) -> Score:
         """Return how unusual the window is. Changes nothing."""
         group = window.group
         expectations = tuple([view.expect(window) for view in self._views])
         told: dict[str, ViewScore] = {}
-        scores: list[float | None] = []
-        least, z = 2.0, 0.0
+        scores: list[float | None] = [None] * len(self._pools)
+        z_s: list[float] = []
         for index, (view, expected) in enumerate(zip(self._views, expectations, strict=True)):
-            if not view.scores(window, expected):
-                scores.append(None)
-                continue
-            score = view.score(window, expected)
-            if index == 0:
-                z = _z(score.p_value)
-            least = min(least, self._read(index, score.p_value, scores))
-            told[view.name] = score
+            if view.scores(window, expected):
+                score = view.score(window, expected)
+                if index == 0 or self._joint:
+                    z_s.append(_z(score.p_value))
+                known = self._read(index, score.p_value, scores)
+                told[view.name] = ViewScore(score.value, score.baseline, known)
         if not told:
-            return Score(None, None, None, ready=False, expected=self._encoder.encode((expectations, scores, 0.0)))
-        tests = len(told)
-        if self._shift:
-            tests += 1
+            return Score(None, None, None, ready=False, expected=self._encoder.encode((expectations, scores, None)))
+        z = z_s[0] if scores[0] is not None else None
+        if self._shift and z is not None:
             moved = self._moved(group, z)
-            raw = _upper(moved / _SHIFT_SD)
-            known = self._read(len(self._views), raw, scores)
-            told[SHIFT] = ViewScore(moved, 0.0, known)
-            least = min(least, known)
+            told[SHIFT] = ViewScore(moved, 0.0, self._read(len(self._views), _upper(moved / _SHIFT_SD), scores))
+        if self._joint and len(z_s) > 1:
+            together = sum(max(0.0, one) for one in z_s) / math.sqrt(len(z_s))
+            told[JOINT] = ViewScore(together, 0.0, self._read(len(self._pools) - 2, _upper(together), scores))
+        least, tests = min(score.p_value for score in told.values()), len(told)
         combined = min(1.0, tests * least)
         p_value = self._read(len(self._pools) - 1, combined, scores)
         first = told.get(self._views[0].name) or next(iter(told.values()))
@@ -117,8 +125,7 @@ class ViewsScorer:
 
     def _read(self, index: int, p_value: float, scores: list[float | None]) -> float:
         """Return a p-value as a pool has it, and note its score for learning."""
-        score = -math.log10(max(SMALLEST, p_value))
-        scores.append(score)
+        score = scores[index] = -math.log10(max(SMALLEST, p_value))
         return self._pools[index].p_value(score)
 
     def _moved(self, group: Group, z: float) -> float:
@@ -137,14 +144,13 @@ class ViewsScorer:
         expectations, scores, z = self._decoder.decode(expected)
         for view, expectation in zip(self._views, expectations, strict=True):
             view.learn(window, expectation, weight)
-        if len(scores) == len(self._pools):
-            if self._shift:
-                before = self._shifts.get(window.group, 0.0)
-                self._shifts[window.group] = before + min(1.0, weight) * SHIFT_SHARE * (z - before)
-            if pooled:
-                for pool, score in zip(self._pools, scores, strict=True):
-                    if score is not None:
-                        pool.learn(score)
+        if self._shift and z is not None:
+            before = self._shifts.get(window.group, 0.0)
+            self._shifts[window.group] = before + min(1.0, weight) * SHIFT_SHARE * (z - before)
+        if pooled:
+            for pool, score in zip(self._pools, scores, strict=True):
+                if score is not None:
+                    pool.learn(score, window.end_us)
 
     def unsettle(self, group: Group, keep: float) -> None:
         """Take the levels of a group for ``keep`` of what they were known for: they have moved for good."""
@@ -176,8 +182,8 @@ class ViewsScorer:
             msgspec.DecodeError, ValueError: when it is something else.
         """
         decoded = _DECODER.decode(state)
-        if decoded.version != _FORMAT or len(decoded.views) != len(self._views):
-            msg = f"the models have format {decoded.version} and {len(decoded.views)} views"
+        if decoded.version != _FORMAT or len(decoded.pools) != len(self._pools):
+            msg = f"the models have format {decoded.version} and {len(decoded.pools)} pools"
             raise ValueError(msg)
         for view, image in zip(self._views, decoded.views, strict=True):
             view.restore(image)

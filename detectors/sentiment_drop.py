@@ -91,16 +91,13 @@ def build(name: str, settings: SentimentDropSettings, _context: Context) -> Wind
 
 
 def _scorer(settings: SentimentDropSettings) -> ViewsScorer:
-    baseline = settings.baseline
     known: dict[ViewName, View] = {
         "negative_share": ShareView(
             "negative_share",
             part=NEGATIVE,
             count=COUNT,
             min_count=settings.min_count,
-            window_us=settings.window,
-            half_life_us=baseline.half_life,
-            rhythm=baseline.rhythm,
+            memory=settings.memory(),
         ),
         "mean": MeanView(
             "mean",
@@ -111,12 +108,10 @@ def _scorer(settings: SentimentDropSettings) -> ViewsScorer:
             min_count=settings.min_count,
             scale=SENTIMENT,
             prior_spread=_PRIOR_SPREAD,
-            window_us=settings.window,
-            half_life_us=baseline.half_life,
-            rhythm=baseline.rhythm,
+            memory=settings.memory(),
         ),
     }
-    return ViewsScorer([known[view] for view in settings.views], warm_up=baseline.warm_up)
+    return ViewsScorer([known[view] for view in settings.views], warm_up=settings.baseline.warm_up)
 
 
 def _sentiments(events: Sequence[Event]) -> list[float | None]:

@@ -8,7 +8,7 @@ normal.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Protocol
 
@@ -51,6 +51,10 @@ class Score(msgspec.Struct, frozen=True):
 
 class Scorer(Protocol):
     """The models of one detector, for all its groups."""
+
+    def begin(self, windows: Sequence[ClosedWindow]) -> None:
+        """Look at all windows of one end, before they are scored one by one."""
+        ...
 
     def score(self, window: ClosedWindow) -> Score:
         """Return how unusual the window is. Changes nothing."""
@@ -154,6 +158,7 @@ class ScoredWindows:
         while self._pending and self._pending[0][0].end_us <= start_us:
             learned, expected, weight, pooled = self._pending.popleft()
             self.scorer.learn(learned, expected, weight, pooled=pooled)
+        self.scorer.begin(windows)
         for window in windows:
             score = self.scorer.score(window)
             judged = 1.0 if score.harmless and score.p_value is not None else score.p_value

@@ -13,7 +13,7 @@ from detectors.contract import DetectorSettings, Severity
 from detectors.decide import Decider
 from detectors.deciding import Decision
 from detectors.grouping import GroupBy
-from detectors.models.rhythm import RhythmName
+from detectors.models.rhythm import Memory, RhythmName
 from detectors.panes import PaneLayout
 from detectors.scoring import ViewsScorer
 from detectors.window_state import AlertTemplate, ScoredWindows
@@ -81,6 +81,10 @@ class WindowSettings(DetectorSettings, Decision):
     def spec(self) -> WindowSpec:
         """Return the windows."""
         return WindowSpec(size_us=self.window, hop_us=self.window if self.hop is None else self.hop)
+
+    def memory(self) -> Memory:
+        """Return what views remember by."""
+        return Memory(self.window, self.baseline.half_life, self.baseline.rhythm)
 
     def hourly(self) -> bool:
         """Return whether what is normal may depend on the hour."""

@@ -21,11 +21,14 @@ import math
 import msgspec
 
 from detectors.models.means import Means, MeansState, Row
-from detectors.models.rhythm import EXCESS, HISTORY, LEVEL, Rhythm, RhythmName
+from detectors.models.rhythm import EXCESS, HISTORY, LEVEL, Memory, Rhythm
 from detectors.panes import Group
 
 CLIP = 3.5
 """Residuals beyond this many predictive standard deviations are learned as this many."""
+LEVEL_FORGETS = 3.0
+"""A group's own level is forgotten by so much faster, on top, than its hours: levels wander, and a day stays a day. By
+windows that are learned, not by time: while an alert is open next to nothing of what was before it is forgotten."""
 _SIBLING_WINDOWS = 8.0
 """How many windows of its own a group needs before its own excess counts as much as that of its siblings."""
 _PRIOR_WINDOWS = 4.0
@@ -88,16 +91,15 @@ class Baseline:
 
     Args:
         scale: of the statistic.
-        window_us: length of the windows. Rhythms shorter than the window do not exist for it.
-        half_life_us: after which a window counts half.
-        rhythm: ``hour_of_week``, ``hour_of_day`` or ``none``.
+        memory: what it remembers by.
     """
 
-    def __init__(self, scale: Scale, *, window_us: int, half_life_us: int, rhythm: RhythmName) -> None:
+    def __init__(self, scale: Scale, memory: Memory) -> None:
         self.scale = scale
-        self._rhythm = Rhythm(rhythm, window_us=window_us)
-        self.means = Means(self._rhythm.slots, half_life_us)
-        self._shared = Means(self._rhythm.slots, half_life_us)
+        self._rhythm = Rhythm(memory.rhythm, window_us=memory.window_us)
+        self.means = Means(self._rhythm.slots, memory.half_life_us)
+        self._shared = Means(self._rhythm.slots, memory.half_life_us)
+        self._level_wears = LEVEL_FORGETS * memory.window_us / memory.half_life_us
         self._hour_precision = 1.0 / scale.hour_sd**2
         self._sibling_hour_precision = 4.0 * self._hour_precision
 
@@ -142,6 +144,7 @@ class Baseline:
         residual = min(bound, max(-bound, value - expected.value))
         observed = expected.value + residual
         own, shared = self.means.row(group), self._shared.row(_ALL)
+        self.means.wear(own, LEVEL, 0.5 ** (weight * self._level_wears))
         worth, shared_worth = self.means.worth(end_us), self._shared.worth(end_us)
         # A squared residual varies with the square of its variance: where doubt is large it says little of the excess.
         certainty = variance / (variance + expected.doubt)

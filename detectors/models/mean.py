@@ -1,13 +1,14 @@
 """A mean over the events of a window (sentiment, survey score, log of a duration): judged by Student's t."""
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
 from detectors.assembler import ClosedWindow
 from detectors.models.baseline import Baseline, BaselineState, Prediction, Scale, degrees_of, excess_of
 from detectors.models.means import Means, MeansState
-from detectors.models.rhythm import RhythmName
+from detectors.models.rhythm import Memory
 from detectors.models.tails import student_upper
 from detectors.models.views import Side, ViewScore
 from detectors.panes import Group
@@ -46,7 +47,7 @@ class MeanView:
         min_count: windows with fewer are not scored.
         scale: of the value.
         prior_spread: variance of single values before any data.
-        window_us, half_life_us, rhythm: see :class:`~detectors.models.baseline.Baseline`.
+        memory: what it remembers by.
     """
 
     expectation: type[msgspec.Struct] = Expectation
@@ -62,19 +63,20 @@ class MeanView:
         min_count: int,
         scale: Scale,
         prior_spread: float,
-        window_us: int,
-        half_life_us: int,
-        rhythm: RhythmName,
+        memory: Memory,
     ) -> None:
         self.name = name
         self._places = (count, total, squares)
         self._sign = 1.0 if bad == "high" else -1.0
         self._min_count = min_count
         self._prior_spread = prior_spread
-        self._baseline = Baseline(scale, window_us=window_us, half_life_us=half_life_us, rhythm=rhythm)
-        self._spreads = Means(1, half_life_us)
-        self._shared_spread = Means(1, half_life_us)
+        self._baseline = Baseline(scale, memory)
+        self._spreads = Means(1, memory.half_life_us)
+        self._shared_spread = Means(1, memory.half_life_us)
         self.history, self.unsettle = self._baseline.history, self._baseline.unsettle
+
+    def begin(self, windows: Sequence[ClosedWindow]) -> None:
+        """Do nothing: each window is seen by itself."""
 
     def expect(self, window: ClosedWindow) -> Expectation:
         """Return what the mean should be."""

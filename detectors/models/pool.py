@@ -24,7 +24,11 @@ from detectors.models.tails import SMALLEST
 PRIOR = 500
 """How many windows in which the model was right are taken for granted."""
 WINDOW = 20_000
-"""Scores that are remembered."""
+"""Scores that are remembered, at most."""
+RECENT_DAYS = 21
+"""Of these, the ones of so many days count, and some older ones where that would be fewer than :data:`LEAST`: what a
+detector did not know yet a month ago says little of what it does not know now."""
+LEAST = 3_000
 _TAIL_SHARE = 0.03
 """The share of scores that are taken for the tail."""
 _SHAPE_SD = 0.05
@@ -33,15 +37,25 @@ _MOST_SHAPE = 0.9
 _REFIT_SHARE = 50
 _LEAST_REFIT = 64
 _LEAST_TAIL = 5
+_DAY_US = 86_400_000_000
 _MOST_SCORE = 300.0
 Floats = npt.NDArray[np.float32]
 
 
 class PoolState(msgspec.Struct, array_like=True, frozen=True):
-    """State of a :class:`PooledTail`: scores as 32-bit floats, oldest first; how many since the last fit."""
+    """State of a :class:`PooledTail` as plain data.
+
+    Attributes:
+        scores: as 32-bit floats, oldest first.
+        since_fit: how many of them came after the last fit.
+        fitted: how many were fitted then.
+        days: number of a day, and how many scores it brought, rising.
+    """
 
     scores: bytes
     since_fit: int
+    fitted: int
+    days: list[tuple[int, int]]
 
 
 class PooledTail:
@@ -63,6 +77,8 @@ class PooledTail:
         self._next = 0
         self._count = 0
         self._since_fit = 0
+        self._fitted = 0
+        self._days: dict[int, int] = {}
         self._expected: Floats = -np.log10((np.arange(prior, dtype=np.float32) + 0.5) / prior)
         self._fit(self._ring[:0])
 
@@ -74,15 +90,23 @@ class PooledTail:
     def _patience(count: int) -> int:
         return max(_LEAST_REFIT, count // _REFIT_SHARE)
 
-    def learn(self, score: float) -> None:
-        """Remember a score (``-log10`` of a p-value; not negative)."""
+    def learn(self, score: float, at_us: int) -> None:
+        """Remember a score.
+
+        Args:
+            score: ``-log10`` of a p-value; not negative.
+            at_us: event time; not before that of the last one.
+        """
+        day = at_us // _DAY_US
+        self._days[day] = self._days.get(day, 0) + 1
         self._ring[self._next] = min(_MOST_SCORE, max(0.0, score))
         self._next = (self._next + 1) % len(self._ring)
         self._count = min(len(self._ring), self._count + 1)
         self._since_fit += 1
         if self._since_fit >= self._patience(len(self)):
             self._since_fit = 0
-            self._fit(self._in_order()[-self._window :])
+            self._fitted = self._recent(day)
+            self._fit(self._in_order()[-self._fitted :])
 
     def p_value(self, score: float) -> float:
         """Return how often a score at least this high is seen where nothing is wrong; ties count half."""
@@ -96,6 +120,12 @@ class PooledTail:
         least, most = np.searchsorted(known, (score, np.nextafter(np.float32(score), np.float32(np.inf))))
         above = len(known) - 0.5 * (float(least) + float(most))
         return min(1.0, max(self._share, above / len(known)))
+
+    def _recent(self, today: int) -> int:
+        """Return how many of the newest scores count."""
+        if len(self._days) > RECENT_DAYS:
+            self._days = {day: count for day, count in self._days.items() if day > today - RECENT_DAYS}
+        return min(self._window, self._count, max(LEAST, sum(self._days.values())))
 
     def _in_order(self) -> Floats:
         """Return what is remembered, oldest first."""
@@ -115,7 +145,8 @@ class PooledTail:
 
     def state(self) -> PoolState:
         """Return the state as plain data."""
-        return PoolState(self._in_order().astype("<f4").tobytes(), self._since_fit)
+        scores = self._in_order().astype("<f4").tobytes()
+        return PoolState(scores, self._since_fit, self._fitted, sorted(self._days.items()))
 
     def restore(self, state: PoolState) -> None:
         """Take over a state.
@@ -130,8 +161,10 @@ class PooledTail:
         self._count = len(scores)
         self._next = self._count % len(self._ring)
         self._ring[: self._count] = scores
-        self._since_fit = state.since_fit
-        self._fit(self._ring[: self._count - self._since_fit][-self._window :])
+        self._since_fit, self._fitted = state.since_fit, state.fitted
+        self._days = dict(state.days)
+        known = self._ring[: self._count - self._since_fit]
+        self._fit(known[len(known) - self._fitted :])
 
 
 def _pareto(excesses: npt.NDArray[np.float64]) -> tuple[float, float]:

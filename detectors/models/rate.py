@@ -12,12 +12,14 @@ learned, also an empty one; what is far from expected is learned as if it were :
 """
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
 from detectors.assembler import ClosedWindow
+from detectors.models.baseline import LEVEL_FORGETS
 from detectors.models.means import Means, MeansState, Row
-from detectors.models.rhythm import EXCESS, HISTORY, LEVEL, Rhythm, RhythmName
+from detectors.models.rhythm import EXCESS, HISTORY, LEVEL, Memory, Rhythm
 from detectors.models.tails import negative_binomial_lower, negative_binomial_upper, widened
 from detectors.models.views import Side, ViewScore
 from detectors.panes import Group
@@ -35,6 +37,9 @@ _PRIOR_WINDOWS = 4.0
 _SIBLING_WINDOWS = 8.0
 _FULL_INFORMATION_COUNT = 10.0
 _LEAST_MEAN = 1e-6
+_LEAST_SIBLINGS = 3
+_COMMON_PRIOR = 20.0
+"""How many events of the other groups it takes to say that all of them have more, or fewer."""
 _MOST_EXCESS = 10.0
 _CERTAIN_DEGREES = 1e9
 _ALL: Group = ()
@@ -72,7 +77,8 @@ class RateView:
         count: place of the number in the windows' vectors.
         bad: which side of normal is bad.
         min_expected: windows in which fewer events are expected are not scored.
-        window_us, half_life_us, rhythm: see :class:`~detectors.models.baseline.Baseline`.
+        memory: what it remembers by.
+        relative: leave out of account what all groups have in common in a window: a holiday, a campaign.
     """
 
     expectation: type[msgspec.Struct] = RateExpectation
@@ -84,21 +90,43 @@ class RateView:
         count: int,
         bad: Side,
         min_expected: float,
-        window_us: int,
-        half_life_us: int,
-        rhythm: RhythmName,
+        memory: Memory,
+        relative: bool = False,
     ) -> None:
         self.name = name
         self._count = count
         self._tail = negative_binomial_upper if bad == "high" else negative_binomial_lower
         self._min_expected = min_expected
-        self._rhythm = Rhythm(rhythm, window_us=window_us)
-        self._means = Means(self._rhythm.slots, half_life_us)
-        self._shared = Means(self._rhythm.slots, half_life_us)
+        self._rhythm = Rhythm(memory.rhythm, window_us=memory.window_us)
+        self._means = Means(self._rhythm.slots, memory.half_life_us)
+        self._shared = Means(self._rhythm.slots, memory.half_life_us)
+        self._level_wears = LEVEL_FORGETS * memory.window_us / memory.half_life_us
+        self._low = bad == "low"
+        self._relative = relative
+        self._common: tuple[float, float] | None = None
         self.forget = self._means.forget
+
+    def begin(self, windows: Sequence[ClosedWindow]) -> None:
+        """Look at all windows of one end, before they are scored one by one."""
+        self._common = None
+        if self._relative and len(windows) >= _LEAST_SIBLINGS:
+            expected = sum(self._predict(window).count for window in windows)
+            self._common = (float(sum(window.vector[self._count] for window in windows)), expected)
 
     def expect(self, window: ClosedWindow) -> RateExpectation:
         """Return how many events the window should have."""
+        expected = self._predict(window)
+        if self._common is None:
+            return expected
+        # The window itself is left out: a failure of a large group must not excuse itself.
+        others = self._common[0] - window.vector[self._count] + _COMMON_PRIOR
+        factor = others / (max(0.0, self._common[1] - expected.count) + _COMMON_PRIOR)
+        factor = min(1.0, factor) if self._low else max(1.0, factor)
+        return RateExpectation(
+            max(_LEAST_MEAN, expected.count * factor), expected.doubt, expected.excess, expected.degrees
+        )
+
+    def _predict(self, window: ClosedWindow) -> RateExpectation:
         end_us = window.end_us
         own, shared = self._means.get(window.group), self._shared.get(_ALL)
         worth, shared_worth = self._means.worth(end_us), self._shared.worth(end_us)
@@ -130,6 +158,7 @@ class RateView:
         end_us, mean = window.end_us, expected.count
         number = window.vector[self._count]
         own, shared = self._means.row(window.group), self._shared.row(_ALL)
+        self._means.wear(own, LEVEL, 0.5 ** (weight * self._level_wears))
         worth, shared_worth = self._means.worth(end_us), self._shared.worth(end_us)
         sd = math.sqrt(mean + (expected.excess + expected.doubt) * mean * mean)
         # Of an unknown level everything is a surprise: the first windows are learned as they are.

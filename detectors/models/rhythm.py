@@ -1,6 +1,6 @@
 """Which hours a window belongs to, and where their means stand in a group's row."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 RhythmName = Literal["hour_of_week", "hour_of_day", "none"]
 LEVEL, EXCESS, HISTORY, FIRST_HOUR = range(4)
@@ -8,6 +8,20 @@ LEVEL, EXCESS, HISTORY, FIRST_HOUR = range(4)
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 _WEEK_US = 7 * _DAY_US
+
+
+class Memory(NamedTuple):
+    """What every view remembers by.
+
+    Attributes:
+        window_us: length of the windows.
+        half_life_us: after which a window counts half.
+        rhythm: which rhythm normal may have.
+    """
+
+    window_us: int
+    half_life_us: int
+    rhythm: RhythmName
 
 
 class Rhythm:

@@ -1,10 +1,12 @@
 """A share of events (negative, broken, failed): judged by the exact tail of a beta-binomial on the counts."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from detectors.assembler import ClosedWindow
 from detectors.models.baseline import SHARE, Baseline, BaselineState, Prediction, Scale, degrees_of, excess_of
-from detectors.models.rhythm import RhythmName
+from detectors.models.rhythm import Memory
 from detectors.models.tails import beta_binomial_upper, widened
 from detectors.models.views import ViewScore
 
@@ -20,9 +22,10 @@ class ShareView:
 
     Args:
         name: of the view.
-        part, count: places in the windows' vectors: bad events, and all that count for the share.
+        part, count: places in the windows' vectors: bad events, and all that count for the share. Where these are not a
+            part of those (refunds by payments), more than all are as bad as all.
         min_count: windows with fewer are not scored.
-        window_us, half_life_us, rhythm: see :class:`~detectors.models.baseline.Baseline`.
+        memory: what it remembers by.
         scale: what is known of the share before any data.
     """
 
@@ -35,18 +38,19 @@ class ShareView:
         part: int,
         count: int,
         min_count: int,
-        window_us: int,
-        half_life_us: int,
-        rhythm: RhythmName,
+        memory: Memory,
         scale: Scale = SHARE,
     ) -> None:
         self.name = name
         self._part = part
         self._count = count
         self._min_count = min_count
-        self._baseline = Baseline(scale, window_us=window_us, half_life_us=half_life_us, rhythm=rhythm)
+        self._baseline = Baseline(scale, memory)
         self.history, self.unsettle = self._baseline.history, self._baseline.unsettle
         self.forget = self._baseline.forget_group
+
+    def begin(self, windows: Sequence[ClosedWindow]) -> None:
+        """Do nothing: each window is seen by itself."""
 
     def expect(self, window: ClosedWindow) -> Prediction:
         """Return what the share should be."""
@@ -59,7 +63,8 @@ class ShareView:
 
     def score(self, window: ClosedWindow, expected: Prediction) -> ViewScore:
         """Return how unusually large the share is, in a window with at least one event that counts for it."""
-        count, bad = window.vector[self._count], window.vector[self._part]
+        count = window.vector[self._count]
+        bad = min(count, window.vector[self._part])
         spread = expected.value * (1.0 - expected.value)
         excess = excess_of(expected, spread)
         correlation = min(_MOST_CORRELATION, excess / spread)
@@ -69,7 +74,8 @@ class ShareView:
 
     def learn(self, window: ClosedWindow, expected: Prediction, weight: float) -> None:
         """Learn a window; one without events that count teaches nothing."""
-        count, bad = window.vector[self._count], window.vector[self._part]
+        count = window.vector[self._count]
+        bad = min(count, window.vector[self._part])
         if count < 1:
             return
         spread = expected.value * (1.0 - expected.value)

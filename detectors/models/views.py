@@ -1,5 +1,6 @@
 """What a view of a window is: one statistic, what it should be, and how unusual what it is."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -29,6 +30,10 @@ class View(Protocol):
 
     name: str
     expectation: type[msgspec.Struct]
+
+    def begin(self, windows: Sequence[ClosedWindow]) -> None:
+        """Look at all windows of one end, before they are scored one by one."""
+        ...
 
     def expect(self, window: ClosedWindow) -> Any:
         """Return what the window should show, by what has been learned so far. Changes nothing."""

@@ -9,7 +9,7 @@ import numpy as np
 from detectors.assembler import ClosedWindow
 from detectors.models.baseline import SENTIMENT
 from detectors.models.mean import MICRO, MeanView
-from detectors.models.rhythm import RhythmName
+from detectors.models.rhythm import Memory, RhythmName
 from detectors.models.share import ShareView
 from detectors.models.views import View
 from detectors.sentiment_drop import COUNT, NEGATIVE, SQUARES, SUM, ViewName
@@ -55,11 +55,9 @@ def windows(null: Null) -> Iterator[ClosedWindow]:
 
 def view(name: ViewName, rhythm: RhythmName = "hour_of_week") -> View:
     """Return a view of hourly windows, as ``sentiment_drop`` has it."""
-    half_life_us = 28 * 24 * HOUR_US
+    memory = Memory(HOUR_US, 28 * 24 * HOUR_US, rhythm)
     if name == "negative_share":
-        return ShareView(
-            name, part=NEGATIVE, count=COUNT, min_count=1, window_us=HOUR_US, half_life_us=half_life_us, rhythm=rhythm
-        )
+        return ShareView(name, part=NEGATIVE, count=COUNT, min_count=1, memory=memory)
     return MeanView(
         name,
         count=COUNT,
@@ -69,9 +67,7 @@ def view(name: ViewName, rhythm: RhythmName = "hour_of_week") -> View:
         min_count=1,
         scale=SENTIMENT,
         prior_spread=0.35,
-        window_us=HOUR_US,
-        half_life_us=half_life_us,
-        rhythm=rhythm,
+        memory=memory,
     )
 
 

@@ -1,13 +1,12 @@
-"""What is normal: detectors/models/forgetting.py, baseline.py and sentiment.py."""
+"""What is normal: detectors/models/baseline.py, and the views that stand on it."""
 
-import math
 
 import pytest
 
 from detectors.assembler import ClosedWindow
 from detectors.models.baseline import SHARE, Baseline
 from detectors.models.mean import MICRO
-from detectors.models.rhythm import RhythmName
+from detectors.models.rhythm import Memory, RhythmName
 from detectors.models.views import View, ViewScore
 from detectors.sentiment_drop import ViewName
 from tests.detectors.simulate import HOUR_US, START_US, Null, view, windows
@@ -17,7 +16,7 @@ A = ("a",)
 
 
 def baseline(rhythm: RhythmName = "hour_of_week", window_us: int = HOUR_US) -> Baseline:
-    return Baseline(SHARE, window_us=window_us, half_life_us=28 * DAY_US, rhythm=rhythm)
+    return Baseline(SHARE, Memory(window_us, 28 * DAY_US, rhythm))
 
 
 def teach(known: Baseline, share: float, hours: range, group: tuple[str, ...] = A, weight: float = 1.0) -> None:

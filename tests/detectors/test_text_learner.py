@@ -83,11 +83,32 @@ def test_a_period_without_labels_makes_no_version() -> None:
 
 
 def test_the_model_is_used_when_it_is_better_than_the_prior_and_not_before() -> None:
-    uses = [version.uses("en") for version in learned()]
-    assert uses[0] is False
-    assert uses[-1] is True
+    uses = [version.share("en") for version in learned()]
+    assert uses[0] == 0
+    assert uses[-1] > 0
     last = learned()[-1].header.languages[0]
     assert last.figures.model_f1 > last.figures.prior_f1 + 0.3
+
+
+def test_the_score_goes_over_step_by_step_and_never_beyond_the_two() -> None:
+    shares = [version.share("en") for version in learned(hand_over_us=4 * DAY_US)]
+    begun = [share for share in shares if share]
+    assert begun[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    version = learned(hand_over_us=4 * DAY_US)[shares.index(0.25)]
+    prior = Prior(0.9, 0.5, 0.0)
+    told = version.tell("stranded, no crew", prior)
+    assert told is not None
+    assert version.score("stranded, no crew", "en", prior) == round(0.75 * 0.9 + 0.25 * told.score, 4)
+    assert version.score("stranded, no crew", "fr", prior) == 0.9
+    assert version.score("stranded, no crew", "fr", None) is None
+    assert version.score("", "en", prior) == 0.9
+
+
+def test_a_language_without_a_prior_goes_over_at_once() -> None:
+    version = Learner(quick(), no_prior).take(labelled(300, language="de"), END_US)[-1]
+    told = version.tell("stranded", None)
+    assert told is not None
+    assert version.score("stranded", "de", None) == told.score
 
 
 def test_a_model_that_does_worse_than_the_prior_is_not_used() -> None:
@@ -100,26 +121,26 @@ def test_a_model_that_does_worse_than_the_prior_is_not_used() -> None:
 
     noisy = [msgspec.structs.replace(one, label=chance.randrange(3)) for one in labelled(400, noise=0)]
     assert not any(
-        v.uses("en") for v in Learner(quick(), knows).take(noisy[:200] + labelled(400, noise=0)[200:], END_US)
+        v.share("en") for v in Learner(quick(), knows).take(noisy[:200] + labelled(400, noise=0)[200:], END_US)
     )
 
 
 def test_labels_that_contradict_each_other_do_not_bring_the_model_into_use() -> None:
     chance = random.Random(5)
     noise = [msgspec.structs.replace(one, label=chance.randrange(3), text="same text") for one in ENOUGH]
-    assert not any(version.uses("en") for version in Learner(quick(), dull_prior).take(noise, END_US))
+    assert not any(version.share("en") for version in Learner(quick(), dull_prior).take(noise, END_US))
 
 
 def test_labels_of_one_class_do_not_bring_the_model_into_use() -> None:
     angry = [msgspec.structs.replace(one, label=0) for one in labelled(1_000)]
-    assert not any(version.uses("en") for version in learned(angry))
+    assert not any(version.share("en") for version in learned(angry))
 
 
 def test_a_language_that_nobody_reads_comes_into_use_when_the_model_beats_always_saying_the_same() -> None:
     german = labelled(300, language="de")
     versions = Learner(quick(), no_prior).take(german, END_US)
-    assert versions[-1].uses("de")
-    assert not versions[-1].uses("en")
+    assert versions[-1].share("de")
+    assert not versions[-1].share("en")
     told = versions[-1].tell("stranded, no crew", None)
     assert told is not None
     assert class_of(told.score) == 0
