@@ -51,6 +51,8 @@ class LearnSettings(SettingsModel):
             lateness, and long enough for the version to be made and to reach every process.
         min_labels: with fewer labels of a language among the last ``window`` the model does not score that language.
         window: over how many of the last labels of a language the model is compared with VADER.
+        hand_over: over this time the score goes over from VADER's to the model's once it is better: a step of the mean
+            would look like a failure of the service.
         half_life: how long what was learned weighs against what is new.
     """
 
@@ -59,6 +61,7 @@ class LearnSettings(SettingsModel):
     in_force_after: DurationUs = Field(default=_HOUR_US, ge=0)
     min_labels: int = Field(default=100, ge=20)
     window: int = Field(default=1_000, ge=20, le=100_000)
+    hand_over: DurationUs = Field(default=7 * _DAY_US, ge=0)
     half_life: DurationUs = Field(default=180 * _DAY_US, ge=_DAY_US)
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
     Attributes:
         labels: texts with an answer on a known scale, by class.
-        by_model: how many of them a version of the model scored; VADER, or nobody, the others.
+        by_model: in how many scores the model has a share; the others are VADER's, or nobody's.
         unscored: how many have no score.
         vader_right, right: shares of the scored texts whose class VADER, and the flow, tells right; None: there is
             none to tell of.
@@ -83,7 +83,7 @@ def judge(settings: Settings) -> list[Judgement]:
                 continue
             tally.scored[one.label][class_of(score)] += 1
             version, _ = sentiment.told_at(one.text, one.language, one.time_us)
-            tally.by_model += version is not None and version.uses(one.language)
+            tally.by_model += version is not None and version.share(one.language) > 0.0
             prior = sentiment.prior.prior(one.text, one.language)
             if prior is not None:
                 tally.vader[one.label][class_of(prior.compound)] += 1

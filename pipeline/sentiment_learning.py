@@ -79,6 +79,7 @@ def rules_of(settings: LearnSettings) -> Rules:
         in_force_after_us=settings.in_force_after,
         min_labels=settings.min_labels,
         window=settings.window,
+        hand_over_us=settings.hand_over,
         half_life_us=settings.half_life,
     )
 

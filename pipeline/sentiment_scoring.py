@@ -60,10 +60,8 @@ class VersionedSentiment:
     def _score(self, place: int, language: str, text: str) -> float | None:
         version = self._version(place)
         told = self.prior.prior(text, language)
-        if version is not None and version.uses(language):
-            learned = version.tell(text, told)
-            if learned is not None:
-                return learned.score
+        if version is not None:
+            return version.score(text, language, told)
         return None if told is None else told.compound
 
     def _load(self, place: int) -> Version | None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -50,7 +51,7 @@ class FolderBlobs:
     def write_new(self, name: str, data: bytes) -> bool:
         """Write a file in one step; whoever is first wins."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{name}.{os.getpid()}.tmp"
+        temporary = self.folder / f".{name}.{os.getpid()}.{threading.get_ident()}.tmp"
         durable.append(temporary, 0, data)
         try:
             (self.folder / name).hardlink_to(temporary)
@@ -103,6 +104,7 @@ class VersionStore:
                 problem = "twice" if after.number == before.number else f"without number {before.number + 1}"
                 msg = f"{self.where}: version {after.number} is there {problem}; put back what was there"
                 raise VersionStoreError(msg)
+        for before, after in pairwise(found):
             if after.in_force_us < before.in_force_us:
                 msg = f"{self.where}: version {after.number} is in force before version {before.number}"
                 raise VersionStoreError(msg)

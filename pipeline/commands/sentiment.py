@@ -178,16 +178,22 @@ def _explained(sentiment: "VersionedSentiment", text: str, language: str, at_us:
     named = sentiment.prior.language(language)
     prior = sentiment.prior.prior(text, named)
     version, told = sentiment.told_at(text, language, at_us)
-    used = version is not None and told is not None and version.uses(named)
+    share = 0.0 if version is None or told is None else version.share(named) if prior is not None else 1.0
     score = sentiment.at(text, language, at_us)
     return {
         "score": score,
-        "by": "the model" if used else "nobody: the language is not read" if score is None else "VADER",
+        "by": "nobody: the language is not read" if score is None else _who(share),
         "vader": None if prior is None else prior.compound,
         "version": None if version is None else version.header.number,
         "probabilities": None if told is None else dict(zip(CLASSES, told.chances, strict=True)),
         "words": {} if version is None else dict(version.reasons(text)),
     }
+
+
+def _who(share: float) -> str:
+    if share in {0.0, 1.0}:
+        return "the model" if share else "VADER"
+    return f"VADER, and {share:.0%} by the model"
 
 
 def _tell_last(header: "Header | None") -> None:
@@ -201,10 +207,10 @@ def _tell_last(header: "Header | None") -> None:
 
 def _skill(language: "Language") -> str:
     figures = language.figures
-    by = "the model scores" if language.used else "the model does not score"
+    told = "the model is not used" if language.share == 0.0 else f"{language.share:.0%} by the model"
     return (
-        f"{language.name}: {by}; macro-F1 {figures.model_f1:.3f}, before it {figures.prior_f1:.3f}, "
-        f"of the last {figures.count} labels"
+        f"{language.name}: {told}; of the last {figures.count} labels macro-F1 {figures.model_f1:.3f}, "
+        f"without it {figures.prior_f1:.3f}"
     )
 
 
@@ -226,7 +232,7 @@ def _plain(header: "Header", digest: str) -> dict[str, Any]:
         "digest": digest,
         "languages": {
             language.name: {
-                "used": language.used,
+                "share": language.share,
                 "labels": language.figures.count,
                 "f1": language.figures.model_f1,
                 "f1_before": language.figures.prior_f1,

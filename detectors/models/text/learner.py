@@ -39,6 +39,8 @@ class Rules(msgspec.Struct, frozen=True):
             lateness and the time that versions need to reach every process, or events are scored before it is there.
         min_labels: with fewer labels of a language in the window the model does not score it.
         window: how many labels the figures are of.
+        hand_over_us: over this time the score goes over from the prior's to the model's: a step of the mean would look
+            like a failure of the service.
         half_life_us: after this time what was learned slows learning down half as much.
     """
 
@@ -46,6 +48,7 @@ class Rules(msgspec.Struct, frozen=True):
     in_force_after_us: int = 3_600_000_000
     min_labels: int = 100
     window: int = 1_000
+    hand_over_us: int = 7 * _DAY_US
     half_life_us: int = 180 * _DAY_US
     rate: float = RATE
 
@@ -73,7 +76,7 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
     version: int
     model: bytes
     records: list[tuple[str, list[Judged]]]
-    used: list[str]
+    since: dict[str, int]
     waiting: list[Labelled]
     reached_us: int
     next_us: int | None
@@ -103,7 +106,7 @@ class Learner:
         self._prior = prior
         self._model = OnlineText(rules.rate)
         self._records: dict[str, Record] = {}
-        self._used: set[str] = set()
+        self._since: dict[str, int] = {}
         self._waiting: dict[tuple[int, str], Labelled] = {}
         self._order: list[tuple[int, str]] = []
         self._reached_us = NEVER_US
@@ -180,12 +183,7 @@ class Learner:
 
     def _publish(self, boundary_us: int) -> Version:
         rules = self._rules
-        languages = []
-        for name, record in sorted(self._records.items()):
-            figures = record.figures()
-            used = figures.count >= rules.min_labels and figures.telling and self._better(name, figures)
-            (self._used.add if used else self._used.discard)(name)
-            languages.append(Language(name, used, figures))
+        languages = tuple(self._judge(name, record, boundary_us) for name, record in sorted(self._records.items()))
         self._number += 1
         self._unpublished = 0
         header = Header(
@@ -193,16 +191,27 @@ class Learner:
             in_force_us=max(boundary_us + rules.in_force_after_us, self.not_before_us),
             learned_to_us=boundary_us,
             labels=self.labels,
-            languages=tuple(languages),
+            languages=languages,
             dense=[list(row) for row in self._model.dense],
         )
         version = Version(header, self._model.quantised())
         self._model.forget(0.5 ** (rules.publish_every_us / rules.half_life_us))
         return version
 
-    def _better(self, language: str, figures: Figures) -> bool:
+    def _judge(self, name: str, record: Record, boundary_us: int) -> Language:
+        """Return how much of the score of a language is to be the model's."""
+        figures, rules = record.figures(), self._rules
+        if figures.count < rules.min_labels or not figures.telling or not self._better(name, figures):
+            self._since.pop(name, None)
+            return Language(name, 0.0, figures)
+        if self._prior("", name) is None:
+            return Language(name, 1.0, figures)
+        spent_us = boundary_us - self._since.setdefault(name, boundary_us) + rules.publish_every_us
+        return Language(name, min(1.0, spent_us / max(1, rules.hand_over_us)), figures)
+
+    def _better(self, name: str, figures: Figures) -> bool:
         """Return whether the model is worth more than the prior: beyond chance, and with every class counted alike."""
-        doubt = 0.0 if language in self._used else DOUBT / math.sqrt(figures.count)
+        doubt = 0.0 if name in self._since else DOUBT / math.sqrt(figures.count)
         needed = max(figures.prior_kappa, 0.0) + doubt
         return figures.model_kappa >= max(needed, LEAST_KAPPA) and figures.model_f1 >= figures.prior_f1
 
@@ -212,7 +221,7 @@ class Learner:
             SNAPSHOT_VERSION,
             self._model.snapshot(),
             [(name, record.state()) for name, record in sorted(self._records.items())],
-            sorted(self._used),
+            dict(sorted(self._since.items())),
             sorted(self._waiting.values(), key=_place),
             self._reached_us,
             self._next_us,
@@ -237,7 +246,7 @@ class Learner:
             raise SnapshotVersionError(msg)
         self._model.restore(told.model)
         self._records = {name: Record(self._rules.window, judged) for name, judged in told.records}
-        self._used = set(told.used)
+        self._since = dict(told.since)
         self._waiting = {(one.time_us, one.id): one for one in told.waiting}
         self._order = sorted((one.time_us, one.id) for one in told.waiting)
         self._reached_us, self._next_us = told.reached_us, told.next_us

@@ -23,7 +23,7 @@ MAX_WEIGHT = 7.99
 DENSE = 5
 """Inputs beside the n-grams: a constant, and four of the prior."""
 _DIGITS = 9
-_SCORE_DIGITS = 4
+SCORE_DIGITS = 4
 _MOST_NEUTRAL = 0.0499
 
 Weights = npt.NDArray[np.int16]
@@ -109,7 +109,7 @@ def score_of(chances: Probabilities) -> float:
     negative, neutral, positive = chances
     difference = positive - negative
     if neutral >= max(negative, positive):
-        return round(_MOST_NEUTRAL * difference / neutral, _SCORE_DIGITS)
+        return round(_MOST_NEUTRAL * difference / neutral, SCORE_DIGITS)
     if positive >= negative:
-        return round(min(1.0, max(BOUND, difference)), _SCORE_DIGITS)
-    return round(max(-1.0, min(-BOUND, difference)), _SCORE_DIGITS)
+        return round(min(1.0, max(BOUND, difference)), SCORE_DIGITS)
+    return round(max(-1.0, min(-BOUND, difference)), SCORE_DIGITS)

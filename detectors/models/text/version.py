@@ -19,6 +19,7 @@ from detectors.models.text.linear import (
     NEGATIVE,
     POSITIVE,
     SCALE,
+    SCORE_DIGITS,
     Prior,
     Probabilities,
     Weights,
@@ -44,12 +45,12 @@ class Language(msgspec.Struct, array_like=True, frozen=True):
 
     Attributes:
         name: ``en``; ``*``: all that are not named.
-        used: whether the model scores it; else the prior does, or nobody.
+        share: of the score that is the model's, 0 to 1; the rest is the prior's. 0: the model is not used.
         figures: over the last labels before the version.
     """
 
     name: str
-    used: bool
+    share: float
     figures: Figures
 
 
@@ -104,10 +105,26 @@ class Version:
         self.digest = _digest(header, raw)
         self.learned = _digest(msgspec.structs.replace(header, in_force_us=0), raw)
 
-    def uses(self, language: str) -> bool:
-        """Return whether the model scores this language."""
+    def share(self, language: str) -> float:
+        """Return how much of the score of a text in this language is the model's."""
         found = self._languages.get(language, self._languages.get(OTHERS))
-        return found is not None and found.used
+        return 0.0 if found is None else found.share
+
+    def score(self, text: str, language: str, prior: Prior | None) -> float | None:
+        """Return the score of a text, -1 to 1: the model's, the prior's, or some of both; None where nobody can tell.
+
+        Args:
+            text: what was written.
+            language: of it.
+            prior: what the prior says of it; None: it cannot read it.
+        """
+        share = self.share(language)
+        told = self.tell(text, prior) if share > 0.0 else None
+        if told is None:
+            return None if prior is None else prior.compound
+        if prior is None:
+            return told.score
+        return round((1.0 - share) * prior.compound + share * told.score, SCORE_DIGITS)
 
     def tell(self, text: str, prior: Prior | None) -> Told | None:
         """Return what the model says of a text; None of a text without any word or sign."""
