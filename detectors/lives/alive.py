@@ -1,12 +1,13 @@
 """What a shard keeps of one life."""
 
+from bisect import bisect_left, insort
 from typing import Any
 
 import msgspec
 
 from detectors.contract import NEVER_US
 from detectors.lives.codec import LifeImage, encode
-from detectors.lives.facts import Fact
+from detectors.lives.facts import Fact, counts_before, place_of
 from detectors.lives.life import FAR_US, Entry, Life, Open
 from detectors.lives.telling import Told
 
@@ -43,6 +44,25 @@ class Alive:
         if self.base is None:
             return life.begin(self.key)
         return msgspec.msgpack.decode(encode(self.base), type=life.state_type)
+
+    def put(self, fact: Fact) -> int | None:
+        """Put a fact in its place, or in that of a lower revision of it; return where; None: it changes nothing."""
+        facts = self.facts
+        if fact.rev or self.revised:
+            self.revised = True
+            for index, known in enumerate(facts):
+                if known.id == fact.id and known.source == fact.source:
+                    if counts_before(fact, known):
+                        return None
+                    del facts[index]
+                    insort(facts, fact, key=place_of)
+                    return min(index, bisect_left(facts, place_of(fact), key=place_of))
+        if not facts or place_of(facts[-1]) < place_of(fact):
+            facts.append(fact)
+            return len(facts) - 1
+        index = bisect_left(facts, place_of(fact), key=place_of)
+        facts.insert(index, fact)
+        return index
 
     def seal(self, state: Any, count: int, horizon_us: int, entries: list[Entry]) -> None:
         """Let the first ``count`` facts go: ``state`` is what came of them, ``entries`` what was told of them."""

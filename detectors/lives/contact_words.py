@@ -7,7 +7,7 @@ from detectors.lives.life import Open
 from detectors.lives.wording import about, capital, customer, moment, ordinal, span
 
 if TYPE_CHECKING:
-    from detectors.lives.contacts import Chain, Contact
+    from detectors.lives.contact_state import Chain, Contact
 
 __all__ = ["chasing", "chasing_ended", "repeat", "repeat_ended", "span"]
 

@@ -1,16 +1,18 @@
 """What becomes of a customer's contacts: chains about one issue, and the cases that they are made on."""
 
-from typing import Any, Protocol
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from detectors.events import Event
 from detectors.lives import contact_words as words
-from detectors.lives.facts import Fact, Who, fact_of
-from detectors.lives.life import FAR_US, Life, Open, Script
+from detectors.lives.contact_rules import ContactRules
+from detectors.lives.contact_state import CaseNow, Chain, Contact, Contacts
+from detectors.lives.facts import Fact, fact_of
+from detectors.lives.life import FAR_US, Life, Script
 from detectors.lives.settings import OUTBOUND, issue_of, label_names, labels_of
-from detectors.lives.urgency import Severity, UrgencySettings
 from detectors.promises.kinds import CANCELLED_STATUSES, RESOLVED_STATUSES, RESOLVED_STEPS, normal
+
+if TYPE_CHECKING:
+    from detectors.repeat_contact import RepeatContactSettings
 
 NAME = "repeat_contact"
 REMEMBERED = 6
@@ -19,88 +21,15 @@ _TURNS = frozenset({"agent_reply", "paused"})
 _STATES = frozenset({"resolved", "closed", "cancelled", "merged", "reopened", "updated"})
 
 
-class ContactSettings(Protocol):
-    """What :class:`~detectors.repeat_contact.RepeatContactSettings` has."""
-
-    labels: dict[str, str]
-    urgency: UrgencySettings
-    retention: int
-    skew: int
-    window: int
-    window_by_issue: dict[str, int]
-    issue: tuple[str, ...]
-    contacts: tuple[str, ...]
-    transfer_within: int
-    critical_from: int
-    chasers: int
-    thanks_from: float | None
-    case_retention: int
-
-
-class Contact(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One contact of a chain."""
-
-    id: str
-    at_us: int
-    channel: str
-    case_id: str
-
-
-class Chain(msgspec.Struct, array_like=True):
-    """Contacts about one issue, each within the window after the one before.
-
-    Attributes:
-        issue: as people call it.
-        count: how many contacts it has, without transfers and the like; ``contacts`` are the first and the last ones.
-        last: the latest one, of any class that is the customer's.
-        anchor_us: end or resolution of the last one.
-        resolved: the last one's case is resolved.
-    """
-
-    issue: str
-    count: int
-    contacts: list[Contact]
-    last: Contact
-    anchor_us: int
-    who: Who
-    resolved: bool = False
-    open: Open | None = None
-    severity: Severity = "warning"
-
-
-class CaseNow(msgspec.Struct, array_like=True):
-    """A case as it is.
-
-    Attributes:
-        issue: key of its chain.
-        answered: the company has spoken last, so that the customer's next message is an answer.
-        chasers: messages since, without an answer.
-        keep_us: until when it is kept if nothing happens.
-    """
-
-    issue: str
-    keep_us: int
-    is_open: bool = True
-    answered: bool = False
-    chasers: int = 0
-    chasing: Open | None = None
-
-
-class Contacts(msgspec.Struct, array_like=True):
-    """What is known of one customer's contacts: chains by the key of their issue, and cases."""
-
-    chains: dict[str, Chain] = msgspec.field(default_factory=dict)
-    cases: dict[str, CaseNow] = msgspec.field(default_factory=dict)
-
-
 class ContactLife(Life[Contacts]):
     """What becomes of a customer's contacts."""
 
     state_type = Contacts
 
-    def __init__(self, name: str, settings: ContactSettings) -> None:
+    def __init__(self, name: str, settings: "RepeatContactSettings") -> None:
         self._name = name
         self._settings = settings
+        self._rules = ContactRules(settings)
         self.retention_us = settings.retention
         self.skew_us = settings.skew
         self._labels = frozenset({"direction", "transferred_from", *label_names(settings.issue)})
@@ -165,7 +94,7 @@ class ContactLife(Life[Contacts]):
         if outbound:
             self._saw(script, "outbound", fact, chain)
             case.answered = True
-        elif not case.is_open and fact.step != "opened" and self._is_thanks(fact):
+        elif not case.is_open and fact.step != "opened" and self._rules.is_thanks(fact):
             self._saw(script, "thanks", fact, chain)
         else:
             self._inbound(state, case, chain, fact, script)
@@ -177,7 +106,7 @@ class ContactLife(Life[Contacts]):
             if not answers_us:  # an answer to what the company began is no contact
                 state.chains[case.issue] = self._chain(fact, contact)
         else:
-            kind = self._kind(chain, case, fact)
+            kind = self._rules.kind(chain, case, fact)
             if kind not in {"first", "reply", "continued"}:
                 self._saw(script, kind, fact, chain)
             if kind == "first":
@@ -191,20 +120,6 @@ class ContactLife(Life[Contacts]):
                 self._chase(case, chain, fact, script)
         self._open(state, case, fact)
         case.answered = False
-
-    def _kind(self, chain: Chain, case: CaseNow, fact: Fact) -> str:
-        settings = self._settings
-        gap_us = fact.at_us - chain.anchor_us
-        if fact.label("transferred_from"):
-            return "transfer"
-        close = gap_us < settings.transfer_within
-        if case.is_open:
-            if case.answered:
-                return "reply"
-            return "continued" if close else "chaser"
-        if close:
-            return "continued" if chain.last.case_id == fact.case_id else "transfer"
-        return "repeat" if gap_us <= self.window_us(chain) else "first"
 
     def _repeat(self, chain: Chain, fact: Fact, contact: Contact, script: Script) -> None:
         gap_us, at_us = fact.at_us - chain.anchor_us, fact.at_us
@@ -220,7 +135,7 @@ class ContactLife(Life[Contacts]):
         severity = self._settings.urgency.of(chain.who)
         if 0 < self._settings.critical_from <= chain.count:
             severity = "critical"
-        told = words.repeat(chain, gap_us, self.window_us(chain), resolved=was_resolved)
+        told = words.repeat(chain, gap_us, self._rules.window_us(chain), resolved=was_resolved)
         if chain.open is not None and chain.severity == severity:
             script.update(at_us, chain.open, lambda: told)
             return
@@ -277,20 +192,20 @@ class ContactLife(Life[Contacts]):
         """Return when the next alert ends, or a chain or a case is forgotten."""
         next_us = FAR_US
         for key, chain in state.chains.items():
-            due_us = self._quiet_us(chain) if chain.open is not None else self._keep_us(state, key)
+            due_us = self._rules.quiet_us(chain) if chain.open is not None else self._rules.keep_us(state, key)
             next_us = min(next_us, due_us)
         for case in state.cases.values():
-            next_us = min(next_us, max(case.keep_us, self._keep_us(state, case.issue)))
+            next_us = min(next_us, max(case.keep_us, self._rules.keep_us(state, case.issue)))
         return next_us
 
     def pass_deadline(self, state: Contacts, at_us: int, script: Script) -> None:
         """End alerts of customers who have not come back, and forget what is over."""
         for chain in state.chains.values():
-            if chain.open is not None and self._quiet_us(chain) <= at_us:
+            if chain.open is not None and self._rules.quiet_us(chain) <= at_us:
                 self._over(chain, at_us, script)
-        over = [key for key in state.chains if self._keep_us(state, key) <= at_us]
+        over = [key for key in state.chains if self._rules.keep_us(state, key) <= at_us]
         for case_id, case in list(state.cases.items()):
-            if max(case.keep_us, self._keep_us(state, case.issue)) <= at_us:
+            if max(case.keep_us, self._rules.keep_us(state, case.issue)) <= at_us:
                 if case.chasing is not None:
                     self._end_chasing(case, at_us, script, "nothing was heard of the case any more")
                 del state.cases[case_id]
@@ -299,33 +214,15 @@ class ContactLife(Life[Contacts]):
             last = chain.last
             script.saw(last.at_us, at_us, "no_repeat", self._group(chain, last.id), chain.count)
 
-    def _quiet_us(self, chain: Chain) -> int:
-        return chain.anchor_us + self.window_us(chain)
-
-    def _keep_us(self, state: Contacts, key: str) -> int:
-        """Return until when a chain is kept: while its case is open, a contact on it is none of a new chain."""
-        chain = state.chains.get(key)
-        if chain is None:
-            return 0
-        case = state.cases.get(chain.last.case_id)
-        kept_us = case.keep_us if case is not None and case.is_open else 0
-        return max(self._quiet_us(chain), kept_us)
-
-    def window_us(self, chain: Chain) -> int:
-        """Return within which time after a contact of a chain another one is a repeat."""
-        return self._settings.window_by_issue.get(chain.issue, self._settings.window)
-
     # -- pieces -------------------------------------------------------------------------------------------------------
 
     def _chain(self, fact: Fact, contact: Contact) -> Chain:
         return Chain(issue_of(fact, self._settings.issue)[1], 1, [contact], contact, fact.at_us, fact.who)
 
-    def _is_thanks(self, fact: Fact) -> bool:
-        least = self._settings.thanks_from
-        return least is not None and fact.sentiment is not None and fact.sentiment >= least
-
     def _over(self, chain: Chain, at_us: int, script: Script) -> None:
-        self._end(chain, at_us, script, f"the customer has not come back for {words.span(self.window_us(chain))}")
+        self._end(
+            chain, at_us, script, f"the customer has not come back for {words.span(self._rules.window_us(chain))}"
+        )
 
     def _end(self, chain: Chain, at_us: int, script: Script, why: str) -> None:
         if chain.open is not None:

@@ -2,16 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from detectors.events import CASE_STEPS, Event
 from detectors.lives import recovery_words as words
 from detectors.lives.beginnings import Beginnings
-from detectors.lives.facts import NOBODY, Fact, Who, fact_of
-from detectors.lives.life import FAR_US, Life, Open, Script
+from detectors.lives.facts import Fact, fact_of
+from detectors.lives.life import FAR_US, Life, Script
+from detectors.lives.recovery_clock import RecoveryClock
+from detectors.lives.recovery_state import IDLE, OVERDUE, UNOWNED, WAIT, WITHOUT_CONTACT, Recovery, forget
 from detectors.lives.settings import RECOVERY_LABEL, labels_of
 from detectors.lives.surveys import Scales
-from detectors.promises.dates import due_in_days
 from detectors.promises.kinds import (
     CANCELLED_STATUSES,
     HOLD_REASONS,
@@ -20,65 +19,15 @@ from detectors.promises.kinds import (
     RESOLVED_STEPS,
     normal,
 )
-from detectors.promises.openhours import OpenHours
-from detectors.promises.settings import TIME_UNITS_US
 from detectors.promises.spec import Calendars
 
 if TYPE_CHECKING:
     from detectors.stalled_recovery import StalledRecoverySettings
 
 NAME = "stalled_recovery"
-IDLE, WAIT, OVERDUE, UNOWNED = "idle", "customer_wait_cap", "promise_overdue", "no_owner"
-WITHOUT_CONTACT = "closed_without_contact"
 _NO_USE = frozenset({"internal_note", "auto_reply", "tier_changed", "calendar_changed", "priority_changed", "split"})
 _OWNS = frozenset({"assigned", "accepted", "agent_reply", "accepted_by_new_owner"})
 _WAIT_OVER = frozenset({"customer_replied", "customer_responded", "waiting_ended", "waiting_customer_ended"})
-
-
-class Recovery(msgspec.Struct, array_like=True):
-    """A case, as far as its recovery goes.
-
-    Attributes:
-        began_us: when the recovery began; None: it is none (yet).
-        cause: why. queue: who had the case then.
-        is_open: it is not over. has_case: its case is open too (after a survey it is usually closed).
-        contacted: the customer was, since it began.
-        used_us, run_us: open time without progress before ``run_us``, and since when it counts on.
-        waiting_us: since when it waits for the customer; None: it does not.
-        unowned_us: since when nobody owns it; None: somebody does, or nobody knows.
-        promised_us: when a promised step is due. deadline_us: that of a case that is no recovery.
-        moved_us, moved_by: the last progress.
-        dues: by reason, when it will stand still if nothing happens. holding: why it does, and since when.
-        ended_us: when it was closed; None while open. flag: the alert that it was without contact.
-        flag_us, flag_ends_us: when that begins, or ends. heard_us: the last event.
-        outcome: how it ended.
-    """
-
-    began_us: int | None = None
-    cause: str = ""
-    case_id: str = ""
-    queue: str = ""
-    who: Who = NOBODY
-    is_open: bool = False
-    has_case: bool = False
-    contacted: bool = False
-    used_us: int = 0
-    run_us: int = 0
-    waiting_us: int | None = None
-    unowned_us: int | None = None
-    promised_us: int | None = None
-    deadline_us: int | None = None
-    moved_us: int = 0
-    moved_by: str = ""
-    dues: dict[str, int] = msgspec.field(default_factory=dict)
-    holding: dict[str, int] = msgspec.field(default_factory=dict)
-    open: Open | None = None
-    ended_us: int | None = None
-    flag: Open | None = None
-    flag_us: int = FAR_US
-    flag_ends_us: int = FAR_US
-    heard_us: int = 0
-    outcome: str = ""
 
 
 class RecoveryLife(Life[Recovery]):
@@ -93,14 +42,7 @@ class RecoveryLife(Life[Recovery]):
         self.skew_us = settings.skew
         self._begins = Beginnings(settings.begins, Scales(settings.scales, settings.default_scale))
         self._labels = frozenset({"owner", *self._begins.labels})
-        self._calendar = calendars.need(settings.calendar, "calendar")
-        self._by_tier = {
-            tier: calendars.need(calendar, f"calendar_by_tier.{tier}")
-            for tier, calendar in settings.calendar_by_tier.items()
-        }
-        unit_us = TIME_UNITS_US[settings.unit]
-        self._idle_us = round(settings.idle_limit * unit_us)
-        self._unowned_us = None if settings.unowned_limit is None else round(settings.unowned_limit * unit_us)
+        self._clock = RecoveryClock(settings, calendars)
         self._progress = frozenset(settings.progress)
         self._contact = frozenset(settings.contact)
         self._delivers = frozenset(settings.delivers)
@@ -127,8 +69,6 @@ class RecoveryLife(Life[Recovery]):
         """Say whether there is no recovery and no deadline."""
         return state.began_us is None and state.deadline_us is None
 
-    # -- what happens -------------------------------------------------------------------------------------------------
-
     def apply(self, state: Recovery, fact: Fact, script: Script) -> None:
         """Begin, move, or end a recovery."""
         mark = fact.label(RECOVERY_LABEL)
@@ -149,7 +89,7 @@ class RecoveryLife(Life[Recovery]):
             elif closes:
                 self._close(state, fact, script, flagged=not state.contacted, why="closed")
             else:
-                self._plan(state)
+                self._clock.plan(state)
 
     def _while_over(self, state: Recovery, fact: Fact, script: Script, *, over: bool) -> None:
         """Take a fact of a case that is no recovery, or no more."""
@@ -168,7 +108,7 @@ class RecoveryLife(Life[Recovery]):
         if state.began_us is not None:
             return
         if over:
-            _forget(state)
+            forget(state)
         elif fact.deadline_us is not None and self._begins.has_deadline(fact):
             state.deadline_us = max(fact.deadline_us, fact.at_us)
             state.who, state.queue, state.heard_us = fact.who, fact.queue or state.queue, fact.at_us
@@ -183,7 +123,7 @@ class RecoveryLife(Life[Recovery]):
             state.who, state.queue = fact.who, fact.queue or state.queue
             if fact.step == "opened" and not fact.label("owner"):
                 state.unowned_us = at_us
-        self._plan(state)
+        self._clock.plan(state)
 
     def _follow(self, state: Recovery, fact: Fact, mark: str, status: str, script: Script) -> None:
         name, at_us, step = mark or fact.step, fact.at_us, fact.step
@@ -206,7 +146,7 @@ class RecoveryLife(Life[Recovery]):
         goes_on = mark in _WAIT_OVER or step in {"customer_message", "reopened"}
         goes_on = goes_on or (step == "resumed" and normal(fact.reason or "") not in HOLD_REASONS)
         if waits and state.waiting_us is None:
-            hours = self.hours(state)
+            hours = self._clock.hours(state)
             state.used_us += hours.position(at_us) - hours.position(state.run_us)
             state.waiting_us = at_us
         elif state.waiting_us is not None and not waits and (goes_on or (step == "updated" and status)):
@@ -242,15 +182,13 @@ class RecoveryLife(Life[Recovery]):
             state.outcome = WITHOUT_CONTACT
             state.flag_us = at_us + self.settings.contact_after_close
 
-    # -- alerts -------------------------------------------------------------------------------------------------------
-
     def _release(self, state: Recovery, at_us: int, script: Script, reason: str, why: str) -> None:
         if state.holding.pop(reason, None) is not None and not state.holding:
             self._end_stall(state, at_us, script, why)
 
     def _hold(self, state: Recovery, at_us: int, reason: str, script: Script) -> None:
         state.holding[reason] = at_us
-        hours = self.hours(state)
+        hours = self._clock.hours(state)
         if state.open is not None:
             script.update(at_us, state.open, lambda: words.stalled(state, at_us, hours, self.settings))
             return
@@ -269,7 +207,7 @@ class RecoveryLife(Life[Recovery]):
         severity = self.settings.urgency.of(state.who)
         if self.settings.urgency.is_raised(severity):
             labels = self._labels_of(state, "RecoveryClosedWithoutContact", severity)
-            state.flag = script.fire(at_us, labels, lambda: words.without_contact(state, self.hours(state)))
+            state.flag = script.fire(at_us, labels, lambda: words.without_contact(state, self._clock.hours(state)))
 
     def _end_flag(self, state: Recovery, at_us: int, script: Script, why: str) -> None:
         state.flag_us = state.flag_ends_us = FAR_US
@@ -280,38 +218,6 @@ class RecoveryLife(Life[Recovery]):
     def _labels_of(self, state: Recovery, alertname: str, severity: str) -> dict[str, str]:
         more = {"case_id": state.case_id, "queue": state.queue}
         return {**self.settings.labels, **labels_of(self._name, NAME, alertname, severity, state.who, more)}
-
-    # -- time ---------------------------------------------------------------------------------------------------------
-
-    def hours(self, state: Recovery) -> OpenHours:
-        """Return the opening hours that count: those of the recovery's beginning."""
-        began_us = state.heard_us if state.began_us is None else state.began_us
-        return self._by_tier.get(state.who.tier, self._calendar).at(began_us)
-
-    def _plan(self, state: Recovery) -> None:
-        """Find out when the recovery stands still if nothing happens."""
-        hours = self.hours(state)
-        dues: dict[str, int | None] = {OVERDUE: state.promised_us}
-        if state.waiting_us is None:
-            dues[IDLE] = hours.instant(hours.position(state.run_us) + self._idle_us - state.used_us)
-        else:
-            dues[WAIT] = self._wait_due_us(hours, state.waiting_us)
-        if state.unowned_us is not None and self._unowned_us is not None:
-            dues[UNOWNED] = hours.instant(hours.position(state.unowned_us) + self._unowned_us)
-        # What has been due, or is due at a closed hour before now, is due now.
-        state.dues = {
-            reason: max(due_us, state.heard_us)
-            for reason, due_us in dues.items()
-            if due_us is not None and reason not in state.holding
-        }
-
-    def _wait_due_us(self, hours: OpenHours, waiting_us: int) -> int | None:
-        count, unit = self.settings.max_customer_wait, self.settings.max_customer_wait_unit
-        if count is None:
-            return None
-        if unit == "business_days" or unit == "calendar_days":  # noqa: PLR1714 - mypy narrows no sets
-            return due_in_days(hours, waiting_us, count, unit, "close", roll_receipt=False)
-        return hours.instant(hours.position(waiting_us) + count * TIME_UNITS_US[unit])
 
     def next_us(self, state: Recovery) -> int:
         """Return when it stands still next, when a deadline passes, or when it is forgotten."""
@@ -331,7 +237,7 @@ class RecoveryLife(Life[Recovery]):
                     self._hold(state, at_us, reason, script)
             if at_us >= state.heard_us + self.settings.case_retention:
                 self._end_stall(state, at_us, script, "nothing was heard of the case any more")
-                _forget(state)
+                forget(state)
         elif state.began_us is None:
             self._start(state, None, at_us, "a deadline that was missed")
         elif state.flag_us <= at_us:
@@ -339,10 +245,4 @@ class RecoveryLife(Life[Recovery]):
         elif state.flag_ends_us <= at_us:
             self._end_flag(state, at_us, script, "it was told long enough")
         else:
-            _forget(state)
-
-
-def _forget(state: Recovery) -> None:
-    fresh = Recovery(case_id=state.case_id)
-    for name in Recovery.__struct_fields__:
-        setattr(state, name, getattr(fresh, name))
+            forget(state)

@@ -7,7 +7,7 @@ from detectors.promises.openhours import OpenHours
 from detectors.promises.wording import span as open_span
 
 if TYPE_CHECKING:
-    from detectors.lives.recovery import Recovery
+    from detectors.lives.recovery_state import Recovery
     from detectors.stalled_recovery import StalledRecoverySettings
 
 _ACTIONS = {

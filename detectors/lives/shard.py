@@ -6,7 +6,6 @@ that the life is lived again from the horizon before which nothing is kept but i
 in one heap of wake times, which is never searched: an entry that no longer holds is recognised when its time comes.
 """
 
-from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
@@ -18,7 +17,7 @@ from detectors.contract import NEVER_US, AlertChange, Delta, Finding, Outcome, P
 from detectors.events import Event
 from detectors.lives.alive import Alive
 from detectors.lives.codec import Head, Image, decode_head, decode_image, decode_life, encode
-from detectors.lives.facts import Fact, counts_before, is_from_future, place_of
+from detectors.lives.facts import is_from_future
 from detectors.lives.life import FAR_US, Life, Script, run_to
 from detectors.lives.telling import Teller
 
@@ -85,8 +84,8 @@ class LivesShard:
         Raises:
             SnapshotVersionError: when this code cannot read it.
         """
-        image = decode_image(state)
-        self._begin(image.watermark_us, image.counts, image.lives)
+        found = decode_image(state)
+        self._begin(found.watermark_us, found.counts, found.lives)
 
     def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
         """Take over the newest head and images of all deltas.
@@ -121,10 +120,8 @@ class LivesShard:
             alive_ = self._lives.get(key)
             if alive_ is not None and alive_.wake_us == at_us:
                 self._advance(alive_, known_us, changes, findings)
-        if len(changes) > 1:
-            changes.sort(key=_order)
-        if len(findings) > 1:
-            findings.sort(key=lambda found: (found.end_us, sorted(found.group.items()), found.verdict))
+        changes.sort(key=_order)
+        findings.sort(key=lambda found: (found.end_us, sorted(found.group.items()), found.verdict))
         return Outcome(changes, findings)
 
     def _take(self, events: Sequence[Event], findings: list[Finding]) -> dict[str, Alive]:
@@ -151,7 +148,7 @@ class LivesShard:
                 continue
             if alive is None:
                 alive = self._lives[key] = Alive(key)
-            index = _put(alive, fact)
+            index = alive.put(fact)
             if index is None:
                 continue
             self._changed.add(key)
@@ -251,23 +248,3 @@ class LivesShard:
         run_to(self._life, state, horizon_us, script)
         # A state of which nothing can come is like that of a life that has not begun.
         alive.seal(None if self._life.is_empty(state) else state, count, horizon_us, script.entries)
-
-
-def _put(alive: Alive, fact: Fact) -> int | None:
-    """Put a fact in its place, or in that of a lower revision of it; return where; None: it changes nothing."""
-    facts = alive.facts
-    if fact.rev or alive.revised:
-        alive.revised = True
-        for index, known in enumerate(facts):
-            if known.id == fact.id and known.source == fact.source:
-                if counts_before(fact, known):
-                    return None
-                del facts[index]
-                insort(facts, fact, key=place_of)
-                return min(index, bisect_left(facts, place_of(fact), key=place_of))
-    if not facts or place_of(facts[-1]) < place_of(fact):
-        facts.append(fact)
-        return len(facts) - 1
-    index = bisect_left(facts, place_of(fact), key=place_of)
-    facts.insert(index, fact)
-    return index

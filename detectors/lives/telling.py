@@ -118,17 +118,10 @@ class Teller:
                 told.corrections += 1
                 notes = _corrected(episode, "it goes on: late knowledge")
                 changes.append(self._change(told, f"reinstated:{told.corrections}", known_us, notes))
-        elif told.state == "firing":
-            step = ""
-            if told.corrections:
-                told.corrections += 1
-                step = f"corrected:{told.corrections}"
-            changes.append(self._tell(ledger, end, max(end.at_us, known_us), step))
-        elif told.ends_us != end.at_us:
-            told.corrections += 1
-            changes.append(self._tell(ledger, end, max(end.at_us, known_us), f"corrected:{told.corrections}"))
+        elif told.state == "firing" or told.ends_us != end.at_us:
+            changes.append(self._tell(ledger, end, max(end.at_us, known_us)))
 
-    def _tell(self, ledger: Ledger, entry: Entry, at_us: int, step: str = "") -> AlertChange:
+    def _tell(self, ledger: Ledger, entry: Entry, at_us: int) -> AlertChange:
         episode = entry.episode
         told = ledger.get(episode)
         if entry.what == "fire":
@@ -144,8 +137,11 @@ class Teller:
         if entry.what == "update":
             told.updates += 1
             return self._change(told, f"updated:{told.updates + 1}", at_us, entry.notes)
+        step = "retracted" if entry.what == "retract" else "resolved"
+        if told.corrections or told.state != "firing":  # it was resolved before: this is another change
+            told.corrections += 1
+            step = f"corrected:{told.corrections}"
         told.state, told.ends_us = "resolved", entry.at_us
-        step = step or ("retracted" if entry.what == "retract" else "resolved")
         return self._change(told, step, at_us, entry.notes)
 
     def _withdraw(self, told: Told, known_us: int, *, moved: bool) -> AlertChange:

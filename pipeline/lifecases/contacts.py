@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from detectors.contract import Context, Finding
 from detectors.events import Event
 from detectors.repeat_contact import RepeatContact, RepeatContactSettings
-from pipeline.lifecases import common
+from pipeline.lifecases import common, living
 from pipeline.lifecases.common import Calendars, EventSettings, LifeCase
 
 _KNOWN = {"same", "anchor", "ignore", "window_by_issue", *common.with_units("window", "window_by_issue")}
@@ -144,7 +144,7 @@ def _seen(
 ) -> tuple[list[Finding], list[_Repeat]]:
     found = [
         finding
-        for lived in common.lives(detector.life, detector.key, events, knowledge_us)
+        for lived in living.lives(detector.life, detector.key, events, knowledge_us)
         for finding in lived.script.findings
     ]
     repeats = [
@@ -157,7 +157,7 @@ def _seen(
 
 def _known_us(detector: RepeatContact, events: list[Event], wanted: _Repeat) -> int:
     """Return the earliest moment whose knowledge makes the repeat."""
-    moments = sorted({common.known_us(event) for event in events})
+    moments = sorted({living.known_us(event) for event in events})
     for moment_us in moments:
         _, repeats = _seen(detector, events, moment_us)
         if any((repeat.contact, repeat.of) == (wanted.contact, wanted.of) for repeat in repeats):

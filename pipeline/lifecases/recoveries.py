@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from detectors.contract import Context
 from detectors.events import Event
-from detectors.lives.recovery import WITHOUT_CONTACT, Recovery
+from detectors.lives.recovery_state import WITHOUT_CONTACT, Recovery
 from detectors.stalled_recovery import StalledRecovery, StalledRecoverySettings
-from pipeline.lifecases import common
+from pipeline.lifecases import common, living
 from pipeline.lifecases.common import Calendars, EventSettings, LifeCase
 
 _WAIT = "max_customer_wait"
@@ -52,7 +52,7 @@ def run(case: LifeCase, calendars: Calendars) -> dict[str, Any]:
     events = [_event(case.name, event) for event in case.events]
     zone = ZoneInfo(case.zone)
     computed: dict[str, Any] = {"as_of": common.instant(as_of_us, zone), "stalled": False, "state": "none"}
-    for lived in common.lives(detector.life, detector.key, events, as_of_us):
+    for lived in living.lives(detector.life, detector.key, events, as_of_us):
         computed |= _of(lived.state, zone)
         if lived.quarantined:
             computed["quarantined"] = sorted(lived.quarantined)

@@ -5,10 +5,11 @@ from typing import Any
 
 from detectors.contract import Context
 from detectors.events import Event, SurveyData
+from detectors.lives.answers import Answer
 from detectors.lives.surveys import NpsEstimate, Scales, nps_estimate
-from detectors.negative_survey import Answer, NegativeSurvey, NegativeSurveySettings
-from pipeline.lifecases import common
-from pipeline.lifecases.common import Calendars, EventSettings, LifeCase, Lived
+from detectors.negative_survey import NegativeSurvey, NegativeSurveySettings
+from pipeline.lifecases import common, living
+from pipeline.lifecases.common import Calendars, EventSettings, LifeCase
 
 _KNOWN = {"scale", "direction", "aggregate", *common.with_units("edit_window")}
 _OWN = "own"
@@ -26,7 +27,7 @@ def run(case: LifeCase, calendars: Calendars) -> dict[str, Any]:
     detector = NegativeSurvey("negative_survey", _settings(case.promise), Context())
     events = [found for event in case.events if (found := _event(case, event)) is not None]
     as_of_us = common.as_of_us(case)
-    lives = list(common.lives(detector.life, detector.key, events, as_of_us))
+    lives = list(living.lives(detector.life, detector.key, events, as_of_us))
     computed: dict[str, Any] = {"negative": False, "alert": False}
     answers = [answer for lived in lives for answer in lived.state.answers.values()]
     if answers:
@@ -114,7 +115,7 @@ def _event(case: LifeCase, event: EventSettings) -> Event | None:
     )
 
 
-def _retracted(detector: NegativeSurvey, events: list[Event], lives: list[Lived]) -> list[str]:
+def _retracted(detector: NegativeSurvey, events: list[Event], lives: list[living.Lived]) -> list[str]:
     """Return the events whose alert was taken back: by an edit, or by what became known later."""
     fired = {
         dict(entry.episode.labels)["response"]: entry.at_us
@@ -127,8 +128,8 @@ def _retracted(detector: NegativeSurvey, events: list[Event], lives: list[Lived]
         for response, at_us in fired.items()
     ]
     now_bad = {key for lived in lives for key, answer in lived.state.answers.items() if answer.verdict == "negative"}
-    for moment_us in sorted({common.known_us(event) for event in events}):
-        for lived in common.lives(detector.life, detector.key, events, moment_us):
+    for moment_us in sorted({living.known_us(event) for event in events}):
+        for lived in living.lives(detector.life, detector.key, events, moment_us):
             found += [
                 answer.event
                 for key, answer in lived.state.answers.items()
