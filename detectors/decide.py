@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from detectors.budget import BudgetLevel, BudgetState
-from detectors.deciding import Decision
+from detectors.deciding import AlertBudget, Decision
+from detectors.models.fdr import MemoryLord, memory_for
 from detectors.opening import GroupEpisode, Openings, Verdict
 from detectors.panes import Group
 
@@ -32,7 +33,14 @@ class DeciderState(msgspec.Struct, array_like=True):
     """State of a :class:`Decider` as plain data."""
 
     episodes: list[tuple[Group, GroupEpisode]]
-    budget: BudgetState | None
+    budget: BudgetState
+    discovery: MemoryLord | None
+
+
+_WEEK_US = 7 * 86_400_000_000
+_MOST_A_TEST = 0.5
+_FLOOR = AlertBudget(number=1.0, period_us=_WEEK_US)
+"""False alarms of a detector that keeps a false discovery rate, where there is nothing to discover."""
 
 
 class Decider:
@@ -44,22 +52,21 @@ class Decider:
     """
 
     def __init__(self, decision: Decision, hop_us: int) -> None:
-        self._hop_us = hop_us
         self._openings = Openings(decision)
-        self._budget: BudgetLevel | None = None
+        self._budget = BudgetLevel(decision.budget() or _FLOOR, decision, hop_us)
+        self._discovery: MemoryLord | None = None
         self.change(decision)
 
     def change(self, decision: Decision) -> None:
         """Go by other settings from the next window on; open alerts stay open."""
         self.decision = decision
         self._openings.change(decision)
-        budget = decision.budget()
-        if budget is None:
-            self._budget = None
-        elif self._budget is None:
-            self._budget = BudgetLevel(budget, decision, self._hop_us)
-        else:
-            self._budget.change(budget, decision)
+        self._budget.change(decision.budget() or _FLOOR, decision)
+        rate = decision.false_discovery_rate
+        if rate is None:
+            self._discovery = None
+        elif self._discovery is None or self._discovery.alpha != rate:
+            self._discovery = MemoryLord(alpha=rate)
 
     def is_firing(self, group: Group) -> bool:
         """Return whether an alert of ``group`` is open."""
@@ -67,10 +74,10 @@ class Decider:
 
     def level(self, end_us: int) -> float:
         """Return the p-value at or below which a window that ends at ``end_us`` is unusual."""
-        if self._budget is not None:
-            return self._budget.level(end_us)
+        if self._discovery is not None:
+            return min(self._discovery.level(), self.decision.p_value.resolve / 2.0)
         fire = self.decision.p_value.fire
-        return 0.0 if fire is None else fire
+        return self._budget.level(end_us) if fire is None else fire
 
     def judge(self, group: Group, end_us: int, p_value: float | None, *, ready: bool) -> Judgement:
         """Take the next window of ``group`` and return what it changes.
@@ -82,15 +89,25 @@ class Decider:
             ready: whether the baseline has warmed up.
         """
         level = self.level(end_us)
+        tested = p_value is not None and ready and not self._openings.is_firing(group)
         step = self._openings.step(group, end_us, p_value, level, ready=ready)
-        if self._budget is not None:
-            self._budget.record(group, end_us, p_value, ready=ready)
+        self._budget.record(group, end_us, p_value, ready=ready)
+        if self._discovery is not None and tested:
+            self._discover(end_us, rejected=step.step == "firing")
         return Judgement(*step, level)
 
-    def expected_false_alarms(self, end_us: int, span_us: int) -> float | None:
-        """Return how many alerts open by chance in ``span_us`` as things are; None where nothing counts them."""
-        if self._budget is None:
-            return None
+    def _discover(self, end_us: int, *, rejected: bool) -> None:
+        """Let the rule know of a test, and remember for as long as fits how many tests there are."""
+        rule = self._discovery
+        if rule is None:
+            return
+        a_week = 7.0 * self._budget.tests_a_day(end_us)
+        if a_week > 0.0:
+            rule.memory = memory_for(min(_MOST_A_TEST * rule.alpha, _FLOOR.per(_WEEK_US) / a_week), rule.alpha)
+        rule.record(rejected)
+
+    def expected_false_alarms(self, end_us: int, span_us: int) -> float:
+        """Return how many alerts open by chance in ``span_us`` as things are."""
         return self._budget.expected_false_alarms(self.level(end_us), end_us, span_us)
 
     def episode(self, group: Group) -> GroupEpisode:
@@ -100,15 +117,19 @@ class Decider:
     def forget(self, group: Group) -> None:
         """Drop what is known of ``group``."""
         self._openings.forget(group)
-        if self._budget is not None:
-            self._budget.forget(group)
+        self._budget.forget(group)
 
     def state(self) -> DeciderState:
         """Return the state as plain data."""
-        return DeciderState(self._openings.state(), None if self._budget is None else self._budget.state())
+        return DeciderState(self._openings.state(), self._budget.state(), self._discovery)
 
     def restore(self, state: DeciderState) -> None:
-        """Take over what :meth:`state` returned. A budget that was not there before begins without counts."""
+        """Take over what :meth:`state` returned. A false discovery rate that has changed begins anew."""
         self._openings.restore(state.episodes)
-        if self._budget is not None and state.budget is not None:
-            self._budget.restore(state.budget)
+        self._budget.restore(state.budget)
+        if (
+            self._discovery is not None
+            and state.discovery is not None
+            and state.discovery.alpha == self._discovery.alpha
+        ):
+            self._discovery = state.discovery

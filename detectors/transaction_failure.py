@@ -48,8 +48,8 @@ class TransactionFailureSettings(WindowSettings):
 
     Features: the share of tried payments that failed or were declined, refunds and returns by payments tried, the time
     a payment takes (on a logarithmic scale), and fewer payments than is normal (left out of account what all groups
-    have in common: a holiday). Each is judged by itself and all together; the alert tells the worst first. Fewer payments
-    alone are no alert unless another feature is at least suspect.
+    have in common: a holiday). Each is judged by itself and all together; the alert tells the worst first. Fewer
+    payments alone are no alert unless another feature is at least suspect.
 
     Attributes:
         features: what is looked at.
