@@ -26,6 +26,8 @@ from detectors.promises.shard import SlaShard
 from detectors.promises.sleeper import UNKNOWN, Sleeper
 
 _order = attrgetter("time_us", "id")
+_NEITHER = (0, 0)
+"""Most events of a case neither begin a promise nor end one."""
 
 
 class DerivingShard(SlaShard):
@@ -77,12 +79,15 @@ class DerivingShard(SlaShard):
         kinds, watermark_us = self._plan.kinds, self._watermark_us
         for event in events:
             kind = kinds.get(event.__class__)
-            if kind is not None and event.time_us >= watermark_us:
-                family, data = kind[0].family, _data_of(event)
-                key = data.case_id if family == "case" else data.order_id
-                case = self._cases[family].get(key)
-                if isinstance(case, Sleeper) and _may_conclude(case):
-                    heappush(self._asleep, (event.time_us, family, key))
+            if kind is None or event.time_us < watermark_us:
+                continue
+            info, _, rules = kind
+            family, data = info.family, _data_of(event)
+            case = self._cases[family].get(data.case_id if family == "case" else data.order_id)
+            if not isinstance(case, Sleeper) or rules is None or not _may_conclude(case):
+                continue
+            if case.begun == UNKNOWN or data.status or rules.plain.get(info.step) != _NEITHER:
+                heappush(self._asleep, (event.time_us, family, case.key))
         return affected
 
     def _apply(self, family: str, case: ShardCase, fact: Fact, affected: dict[tuple[str, str], ShardCase]) -> None:
