@@ -204,7 +204,7 @@ def speed(path: Path, vader: SentimentIntensityAnalyzer, prior: Sentiment) -> li
     texts = [one.text for one in stream]
     labels = [Labelled(one.time_us, one.name, 0, one.text, "en", one.label) for one in stream]
     known = {text: prior.prior(text, "en") for text in texts}
-    learner = Learner(Rules(), lambda text, _: known[text])
+    learner = Learner(Rules(), lambda text, _: known.get(text))
     started_s = process_time()
     version = learner.take(labels, stream[-1].time_us + DAY_US)[-1]
     learned_us = round((process_time() - started_s) / len(texts) * 1e6, 1)

@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from config.enrichment import ProfileSettings, SentimentSettings
 from detectors.events import Event
+from detectors.models.text.version import Header
 from pipeline.profiles import BadRow, Profiles, ProfilesError, fingerprint_of, load_profiles
 from pipeline.sentiment import language_of
-from pipeline.sentiment_scoring import build_sentiment
+from pipeline.sentiment_scoring import VersionedSentiment, build_sentiment
 
 log = structlog.get_logger(__name__)
 """Classes of events whose data may carry a text: to look a class up costs less than ``isinstance``."""
@@ -33,6 +34,11 @@ class Enricher:
         self._fingerprint = None if profiles is None else fingerprint_of(profiles.path)
         self._profiles = Profiles({}, []) if profiles is None else load_profiles(profiles)
         self._report()
+
+    @property
+    def sentiment_version(self) -> Header | None:
+        """What the version of the text model that is in force says of itself; None where there is none."""
+        return self._sentiment.in_force if isinstance(self._sentiment, VersionedSentiment) else None
 
     @property
     def bad_rows(self) -> list[BadRow]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from detectors.contract import NEVER_US
+from detectors.models.text.version import Header
 from pipeline.disk import Room
 from pipeline.feeds.contract import Explaining, Feed, Lagging, Skipping, Status
 from pipeline.lane import PartitionKey
@@ -58,6 +59,7 @@ class FlowHealth:
         self._rooms: Callable[[], Sequence[Room]] = list
         self._clock_off_us: Callable[[], int] = int
         self._pruned: Callable[[], Mapping[str, Mapping[str, int]]] = dict
+        self._sentiment: Callable[[], Header | None] = _no_version
 
     def attach(
         self,
@@ -104,6 +106,15 @@ class FlowHealth:
         """Say where the room on the disks and the jumps of the system's clock are told. Asked in any thread."""
         with self._lock:
             self._rooms, self._clock_off_us = rooms, clock_off_us
+
+    def watch_sentiment(self, in_force: Callable[[], Header | None]) -> None:
+        """Say where the version of the text model is told that is in force. May be asked in any thread."""
+        with self._lock:
+            self._sentiment = in_force
+
+    def sentiment(self) -> Header | None:
+        """Return what the version of the text model that is in force says of itself; None: there is none."""
+        return self._sentiment()
 
     def rooms(self) -> Sequence[Room]:
         """Return the room on the disks that the flow writes to."""
@@ -243,6 +254,10 @@ class FlowHealth:
                 row["why"] = unreachable[key]
             told[_name(key)] = row
         return told
+
+
+def _no_version() -> None:
+    """Return that there is no version of a text model."""
 
 
 def _window(time: WindowTime) -> dict[str, object]:

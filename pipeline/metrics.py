@@ -10,6 +10,7 @@ from detectors.contract import NEVER_US
 from pipeline.feeds.contract import Status
 from pipeline.health import FlowHealth
 from pipeline.reasons import Reason
+from pipeline.sentiment_metrics import sentiment_metrics
 from pipeline.tallies import Tallies
 
 _S = 1e-6
@@ -45,6 +46,7 @@ class FlowCollector(Collector):
                 yield GaugeMetricFamily("makegood_watermark_timestamp_seconds", text, value=watermark_us * _S)
             yield from self._machine()
             yield from self._panes()
+            yield from sentiment_metrics(self._health.sentiment())
         yield from self._partitions()
         yield from self._windows()
         yield from self._feeds_health()

@@ -108,6 +108,9 @@ def run_flow(
         if health is not None:
             health.count_pruned(lambda: undertaker.pruned)
             health.watch_machine(lambda: guard.rooms, lambda: clock.off_us)
+        enricher = compose.build_enricher(settings)
+        if health is not None:
+            health.watch_sentiment(lambda: enricher.sentiment_version)
         machine = _Machine(
             drain=asked,
             guard=guard,
@@ -116,7 +119,7 @@ def run_flow(
             pace=pace,
             storer=Storer(store, wait=asked.wait, tell=partial(tell, "store"), clock_s=time.monotonic),
             undertaker=undertaker,
-            enricher=compose.build_enricher(settings),
+            enricher=enricher,
             built=compose.build_detectors(settings),
             tell=tell,
         )

@@ -7,7 +7,7 @@ import structlog
 
 from config.enrichment import SentimentSettings
 from detectors.contract import NEVER_US
-from detectors.models.text.version import Told, Version
+from detectors.models.text.version import Header, Told, Version
 from pipeline.sentiment import Sentiment
 from pipeline.sentiment_versions import Entry, FolderBlobs, VersionStore, VersionStoreError
 
@@ -42,6 +42,12 @@ class VersionedSentiment:
     def entries(self) -> list[Entry]:
         """The versions that are known, by number."""
         return self._entries
+
+    @property
+    def in_force(self) -> Header | None:
+        """What the version says of itself that is in force at the newest time that was scored; None: there is none."""
+        version = self._version(bisect_right(self._from_us, self._newest_us))
+        return None if version is None else version.header
 
     def at(self, text: str, named: str, time_us: int) -> float | None:
         """Return the score of a text at an event time, in a language as it is named; None where nobody can read it."""

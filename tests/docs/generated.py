@@ -15,6 +15,8 @@ from structlog.testing import capture_logs
 
 from config.schema import reference_text, schema_text
 from detectors.contract import Progress
+from detectors.models.text.skill import Figures
+from detectors.models.text.version import Header, Language
 from pipeline import reasons
 from pipeline.assembly import settings_model
 from pipeline.cases.run import case_file_model
@@ -112,6 +114,8 @@ def metrics() -> str:
     health.watch({"feed": cast("Feed", _Behind())}, {"feed": 1.0})
     health.count_pruned(lambda: {"feed": {"reason": 0}})
     health.watch_machine(lambda: [Room(Path("var/flow"), 1, 1)], int)
+    language = Language("en", 1.0, Figures())
+    health.watch_sentiment(lambda: Header(1, 0, 0, 0, (language,), []))
     tallies.took("feed", ENOUGH)
     tallies.progress = Progress(1, 1)
     with capture_logs():

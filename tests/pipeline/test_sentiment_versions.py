@@ -2,6 +2,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from config.enrichment import LearnSettings, SentimentSettings
@@ -10,9 +11,12 @@ from detectors.models.text.learner import Learner
 from detectors.models.text.version import Version
 from pipeline.enrich import Enricher
 from pipeline.events import decode_event
+from pipeline.health import FlowHealth
+from pipeline.metrics import FlowCollector
 from pipeline.sentiment import Sentiment
 from pipeline.sentiment_scoring import VersionedSentiment, build_sentiment
 from pipeline.sentiment_versions import FolderBlobs, VersionStore, VersionStoreError
+from pipeline.tallies import Tallies
 from tests.detectors.text_samples import DAY_US, MONDAY_US, labelled, quick
 
 TEXT = "stranded, no crew"
@@ -33,6 +37,15 @@ def store_of(folder: Path) -> VersionStore:
 
 def settings_of(folder: Path, **changes: object) -> SentimentSettings:
     return SentimentSettings(learn=LearnSettings(versions=folder), **changes)  # type: ignore[arg-type]
+
+
+def post(time: str) -> SocialEvent:
+    event = decode_event(
+        b'{"specversion":"1.0","type":"social.post","source":"s","id":"%s","time":"%s","data":{"text":"%s"}}'
+        % (time.encode(), time.encode(), TEXT.encode())
+    )
+    assert isinstance(event, SocialEvent)
+    return event
 
 
 @pytest.fixture
@@ -179,15 +192,25 @@ def test_an_older_version_that_is_damaged_leaves_the_prior_and_is_logged(full: P
     assert [entry["event"] for entry in logs] == ["sentiment.version_unusable"]
 
 
-def test_events_get_the_score_of_their_own_time(full: Path) -> None:
-    def post(time: str) -> SocialEvent:
-        event = decode_event(
-            b'{"specversion":"1.0","type":"social.post","source":"s","id":"%s","time":"%s","data":{"text":"%s"}}'
-            % (time.encode(), time.encode(), TEXT.encode())
-        )
-        assert isinstance(event, SocialEvent)
-        return event
+def test_the_figures_of_the_version_in_force_are_exported(full: Path) -> None:
+    enricher = Enricher(None, settings_of(full))
+    health = FlowHealth()
+    health.attach(Tallies(), dict)
+    health.watch_sentiment(lambda: enricher.sentiment_version)
+    registry = CollectorRegistry()
+    registry.register(FlowCollector(health, []))
+    assert registry.get_sample_value("makegood_sentiment_version") is None
+    enricher.enrich([post("2026-03-20T00:00:00Z")])
+    figures = VERSIONS[-1].header.languages[0].figures
+    by = {"language": "en", "by": "model"}
+    assert registry.get_sample_value("makegood_sentiment_version") == 10
+    assert registry.get_sample_value("makegood_sentiment_labels") == 300
+    assert registry.get_sample_value("makegood_sentiment_model_share", {"language": "en"}) == 1
+    assert registry.get_sample_value("makegood_sentiment_accuracy", by) == figures.model_right
+    assert registry.get_sample_value("makegood_sentiment_macro_f1", {**by, "by": "prior"}) == figures.prior_f1
 
+
+def test_events_get_the_score_of_their_own_time(full: Path) -> None:
     events = [post("2026-03-01T00:00:00Z"), post("2026-03-20T00:00:00Z")]
     enricher = Enricher(None, settings_of(full))
     enricher.enrich(events)
