@@ -6,64 +6,15 @@ lateness is the only order there is.
 
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import Any
 
-from detectors.contract import DETECTORS, Context, Detector
-from detectors.events import EVENT_CLASSES, CaseData, Event, SocialData, SurveyData
+from detectors.events import CaseData, SocialData, SurveyData
+from tests.detectors import window_samples
+from tests.detectors.sampling import HOUR_US, MINUTE_US, START_US, Sample, make, post
+from tests.detectors.window_samples import sentiment_drop
 
-START_US = 1_772_409_600_000_000  # 2026-03-02T00:00:00Z, a Monday
-MINUTE_US = 60_000_000
-HOUR_US = 60 * MINUTE_US
-
-
-class Sample(NamedTuple):
-    """Settings and events, in event time order; ``lateness_us`` is how far they may be shuffled."""
-
-    settings: dict[str, Any]
-    events: list[Event]
-    lateness_us: int = HOUR_US
-
-    def detector(self) -> Detector:
-        name = self.settings["type"]
-        settings = DETECTORS.settings(name).model_validate(self.settings)
-        return DETECTORS.factory(name)(f"my_{name}", settings, Context())
-
-
-def make(kind: str, number: int, time_us: int, data: Any, subject: str = "") -> Event:
-    """Return one event, as the decoder would."""
-    time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
-    event: Event = EVENT_CLASSES[kind](  # type: ignore[call-arg, assignment]
-        id=f"e{number}", source="sample", subject=subject, time=time, time_us=time_us, data=data
-    )
-    return event
-
-
-def post(number: int, time_us: int, sentiment: float | None, **data: Any) -> Event:
-    """Return one social post."""
-    return make("social.post", number, time_us, SocialData(sentiment=sentiment, **data))
-
-
-def sentiment_drop() -> Sample:
-    """Two services for eight days; one turns bad for ten hours, then is well again."""
-    rng = random.Random(11)
-    events = []
-    bad_from_us, bad_to_us = START_US + 130 * HOUR_US, START_US + 140 * HOUR_US
-    for step in range(8 * 24 * 10):
-        time_us = START_US + step * 6 * MINUTE_US + rng.randrange(6 * MINUTE_US)
-        service = rng.choice(["app", "web"])
-        bad = service == "app" and bad_from_us <= time_us < bad_to_us
-        sentiment = round(max(-1.0, min(1.0, rng.gauss(-0.6 if bad else 0.3, 0.4))), 4)
-        events.append(post(step, time_us, None if step % 50 == 0 else sentiment, service=service))
-    settings = {
-        "type": "sentiment_drop",
-        "group_by": ["service"],
-        "window": "4h",
-        "hop": "2h",
-        "min_count": 8,
-        "labels": {"team": "care"},
-    }
-    return Sample(settings, events)
+__all__ = ["HOUR_US", "MINUTE_US", "SAMPLES", "START_US", "Sample", "make", "post", "sentiment_drop"]
 
 
 def sla_breach() -> Sample:
@@ -177,11 +128,17 @@ def stalled_recovery() -> Sample:
 
 
 SAMPLES: dict[str, Callable[[], Sample]] = {
+    "feed_silence": window_samples.feed_silence,
     "negative_survey": negative_survey,
     "repeat_contact": repeat_contact,
     "residual_dissatisfaction": residual_dissatisfaction,
+    "resolution_lag": window_samples.resolution_lag,
     "sentiment_drop": sentiment_drop,
     "sla_breach": sla_breach,
+    "sla_breach_rate": window_samples.sla_breach_rate,
+    "social_spike": window_samples.social_spike,
     "stalled_recovery": stalled_recovery,
+    "survey_drop": window_samples.survey_drop,
+    "transaction_failure": window_samples.transaction_failure,
 }
 """One function per registered detector."""
