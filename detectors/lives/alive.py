@@ -20,12 +20,12 @@ class Alive:
         horizon_us: no fact before it is taken any more.
         begun: episodes that were open at the horizon, with how many updates they had had.
         facts: since the horizon, in their order; the first ``done`` of them are in ``tip``.
-        tip: the state now; None: it was restored, and not needed yet.
+        tip: the state now, and its next deadline (where that is known); None: it was restored, and not needed yet.
         revised: one of the facts has a revision.
         wake_us: when it stands in the heap.
     """
 
-    __slots__ = ("base", "begun", "done", "facts", "horizon_us", "key", "revised", "tip", "told", "wake_us")
+    __slots__ = ("base", "begun", "done", "facts", "horizon_us", "key", "next_us", "revised", "tip", "told", "wake_us")
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -35,9 +35,14 @@ class Alive:
         self.facts: list[Fact] = []
         self.done = 0
         self.tip: Any = None
+        self.next_us: int | None = None
         self.told: dict[Open, Told] = {}
         self.revised = False
         self.wake_us = FAR_US
+
+    def start_again(self, life: Life[Any]) -> None:
+        """Take the state back to the horizon; no fact is applied then."""
+        self.tip, self.done, self.next_us = self.beginning(life), 0, None
 
     def beginning(self, life: Life[Any]) -> Any:
         """Return a state of its own, as it was at the horizon."""

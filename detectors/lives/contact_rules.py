@@ -42,9 +42,9 @@ class ContactRules:
         chain = state.chains.get(key)
         if chain is None:
             return 0
+        quiet_us = self.quiet_us(chain)
         case = state.cases.get(chain.last.case_id)
-        kept_us = case.keep_us if case is not None and case.is_open else 0
-        return max(self.quiet_us(chain), kept_us)
+        return case.keep_us if case is not None and case.is_open and case.keep_us > quiet_us else quiet_us
 
     def window_us(self, chain: Chain) -> int:
         """Return within which time after a contact of a chain another one is a repeat."""

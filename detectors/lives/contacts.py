@@ -190,12 +190,13 @@ class ContactLife(Life[Contacts]):
 
     def next_us(self, state: Contacts) -> int:
         """Return when the next alert ends, or a chain or a case is forgotten."""
-        next_us = FAR_US
-        for key, chain in state.chains.items():
-            due_us = self._rules.quiet_us(chain) if chain.open is not None else self._rules.keep_us(state, key)
+        next_us, rules, chains = FAR_US, self._rules, state.chains
+        keep_us = {key: rules.keep_us(state, key) for key in chains}
+        for key, chain in chains.items():
+            due_us = keep_us[key] if chain.open is None else rules.quiet_us(chain)
             next_us = min(next_us, due_us)
         for case in state.cases.values():
-            next_us = min(next_us, max(case.keep_us, self._rules.keep_us(state, case.issue)))
+            next_us = min(next_us, max(case.keep_us, keep_us.get(case.issue, 0)))
         return next_us
 
     def pass_deadline(self, state: Contacts, at_us: int, script: Script) -> None:

@@ -143,9 +143,18 @@ class Life(Protocol, Generic[StateT]):
         ...
 
 
-def run_to(life: Life[Any], state: Any, until_us: int, script: Script) -> None:
-    """Let the deadlines before ``until_us`` pass."""
-    at_us = life.next_us(state)
+def run_to(life: Life[Any], state: Any, until_us: int, script: Script, next_us: int | None = None) -> int:
+    """Let the deadlines before ``until_us`` pass; return the next one, which is not before it.
+
+    Args:
+        life: what is known of such lives.
+        state: it changes.
+        until_us: deadlines at this instant have not passed.
+        script: what it says.
+        next_us: the next deadline, where the caller knows it.
+    """
+    at_us = life.next_us(state) if next_us is None else next_us
     while at_us < until_us:
         life.pass_deadline(state, at_us, script)
         at_us = life.next_us(state)
+    return at_us

@@ -172,8 +172,7 @@ class LivesShard:
     def _relive(self, alive: Alive, known_us: int, changes: list[AlertChange]) -> None:
         """Live a life again, as far as it was lived, and correct what was told."""
         script = Script(self._name)
-        alive.tip = alive.beginning(self._life)
-        alive.done = 0
+        alive.start_again(self._life)
         self._live(alive, known_us, script)
         changes += self._teller.reconcile(alive.told, alive.begun, script.entries, known_us)
         alive.wake_us = NEVER_US
@@ -181,19 +180,20 @@ class LivesShard:
 
     def _live(self, alive: Alive, until_us: int, script: Script) -> None:
         """Apply the facts before an instant that are not applied yet, and let deadlines before it pass."""
-        life, state, facts, done = self._life, alive.tip, alive.facts, alive.done
+        life, state, facts, done, next_us = self._life, alive.tip, alive.facts, alive.done, alive.next_us
         while done < len(facts) and facts[done].at_us < until_us:
             fact = facts[done]
-            run_to(life, state, fact.at_us, script)
+            run_to(life, state, fact.at_us, script, next_us)
             life.apply(state, fact, script)
+            next_us = None
             done += 1
         alive.done = done
-        run_to(life, state, until_us, script)
+        alive.next_us = run_to(life, state, until_us, script, next_us)
 
     def _advance(self, alive: Alive, known_us: int, changes: list[AlertChange], findings: list[Finding]) -> None:
         """Let time come to the watermark, tell what comes of it, and say when to look again."""
         if alive.tip is None:
-            alive.tip = alive.beginning(self._life)
+            alive.start_again(self._life)
             self._live(alive, known_us, Script(mute=True))
         script = Script(self._name)
         self._live(alive, self._watermark_us, script)
@@ -213,7 +213,7 @@ class LivesShard:
     def _next_us(self, alive: Alive) -> int:
         """Return when to look at a life again; before the watermark: it need not be kept any more."""
         life, facts = self._life, alive.facts
-        next_us = life.next_us(alive.tip)
+        next_us = life.next_us(alive.tip) if alive.next_us is None else alive.next_us
         if alive.done < len(facts):
             return min(next_us, facts[alive.done].at_us)
         if not life.is_empty(alive.tip):
