@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -17,6 +18,7 @@ from detectors.contract import (
     NEVER_US,
     AlertChange,
     CaseShard,
+    Deriving,
     Detector,
     Finding,
     Outcome,
@@ -25,7 +27,7 @@ from detectors.contract import (
     WindowDetector,
     WindowState,
 )
-from detectors.events import EVENT_CLASSES, Event
+from detectors.events import ALL_CLASSES, Event
 from detectors.fingerprint import alert_change_id, fingerprint
 from tests.detectors.samples import SAMPLES, Sample
 from tests.support.combine import combined
@@ -59,7 +61,7 @@ class Feeder:
         if watermark_us is None:
             watermark_us = self.newest_us - self.lateness_us
         progress = Progress(watermark_us, watermark_us)
-        classes = tuple(EVENT_CLASSES[name] for name in sorted(self.detector.event_types))
+        classes = tuple(ALL_CLASSES[name] for name in sorted(self.detector.event_types))
         wanted = [event for event in events if isinstance(event, classes)]
         if isinstance(self.detector, WindowDetector):
             batch = combined(self.detector, wanted)
@@ -198,6 +200,47 @@ def test_deltas_add_up_to_the_state_of_a_case_detector(name: str, every: int, re
     assert feeder.finish().answer == reference(name).answer
 
 
+class Listened:
+    """A case detector whose shards derive."""
+
+    def __init__(self, detector: Any) -> None:
+        self.name, self.event_types, self.key = detector.name, detector.event_types, detector.key
+        self.shard = detector.deriving_shard
+
+
+def derived(feeder: Feeder) -> list[Event]:
+    found = [event for shard in feeder.outcomes for outcome in shard for event in outcome.derived]
+    return sorted(found, key=lambda event: (event.time_us, event.id))
+
+
+@every_detector
+def test_what_a_detector_derives_does_not_depend_on_cuts_order_shards_or_stops(name: str, reference: Reference) -> None:
+    sample = sample_of(name)
+    detector = sample.detector()
+    if not isinstance(detector, Deriving):
+        return
+
+    def listened(events: Sequence[Event], *, batch: int, shards: int = 1, stops: bool = False) -> Feeder:
+        feeder = Feeder(Listened(sample.detector()), sample.lateness_us, shards)
+        for start in range(0, len(events), batch):
+            known_us = feeder.newest_us - sample.lateness_us
+            feeder.feed(events[start : start + batch])
+            told = [event.time_us for outcomes in feeder.outcomes for event in outcomes[-1].derived]
+            assert all(known_us <= time_us < feeder.newest_us - sample.lateness_us for time_us in told)
+            if stops:
+                feeder.crash_and_resume()
+        return feeder.finish()
+
+    expected = listened(sample.events, batch=100)
+    assert expected.answer == reference(name).answer
+    events = derived(expected)
+    assert {event.type for event in events} == detector.derived_types
+    assert len({event.id for event in events}) == len(events)
+    assert derived(listened(sample.events, batch=7, shards=3)) == events
+    assert derived(listened(sample.events, batch=40, stops=True)) == events
+    assert derived(listened(shuffled(sample, 1), batch=1000)) == events
+
+
 @every_detector
 def test_a_snapshot_is_not_changed_by_what_comes_after(name: str) -> None:
     sample = sample_of(name)
@@ -300,7 +343,7 @@ def test_findings_are_in_range(name: str, reference: Reference) -> None:
 def test_event_types_exist(name: str) -> None:
     detector = sample_of(name).detector()
     assert detector.event_types
-    assert detector.event_types <= set(EVENT_CLASSES)
+    assert detector.event_types <= set(ALL_CLASSES)
     assert detector.name == f"my_{name}"
 
 
