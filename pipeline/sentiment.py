@@ -7,7 +7,7 @@ Source: C. J. Hutto, E. Gilbert: VADER: A Parsimonious Rule-based Model for Sent
 import re
 from functools import lru_cache
 
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+from vaderSentiment.vaderSentiment import BOOSTER_DICT, NEGATE, SentimentIntensityAnalyzer
 
 from config.enrichment import SentimentSettings
 from detectors.events import Event
@@ -44,6 +44,7 @@ class Sentiment:
         self._languages = frozenset(base_language(language) for language in settings.languages)
         self._assumed = settings.assume
         self._analyzer = SentimentIntensityAnalyzer()
+        self._known = frozenset({*self._analyzer.lexicon, *BOOSTER_DICT, *NEGATE})
         self.score = lru_cache(settings.cache_size)(self._score)
 
     def language(self, named: str) -> str:
@@ -72,7 +73,7 @@ class Sentiment:
         return self._tell(text).compound
 
     def _tell(self, text: str) -> Prior:
-        told = self._analyzer.polarity_scores(tidy(text[:MAX_TEXT_CHARS], self._analyzer.lexicon))
+        told = self._analyzer.polarity_scores(tidy(text[:MAX_TEXT_CHARS], self._known))
         return Prior(min(1.0, max(-1.0, told["compound"])), told["pos"], told["neg"])
 
 
