@@ -79,6 +79,7 @@ def build(name: str, settings: FeedSilenceSettings, _context: Context) -> Window
                 {"events": Phrase(lambda value, _window: f"{value:.0f} events", lambda value: f"{value:.0f}")},
                 min_count=settings.min_count,
                 hourly=settings.hourly(),
+                too_few=f"fewer than {settings.min_expected:g} events expected a window",
             ),
             learns_empty=True,
         ),

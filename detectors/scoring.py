@@ -8,16 +8,19 @@ the same events say much the same and Bonferroni gives away up to half.
 """
 
 import math
+import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import NormalDist
 from typing import Any
 
 import msgspec
 
 from detectors.assembler import ClosedWindow
-from detectors.models.pool import PooledTail, PoolState
+from detectors.contract import Evidence
+from detectors.models.pool import PooledTail, PoolState, read_off
 from detectors.models.tails import SMALLEST
-from detectors.models.views import View, ViewScore
+from detectors.models.views import Lever, View, ViewScore
 from detectors.panes import Group
 from detectors.window_state import Score
 
@@ -29,10 +32,14 @@ _SHIFT_SD = math.sqrt(SHIFT_SHARE / (2.0 - SHIFT_SHARE))
 _MOST_Z = 5.0
 _NORMAL = NormalDist()
 _FORMAT = 1
+_TAIL = struct.Struct("<4f")
+Reading = Callable[[float], float]
+"""Makes a p-value of a score, ``-log10`` of what a model said."""
 
 
 class _State(msgspec.Struct, array_like=True, frozen=True):
     version: int
+    names: list[str]
     views: list[bytes]
     pools: list[PoolState]
     shifts: list[tuple[Group, float]]
@@ -69,6 +76,8 @@ class ViewsScorer:
         self._may_fire = may_fire
         self._names = [view.name for view in views] + [SHIFT] * shift + [JOINT] * joint
         self._pools = [PooledTail() for _ in range(len(self._names) + 1)]
+        self._readings: list[Reading] = [pool.p_value for pool in self._pools]
+        self._tails = b""
         self._shifts: dict[Group, float] = {}
         expectations: Any = tuple[tuple(view.expectation for view in views)]  # type: ignore[misc]
         self._decoder = msgspec.msgpack.Decoder(tuple[expectations, list[float | None], float | None])
@@ -78,11 +87,49 @@ class ViewsScorer:
         """Look at all windows of one end, before they are scored one by one."""
         for view in self._views:
             view.begin(windows)
+        self._tails = b"".join([_TAIL.pack(*pool.tail) for pool in self._pools])
 
     def score(self, window: ClosedWindow) -> Score:
         """Return how unusual the window is. Changes nothing."""
-        group = window.group
         expectations = tuple([view.expect(window) for view in self._views])
+        before, history = self._shifts.get(window.group, 0.0), self._views[0].history(window.group)
+        return self._score(window, expectations, self._readings, before, history)
+
+    def score_again(self, window: ClosedWindow, evidence: Evidence, *, before: float, history: float) -> Score:
+        """Return how unusual a window would have been in place of the one that the evidence is of.
+
+        Args:
+            window: another one of the same group and time.
+            evidence: of a scorer like this one.
+            before: the shift of the windows before.
+            history: windows' worth of data that the group had.
+
+        Raises:
+            msgspec.DecodeError, struct.error: when it is evidence of another scorer.
+        """
+        expectations, _, _ = self._decoder.decode(evidence.expected)
+        readings = [partial(read_off, tail=tail) for tail in _TAIL.iter_unpack(evidence.tails)]
+        return self._score(window, expectations, readings, before, history)
+
+    def levers(self, window: ClosedWindow, evidence: Evidence) -> dict[str, Lever]:
+        """Return, by view, which figure of a window makes it look better or worse.
+
+        Raises:
+            msgspec.DecodeError: when it is evidence of another scorer.
+        """
+        expectations, _, _ = self._decoder.decode(evidence.expected)
+        return {
+            view.name: view.lever(window, expected) for view, expected in zip(self._views, expectations, strict=True)
+        }
+
+    def _score(
+        self,
+        window: ClosedWindow,
+        expectations: tuple[Any, ...],
+        readings: Sequence[Reading],
+        before: float,
+        history: float,
+    ) -> Score:
         told: dict[str, ViewScore] = {}
         scores: list[float | None] = [None] * len(self._pools)
         z_s: list[float] = []
@@ -91,22 +138,22 @@ class ViewsScorer:
                 score = view.score(window, expected)
                 if index == 0 or self._joint:
                     z_s.append(_z(score.p_value))
-                known = self._read(index, score.p_value, scores)
+                known = _read(readings, index, score.p_value, scores)
                 told[view.name] = ViewScore(score.value, score.baseline, known)
         if not told:
-            return Score(None, None, None, ready=False, expected=self._encoder.encode((expectations, scores, None)))
+            nothing = self._encoder.encode((expectations, scores, None))
+            return Score(None, None, None, ready=False, expected=nothing, tails=self._tails)
         z = z_s[0] if scores[0] is not None else None
         if self._shift and z is not None:
-            moved = self._moved(group, z)
-            told[SHIFT] = ViewScore(moved, 0.0, self._read(len(self._views), _upper(moved / _SHIFT_SD), scores))
+            moved = before + SHIFT_SHARE * (z - before)
+            told[SHIFT] = ViewScore(moved, 0.0, _read(readings, len(self._views), _upper(moved / _SHIFT_SD), scores))
         if self._joint and len(z_s) > 1:
             together = sum(max(0.0, one) for one in z_s) / math.sqrt(len(z_s))
-            told[JOINT] = ViewScore(together, 0.0, self._read(len(self._pools) - 2, _upper(together), scores))
+            told[JOINT] = ViewScore(together, 0.0, _read(readings, len(readings) - 2, _upper(together), scores))
         least, tests = min(score.p_value for score in told.values()), len(told)
         combined = min(1.0, tests * least)
-        p_value = self._read(len(self._pools) - 1, combined, scores)
+        p_value = _read(readings, len(readings) - 1, combined, scores)
         first = told.get(self._views[0].name) or next(iter(told.values()))
-        history = self._views[0].history(group)
         details: dict[str, float | str] = {"history": history}
         for name, view_score in told.items():
             details[name] = view_score.value
@@ -121,16 +168,8 @@ class ViewsScorer:
             details=details,
             expected=self._encoder.encode((expectations, scores, z)),
             harmless=harmless,
+            tails=self._tails,
         )
-
-    def _read(self, index: int, p_value: float, scores: list[float | None]) -> float:
-        """Return a p-value as a pool has it, and note its score for learning."""
-        score = scores[index] = -math.log10(max(SMALLEST, p_value))
-        return self._pools[index].p_value(score)
-
-    def _moved(self, group: Group, z: float) -> float:
-        before = self._shifts.get(group, 0.0)
-        return before + SHIFT_SHARE * (z - before)
 
     def learn(self, window: ClosedWindow, expected: bytes, weight: float, *, pooled: bool) -> None:
         """Learn a window.
@@ -169,6 +208,7 @@ class ViewsScorer:
         return msgspec.msgpack.encode(
             _State(
                 _FORMAT,
+                self._names,
                 [view.state() for view in self._views],
                 [pool.state() for pool in self._pools],
                 sorted(self._shifts.items()),
@@ -182,14 +222,20 @@ class ViewsScorer:
             msgspec.DecodeError, ValueError: when it is something else.
         """
         decoded = _DECODER.decode(state)
-        if decoded.version != _FORMAT or len(decoded.pools) != len(self._pools):
-            msg = f"the models have format {decoded.version} and {len(decoded.pools)} pools"
+        if decoded.version != _FORMAT or decoded.names != self._names:
+            msg = f"it has format {decoded.version} and {decoded.names}, expected {_FORMAT} and {self._names}"
             raise ValueError(msg)
         for view, image in zip(self._views, decoded.views, strict=True):
             view.restore(image)
         for pool, scores in zip(self._pools, decoded.pools, strict=True):
             pool.restore(scores)
         self._shifts = dict(decoded.shifts)
+
+
+def _read(readings: Sequence[Reading], index: int, p_value: float, scores: list[float | None]) -> float:
+    """Return a p-value as a pool has it, and note its score for learning."""
+    score = scores[index] = -math.log10(max(SMALLEST, p_value))
+    return readings[index](score)
 
 
 def _z(p_value: float) -> float:

@@ -1,9 +1,10 @@
 """SLA breach rate: more promises are broken than is normal for the hour."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from detectors.assembler import ClosedWindow
 from detectors.combine import Figures, Integers
@@ -32,7 +33,7 @@ class SlaBreachRateSettings(WindowSettings):
     """
 
     type: Literal["sla_breach_rate"] = "sla_breach_rate"
-    min_count: int = 20
+    min_count: Annotated[int, Field(ge=2)] = 20
 
 
 @DETECTORS.register(NAME, SlaBreachRateSettings)

@@ -79,7 +79,13 @@ def build(name: str, settings: SocialSpikeSettings, _context: Context) -> Window
             reads=(_sentiments,),
             vectors=vectors,
             scorer=scorer,
-            wording=Wording("posts", phrases, min_count=settings.min_count, hourly=settings.hourly()),
+            wording=Wording(
+                "posts",
+                phrases,
+                min_count=settings.min_count,
+                hourly=settings.hourly(),
+                too_few=f"fewer than {settings.min_expected:g} posts expected a window",
+            ),
             learns_empty=True,
         ),
     )

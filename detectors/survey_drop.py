@@ -1,10 +1,10 @@
 """Survey drop: CSAT, NPS, CES or star ratings fall below what is normal."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from detectors.assembler import ClosedWindow
 from detectors.combine import Figures, Integers
@@ -49,6 +49,13 @@ class SurveyDropSettings(WindowSettings):
     type: Literal["survey_drop"] = "survey_drop"
     scales: Annotated[tuple[SurveyScale, ...], Field(min_length=1)] = ("nps", "csat", "ces", "stars")
     min_count: Annotated[int, Field(ge=2)] = 30
+
+    @model_validator(mode="after")
+    def _scales_differ(self) -> Self:
+        if len(set(self.scales)) != len(self.scales):
+            msg = "scales: a scale is named twice"
+            raise ValueError(msg)
+        return self
 
 
 @DETECTORS.register(NAME, SurveyDropSettings)

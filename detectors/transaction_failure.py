@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from detectors.assembler import ClosedWindow
 from detectors.combine import Figures, Integers
@@ -62,6 +62,19 @@ class TransactionFailureSettings(WindowSettings):
     features: Annotated[tuple[Feature, ...], Field(min_length=1)] = ("failures", "refunds", "latency", "volume")
     min_count: Annotated[int, Field(ge=2)] = 20
     min_expected: Annotated[float, Field(gt=0)] = 10.0
+
+    @model_validator(mode="after")
+    def _features_make_sense(self) -> Self:
+        if len(set(self.features)) != len(self.features):
+            msg = "features: a feature is named twice"
+            raise ValueError(msg)
+        if self.features == ("volume",):
+            msg = (
+                "features: fewer payments alone are never an alert; name failures, refunds or latency too, or watch "
+                "for silence with a detector of type feed_silence"
+            )
+            raise ValueError(msg)
+        return self
 
 
 @DETECTORS.register(NAME, TransactionFailureSettings)
@@ -130,7 +143,9 @@ def _kinds(events: Sequence[Event]) -> list[float | None]:
 
 def _latencies(events: Sequence[Event]) -> list[float | None]:
     return [
-        event.data.latency_ms if isinstance(event, TransactionEvent) and (event.data.latency_ms or 0.0) > 0.0 else None
+        event.data.latency_ms
+        if isinstance(event, TransactionEvent) and 0.0 < (event.data.latency_ms or 0.0) < math.inf
+        else None
         for event in events
     ]
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from detectors.assembler import ClosedWindow, WindowAssembler
-from detectors.contract import Finding, Outcome, Progress, SnapshotVersionError, alert_change
+from detectors.contract import Evidence, Finding, Outcome, Progress, SnapshotVersionError, alert_change
 from detectors.decide import Decider, DeciderState, Judgement
 from detectors.panes import Group, Panes
 from detectors.wording import Wording
@@ -38,6 +38,7 @@ class Score(msgspec.Struct, frozen=True):
         details: further figures for the finding and for the wording.
         harmless: however unusual, it is nothing that a person must be told of.
         expected: what the models expected, as msgpack; given back to :meth:`Scorer.learn`.
+        tails: what p-values were read off, as packed floats.
     """
 
     p_value: float | None
@@ -47,6 +48,7 @@ class Score(msgspec.Struct, frozen=True):
     details: dict[str, float | str] = {}
     expected: bytes = b""
     harmless: bool = False
+    tails: bytes = b""
 
 
 class Scorer(Protocol):
@@ -112,6 +114,16 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
     pending: list[tuple[ClosedWindow, bytes, float, bool]]
     last_end_us: int
     groups: list[Group]
+    made_for: "_MadeFor"
+
+
+class _MadeFor(msgspec.Struct, array_like=True, frozen=True):
+    """The settings without which a state means nothing."""
+
+    group_by: tuple[str, ...]
+    size_us: int
+    hop_us: int
+    width: int
 
 
 _DECODER = msgspec.msgpack.Decoder(_State)
@@ -142,6 +154,8 @@ class ScoredWindows:
         self._pending: deque[tuple[ClosedWindow, bytes, float, bool]] = deque()
         self._last_end_us = 0
         self._groups: set[Group] = set()
+        spec = assembler.spec
+        self._made_for = _MadeFor(template.group_by, spec.size_us, spec.hop_us, assembler.width)
 
     def update(self, panes: Panes, progress: Progress) -> Outcome:
         """Merge panes, then close, score and decide every window that ends at or before the watermark."""
@@ -213,7 +227,10 @@ class ScoredWindows:
                 p_value=score.p_value,
                 verdict="harmless" if score.harmless and judgement.verdict == "quiet" else judgement.verdict,
                 level=judgement.level,
-                details=score.details,
+                ready=score.ready,
+                harmless=score.harmless and score.p_value is not None,
+                details={**score.details, **self.decider.standing(window.group, judgement, window.end_us)},
+                evidence=Evidence(window.vector, score.expected, score.tails),
             )
         )
         if judgement.step is not None:
@@ -243,6 +260,7 @@ class ScoredWindows:
                 list(self._pending),
                 self._last_end_us,
                 sorted(self._groups),
+                self._made_for,
             )
         )
 
@@ -250,7 +268,7 @@ class ScoredWindows:
         """Take over a state that :meth:`snapshot` returned.
 
         Raises:
-            SnapshotVersionError: when it is of another format.
+            SnapshotVersionError: when it is of another format, or was made with other groups, windows or models.
         """
         try:
             decoded = _DECODER.decode(state)
@@ -260,8 +278,15 @@ class ScoredWindows:
         if decoded.version != _FORMAT:
             msg = f"the snapshot of detector {self.template.name!r} has format {decoded.version}, expected {_FORMAT}"
             raise SnapshotVersionError(msg)
+        if decoded.made_for != self._made_for:
+            msg = f"the snapshot of detector {self.template.name!r} is of other groups or windows: the settings changed"
+            raise SnapshotVersionError(msg)
+        try:
+            self.scorer.restore(decoded.scorer)
+        except (msgspec.DecodeError, ValueError) as error:
+            msg = f"the snapshot of detector {self.template.name!r} is of other models ({error}): the settings changed"
+            raise SnapshotVersionError(msg) from error
         self.assembler.restore(decoded.assembler)
-        self.scorer.restore(decoded.scorer)
         self.decider.restore(decoded.decider)
         self._pending = deque(decoded.pending)
         self._last_end_us = decoded.last_end_us

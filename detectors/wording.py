@@ -34,6 +34,7 @@ class Wording:
         min_count: windows with fewer events are not scored.
         hourly: whether what is normal depends on the hour.
         facts: further facts about a window for the description, None for nothing.
+        too_few: when windows are not scored, if not for fewer events than ``min_count``.
     """
 
     def __init__(
@@ -44,10 +45,11 @@ class Wording:
         min_count: int,
         hourly: bool,
         facts: Callable[[ClosedWindow], str] | None = None,
+        too_few: str = "",
     ) -> None:
         self._noun = noun
         self._phrases = phrases
-        self._min_count = min_count
+        self._too_few = too_few or f"fewer than {min_count} {noun} a window"
         self._at = " at this hour" if hourly else ""
         self._facts = facts
 
@@ -65,7 +67,7 @@ class Wording:
         name = ", ".join(value for value in window.group if value) or "All"
         span = f"{time_text(window.start_us)} to {time_text(window.end_us)} UTC"
         if judgement.without_data:
-            rest = f"fewer than {self._min_count} {self._noun} a window, too few to say whether it is better"
+            rest = f"{self._too_few}, too few to say whether it is better"
             return {"summary": f"{name}: {rest}", "description": f"Resolved without data: {rest}. Last window: {span}."}
         views = scored_views(details)
         known = {view: score for view, score in views.items() if view in self._phrases}
