@@ -99,6 +99,20 @@ def alert_change(
     )
 
 
+class Evidence(msgspec.Struct, frozen=True, array_like=True):
+    """What a window was scored by, so that one can ask later what would have made a difference.
+
+    Attributes:
+        vector: what was in the window; its places are the detector's own.
+        expected: what the models expected, as msgpack.
+        tails: what p-values were read off, as packed floats.
+    """
+
+    vector: list[int]
+    expected: bytes
+    tails: bytes
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One scored observation: what a window detector saw in one window of one group, whether or not it alerts.
 
@@ -112,6 +126,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         verdict: ``fires``, ``quiet``, ``too_few``, ``warming_up``, ``cooling_down``, ...: why it did or did not alert.
         level: the window was unusual at or below this p-value, when it was judged.
         details: further figures, by name.
+        evidence: what a window was scored by; None where there is none.
     """
 
     detector: str
@@ -125,6 +140,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     level: float = 0.0
     details: dict[str, float | str] = {}
+    evidence: Evidence | None = None
 
 
 class Outcome(msgspec.Struct):

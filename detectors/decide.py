@@ -55,11 +55,14 @@ class Decider:
         self._openings = Openings(decision)
         self._budget = BudgetLevel(decision.budget() or _FLOOR, decision, hop_us)
         self._discovery: MemoryLord | None = None
+        self._told_at_us = 0
         self.change(decision)
 
     def change(self, decision: Decision) -> None:
         """Go by other settings from the next window on; open alerts stay open."""
         self.decision = decision
+        self._rules = decision.as_json()
+        self._told: dict[str, float | str] = {}
         self._openings.change(decision)
         self._budget.change(decision.budget() or _FLOOR, decision)
         rate = decision.false_discovery_rate
@@ -105,6 +108,32 @@ class Decider:
         if a_week > 0.0:
             rule.memory = memory_for(min(_MOST_A_TEST * rule.alpha, _FLOOR.per(_WEEK_US) / a_week), rule.alpha)
         rule.record(rejected)
+
+    def standing(self, group: Group, judgement: Judgement, end_us: int) -> dict[str, float | str]:
+        """Return what a finding tells of how its window was judged; what does not apply is left out.
+
+        ``rules``: the decision as JSON. ``windows_a_day``: judged, of all groups. ``expected_a_week``: alerts that open
+        by chance. ``alert_since_us``: of the episode. ``unusual_since_us``, ``resolved_at_us``: see
+        :class:`GroupEpisode`. ``unusual``: how many of the last windows were.
+        """
+        if end_us != self._told_at_us or not self._told:
+            self._told_at_us = end_us
+            self._told = {
+                "rules": self._rules,
+                "windows_a_day": self._budget.tests_a_day(end_us),
+                "expected_a_week": self.expected_false_alarms(end_us, _WEEK_US),
+            }
+        told = dict(self._told)
+        episode = self._openings.look(group)
+        if judgement.starts_at_us:
+            told["alert_since_us"] = judgement.starts_at_us
+        if episode.unusual:
+            told["unusual"] = episode.unusual.bit_count()
+        if episode.unusual_since_us is not None:
+            told["unusual_since_us"] = episode.unusual_since_us
+        if episode.resolved_at_us is not None:
+            told["resolved_at_us"] = episode.resolved_at_us
+        return told
 
     def expected_false_alarms(self, end_us: int, span_us: int) -> float:
         """Return how many alerts open by chance in ``span_us`` as things are."""

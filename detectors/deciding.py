@@ -180,6 +180,11 @@ class Decision(SettingsModel):
             return DEFAULT_BUDGET
         return None
 
+    def as_json(self) -> str:
+        """Return the knobs as settings files have them, those that are not set left out."""
+        return self.model_dump_json(include=set(_FIELDS), exclude_none=True)
 
+
+_FIELDS = frozenset(Decision.model_fields)
 DEFAULT_BUDGET = AlertBudget(number=2.0, period_us=_PERIODS_US["week"])
 """What holds where nothing is set."""

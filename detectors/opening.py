@@ -47,6 +47,9 @@ class GroupEpisode(msgspec.Struct, array_like=True):
     unusual_since_us: int | None = None
 
 
+_NOWHERE = GroupEpisode()
+
+
 class Openings:
     """The episodes of all groups at one level.
 
@@ -75,8 +78,11 @@ class Openings:
 
     def episode(self, group: Group) -> GroupEpisode:
         """Return where a group stands, as a copy."""
-        episode = self._episodes.get(group)
-        return GroupEpisode() if episode is None else msgspec.structs.replace(episode)
+        return msgspec.structs.replace(self.look(group))
+
+    def look(self, group: Group) -> GroupEpisode:
+        """Return where a group stands; not to be changed."""
+        return self._episodes.get(group) or _NOWHERE
 
     def step(self, group: Group, end_us: int, p_value: float | None, level: float, *, ready: bool) -> Step:
         """Take the next window of ``group`` and return what it changes.

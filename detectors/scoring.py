@@ -32,7 +32,7 @@ _SHIFT_SD = math.sqrt(SHIFT_SHARE / (2.0 - SHIFT_SHARE))
 _MOST_Z = 5.0
 _NORMAL = NormalDist()
 _FORMAT = 1
-_TAIL = struct.Struct("<4f")
+_TAIL = struct.Struct("<5f")
 Reading = Callable[[float], float]
 """Makes a p-value of a score, ``-log10`` of what a model said."""
 

@@ -10,7 +10,7 @@ from detectors.models.baseline import Baseline, BaselineState, Prediction, Scale
 from detectors.models.means import Means, MeansState
 from detectors.models.rhythm import Memory
 from detectors.models.tails import student_upper
-from detectors.models.views import Side, ViewScore
+from detectors.models.views import Lever, Side, ViewScore
 from detectors.panes import Group
 
 MICRO = 1_000_000
@@ -68,6 +68,7 @@ class MeanView:
         self.name = name
         self._places = (count, total, squares)
         self._sign = 1.0 if bad == "high" else -1.0
+        self._best, self._worst = (scale.low, scale.high) if bad == "high" else (scale.high, scale.low)
         self._min_count = min_count
         self._prior_spread = prior_spread
         self._baseline = Baseline(scale, memory)
@@ -97,6 +98,13 @@ class MeanView:
         excess = excess_of(prediction, spread)
         score = self._sign * (mean - prediction.value) / math.sqrt(excess + noise)
         return ViewScore(mean, prediction.value, student_upper(score, degrees_of(prediction, excess, noise)))
+
+    def lever(self, window: ClosedWindow, expected: Expectation) -> Lever:
+        """Return how far the sum of the values may be from good to bad."""
+        del expected
+        count, total, _ = self._places
+        most = MICRO * window.vector[count]
+        return Lever(total, round(self._best * most), round(self._worst * most))
 
     def learn(self, window: ClosedWindow, expected: Expectation, weight: float) -> None:
         """Learn a window; one without values teaches nothing."""

@@ -39,7 +39,11 @@ _LEAST_REFIT = 64
 _LEAST_TAIL = 5
 _DAY_US = 86_400_000_000
 _MOST_SCORE = 300.0
+_REACH = 50.0
+"""How far beyond the scores that were seen the tail is believed: by so much rarer ones."""
 Floats = npt.NDArray[np.float32]
+Tail = tuple[float, float, float, float, float]
+"""Threshold, share of the scores beyond it, shape and scale of the tail, and the smallest p-value it vouches for."""
 
 
 class PoolState(msgspec.Struct, array_like=True, frozen=True):
@@ -66,7 +70,7 @@ class PooledTail:
         prior: how many windows in which the model was right are taken for granted.
 
     >>> pool = PooledTail()
-    >>> round(pool.p_value(3.0), 6)
+    >>> round(pool.p_value(3.0), 5)
     0.001
     """
 
@@ -111,15 +115,16 @@ class PooledTail:
     def p_value(self, score: float) -> float:
         """Return how often a score at least this high is seen where nothing is wrong; ties count half."""
         if score > self._threshold:
-            reach = self._shape * (score - self._threshold) / self._scale
-            if reach <= -1.0:
-                return SMALLEST
-            power = -(score - self._threshold) / self._scale if self._shape == 0.0 else -math.log1p(reach) / self._shape
-            return max(SMALLEST, self._share * math.exp(power))
+            return _beyond(score, *self.tail)
         known = self._sorted
         least, most = np.searchsorted(known, (score, np.nextafter(np.float32(score), np.float32(np.inf))))
         above = len(known) - 0.5 * (float(least) + float(most))
         return min(1.0, max(self._share, above / len(known)))
+
+    @property
+    def tail(self) -> Tail:
+        """What :func:`read_off` reads a score off."""
+        return self._threshold, self._share, self._shape, self._scale, 1.0 / (_REACH * len(self._sorted))
 
     def _recent(self, today: int) -> int:
         """Return how many of the newest scores count."""
@@ -165,6 +170,32 @@ class PooledTail:
         self._days = dict(state.days)
         known = self._ring[: self._count - self._since_fit]
         self._fit(known[len(known) - self._fitted :])
+
+
+def read_off(score: float, tail: Tail) -> float:
+    """Return what :meth:`PooledTail.p_value` said of a score when its tail was this; below the threshold about that.
+
+    >>> pool = PooledTail()
+    >>> read_off(3.0, pool.tail) == pool.p_value(3.0)
+    True
+    """
+    threshold, share, _, _, _ = tail
+    if score > threshold:
+        return _beyond(score, *tail)
+    if threshold <= 0.0 or share <= 0.0:
+        return 1.0
+    return float(share ** (max(0.0, score) / threshold))
+
+
+def _beyond(score: float, threshold: float, share: float, shape: float, scale: float, credible: float) -> float:
+    # Beyond what the past vouches for only half of the evidence counts: what happens once in a million windows cannot
+    # be known after a hundred of them, and a detector that has just begun must see something overwhelming.
+    least = max(SMALLEST, min(credible, math.pow(10.0, -0.5 * score)))
+    reach = shape * (score - threshold) / scale
+    if reach <= -1.0:
+        return least
+    power = -(score - threshold) / scale if shape == 0.0 else -math.log1p(reach) / shape
+    return max(least, share * math.exp(power))
 
 
 def _pareto(excesses: npt.NDArray[np.float64]) -> tuple[float, float]:

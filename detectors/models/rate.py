@@ -21,7 +21,7 @@ from detectors.models.baseline import LEVEL_FORGETS
 from detectors.models.means import Means, MeansState, Row
 from detectors.models.rhythm import EXCESS, HISTORY, LEVEL, Memory, Rhythm
 from detectors.models.tails import negative_binomial_lower, negative_binomial_upper, widened
-from detectors.models.views import Side, ViewScore
+from detectors.models.views import Lever, Side, ViewScore
 from detectors.panes import Group
 
 CLIP = 3.5
@@ -42,6 +42,8 @@ _COMMON_PRIOR = 20.0
 """How many events of the other groups it takes to say that all of them have more, or fewer."""
 _MOST_EXCESS = 10.0
 _CERTAIN_DEGREES = 1e9
+_MOST_TIMES = 1_000
+"""So many times what was expected, or came, is as much as anyone asks about."""
 _ALL: Group = ()
 
 
@@ -152,6 +154,11 @@ class RateView:
             degrees = min(_CERTAIN_DEGREES, expected.degrees * share * share)
             p_value = widened(p_value, degrees)
         return ViewScore(float(number), expected.count, p_value)
+
+    def lever(self, window: ClosedWindow, expected: RateExpectation) -> Lever:
+        """Return how far the number may be from good to bad."""
+        most = _MOST_TIMES * (1 + max(window.vector[self._count], math.ceil(expected.count)))
+        return Lever(self._count, most, 0) if self._low else Lever(self._count, 0, most)
 
     def learn(self, window: ClosedWindow, expected: RateExpectation, weight: float) -> None:
         """Learn a window, an empty one too."""

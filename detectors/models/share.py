@@ -8,7 +8,7 @@ from detectors.assembler import ClosedWindow
 from detectors.models.baseline import SHARE, Baseline, BaselineState, Prediction, Scale, degrees_of, excess_of
 from detectors.models.rhythm import Memory
 from detectors.models.tails import beta_binomial_upper, widened
-from detectors.models.views import ViewScore
+from detectors.models.views import Lever, ViewScore
 
 _MOST_CORRELATION = 0.9
 _DECODER = msgspec.msgpack.Decoder(BaselineState)
@@ -71,6 +71,11 @@ class ShareView:
         p_value = beta_binomial_upper(bad, count, expected.value, correlation, mid=True)
         degrees = degrees_of(expected, excess, spread / count)
         return ViewScore(bad / count, expected.value, widened(p_value, degrees))
+
+    def lever(self, window: ClosedWindow, expected: Prediction) -> Lever:
+        """Return that the fewer of the events are bad, the better."""
+        del expected
+        return Lever(self._part, 0, window.vector[self._count])
 
     def learn(self, window: ClosedWindow, expected: Prediction, weight: float) -> None:
         """Learn a window; one without events that count teaches nothing."""

@@ -1,7 +1,7 @@
 """What a view of a window is: one statistic, what it should be, and how unusual what it is."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -18,6 +18,19 @@ class ViewScore(msgspec.Struct, frozen=True):
     value: float
     baseline: float
     p_value: float
+
+
+class Lever(NamedTuple):
+    """The figure of a window that a view goes by, for whoever asks what would have been needed.
+
+    Attributes:
+        place: in the windows' vectors.
+        best, worst: of the figure, the rest of the window as it is; either may be the larger one.
+    """
+
+    place: int
+    best: int
+    worst: int
 
 
 class View(Protocol):
@@ -45,6 +58,10 @@ class View(Protocol):
 
     def score(self, window: ClosedWindow, expected: Any) -> ViewScore:
         """Return how unusual the window is. Changes nothing."""
+        ...
+
+    def lever(self, window: ClosedWindow, expected: Any) -> Lever:
+        """Return which figure of the window makes it look better or worse."""
         ...
 
     def learn(self, window: ClosedWindow, expected: Any, weight: float) -> None:
