@@ -23,6 +23,7 @@ from pydantic import Field
 
 from config.base import ComponentSettings, SettingsModel
 from config.components import Registry
+from detectors.control import Control, Mode
 from detectors.events import Event
 from detectors.fingerprint import alert_change_id, fingerprint
 from detectors.panes import PaneLayout, Panes
@@ -126,7 +127,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         verdict: ``fires``, ``quiet``, ``too_few``, ``warming_up``, ``cooling_down``, ...: why it did or did not alert.
         level: the window was unusual at or below this p-value, when it was judged.
         details: further figures, by name.
+        ready: whether the baseline had warmed up.
+        harmless: however unusual, nothing that a person must be told of: it was judged as a p-value of one.
         evidence: what a window was scored by; None where there is none.
+        version: of the detector's settings that it was judged by; 0: as the settings file has them.
     """
 
     detector: str
@@ -140,7 +144,65 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     level: float = 0.0
     details: dict[str, float | str] = {}
+    ready: bool = True
+    harmless: bool = False
     evidence: Evidence | None = None
+    version: int = 0
+
+
+class ShadowDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """What settings in the shadow decided about a window in which their alert, or the live one, opened or ended.
+
+    Attributes:
+        detector: name of the detector's entry in the settings.
+        version: of the settings in the shadow; ``live_version``: of those that were live.
+        group: the labels of the group.
+        start_us, end_us: the window, half open.
+        p_value: None where the window was not scored.
+        verdict, step, starts_at_us, level: as in :class:`Finding` and :class:`AlertChange`, of the shadow;
+            ``starts_at_us`` is 0 without an episode.
+        live_verdict, live_step, live_starts_at_us: the same of what is live.
+    """
+
+    detector: str
+    version: int
+    live_version: int
+    group: dict[str, str]
+    start_us: int
+    end_us: int
+    p_value: float | None
+    verdict: str
+    step: Literal["firing", "resolved"] | None
+    starts_at_us: int
+    level: float
+    live_verdict: str
+    live_step: Literal["firing", "resolved"] | None
+    live_starts_at_us: int
+
+
+class ControlTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """A detector goes by a control from a window on.
+
+    Attributes:
+        detector: name of the detector's entry in the settings.
+        log, number: of the control.
+        version, mode: what it is about.
+        effective_us: since when it holds: as it was written, or, when it came late, the end of the last window that had
+            been judged before.
+        end_us: end of the first window for which it holds.
+        late: it came when windows had been judged for which it should have held.
+        problem: why it could not be gone by; empty when it could.
+    """
+
+    detector: str
+    log: str
+    number: int
+    version: int
+    mode: Mode
+    effective_us: int
+    end_us: int
+    late: bool
+    problem: str = ""
 
 
 class Outcome(msgspec.Struct):
@@ -151,11 +213,15 @@ class Outcome(msgspec.Struct):
         findings: what window detectors saw.
         derived: what a case detector concluded: events for window detectors. Only of a :class:`Deriving` detector's
             deriving shards, each once, when the watermark has passed it.
+        shadows: what settings in the shadow decided.
+        taken: controls that windows went by for the first time.
     """
 
     changes: list[AlertChange]
     findings: list[Finding]
     derived: list[Event] = []
+    shadows: list[ShadowDecision] = []
+    taken: list[ControlTaken] = []
 
 
 class Snapshotting(Protocol):
@@ -263,6 +329,13 @@ class WindowState(Snapshotting, Protocol):
 
     def update(self, panes: Panes, progress: Progress) -> Outcome:
         """Merge panes, close the windows that the watermark has passed, score and decide them."""
+        ...
+
+    def control(self, controls: Sequence[Control]) -> None:
+        """Take controls of this detector, in the order of their log; those that were taken before have no effect.
+
+        Each is gone by from the first window on that ends after it takes effect.
+        """
         ...
 
 

@@ -16,8 +16,10 @@ import msgspec
 
 from detectors.assembler import ClosedWindow, WindowAssembler
 from detectors.contract import Evidence, Finding, Outcome, Progress, SnapshotVersionError, alert_change
+from detectors.control import Control
 from detectors.decide import Decider, DeciderState, Judgement
 from detectors.panes import Group, Panes
+from detectors.versions import Versions, VersionsState
 from detectors.wording import Wording
 
 _FORMAT = 2
@@ -115,6 +117,7 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
     last_end_us: int
     groups: list[Group]
     made_for: "_MadeFor"
+    versions: VersionsState = VersionsState()
 
 
 class _MadeFor(msgspec.Struct, array_like=True, frozen=True):
@@ -156,6 +159,11 @@ class ScoredWindows:
         self._groups: set[Group] = set()
         spec = assembler.spec
         self._made_for = _MadeFor(template.group_by, spec.size_us, spec.hop_us, assembler.width)
+        self._versions = Versions(template.name, decider, spec.hop_us)
+
+    def control(self, controls: Sequence[Control]) -> None:
+        """Take controls of this detector, in the order of their log; those that were taken before have no effect."""
+        self._versions.take(controls, self._last_end_us)
 
     def update(self, panes: Panes, progress: Progress) -> Outcome:
         """Merge panes, then close, score and decide every window that ends at or before the watermark."""
@@ -167,6 +175,7 @@ class ScoredWindows:
         return outcome
 
     def _take(self, end_us: int, windows: list[ClosedWindow], outcome: Outcome) -> None:
+        self._versions.begin(end_us, outcome)
         self._forget_the_gone(end_us, {window.group for window in windows})
         start_us = end_us - self.assembler.spec.size_us
         while self._pending and self._pending[0][0].end_us <= start_us:
@@ -179,7 +188,9 @@ class ScoredWindows:
             judgement = self.decider.judge(window.group, end_us, judged, ready=score.ready)
             if self._becomes_normal(judgement, end_us):
                 self.scorer.unsettle(window.group, NEW_NORMAL_KEEPS)
-            self._report(window, score, judgement, outcome)
+            labels = self._report(window, score, judgement, outcome)
+            if self._versions.shadows:
+                self._versions.judge(window, labels, judged, judgement, outcome, ready=score.ready)
             if self.learns_empty or window.vector[0] > 0:
                 self._pending.append((window, score.expected, *self._worth(judgement, end_us)))
 
@@ -209,10 +220,11 @@ class ScoredWindows:
         for group in sorted(self._groups - groups if contiguous else self._groups):
             self.scorer.forget(group)
             self.decider.forget(group)
+            self._versions.forget(group)
         self._groups = groups
         self._last_end_us = end_us
 
-    def _report(self, window: ClosedWindow, score: Score, judgement: Judgement, outcome: Outcome) -> None:
+    def _report(self, window: ClosedWindow, score: Score, judgement: Judgement, outcome: Outcome) -> dict[str, str]:
         template = self.template
         labels = dict(zip(template.group_by, window.group, strict=True))
         outcome.findings.append(
@@ -231,6 +243,7 @@ class ScoredWindows:
                 harmless=score.harmless and score.p_value is not None,
                 details={**score.details, **self.decider.standing(window.group, judgement, window.end_us)},
                 evidence=Evidence(window.vector, score.expected, score.tails),
+                version=self._versions.version,
             )
         )
         if judgement.step is not None:
@@ -248,6 +261,7 @@ class ScoredWindows:
                     ends_at_us=window.end_us if judgement.step == "resolved" else None,
                 )
             )
+        return labels
 
     def snapshot(self) -> bytes:
         """Return the state: versioned msgpack."""
@@ -261,6 +275,7 @@ class ScoredWindows:
                 self._last_end_us,
                 sorted(self._groups),
                 self._made_for,
+                self._versions.state(),
             )
         )
 
@@ -287,6 +302,7 @@ class ScoredWindows:
             msg = f"the snapshot of detector {self.template.name!r} is of other models ({error}): the settings changed"
             raise SnapshotVersionError(msg) from error
         self.assembler.restore(decoded.assembler)
+        self._versions.restore(decoded.versions)
         self.decider.restore(decoded.decider)
         self._pending = deque(decoded.pending)
         self._last_end_us = decoded.last_end_us
