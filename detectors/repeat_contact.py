@@ -30,6 +30,7 @@ class RepeatContactSettings(LifeSettings):
         issue: where it is found what a contact is about; the first field that has a value. Without any, the case.
         contacts: steps of a case that are contacts by the customer.
         transfer_within: a contact less than this after the end of another one belongs to it.
+        alert_from: the alert is raised from so many contacts on; 2: with the first repeat.
         critical_from: the alert is critical from so many contacts on; 0: never for that reason.
         chasers: alert ``CustomerChasing`` when a customer asks so many times about an open case without an answer; 0:
             never.
@@ -43,6 +44,7 @@ class RepeatContactSettings(LifeSettings):
     issue: tuple[FieldName, ...] = ("labels.issue", "labels.reason", "labels.order_id", "service")
     contacts: Steps = ("opened", "customer_message", "reopened")
     transfer_within: DurationUs = Field(default=900_000_000, ge=0)
+    alert_from: int = Field(default=2, ge=2)
     critical_from: int = Field(default=3, ge=0)
     chasers: int = Field(default=2, ge=0)
     thanks_from: float | None = Field(default=0.6, ge=-1, le=1)

@@ -57,8 +57,6 @@ class ContactLife(Life[Contacts]):
         """Say whether no contact and no case is known."""
         return not state.chains and not state.cases
 
-    # -- what happens -------------------------------------------------------------------------------------------------
-
     def apply(self, state: Contacts, fact: Fact, script: Script) -> None:
         """Classify a contact, or follow what becomes of a case."""
         case = state.cases.get(fact.case_id)
@@ -132,6 +130,8 @@ class ContactLife(Life[Contacts]):
         chain.anchor_us, chain.resolved = at_us, False
         if fact.who.customer or not chain.who.customer:
             chain.who = fact.who
+        if chain.count < self._settings.alert_from:
+            return
         severity = self._settings.urgency.of(chain.who)
         if 0 < self._settings.critical_from <= chain.count:
             severity = "critical"

@@ -43,7 +43,9 @@ def ordinal(count: int) -> str:
 
 def customer(who: Who) -> str:
     """Return who it is about: ``gold customer anna (contract enterprise, worth 12,000)``."""
-    name = f"{who.tier} customer {who.customer}".strip() if who.customer else f"{who.tier} customer".strip()
+    name = f"{who.tier} customer {who.customer}".strip()
+    if not who.customer:
+        name = f"a {who.tier} customer" if who.tier else "an unknown customer"
     details = [f"contract {who.contract}"] if who.contract else []
     if who.value is not None:
         details.append(f"worth {who.value:,.0f}")
