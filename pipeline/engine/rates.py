@@ -67,7 +67,8 @@ class RatesLogic(StatefulBatchLogic[PaneReport, Outcome, RatesState]):
         outcomes = [
             windows.update(batch.panes, batch.progress) for batch in inbox.take([value.message for value in values])
         ]
-        return [one for one in outcomes if one.changes or one.findings], StatefulBatchLogic.RETAIN
+        told = [one for one in outcomes if one.changes or one.findings or one.shadows or one.taken]
+        return told, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> RatesState:
         """Return which detector this is, and its state."""

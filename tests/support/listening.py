@@ -11,6 +11,7 @@ import msgspec
 
 from config.settings import Settings
 from detectors.contract import NEVER_US, Detector, Finding, Outcome, Progress, WindowDetector, alert_change
+from detectors.control import Control
 from detectors.events import Event
 from detectors.grouping import group_reader
 from detectors.panes import Group, Pane, PaneLayout, Panes, Vector
@@ -102,6 +103,9 @@ class Counted:
                             ends_at_us=None if step == "firing" else end_us,
                         )
                     )
+
+    def control(self, controls: Sequence[Control]) -> None:
+        del controls
 
     def snapshot(self) -> bytes:
         rows = [(pane, group, vector) for (pane, group), vector in sorted(self._panes.items())]
