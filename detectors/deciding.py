@@ -181,8 +181,9 @@ class Decision(SettingsModel):
         return None
 
     def as_json(self) -> str:
-        """Return the knobs as settings files have them, those that are not set left out."""
-        return self.model_dump_json(include=set(_FIELDS), exclude_none=True)
+        """Return the knobs as settings files have them, with the budget that holds."""
+        whole = self.model_copy(update={"alert_budget": self.budget()})
+        return whole.model_dump_json(include=set(_FIELDS), exclude_none=True)
 
 
 _FIELDS = frozenset(Decision.model_fields)

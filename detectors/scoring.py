@@ -95,19 +95,20 @@ class ViewsScorer:
         before, history = self._shifts.get(window.group, 0.0), self._views[0].history(window.group)
         return self._score(window, expectations, self._readings, before, history)
 
-    def score_again(self, window: ClosedWindow, evidence: Evidence, *, before: float, history: float) -> Score:
+    def score_again(self, window: ClosedWindow, evidence: Evidence, *, moved: float, history: float) -> Score:
         """Return how unusual a window would have been in place of the one that the evidence is of.
 
         Args:
             window: another one of the same group and time.
             evidence: of a scorer like this one.
-            before: the shift of the windows before.
+            moved: the shift, to which the window that the evidence is of had moved it; 0 where it had not.
             history: windows' worth of data that the group had.
 
         Raises:
             msgspec.DecodeError, struct.error: when it is evidence of another scorer.
         """
-        expectations, _, _ = self._decoder.decode(evidence.expected)
+        expectations, _, z = self._decoder.decode(evidence.expected)
+        before = 0.0 if z is None else (moved - SHIFT_SHARE * z) / (1.0 - SHIFT_SHARE)
         readings = [partial(read_off, tail=tail) for tail in _TAIL.iter_unpack(evidence.tails)]
         return self._score(window, expectations, readings, before, history)
 

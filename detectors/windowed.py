@@ -152,6 +152,20 @@ class Windowed:
         parts = self._parts
         return PaneCombiner(self._spec.pane_us, self.settings.group_by, parts.reads, parts.vectors)
 
+    @property
+    def type_name(self) -> str:
+        """The ``type`` in the settings, which is the label ``detector`` of its alerts."""
+        return self._parts.type_name
+
+    @property
+    def wording(self) -> Wording:
+        """How its alerts are worded."""
+        return self._parts.wording
+
+    def scorer(self) -> ViewsScorer:
+        """Return new models, which know nothing."""
+        return self._parts.scorer()
+
     def state(self) -> ScoredWindows:
         """Return a new state without history."""
         settings, baseline, parts = self.settings, self.settings.baseline, self._parts

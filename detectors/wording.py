@@ -53,6 +53,16 @@ class Wording:
         self._at = " at this hour" if hourly else ""
         self._facts = facts
 
+    def observed(self, view: str, value: float, window: ClosedWindow) -> str:
+        """Return what a view saw: ``41 % negative of 120 posts``."""
+        phrase = self._phrases.get(view)
+        return f"{view} {value:.3g}" if phrase is None else phrase.observed(value, window)
+
+    def usual(self, view: str, value: float) -> str:
+        """Return what a view expected: ``12 %``."""
+        phrase = self._phrases.get(view)
+        return f"{value:.3g}" if phrase is None else phrase.usual(value)
+
     def annotations(
         self, window: ClosedWindow, details: Mapping[str, float | str], p_value: float | None, judgement: Judgement
     ) -> dict[str, str]:

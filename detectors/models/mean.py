@@ -104,7 +104,7 @@ class MeanView:
         del expected
         count, total, _ = self._places
         most = MICRO * window.vector[count]
-        return Lever(total, round(self._best * most), round(self._worst * most))
+        return Lever(total, round(self._best * most), round(self._worst * most), counts=False)
 
     def learn(self, window: ClosedWindow, expected: Expectation, weight: float) -> None:
         """Learn a window; one without values teaches nothing."""

@@ -26,11 +26,13 @@ class Lever(NamedTuple):
     Attributes:
         place: in the windows' vectors.
         best, worst: of the figure, the rest of the window as it is; either may be the larger one.
+        counts: whether the figure is a number of events.
     """
 
     place: int
     best: int
     worst: int
+    counts: bool = True
 
 
 class View(Protocol):
