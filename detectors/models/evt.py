@@ -18,7 +18,7 @@ from detectors.models.series_ring import Ring, kept
 
 SMALLEST = 1e-300
 """No p-value is smaller: "impossible" is never the honest answer."""
-_HEAD = struct.Struct("<4sIII?4d")
+_HEAD = struct.Struct("<4sIII?5d")
 _MAGIC = b"EVT1"
 _FEWEST_PEAKS = 10
 """With fewer numbers above the quantile the tail is not extrapolated: p is at least one in the numbers seen."""
@@ -48,6 +48,23 @@ class TailFit(msgspec.Struct, frozen=True):
         return max(SMALLEST, self.share * math.exp(max(-700.0, -math.log(base) / self.shape)))
 
 
+class TailPrior(msgspec.Struct, frozen=True):
+    """A tail that holds before there are numbers: ``P(X >= x) = (1 + x / scale) ** (-1 / shape)`` for x >= 0.
+
+    Attributes:
+        weight: how many numbers it counts as. It fades as the window fills, and is nothing when that is full.
+        scale, shape: above 0.
+    """
+
+    weight: float
+    scale: float
+    shape: float
+
+    def beyond(self, value: float) -> float:
+        """Return the probability of a number at least as large as ``value``."""
+        return float((1.0 + max(0.0, value) / self.scale) ** (-1.0 / self.shape))
+
+
 class EvtTail:
     """Upper tail of the last ``window`` numbers.
 
@@ -55,6 +72,7 @@ class EvtTail:
         window: how many numbers are remembered, at least 20.
         quantile: share of them that lies below the fitted tail, in (0, 1).
         refit_every: after how many numbers the tail is fitted anew.
+        prior: what holds until there are numbers; None: nothing is known.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -68,20 +86,29 @@ class EvtTail:
     (0.01, 0.02, 1.0)
     """
 
-    def __init__(self, window: int = 5000, quantile: float = 0.95, refit_every: int = 50) -> None:
+    def __init__(
+        self, window: int = 5000, quantile: float = 0.95, refit_every: int = 50, prior: TailPrior | None = None
+    ) -> None:
         if window < 20 or not 0.0 < quantile < 1.0 or refit_every < 1:
             msg = f"window {window}, quantile {quantile}, refit_every {refit_every}: expected >= 20, in (0, 1), >= 1"
             raise ValueError(msg)
         self.quantile = quantile
         self.refit_every = refit_every
         self._ring = Ring(1, window)
+        self.prior = prior
         self._since_fit = 0
         self._fit: TailFit | None = None
+        self._median = 0.0
 
     @property
     def count(self) -> int:
         """How many numbers are remembered."""
         return self._ring.count
+
+    @property
+    def median(self) -> float:
+        """Half of the numbers were smaller when the tail was last fitted; 0 before that."""
+        return self._median
 
     def p_value(self, value: float) -> float:
         """Return the probability of a number at least as large as ``value``, in (0, 1]. Changes nothing.
@@ -92,9 +119,15 @@ class EvtTail:
         if not math.isfinite(value):
             return 1.0
         single = float(np.float32(kept(value)))
+        count = self._ring.count
+        weight, pseudo = 0.0, 0.0
+        if self.prior is not None:
+            weight = self.prior.weight * (1.0 - count / self._ring.capacity)
+            pseudo = weight * self.prior.beyond(single)
         if self._fit is not None and single > self._fit.start:
-            return self._fit.beyond(single)
-        return (1.0 + float(np.count_nonzero(self._ring.held >= np.float32(single)))) / (1.0 + self._ring.count)
+            return (count * self._fit.beyond(single) + pseudo) / (count + weight)
+        larger = float(np.count_nonzero(self._ring.held >= np.float32(single)))
+        return (1.0 + larger + pseudo) / (1.0 + count + weight)
 
     def learn(self, value: float) -> None:
         """Remember ``value``. What is not a finite number is passed over."""
@@ -105,6 +138,7 @@ class EvtTail:
         if self._since_fit >= self.refit_every:
             self._since_fit = 0
             self._fit = fitted(self._ring.held[0], self.quantile)
+            self._median = float(np.median(self._ring.held[0]))
 
     def recent_max(self, count: int) -> float:
         """Return the largest of the last ``count`` numbers; minus infinity if there is none."""
@@ -115,7 +149,7 @@ class EvtTail:
         """Return the state; :meth:`restore` of it continues bit for bit."""
         fit = self._fit or TailFit(0.0, 0.0, 0.0, 0.0)
         head = (self._ring.capacity, self._ring.count, self._since_fit, self._fit is not None)
-        return _HEAD.pack(_MAGIC, *head, fit.start, fit.share, fit.shape, fit.scale) + self._ring.to_bytes()
+        return _HEAD.pack(_MAGIC, *head, self._median, *msgspec.structs.astuple(fit)) + self._ring.to_bytes()
 
     def restore(self, state: bytes | memoryview) -> None:
         """Take over a state of a tail with the same arguments.
@@ -126,12 +160,13 @@ class EvtTail:
         if len(state) < _HEAD.size or bytes(state[:4]) != _MAGIC:
             msg = f"expected the state of a tail ({_MAGIC!r} and its numbers), got {len(state)} bytes"
             raise ValueError(msg)
-        _, window, count, since_fit, is_fitted, *fit = _HEAD.unpack_from(state)
+        _, window, count, since_fit, is_fitted, median, *fit = _HEAD.unpack_from(state)
         if window != self._ring.capacity:
             msg = f"the state is that of a tail over {window} numbers, not over {self._ring.capacity}"
             raise ValueError(msg)
         self._ring.fill(memoryview(state)[_HEAD.size :], count)
         self._since_fit = since_fit
+        self._median = median
         self._fit = TailFit(*fit) if is_fitted else None
 
 

@@ -9,20 +9,25 @@ from typing import Any, Protocol
 
 import msgspec
 
-from detectors.models.evt import EvtTail
+from detectors.models.evt import EvtTail, TailPrior
 from detectors.models.novelty import RangeNovelty
+from detectors.models.series_flat import FlatLine
 from detectors.models.series_ring import kept
 
-LEAST_NOVELTY = 0.1
-"""An alert needs this much novelty: "in three views together a tenth of the range away from anything seen"."""
+LEAST_NOVELTY = 0.075
+"""An alert needs this much novelty: "in three views together so much of the range away from anything seen"."""
 LARGEST_P = 1e-2
 """An alert needs a novelty that so small a share of the points of this series reaches, or a smaller one."""
 LARGEST_P_ALONE = 1e-3
 """The same where another River model stands in: its scores have no unit, the p-value decides alone."""
 COOL_DOWN = 100
 """An alert needs a score above that of each of so many points before it: one for an episode, not one for a point."""
-_HEAD = struct.Struct("<4s?II")
-_MAGIC = b"SER1"
+TYPICAL = 1.5
+"""So many times the median novelty of this series is taken off: in a noisy one every point is a little new."""
+PRIOR = TailPrior(weight=200.0, scale=0.0015, shape=0.68)
+"""Tail of the novelty of young series without anomalies: eleven kinds of them, from Gaussian to Pareto, pooled."""
+_HEAD = struct.Struct("<4s?3I")
+_MAGIC = b"SER2"
 
 
 class Scorer(Protocol):
@@ -39,12 +44,14 @@ class SeriesScore(msgspec.Struct, frozen=True):
     """What is said of a point.
 
     Attributes:
-        novelty: how new, in [0, 10]; of another River model: its score.
+        novelty: how new beyond what is typical here, in [0, 10]; of another River model: its score.
         p_value: share of the points of this series that are at least as new, in (0, 1].
         alert: an alert would be opened here.
         fresh: ``novelty`` where it is above that of every point of the cool-down, else 0: what an alert opened here
             would be worth. It ranks openings as ``novelty`` ranks points.
-        views: ``value``, ``context`` and ``hour`` in units of the range; empty for another River model.
+        views: ``value``, ``context``, ``hour`` in units of the range, ``jump``, and ``flat`` (1 where a flat line is
+            told of); empty for another River model.
+        raw: what :meth:`SeriesModel.learn` needs of it: the score before anything was taken off.
     """
 
     novelty: float
@@ -52,6 +59,7 @@ class SeriesScore(msgspec.Struct, frozen=True):
     alert: bool
     fresh: float
     views: dict[str, float]
+    raw: float = 0.0
 
 
 class SeriesModel:
@@ -83,11 +91,13 @@ class SeriesModel:
         cool_down: int = COOL_DOWN,
     ) -> None:
         self._model: Scorer = RangeNovelty(memory) if model is None else model
-        default_least, default_p = (LEAST_NOVELTY, LARGEST_P) if model is None else (None, LARGEST_P_ALONE)
+        self._own = isinstance(self._model, RangeNovelty)
+        default_least, default_p = (LEAST_NOVELTY, LARGEST_P) if self._own else (None, LARGEST_P_ALONE)
         self.least_novelty = default_least if least_novelty is None else least_novelty
         self.largest_p = default_p if largest_p is None else largest_p
         self.cool_down = cool_down
-        self._tail = EvtTail(tail)
+        self._tail = EvtTail(tail, prior=PRIOR if self._own else None)
+        self._flat = FlatLine()
 
     def score(self, time_s: float | None, value: float) -> SeriesScore:
         """Judge a point before it is learned. Changes nothing.
@@ -96,32 +106,41 @@ class SeriesModel:
             time_s: seconds since the epoch; None: not known, and the hour says nothing.
             value: the number. What is not finite is no evidence: novelty 0, p-value 1.
         """
-        novelty, views = self._novelty(time_s, value)
-        p_value = self._tail.p_value(novelty)
-        first = novelty > self._tail.recent_max(self.cool_down)
+        if not _is_number(value):
+            return SeriesScore(novelty=0.0, p_value=1.0, alert=False, fresh=0.0, views={})
+        raw, views = self._raw(time_s, value)
+        p_value = self._tail.p_value(raw)
+        opens = raw > self._tail.recent_max(self.cool_down)
+        novelty = raw
+        if self._own:
+            novelty = max(0.0, raw - TYPICAL * self._tail.median)
+            if self._flat.begins(value):
+                opens, p_value = True, min(p_value, self._flat.p_value())
+                novelty = max(novelty, self.least_novelty or 0.0)
+                views["flat"] = 1.0
         large = self.least_novelty is None or novelty >= self.least_novelty
         return SeriesScore(
             novelty=novelty,
             p_value=p_value,
-            alert=first and large and p_value <= self.largest_p,
-            fresh=novelty if first else 0.0,
+            alert=opens and large and p_value <= self.largest_p,
+            fresh=novelty if opens else 0.0,
             views=views,
+            raw=raw,
         )
 
     def learn(self, time_s: float | None, value: float, scored: SeriesScore | None = None) -> None:
         """Learn a point. ``scored``: what :meth:`score` has just said of it, if it is at hand: saves scoring again."""
         if not _is_number(value):
             return
-        novelty = self._novelty(time_s, value)[0] if scored is None else scored.novelty
-        self._tail.learn(novelty)
+        self._tail.learn(self._raw(time_s, value)[0] if scored is None else scored.raw)
+        self._flat.learn(value)
         self._model.learn_one(_features(time_s, value))
 
     def state(self) -> bytes:
         """Return the state; :meth:`restore` of it continues bit for bit."""
-        own = isinstance(self._model, RangeNovelty)
         model = self._model.state() if isinstance(self._model, RangeNovelty) else pickle.dumps(self._model, protocol=5)
-        tail = self._tail.state()
-        return _HEAD.pack(_MAGIC, own, len(model), len(tail)) + model + tail
+        tail, flat = self._tail.state(), self._flat.state()
+        return _HEAD.pack(_MAGIC, self._own, len(model), len(tail), len(flat)) + model + tail + flat
 
     def restore(self, state: bytes) -> None:
         """Take over a state of a model with the same arguments. Only of our own writing: River models are pickled.
@@ -129,27 +148,28 @@ class SeriesModel:
         Raises:
             ValueError: the bytes are no state of such a model.
         """
-        own = isinstance(self._model, RangeNovelty)
         if len(state) < _HEAD.size or state[:4] != _MAGIC:
             msg = f"expected the state of a series ({_MAGIC!r} and its models), got {len(state)} bytes"
             raise ValueError(msg)
-        _, was_own, model_bytes, tail_bytes = _HEAD.unpack_from(state)
-        if was_own != own or len(state) != _HEAD.size + model_bytes + tail_bytes:
+        _, own, *sizes = _HEAD.unpack_from(state)
+        if own != self._own or len(state) != _HEAD.size + sum(sizes):
             msg = "the state is that of another model, or is cut short"
             raise ValueError(msg)
-        model, tail = state[_HEAD.size : _HEAD.size + model_bytes], state[_HEAD.size + model_bytes :]
+        tail_at = _HEAD.size + sizes[0]
+        flat_at = tail_at + sizes[1]
+        model = state[_HEAD.size : tail_at]
         if isinstance(self._model, RangeNovelty):
             self._model.restore(model)
         else:
             self._model = pickle.loads(model)  # noqa: S301 - our own recovery folder, see the docstring
-        self._tail.restore(tail)
+        self._tail.restore(state[tail_at:flat_at])
+        self._flat.restore(state[flat_at:])
 
-    def _novelty(self, time_s: float | None, value: float) -> tuple[float, dict[str, float]]:
-        if not _is_number(value):
-            return 0.0, {}
+    def _raw(self, time_s: float | None, value: float) -> tuple[float, dict[str, float]]:
         if isinstance(self._model, RangeNovelty):
             seen = self._model.views(value, time_s)
-            return seen.score, {"value": seen.value, "context": seen.context, "hour": seen.hour}
+            views = {"value": seen.value, "context": seen.context, "hour": seen.hour, "jump": seen.jump}
+            return seen.score, views
         score = float(self._model.score_one(_features(time_s, value)))
         return (kept(score) if _is_number(score) else 0.0), {}
 
