@@ -266,7 +266,7 @@ def test_a_listener_can_be_put_into_the_settings_and_taken_out_between_two_runs(
 def test_a_listener_that_is_gone_from_the_settings_is_no_reason_to_stop() -> None:
     built = detectors_of(LISTENER)
     rates = RatesLogic(built, Listening(built, 1), None)
-    rates.on_batch(Conclusions(LISTENER, "sla_breach#0").take([breach(START_US)], START_US + HOP_US))
+    rates.on_batch([*Conclusions(LISTENER, "sla_breach#0").take([breach(START_US)], START_US + HOP_US)])
     state = rates.snapshot()
     gone = RatesLogic(detectors_of(), Listening(detectors_of(), 1), state)
     assert gone.snapshot() == ("", b"", b"")

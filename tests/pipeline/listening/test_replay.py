@@ -154,3 +154,23 @@ def test_a_harness_that_is_restored_goes_on_where_it_was(tmp_path: Path, referen
         second.feed([event], event.time_us - LATENESS_US)
     second.finish(max(at_us for at_us, _ in CRM + SOCIAL))
     assert found_by(first) + found_by(second) == reference
+
+
+SHIPPED = """
+  rate: {type: sla_breach_rate, group_by: [queue], window: 1h, min_count: 2}
+  lag: {type: resolution_lag, group_by: [queue], window: 2h, hop: 30m, min_count: 2}
+flow:
+"""
+
+
+def test_the_detectors_that_ship_find_in_a_replay_what_they_find_in_the_harness(tmp_path: Path) -> None:
+    config = config_of(tmp_path, CRM, size=170)
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("flow:\n", SHIPPED.lstrip("\n"), 1), encoding="utf-8")
+    replayed(config)
+    rows = [msgspec.json.decode(line, type=Finding) for line in (tmp_path / "findings.jsonl").read_bytes().splitlines()]
+    harness = harnessed(config, CRM)
+    harness.finish(max(at_us for at_us, _ in CRM + SOCIAL))
+    assert rows == harness.findings
+    assert {row.detector for row in rows} == {"rate", "lag", LISTENER.name}
+    assert {"fires", "quiet"} <= {row.verdict for row in rows}
