@@ -41,8 +41,8 @@ _DAY_US = 24 * _HOUR_US
 class LearnSettings(SettingsModel):
     """Sentiment that is learned from surveys: a comment (``data.text``) with its score is a labelled text.
 
-    ``makegood sentiment learn`` learns a recording and publishes versions. An event is scored by the version that is in
-    force at its own time, and by VADER as long as no version is better than that.
+    A flow that runs learns and publishes versions; ``makegood sentiment learn`` does so from a recording. An event is
+    scored by the version that is in force at its own time, and by VADER as long as no version is better than that.
 
     Attributes:
         versions: folder of the versions. What is in it is never changed, and must not be: replays need it.
@@ -53,6 +53,8 @@ class LearnSettings(SettingsModel):
         window: over how many of the last labels of a language the model is compared with VADER.
         hand_over: over this time the score goes over from VADER's to the model's once it is better: a step of the mean
             would look like a failure of the service.
+        in_flow: a running flow learns, where one process does all the work; where several share it, and with ``false``,
+            only ``makegood sentiment learn`` does.
         half_life: how long what was learned weighs against what is new.
     """
 
@@ -62,6 +64,7 @@ class LearnSettings(SettingsModel):
     min_labels: int = Field(default=100, ge=20)
     window: int = Field(default=1_000, ge=20, le=100_000)
     hand_over: DurationUs = Field(default=7 * _DAY_US, ge=0)
+    in_flow: bool = True
     half_life: DurationUs = Field(default=180 * _DAY_US, ge=_DAY_US)
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """Enrichment: events get the profile of their customer, and a sentiment where they carry text and none."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import structlog
 from msgspec.structs import replace
@@ -11,6 +12,9 @@ from detectors.models.text.version import Header
 from pipeline.profiles import BadRow, Profiles, ProfilesError, fingerprint_of, load_profiles
 from pipeline.sentiment import language_of
 from pipeline.sentiment_scoring import VersionedSentiment, build_sentiment
+
+if TYPE_CHECKING:
+    from pipeline.sentiment_live import LiveLearner
 
 log = structlog.get_logger(__name__)
 """Classes of events whose data may carry a text: to look a class up costs less than ``isinstance``."""
@@ -23,6 +27,9 @@ class Enricher:
         profiles: the table; None: there is none, and ``profile`` of events stays None.
         sentiment: how text without a sentiment gets one.
 
+    Attributes:
+        learner: learns from the events, where something does.
+
     Raises:
         ProfilesError: when the table cannot be read.
         VersionStoreError: when versions of a model that learned sentiment cannot be used.
@@ -31,9 +38,16 @@ class Enricher:
     def __init__(self, profiles: ProfileSettings | None, sentiment: SentimentSettings) -> None:
         self._settings = profiles
         self._sentiment = build_sentiment(sentiment)
+        self.learner: LiveLearner | None = None
         self._fingerprint = None if profiles is None else fingerprint_of(profiles.path)
         self._profiles = Profiles({}, []) if profiles is None else load_profiles(profiles)
         self._report()
+
+    def learn_with(self, learner: "LiveLearner | None") -> None:
+        """Say what learns from the events that are completed here."""
+        self.learner = learner
+        if learner is not None and self._sentiment is not None:
+            learner.published = self._sentiment.refresh
 
     @property
     def sentiment_version(self) -> Header | None:

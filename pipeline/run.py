@@ -29,6 +29,7 @@ from pipeline.lane import Lane, Pace
 from pipeline.scale.keys import ScaleError
 from pipeline.scale.moving import FORMAT, check_whole, folder_alone, folder_of, identity_of
 from pipeline.scale.parts import scaled
+from pipeline.sentiment_live import learning
 from pipeline.stopping import Drain, StoppedWhileStartingError, drain_on_signals
 from pipeline.storing import Storer
 from pipeline.tallies import Tallies
@@ -68,7 +69,8 @@ def run_flow(
         ScaleError: when the work cannot be shared so, or the folder's state is of another share.
         FeedError: when a feed's path names no file.
         ProfilesError: when the table of customers cannot be read.
-        RecoveryFolderInUseError: when another flow runs on the same folder.
+        VersionStoreError: when versions of learned sentiment cannot be used.
+        RecoveryFolderInUseError: when another flow runs on the same folder, or another process learns sentiment there.
         RecoveryDamagedError, RecoveryVersionError: when the state cannot be gone on with.
         FlowEndedError: when the disk had no room after all. Started again, the flow goes on.
     """
@@ -83,7 +85,11 @@ def run_flow(
     guard = _guard(settings, folder, tell)
     if not guard.wait(asked.wait):
         return
-    with recovery.locked(folder), DeadLetters(deadletters_path(settings)) as dead:
+    with (
+        recovery.locked(folder),
+        learning(settings, folder) as learner,
+        DeadLetters(deadletters_path(settings)) as dead,
+    ):
         check_folder(folder)
         if not recovery.matches(folder, flow_identity(settings, share)) and recovery.holds_state(folder):
             if scale is not None:
@@ -109,6 +115,7 @@ def run_flow(
             health.count_pruned(lambda: undertaker.pruned)
             health.watch_machine(lambda: guard.rooms, lambda: clock.off_us)
         enricher = compose.build_enricher(settings)
+        enricher.learn_with(learner)
         if health is not None:
             health.watch_sentiment(lambda: enricher.sentiment_version)
         machine = _Machine(

@@ -13,12 +13,12 @@ import structlog
 
 from config.enrichment import LearnSettings, SentimentSettings
 from config.settings import Settings
-from detectors.contract import NEVER_US, Progress
+from detectors.contract import NEVER_US, Progress, SnapshotVersionError
 from detectors.events import Event, SurveyEvent
 from detectors.models.text.labels import label_of
 from detectors.models.text.learner import Labelled, Learner, Rules
 from detectors.models.text.version import Header, Version
-from pipeline import compose, durable
+from pipeline import compose, durable, recovery
 from pipeline.feeds.contract import FeedContext
 from pipeline.ingest.folder import spool_root
 from pipeline.lane import Lane, Pace, PartitionKey
@@ -179,15 +179,22 @@ def learn(
     Raises:
         NotLearningError: when the settings do not say where versions are kept.
         VersionStoreError: when other versions are there already.
+        RecoveryFolderInUseError: when another process learns into the folder, a flow perhaps.
         FeedError, ProfilesError: when something cannot be read.
     """
     how = learn_settings(settings.sentiment)
+    with recovery.locked(how.versions):
+        return _learn(settings, how, not_before_us, watch)
+
+
+def _learn(
+    settings: Settings, how: LearnSettings, not_before_us: int, watch: Callable[[Version], None] | None
+) -> Learned:
     store = VersionStore(FolderBlobs(how.versions), str(how.versions))
     sentiment = Sentiment(settings.sentiment)
-    learner = Learner(rules_of(how), sentiment.prior)
-    learner.not_before_us = not_before_us
     state = how.versions / STATE
-    _go_on(learner, state)
+    learner = restored(Learner(rules_of(how), sentiment.prior), state)
+    learner.not_before_us = not_before_us
     before, published = learner.labels, 0
     late = learner.late
 
@@ -199,7 +206,6 @@ def learn(
                 watch(version)
 
     tallies = read_labels(settings, sentiment, take)
-    how.versions.mkdir(parents=True, exist_ok=True)
     durable.replace(state, learner.snapshot())
     entries = store.entries()
     return Learned(
@@ -213,11 +219,17 @@ def learn(
     )
 
 
-def _go_on(learner: Learner, state: Path) -> None:
+def restored(learner: Learner, state: Path) -> Learner:
+    """Return the learner with what was known when ``state`` was written, if there is such a file.
+
+    Raises:
+        VersionStoreError: when the file is something else.
+    """
     if not state.exists():
-        return
+        return learner
     try:
         learner.restore(state.read_bytes())
-    except ValueError as error:
+    except (ValueError, SnapshotVersionError, msgspec.MsgspecError) as error:
         msg = f"{state}: {error}; move it away, and learn the recording from its beginning"
         raise VersionStoreError(msg) from error
+    return learner

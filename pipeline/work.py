@@ -16,13 +16,14 @@ from pipeline.feeds.contract import Feed, FeedContext, Share
 from pipeline.flow import PaneSink
 from pipeline.ingest.folder import spool_root
 from pipeline.lane import KeyOf, Pace, PartitionKey
-from pipeline.routing import ProcessRouter
+from pipeline.routing import ProcessRouter, Router
 from pipeline.scale import keys
 from pipeline.scale.inbox import WindowTime
 from pipeline.scale.panes_health import PanesHealth
 from pipeline.scale.parts import ScaledParts, kafka_topics
 from pipeline.scale.repartition.feeds import events_topics
 from pipeline.scale.topics import PaneWriter, ensure_topics
+from pipeline.sentiment_live import LearningRouter
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 
@@ -57,9 +58,12 @@ class OwnWork:
         folder: Path,
     ) -> None:
         self._settings = settings
+        router: Router = ProcessRouter(built, settings.flow.shards)
+        if enricher.learner is not None:
+            router = LearningRouter(router, enricher.learner)
         prepare = compose.build_prepare(
             settings,
-            router=ProcessRouter(built, settings.flow.shards),
+            router=router,
             enricher=enricher,
             tallies=tallies,
             pace=pace,
