@@ -7,6 +7,7 @@ import typer
 
 from pipeline.commands import (
     alerts,
+    backtest,
     cases,
     check,
     deadletters,
@@ -75,6 +76,7 @@ for group in (
     check,
     mapping,
     cases,
+    backtest,
     alerts,
     deadletters,
     schema,

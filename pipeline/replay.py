@@ -22,6 +22,7 @@ from pipeline.engine.execute import execute
 from pipeline.engine.logic import PrepareLogic
 from pipeline.engine.sinks import CallSink, JournalSink
 from pipeline.engine.source import Drain
+from pipeline.enrich import Enricher
 from pipeline.feeds.contract import FeedContext, FeedSettings
 from pipeline.feeds.file import FileSettings
 from pipeline.flow import AlertSink, FindingSink, Flow, build_flow
@@ -144,14 +145,18 @@ def recording_flow(
     alert_sink: AlertSink,
     dead: DeadLetters,
     finding_sink: FindingSink | None = None,
+    enricher: Enricher | None = None,
 ) -> Flow:
-    """Return the dataflow that reads what the feeds of ``settings`` hold now, without a clock, and then ends."""
+    """Return the dataflow that reads what the feeds of ``settings`` hold now, without a clock, and then ends.
+
+    ``enricher``: in place of the one that the settings describe.
+    """
     pace = Pace()
     built = compose.build_detectors(settings)
     prepare = compose.build_prepare(
         settings,
         router=ProcessRouter(built, settings.flow.shards),
-        enricher=compose.build_enricher(settings),
+        enricher=compose.build_enricher(settings) if enricher is None else enricher,
         tallies=tallies,
         pace=pace,
         dedup_folder=folder / recovery.SEEN,

@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 
         settings = with_feed_paths(loaded, paths)
         tune_gc()
-        with _progress() as watch:
+        with progress() as watch:
             summary = run(settings, target, findings=findings, watch=watch)
         if as_json:
             shell.out_json(summary)
@@ -92,8 +92,8 @@ def feed_paths(options: list[str]) -> dict[str, Path]:
 
 
 @contextmanager
-def _progress() -> "Iterator[Callable[[Tallies], None] | None]":
-    """Show on a terminal how far the replay is."""
+def progress(doing: str = "") -> "Iterator[Callable[[Tallies], None] | None]":
+    """Show on a terminal how far reading a recording is; ``doing`` stands before the figures."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -105,7 +105,7 @@ def _progress() -> "Iterator[Callable[[Tallies], None] | None]":
 
         def show(tallies: "Tallies") -> None:
             while not stop.wait(_LOOK_EVERY_S):
-                status.update(f"{tallies.events:,} events, {tallies.dead_letter_count:,} dead letters")
+                status.update(f"{doing}{tallies.events:,} events, {tallies.dead_letter_count:,} dead letters")
 
         def watch(tallies: "Tallies") -> None:
             threads.append(threading.Thread(target=show, args=(tallies,), daemon=True))

@@ -1,0 +1,181 @@
+"""``makegood backtest``: what settings would have done over a recording, and what a change of them would change."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands import shell
+from pipeline.commands.replay import feed_paths, progress
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from pipeline.backtest.backtest import Candidate, Known
+    from pipeline.backtest.inputs import Asked
+
+Feeds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--feed", metavar="NAME=PATH", help="Read this feed from a file or folder. Can be given several times."
+    ),
+]
+LabelsFile = Annotated[
+    Path | None,
+    typer.Option("--labels", metavar="FILE", help="What happened: .yaml, .json (the demo's truth), .jsonl or .csv."),
+]
+From = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="Judge from here on (RFC 3339, or a date in UTC).")
+]
+To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Judge up to here.")]
+WarmUp = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION",
+        help="Judge nothing in the first part of the recording, like 7d: what is normal is learned there. "
+        "[default: 7d, at most a quarter of the recording; none with --from]",
+    ),
+]
+Grace = Annotated[str, typer.Option(metavar="DURATION", help="By how much the times of labels may be off.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @shell.command(
+        app,
+        "backtest",
+        example="makegood backtest --config makegood.yaml --feed social=posts.jsonl --labels incidents.yaml\n"
+        "makegood backtest --config makegood.yaml --against quieter.yaml --feed social=posts.jsonl --out backtest",
+    )
+    def backtest(
+        config: shell.Config,
+        *,
+        against: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="Other settings, B, to hold against those of --config, A.")
+        ] = None,
+        feed: Feeds = None,
+        labels: LabelsFile = None,
+        since: From = None,
+        until: To = None,
+        warm_up: WarmUp = None,
+        grace: Grace = "1h",
+        target: Annotated[
+            Path | None, typer.Option("--out", metavar="DIR", help="Write backtest.json and the alerts here.")
+        ] = None,
+        as_json: shell.Json = False,
+    ) -> None:
+        """Run detectors over a recording and say what they would have done; with labels, how much of it was right.
+
+        The recording goes the way of `makegood replay`; nothing is stored and nobody is told. With --against, the exact
+        alerts that other settings would gain, lose, and raise earlier or later.
+
+        Exit status 1 when B finds fewer of the labelled incidents than A: all detectors together, or one of them.
+        """
+        asked = asked_for(since, until, warm_up)
+        a = candidate(config, feed)
+        b = None if against is None else candidate(against, feed)
+        known = known_from(labels, grace)
+
+        from pipeline.backtest import report, result
+        from pipeline.backtest.backtest import backtest as run
+
+        judged = run(a, b, asked=asked, known=known, progress=progress)
+        told = judged.result
+        if target is not None:
+            from pipeline.backtest.files import write_changes
+
+            result.write(target / "backtest.json", told)
+            write_changes(target / "alerts.jsonl", judged.a)
+            if judged.b is not None:
+                write_changes(target / "alerts.against.jsonl", judged.b)
+        if as_json:
+            shell.out_json(told)
+        else:
+            for line in report.lines(told):
+                shell.out(line)
+            if target is not None:
+                shell.out(f"\nwritten: {target / 'backtest.json'} (id {told.id[:12]})")
+        if told.difference is not None and told.difference.worse:
+            raise typer.Exit(shell.FOUND_WRONG)
+
+
+def candidate(config: Path, feeds: list[str] | None) -> "Candidate":
+    """Return a settings file whose feeds read the recording.
+
+    Raises:
+        UserError: when it has no detectors.
+    """
+    from pipeline.backtest.backtest import Candidate
+    from pipeline.compose import tune_gc
+    from pipeline.replay import with_feed_paths
+
+    settings: Settings = with_feed_paths(shell.load(config), feed_paths(feeds or []))
+    for section in ("feeds", "detectors"):
+        if not getattr(settings, section):
+            msg = f"{config}: the settings have no {section}; there is nothing to test"
+            raise shell.UserError(msg)
+    tune_gc()
+    return Candidate(config.name, settings)
+
+
+def known_from(labels: Path | None, grace: str) -> "Known | None":
+    """Return what a file of labels says.
+
+    Raises:
+        SettingsError: with every problem in the file.
+        UserError: for a grace that is no duration.
+    """
+    grace_us = duration("--grace", grace)
+    if labels is None:
+        return None
+
+    from pipeline.backtest.backtest import labels_of
+    from pipeline.backtest.labels import read_labels
+
+    return labels_of(labels, read_labels(labels), grace_us)
+
+
+def asked_for(since: str | None, until: str | None, warm_up: str | None) -> "Asked":
+    """Return which part of the recording is to be judged.
+
+    Raises:
+        UserError: for what is no time, or no duration.
+    """
+    from pipeline.backtest.inputs import Asked
+
+    return Asked(
+        None if since is None else _time_us("--from", since),
+        None if until is None else _time_us("--to", until),
+        None if warm_up is None else duration("--warm-up", warm_up),
+    )
+
+
+def duration(option: str, text: str) -> int:
+    """Return a duration in microseconds.
+
+    Raises:
+        UserError: when it is none.
+    """
+    from config.durations import parse_duration_us
+
+    try:
+        return parse_duration_us(text)
+    except ValueError as error:
+        msg = f"{option} {text}: {error}"
+        raise shell.UserError(msg) from None
+
+
+def _time_us(option: str, text: str) -> int:
+    from pipeline.events import to_us
+
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is not None and time.tzinfo is None and len(text) == len("2026-03-02"):
+        time = time.replace(tzinfo=UTC)
+    if time is None or time.tzinfo is None:
+        msg = f"{option} {text}: expected a time with its offset like 2026-03-02T09:00:00Z, or a date in UTC"
+        raise shell.UserError(msg)
+    return to_us(time)
