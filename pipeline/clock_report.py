@@ -72,6 +72,8 @@ def _thresholds(want: Mapping[str, Any], have: Mapping[str, Any], where: str) ->
 
 
 def _same(want: Any, have: Any) -> bool:
+    if (want is None or want is False) and (have is None or have is False):
+        return True  # "is not so" and "is not said"
     if want == have or (
         isinstance(want, list) and isinstance(have, list) and list(map(str, want)) == list(map(str, have))
     ):

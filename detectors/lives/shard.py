@@ -16,7 +16,7 @@ import msgspec
 from detectors.contract import NEVER_US, AlertChange, Delta, Finding, Outcome, Progress
 from detectors.events import Event
 from detectors.lives.alive import Alive
-from detectors.lives.codec import Head, Image, decode_head, decode_image, decode_life, encode
+from detectors.lives.codec import VERSION, Head, Image, decode_head, decode_image, decode_life, encode
 from detectors.lives.facts import is_from_future
 from detectors.lives.life import FAR_US, Life, Script, run_to
 from detectors.lives.telling import Teller
@@ -63,7 +63,7 @@ class LivesShard:
     def snapshot(self) -> bytes:
         """Return the whole state."""
         lives = [msgspec.Raw(encode(alive.image())) for alive in self._lives.values()]
-        return encode(Image(1, self._watermark_us, self.counts, lives))
+        return encode(Image(VERSION, self._watermark_us, self.counts, lives))
 
     def delta(self, also: Iterable[str] = ()) -> Delta:
         """Return what has changed since the last call, and the keys in ``also``."""
@@ -76,7 +76,7 @@ class LivesShard:
                 gone.append(key)
             else:
                 images.append((key, encode(alive.image())))
-        return Delta(encode(Head(1, self._watermark_us, self.counts)), images, gone)
+        return Delta(encode(Head(VERSION, self._watermark_us, self.counts)), images, gone)
 
     def restore(self, state: bytes) -> None:
         """Take over a state that ``snapshot`` returned.

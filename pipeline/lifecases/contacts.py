@@ -50,7 +50,7 @@ def run(case: LifeCase, calendars: Calendars) -> dict[str, Any]:
     classes = _classes(case, found, as_of_us)
     last_id = max(case.events, key=lambda event: (event.at_us, event.sequence, event.id)).id
     if classes.get(last_id, "repeat") != "repeat":
-        computed["classified_as"] = classes[last_id]
+        computed["classified_as"] = computed["state"] = classes[last_id]
     computed["classes"] = classes
     computed["undetermined"] = [contact for contact, name in classes.items() if name == "undetermined"]
     return computed
@@ -130,13 +130,19 @@ def _same(event: EventSettings, same: list[str]) -> str:
     return "" if "" in values else "|".join(values) or "anything"
 
 
+def _said(event: EventSettings) -> set[str]:
+    """Return the words in which a line may say who began the contact."""
+    return {event.text(name).casefold() for name in ("direction", "kind", "class", "origin")}
+
+
 def _is_outbound(event: EventSettings) -> bool:
-    given = event.text("direction").casefold()
-    return given in _OUTBOUND or event.type.startswith("outbound") or event.more.get("inbound") is False
+    began = bool(_said(event) & _OUTBOUND) or event.type.startswith("outbound")
+    return began or event.more.get("inbound") is False or bool(event.more.get("outbound"))
 
 
 def _is_auto(event: EventSettings) -> bool:
-    return "auto_reply" in event.type or bool(event.more.get("auto_reply")) or bool(event.more.get("auto"))
+    began = "auto_reply" in event.type or bool(_said(event) & {"auto", "auto_reply", "automatic"})
+    return began or bool(event.more.get("auto_reply")) or bool(event.more.get("auto"))
 
 
 def _seen(

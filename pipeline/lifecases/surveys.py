@@ -13,6 +13,7 @@ from pipeline.lifecases.common import Calendars, EventSettings, LifeCase
 
 _KNOWN = {"scale", "direction", "aggregate", *common.with_units("edit_window")}
 _OWN = "own"
+_REFERENCES = {"reference", "baseline", "benchmark", "target"}
 
 
 def run(case: LifeCase, calendars: Calendars) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def run(case: LifeCase, calendars: Calendars) -> dict[str, Any]:
     quarantined = {name: why for lived in lives for name, why in lived.quarantined.items()}
     if quarantined:
         computed["quarantined"] = sorted(quarantined)
+        computed["negative"] = computed["negative"] if answers else None
         computed["reason"] = "; ".join(sorted(set(quarantined.values())))
     retracted = _retracted(detector, events, lives)
     if retracted:
@@ -152,10 +154,9 @@ def _rate(case: LifeCase, answers: list[Answer], as_of_us: int | None) -> dict[s
                 totals[name] += int(event.more.get(name) or 0)
     for name, verdict in (("promoters", "positive"), ("passives", "neutral"), ("detractors", "negative")):
         totals[name] += sum(answer.verdict == verdict for answer in answers)
-    estimate = nps_estimate(**totals, confidence=float(aggregate.get("confidence", 0.95)))
+    estimate = nps_estimate(**totals, confidence=_share(aggregate.get("confidence", 0.95)))
     reference = next(
-        (float(aggregate[name]) for name in ("reference", "reference_nps", "baseline", "target") if name in aggregate),
-        None,
+        (float(value) for name, value in sorted(aggregate.items()) if name.split("_")[0] in _REFERENCES), None
     )
     reason = _why_no_alert(estimate, int(aggregate.get("min_n", 30)), reference)
     return {
@@ -165,6 +166,19 @@ def _rate(case: LifeCase, answers: list[Answer], as_of_us: int | None) -> dict[s
         "nps": round(estimate.score, 6),
         "interval": [round(estimate.low, 3), round(estimate.high, 3)],
     }
+
+
+def _share(confidence: Any) -> float:
+    """Return a confidence as a share: 0.95 and 95 are the same.
+
+    Raises:
+        ValueError: for what is none.
+    """
+    share = float(confidence) / (100 if float(confidence) > 1 else 1)
+    if not 0 < share < 1:
+        msg = f"promise.aggregate.confidence: expected a share like 0.95, not {confidence}"
+        raise ValueError(msg)
+    return share
 
 
 def _why_no_alert(estimate: NpsEstimate, least: int, reference: float | None) -> str:
