@@ -15,7 +15,7 @@ from detectors.events import ConclusionEvent, Event
 from detectors.models.baseline import Scale
 from detectors.models.mean import MICRO, MeanView
 from detectors.scoring import ViewsScorer
-from detectors.windowed import Windowed, WindowParts, WindowSettings
+from detectors.windowed import BaselineSettings, Windowed, WindowParts, WindowSettings
 from detectors.wording import Phrase, Wording
 
 NAME = "resolution_lag"
@@ -34,11 +34,13 @@ class ResolutionLagSettings(WindowSettings):
     Attributes:
         measure: opening hours without pauses, as the promise counts them, or all the time that has passed.
         min_count: windows in which fewer cases were resolved are not scored.
+        baseline: what normal is learned from. It takes long to warm up: at first only cases that are quick are seen.
     """
 
     type: Literal["resolution_lag"] = "resolution_lag"
     measure: Literal["business_time", "elapsed_time"] = "business_time"
     min_count: Annotated[int, Field(ge=2)] = 15
+    baseline: BaselineSettings = BaselineSettings(warm_up=24.0)
 
 
 @DETECTORS.register(NAME, ResolutionLagSettings)
