@@ -15,15 +15,18 @@ from detectors.contract import (
     CaseDetector,
     CaseShard,
     Combiner,
+    ControlTaken,
     Deriving,
     Detector,
     Finding,
     Outcome,
     Progress,
+    ShadowDecision,
     Snapshotting,
     WindowDetector,
     WindowState,
 )
+from detectors.control import Control
 from detectors.events import ALL_CLASSES, Event
 from pipeline.listening import is_listener
 
@@ -52,13 +55,15 @@ class Harness:
         self._cases: list[tuple[CaseDetector, tuple[type, ...], list[CaseShard]]] = []
         self._windows: list[tuple[Combiner, tuple[type, ...], WindowState]] = []
         self._listeners: list[tuple[WindowDetector, Combiner, tuple[type, ...], WindowState]] = []
+        self._steered: dict[str, WindowState] = {}
         for detector in listed:
             classes = tuple(ALL_CLASSES[name] for name in sorted(detector.event_types))
             if isinstance(detector, WindowDetector):
+                state = self._steered[detector.name] = detector.state()
                 if is_listener(detector):
-                    self._listeners.append((detector, detector.combiner(), classes, detector.state()))
+                    self._listeners.append((detector, detector.combiner(), classes, state))
                 else:
-                    self._windows.append((detector.combiner(), classes, detector.state()))
+                    self._windows.append((detector.combiner(), classes, state))
             else:
                 new: Callable[[], CaseShard] = detector.shard
                 if isinstance(detector, Deriving) and not detector.derived_types.isdisjoint(wanted):
@@ -67,6 +72,8 @@ class Harness:
         self._progress = Progress(NEVER_US, NEVER_US)
         self._changes: list[AlertChange] = []
         self._findings: list[Finding] = []
+        self._shadows: list[ShadowDecision] = []
+        self._taken: list[ControlTaken] = []
 
     @property
     def progress(self) -> Progress:
@@ -82,6 +89,21 @@ class Harness:
     def findings(self) -> list[Finding]:
         """Every finding so far, by window end, detector and group."""
         return sorted(self._findings, key=lambda found: (found.end_us, found.detector, sorted(found.group.items())))
+
+    @property
+    def shadows(self) -> list[ShadowDecision]:
+        """What candidates in the shadow have decided so far, by window end, detector, version and group."""
+        return sorted(self._shadows, key=lambda one: (one.end_us, one.detector, one.version, sorted(one.group.items())))
+
+    @property
+    def taken(self) -> list[ControlTaken]:
+        """Controls that windows have gone by, in the order in which they did."""
+        return list(self._taken)
+
+    def control(self, controls: Sequence[Control]) -> None:
+        """Give controls to the window detectors that they are about."""
+        for name, state in self._steered.items():
+            state.control([control for control in controls if control.detector == name])
 
     def feed(self, events: Sequence[Event], watermark_us: int | None = None, clock_us: int | None = None) -> None:
         """Give a micro-batch to the detectors, then let time come to ``watermark_us`` (default: where it is).
@@ -143,6 +165,8 @@ class Harness:
     def _take(self, outcome: Outcome) -> None:
         self._changes.extend(outcome.changes)
         self._findings.extend(outcome.findings)
+        self._shadows.extend(outcome.shadows)
+        self._taken.extend(outcome.taken)
 
     def _forward(self, watermark_us: int | None, clock_us: int | None) -> Progress:
         watermark = self._progress.watermark_us if watermark_us is None else watermark_us

@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from detectors.contract import NEVER_US
+from detectors.control import Control
 from pipeline.feeds.contract import Feed, RawBatch, Status
 from pipeline.letters import origin
 
 PartitionKey = tuple[str, str]
 LANE = "lane"
+CONTROLS = "controls"
+"""Key of an item that brings controls."""
 KeyOf = Callable[[str, str], str]
 """Returns who takes the records of a partition of a feed."""
 
@@ -28,6 +31,7 @@ class LaneItem(msgspec.Struct):
         now_us: the clock, microseconds UTC; None in a replay.
         latest_us: an event beyond this is from the future, where that is not ``now_us``.
         anew: nobody has listened before this item: how long a partition was quiet is counted from here.
+        controls: what people have changed. An item with any has nothing else.
         key: who takes it: the one lane of a process that does not share its work, or a task.
     """
 
@@ -37,6 +41,7 @@ class LaneItem(msgspec.Struct):
     key: str = LANE
     latest_us: int | None = None
     anew: bool = False
+    controls: list[Control] = []
 
 
 class Pace:
@@ -58,6 +63,7 @@ class Lane:
         key_of: live: who takes the records of a partition; None: all go to one.
         latest_us: live: beyond what an event is from the future, where that is not the clock.
         interrupted: live: whether nobody has listened for a while before this look.
+        controls: live: returns the controls that are new since it was asked last; does not wait for any.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class Lane:
         key_of: KeyOf | None = None,
         latest_us: Callable[[], int] | None = None,
         interrupted: Callable[[], bool] | None = None,
+        controls: Callable[[], list[Control]] | None = None,
     ) -> None:
         self._feeds = dict(feeds)
         # Requeues hardly ever have anything: they take no part of what the others may give at a time.
@@ -82,6 +89,7 @@ class Lane:
         self._key_of = key_of
         self._latest_us = latest_us
         self._interrupted = interrupted
+        self._controls = controls
         self._anew = False
         self._ticked_us = NEVER_US
         self._closing = False
@@ -103,6 +111,8 @@ class Lane:
 
     def next(self) -> list[LaneItem]:
         """Return the next items, none when nothing is there now. ``finished`` is set after a replay's last item."""
+        if self._controls is not None and (controls := self._controls()):
+            return [LaneItem([], {}, None, CONTROLS, controls=controls)]
         item = self._next_of_recording() if self._clock_us is None else self._next_live(self._clock_us())
         if item is None:
             return []

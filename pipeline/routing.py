@@ -7,6 +7,7 @@ from zlib import crc32
 import msgspec
 
 from detectors.contract import CaseDetector, Combiner, Detector, Progress, WindowDetector
+from detectors.control import Control
 from detectors.events import ALL_CLASSES, Event
 from detectors.panes import Panes
 from pipeline.lane import PartitionKey
@@ -40,7 +41,14 @@ class PaneReport(msgspec.Struct, gc=False):
     message: bytes
 
 
-Routed = CaseBatch | PaneBatch | PaneReport | DeadLetter
+class ControlBatch(msgspec.Struct, gc=False):
+    """Controls for a window detector, in the order of their log."""
+
+    detector: str
+    controls: list[Control]
+
+
+Routed = CaseBatch | PaneBatch | PaneReport | ControlBatch | DeadLetter
 
 
 class Router(Protocol):

@@ -18,11 +18,12 @@ from detectors.contract import (
     WindowDetector,
     WindowState,
 )
+from pipeline.control.steering import Steering, tell_taken
 from pipeline.lane import LaneItem
 from pipeline.letters import DeadLetter
 from pipeline.listening import Listening, shard_name
 from pipeline.prepare import Prepare
-from pipeline.routing import CaseBatch, PaneBatch, PaneReport, Routed
+from pipeline.routing import CaseBatch, ControlBatch, PaneBatch, PaneReport, Routed
 from pipeline.scale.concluded import Conclusions, ConclusionsState
 from pipeline.state_log import LogState, StateLog
 
@@ -80,7 +81,7 @@ def by_target(prepared: Sequence[tuple[str, Routed]]) -> list[tuple[str, Routed]
 def _target(routed: Routed) -> str:
     if isinstance(routed, CaseBatch):
         return shard_name(routed.detector, routed.shard)
-    return routed.detector if isinstance(routed, PaneBatch | PaneReport) else DEAD_LETTERS
+    return DEAD_LETTERS if isinstance(routed, DeadLetter) else routed.detector
 
 
 class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
@@ -93,6 +94,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         folder: where the logs of the case detectors' shards live.
         state: to go on from.
         listening: who listens to whom; None: nobody does.
+        steering: what people have changed; None: nothing.
     """
 
     def __init__(
@@ -101,9 +103,11 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         folder: Path,
         state: DetectState | None,
         listening: Listening | None = None,
+        steering: Steering | None = None,
     ) -> None:
         self._detectors = detectors
         self._folder = folder
+        self._steering = steering
         self._by_case: Mapping[str, list[WindowDetector]] = {} if listening is None else listening.by_case
         self._told: list[Conclusions] = []
         self._log: StateLog | None = None
@@ -138,6 +142,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         except SnapshotVersionError as error:
             log.error("detector.fresh_start", detector=name, shard=shard, reason=str(error))
             self._become(name, shard)
+        self._begin()
 
     def _become(self, name: str, shard: int) -> None:
         self._name, self._shard = name, shard
@@ -154,15 +159,22 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
                 self._cases = case.shard()
             self._log = StateLog(self._folder, f"{name}.{shard}")
 
+    def _begin(self) -> None:
+        if self._windows is not None and self._steering is not None:
+            self._steering.begin(self._name, self._windows)
+
     def on_batch(self, values: list[Routed]) -> tuple[list[Detected], bool]:
         """Update the detector, batch by batch in their order."""
         out: list[Detected] = []
         for value in values:
             if not self._name and not isinstance(value, DeadLetter):
                 self._become(value.detector, value.shard if isinstance(value, CaseBatch) else _NO_SHARD)
+                self._begin()
             outcome = self._update(value)
             if outcome.changes or outcome.findings:
                 out.append(outcome)
+                if outcome.taken:
+                    tell_taken(outcome.taken)
             if self._told and isinstance(value, CaseBatch):
                 for told in self._told:
                     out += told.take(outcome.derived, value.progress.watermark_us)
@@ -173,6 +185,9 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
             return self._cases.update(value.events, value.progress)
         if isinstance(value, PaneBatch) and self._windows is not None:
             return self._windows.update(value.panes, value.progress)
+        if isinstance(value, ControlBatch) and self._windows is not None:
+            self._windows.control(value.controls)
+            return Outcome([], [])
         msg = f"detector {self._name!r} was sent a {type(value).__name__}"
         raise TypeError(msg)
 
@@ -189,14 +204,18 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
 
 
 def detect_builder(
-    detectors: Mapping[str, Detector], folder: Path, check: Callable[[], None], listening: Listening | None = None
+    detectors: Mapping[str, Detector],
+    folder: Path,
+    check: Callable[[], None],
+    listening: Listening | None = None,
+    steering: Steering | None = None,
 ) -> Callable[[DetectState | None], DetectLogic]:
     """Return the builder that the engine calls for each key; ``check`` may raise before a state is read."""
 
     def build(state: DetectState | None) -> DetectLogic:
         if state is not None:
             check()
-        return DetectLogic(detectors, folder, state, listening)
+        return DetectLogic(detectors, folder, state, listening, steering)
 
     return build
 

@@ -6,16 +6,18 @@ import structlog
 from bytewax.operators import StatefulBatchLogic
 
 from detectors.contract import Detector, Outcome, SnapshotVersionError, WindowDetector, WindowState
+from pipeline.control.steering import Steering, tell_taken
 from pipeline.listening import Listening
-from pipeline.routing import PaneReport
+from pipeline.routing import ControlBatch, PaneReport
 from pipeline.scale.inbox import PaneInbox
 
 log = structlog.get_logger(__name__)
 
 RatesState = tuple[str, bytes, bytes]
+Heard = PaneReport | ControlBatch
 
 
-class RatesLogic(StatefulBatchLogic[PaneReport, Outcome, RatesState]):
+class RatesLogic(StatefulBatchLogic[Heard, Outcome, RatesState]):
     """One listener: takes what the shards of this process tell, as another process would.
 
     The engine does not tell a logic its key, so the first item (or the snapshot) says which detector this is.
@@ -24,10 +26,18 @@ class RatesLogic(StatefulBatchLogic[PaneReport, Outcome, RatesState]):
         detectors: by name.
         listening: who listens to whom.
         state: to go on from.
+        steering: what people have changed; None: nothing.
     """
 
-    def __init__(self, detectors: Mapping[str, Detector], listening: Listening, state: RatesState | None) -> None:
+    def __init__(
+        self,
+        detectors: Mapping[str, Detector],
+        listening: Listening,
+        state: RatesState | None,
+        steering: Steering | None = None,
+    ) -> None:
         self._detectors = detectors
+        self._steering = steering
         self._listening = listening
         self._name = ""
         self._inbox: PaneInbox | None = None
@@ -44,9 +54,11 @@ class RatesLogic(StatefulBatchLogic[PaneReport, Outcome, RatesState]):
             state.restore(windows)
         except SnapshotVersionError as error:
             log.error("detector.fresh_start", detector=name, reason=str(error))
-            self._become(name)
+            _, fresh = self._become(name)
+            self._begin(fresh)
             return
         kept.restore(inbox)
+        self._begin(state)
 
     def _become(self, name: str) -> tuple[PaneInbox, WindowState]:
         detector = self._detectors[name]
@@ -58,15 +70,24 @@ class RatesLogic(StatefulBatchLogic[PaneReport, Outcome, RatesState]):
         self._windows = detector.state()
         return self._inbox, self._windows
 
-    def on_batch(self, values: list[PaneReport]) -> tuple[list[Outcome], bool]:
+    def _begin(self, windows: WindowState) -> None:
+        if self._steering is not None:
+            self._steering.begin(self._name, windows)
+
+    def on_batch(self, values: list[Heard]) -> tuple[list[Outcome], bool]:
         """Let the detector have what is new, and the time of the shard that is furthest behind."""
         if self._inbox is None or self._windows is None:
             inbox, windows = self._become(values[0].detector)
+            self._begin(windows)
         else:
             inbox, windows = self._inbox, self._windows
-        outcomes = [
-            windows.update(batch.panes, batch.progress) for batch in inbox.take([value.message for value in values])
-        ]
+        for value in values:
+            if isinstance(value, ControlBatch):
+                windows.control(value.controls)
+        messages = [value.message for value in values if isinstance(value, PaneReport)]
+        outcomes = [windows.update(batch.panes, batch.progress) for batch in inbox.take(messages)]
+        for outcome in outcomes:
+            tell_taken(outcome.taken)
         told = [one for one in outcomes if one.changes or one.findings or one.shadows or one.taken]
         return told, StatefulBatchLogic.RETAIN
 
@@ -78,14 +99,17 @@ class RatesLogic(StatefulBatchLogic[PaneReport, Outcome, RatesState]):
 
 
 def rates_builder(
-    detectors: Mapping[str, Detector], listening: Listening, check: Callable[[], None]
+    detectors: Mapping[str, Detector],
+    listening: Listening,
+    check: Callable[[], None],
+    steering: Steering | None = None,
 ) -> Callable[[RatesState | None], RatesLogic]:
     """Return the builder that the engine calls for each key; ``check`` may raise before a state is read."""
 
     def build(state: RatesState | None) -> RatesLogic:
         if state is not None:
             check()
-        return RatesLogic(detectors, listening, state)
+        return RatesLogic(detectors, listening, state, steering)
 
     return build
 

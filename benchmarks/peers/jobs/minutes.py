@@ -12,6 +12,7 @@ import numpy as np
 from detectors.assembler import WindowAssembler
 from detectors.combine import Figures, Integers, PaneCombiner
 from detectors.contract import DETECTORS, Context, DetectorSettings, Finding, Outcome, Progress
+from detectors.control import Control
 from detectors.events import Event
 from detectors.panes import PaneLayout, Panes
 from detectors.windows import WindowSpec
@@ -91,6 +92,9 @@ class MinuteWindows:
             if window.vector[0]
         ]
         return Outcome([], findings)
+
+    def control(self, controls: Sequence[Control]) -> None:
+        """Do nothing: there is nothing that could be changed."""
 
 
 @DETECTORS.register("minutes", MinutesSettings)
