@@ -124,7 +124,7 @@ def test_killed_at_random_moments_and_resumed_gives_the_same(
     found = tmp_path / "findings.jsonl"
     options = ["--findings", str(found)]
     program = "tests.support.listening"
-    _, kills = replay_killed(config, options, tmp_path / "alerts.jsonl", random.Random(seed), program=program)
+    _, kills = replay_killed(config, options, tmp_path / "alerts.jsonl", random.Random(seed), kills=2, program=program)
     assert kills > 0
     assert of_listener(found) == reference
 
