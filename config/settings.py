@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, create_model
 from config.base import ComponentSettings, SettingsModel
 from config.calendars import CalendarSettings
 from config.components import Registry
+from config.control import ControlSettings
 from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings, StoreSettings
 from config.describe import discriminator
 from config.durations import DurationUs
@@ -69,6 +70,19 @@ class DeadLetterSettings(SettingsModel):
     max_bytes: int = Field(default=1_000_000_000, ge=1_000_000)
 
 
+class FindingsSettings(SettingsModel):
+    """How long is kept what window detectors found in each window, for `makegood explain`.
+
+    Attributes:
+        keep: by event time, before the end of the newest window; 0s keeps nothing.
+        max_bytes: of all of them on disk, for each flow process; above it the oldest go first. A finding takes about
+            450 bytes.
+    """
+
+    keep: DurationUs = Field(default=30 * 86_400_000_000, ge=0)
+    max_bytes: int = Field(default=1_000_000_000, ge=1_000_000)
+
+
 class MetricsSettings(SettingsModel):
     """Where ``/metrics`` and ``/healthz`` are served while running.
 
@@ -101,7 +115,9 @@ class Settings(SettingsModel):
         flow: how the dataflow is cut.
         scale: how several flow processes share the work; without it there is one.
         dead_letters: how long records that could not become events are kept.
+        findings: how long is kept what was found in each window.
         metrics: where figures and health are served.
+        control: how changes of thresholds reach a running flow.
     """
 
     feeds: Mapping[Name, ComponentSettings] = Field(default={})
@@ -118,7 +134,9 @@ class Settings(SettingsModel):
     flow: FlowSettings = FlowSettings()
     scale: ScaleSettings | None = None
     dead_letters: DeadLetterSettings = DeadLetterSettings()
+    findings: FindingsSettings = FindingsSettings()
     metrics: MetricsSettings = MetricsSettings()
+    control: ControlSettings = ControlSettings()
 
 
 class UndiscriminatedError(Exception):

@@ -1,20 +1,22 @@
 """Builds the parts of the flow out of settings: detectors, feeds, prepare. Nothing is opened or read here."""
 
 import gc
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import detectors.catalogue  # noqa: F401 - registers every detector
 import pipeline.feeds.catalogue  # noqa: F401 - registers every feed
 from config.settings import Settings
-from detectors.contract import DETECTORS, Context, Detector
+from detectors.contract import DETECTORS, Context, Detector, WindowDetector
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator, Sizes
 from pipeline.enrich import Enricher
-from pipeline.feeds.contract import FEEDS, Feed, FeedContext, FeedSettings
+from pipeline.feeds.contract import FEEDS, Feed, FeedContext, FeedSettings, Share
 from pipeline.feeds.demo import DemoSettings
 from pipeline.feeds.file import FileSettings, check_files
 from pipeline.feeds.requeue import RequeueFeed
+from pipeline.findings.keeping import FindingKeeper
+from pipeline.findings.places import findings_path
 from pipeline.lane import Pace
 from pipeline.listening import listener_problems
 from pipeline.prepare import FeedTime, Prepare, TimeRules
@@ -77,6 +79,14 @@ def build_requeue(settings: Settings, dead_letters: Path, numbers: Collection[in
     """
     feeds = [RequeueFeed(name, dead_letters, numbers) for name in feed_settings(settings)]
     return {feed.name: feed for feed in feeds}
+
+
+def build_keeper(
+    settings: Settings, built: Mapping[str, Detector], share: Share, tell: Callable[[str | None], None]
+) -> FindingKeeper:
+    """Return what keeps the findings of a flow process; ``tell`` is told why it cannot, and None when it can again."""
+    windows = frozenset(name for name, detector in built.items() if isinstance(detector, WindowDetector))
+    return FindingKeeper(findings_path(settings, share), settings.findings, windows=windows, tell=tell)
 
 
 def build_enricher(settings: Settings) -> Enricher:

@@ -10,6 +10,7 @@ from detectors.contract import NEVER_US
 from detectors.models.text.version import Header
 from pipeline.disk import Room
 from pipeline.feeds.contract import Explaining, Feed, Lagging, Skipping, Status
+from pipeline.findings.counts import FindingCounts
 from pipeline.lane import PartitionKey
 from pipeline.liveness import Liveness
 from pipeline.quality import Quality
@@ -58,6 +59,7 @@ class FlowHealth:
         self._troubles: dict[str, str] = {}
         self._rooms: Callable[[], Sequence[Room]] = list
         self._clock_off_us: Callable[[], int] = int
+        self._findings: FindingCounts | None = None
         self._pruned: Callable[[], Mapping[str, Mapping[str, int]]] = dict
         self._sentiment: Callable[[], Header | None] = _no_version
 
@@ -88,6 +90,15 @@ class FlowHealth:
         """Say where it is counted which dead letters were deleted, by feed and reason. May be asked in any thread."""
         with self._lock:
             self._pruned = pruned
+
+    def count_findings(self, counts: FindingCounts) -> None:
+        """Say where findings are counted."""
+        with self._lock:
+            self._findings = counts
+
+    def findings(self) -> FindingCounts | None:
+        """Return the counts of findings; None before the flow has started."""
+        return self._findings
 
     def waits(self, what: str, why: str | None) -> None:
         """Note that the flow waits for something, and why; None: no more."""

@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from detectors.contract import NEVER_US
 from pipeline.feeds.contract import Status
+from pipeline.findings.counts import finding_metrics
 from pipeline.health import FlowHealth
 from pipeline.reasons import Reason
 from pipeline.sentiment_metrics import sentiment_metrics
@@ -46,6 +47,7 @@ class FlowCollector(Collector):
                 yield GaugeMetricFamily("makegood_watermark_timestamp_seconds", text, value=watermark_us * _S)
             yield from self._machine()
             yield from self._panes()
+            yield from finding_metrics(self._health.findings())
             yield from sentiment_metrics(self._health.sentiment())
         yield from self._partitions()
         yield from self._windows()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from pipeline.engine.sinks import CallSink
 from pipeline.enrich import Enricher
 from pipeline.failures import check_folder, explained
 from pipeline.feeds.contract import ALL, Share
+from pipeline.findings.keeping import FindingKeeper
 from pipeline.flow import Flow, build_flow
 from pipeline.health import FlowHealth
 from pipeline.lane import Lane, Pace
@@ -85,10 +87,12 @@ def run_flow(
     guard = _guard(settings, folder, tell)
     if not guard.wait(asked.wait):
         return
+    built = compose.build_detectors(settings)
     with (
         recovery.locked(folder),
         learning(settings, folder) as learner,
         DeadLetters(deadletters_path(settings)) as dead,
+        closing(compose.build_keeper(settings, built, share, partial(_trouble, health, "findings"))) as keeper,
     ):
         check_folder(folder)
         if not recovery.matches(folder, flow_identity(settings, share)) and recovery.holds_state(folder):
@@ -113,6 +117,7 @@ def run_flow(
         )
         if health is not None:
             health.count_pruned(lambda: undertaker.pruned)
+            health.count_findings(keeper.counts)
             health.watch_machine(lambda: guard.rooms, lambda: clock.off_us)
         enricher = compose.build_enricher(settings)
         enricher.learn_with(learner)
@@ -126,8 +131,9 @@ def run_flow(
             pace=pace,
             storer=Storer(store, wait=asked.wait, tell=partial(tell, "store"), clock_s=time.monotonic),
             undertaker=undertaker,
+            keeper=keeper,
             enricher=enricher,
-            built=compose.build_detectors(settings),
+            built=built,
             tell=tell,
         )
         # The engine tells its time by the system's clock: set back, it would neither read nor save until that has come
@@ -150,6 +156,7 @@ class _Machine(NamedTuple):
     pace: Pace
     storer: Storer
     undertaker: Undertaker
+    keeper: FindingKeeper
     enricher: Enricher
     built: Mapping[str, Detector]
     tell: Callable[[str, str | None], None]
@@ -171,7 +178,7 @@ def _run_engine(
         guard=machine.guard,
         wall_us=wall_clock_us,
         steady_us=steady_clock_us,
-        cares=[machine.undertaker.look, work.look, lambda _: machine.storer.look()],
+        cares=[machine.undertaker.look, machine.keeper.look, work.look, lambda _: machine.storer.look()],
         reload=machine.enricher.reload_if_changed,
         health=health,
     )
@@ -204,6 +211,7 @@ def _run_engine(
         cases_folder=folder / recovery.CASES,
         alert_sink=CallSink(machine.storer.apply),
         dead_letter_sink=CallSink(machine.undertaker.bury),
+        finding_sink=CallSink(machine.keeper.take, machine.keeper.settle),
         pane_sink=work.pane_sink(wait=drain.wait, tell=partial(tell, "panes")),
         edges=edges,
     )

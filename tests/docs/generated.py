@@ -24,6 +24,7 @@ from pipeline.cli import app
 from pipeline.contractdoc import documents
 from pipeline.disk import Room
 from pipeline.feeds.contract import Feed, RawBatch
+from pipeline.findings.counts import FindingCounts
 from pipeline.health import FlowHealth
 from pipeline.ingest.commit import Commits
 from pipeline.ingest.credentials import Secrets
@@ -112,6 +113,8 @@ def metrics() -> str:
     windows = {"detector": WindowTime(1, 1, ["feed/topic/0"])}
     health.attach(tallies, lambda: {("feed", "0"): PartitionTime(0, 0, newest_us=1)}, lambda: windows)
     health.watch({"feed": cast("Feed", _Behind())}, {"feed": 1.0})
+    counts = FindingCounts(["detector"])
+    health.count_findings(counts)
     health.count_pruned(lambda: {"feed": {"reason": 0}})
     health.watch_machine(lambda: [Room(Path("var/flow"), 1, 1)], int)
     language = Language("en", 1.0, Figures())

@@ -1,0 +1,1 @@
+"""What window detectors found, kept for a while, and explained."""
