@@ -26,6 +26,12 @@ class Keys(NamedTuple):
     ``fence``             string   counts leases
     ``clock``             string   the last time that was seen while there was something to do
     ``failing``           hash     channel: since when it fails
+    ``control``           list     controls, in their order
+    ``control:log``       string   id of that list
+    ``control:backtests`` hash     id: a backtest that was attached to a version
+    ``control:flows``     hash     share: what a flow process said of itself last
+    ``control:taken``     hash     log and number of a control: since when its detector goes by it
+    ``shadow:<d>:<v>``    zset     decisions of version v of detector d, by the end of their windows
     ====================  =======  ==========================================================================
     """
 
@@ -50,6 +56,10 @@ class Keys(NamedTuple):
     def tries(self, key: str) -> str:
         """Return the key of a notification's tries."""
         return f"{self.prefix}tries:{key}"
+
+    def shadow(self, detector: str, version: int) -> str:
+        """Return the key of what a version decided in the shadow."""
+        return f"{self.prefix}shadow:{detector}:{version}"
 
     def named(self, name: str) -> str:
         """Return the key of one of the single structures (``ready``, ``alerts:firing``, ...)."""

@@ -132,6 +132,10 @@ class BudgetLevel:
         low, slope = self._line()
         return low * math.pow(level / _GENEROUS[1], slope) * self.tests_a_day(end_us) * span_us / _DAY_US
 
+    def counted(self) -> float:
+        """Return of how many openings the estimate of the rate is, old ones counting less; the assumption is in it."""
+        return self._openings[1] + _PRIOR_OPENINGS
+
     def _line(self) -> tuple[float, float]:
         """Return openings a window at the lower generous level, and how steeply they rise with the level."""
         high, low = self._opening_rate(0), self._opening_rate(1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeGuard
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import msgspec
 import structlog
@@ -19,6 +19,15 @@ class ControlsUnreadableError(ValueError):
     """A file of controls cannot be read: names the line, and says what was expected."""
 
 
+@runtime_checkable
+class Estimating(Protocol):
+    """State of a window detector that knows how often its alerts open by chance."""
+
+    def false_alarms_a_week(self) -> tuple[float, float] | None:
+        """Return how many alerts open by chance, and of how many openings that is estimated; None before any window."""
+        ...
+
+
 class Steering:
     """The controls of the detectors that this process decides for.
 
@@ -27,11 +36,16 @@ class Steering:
         known: controls that the flow begins with, in the order of their log. Each detector has them before its first
             window.
         more: whether the lane brings further ones.
+
+    Attributes:
+        estimates: by detector, what it told last of how often its alerts open by chance: how many a week, and of how
+            many openings that is estimated. May be read in any thread.
     """
 
     def __init__(self, own: Collection[str], known: Iterable[Control] = (), *, more: bool = False) -> None:
         self.own = frozenset(own)
         self.more = more
+        self.estimates: dict[str, tuple[float, float]] = {}
         self._known = _by_detector(self.own, known)
 
     def begin(self, detector: str, state: WindowState) -> None:
@@ -39,6 +53,13 @@ class Steering:
         controls = self._known.get(detector)
         if controls:
             state.control(controls)
+
+    def judged(self, detector: str, state: WindowState) -> None:
+        """Note that a detector has judged windows."""
+        if isinstance(state, Estimating):
+            estimate = state.false_alarms_a_week()
+            if estimate is not None:
+                self.estimates[detector] = estimate
 
     def by_detector(self, items: Sequence[tuple[str, LaneItem]]) -> list[tuple[str, ControlBatch]]:
         """Return what is for the detectors of this process, by their names."""

@@ -173,7 +173,8 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
             outcome = self._update(value)
             if outcome.changes or outcome.findings:
                 out.append(outcome)
-                if outcome.taken:
+                if self._steering is not None and self._windows is not None:
+                    self._steering.judged(self._name, self._windows)
                     tell_taken(outcome.taken)
             if self._told and isinstance(value, CaseBatch):
                 for told in self._told:

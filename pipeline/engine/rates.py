@@ -86,9 +86,11 @@ class RatesLogic(StatefulBatchLogic[Heard, Outcome, RatesState]):
                 windows.control(value.controls)
         messages = [value.message for value in values if isinstance(value, PaneReport)]
         outcomes = [windows.update(batch.panes, batch.progress) for batch in inbox.take(messages)]
-        for outcome in outcomes:
-            tell_taken(outcome.taken)
         told = [one for one in outcomes if one.changes or one.findings or one.shadows or one.taken]
+        if told and self._steering is not None:
+            self._steering.judged(self._name, windows)
+            for outcome in told:
+                tell_taken(outcome.taken)
         return told, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> RatesState:

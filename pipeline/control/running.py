@@ -1,0 +1,156 @@
+"""The control feed of a running flow process: what comes in from people, and what goes out to them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+
+from alerts.connection import StoreUnavailableError
+from alerts.control_log import ControlLog
+from alerts.shadow_log import ShadowLog
+from alerts.store import AlertStore
+from config.settings import Settings
+from detectors.contract import ControlTaken, Detector, ShadowDecision
+from detectors.control import Control
+from pipeline import compose
+from pipeline.control.reader import ControlReader
+from pipeline.control.steering import Steering, steerable
+from pipeline.control.verdicts import Rate, poisson_rate
+from pipeline.feeds.contract import Share
+from pipeline.scale.keys import home_of
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 2.0
+ValueT = TypeVar("ValueT")
+
+
+class Judged(NamedTuple):
+    """What is known of the false alarms of the detectors that this process decides for, by detector.
+
+    Attributes:
+        verdicts: how often each was given.
+        by_verdicts: false alarms a week, by what people say.
+        by_p_values: the same, by how often alerts open by chance.
+    """
+
+    verdicts: Mapping[str, Mapping[str, int]]
+    by_verdicts: Mapping[str, Rate]
+    by_p_values: Mapping[str, Rate]
+
+
+class Controls:
+    """What a flow process has to do with controls.
+
+    Args:
+        settings: of everything.
+        store: of the alerts.
+        detectors: by name.
+        share: of this process.
+        wait: waits that many seconds; answers True when the program stops.
+        waits: told that the flow waits for something, and why; None: no more.
+        trouble: told that something is wrong that holds nothing up; None: no more.
+        wall_us: the time of day, microseconds UTC.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: AlertStore,
+        detectors: Mapping[str, Detector],
+        share: Share,
+        *,
+        wait: Callable[[float], bool],
+        waits: Callable[[str, str | None], None],
+        trouble: Callable[[str, str | None], None],
+        wall_us: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._shadow_log = ShadowLog(store)
+        self._wait = wait
+        self._waits = waits
+        self._wall_us = wall_us
+        self._time: tuple[int, int] | None = None
+        self._own = own_detectors(settings, detectors, share)
+        self._steering = Steering(self._own)
+        self._reader = ControlReader(
+            ControlLog(store),
+            poll_s=settings.control.poll / 1e6,
+            share=f"{share.index}/{share.of}",
+            time=lambda: self._time,
+            speed=compose.pace_of(settings),
+            tell=lambda why: trouble("control", why),
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read the log for the time of a ``with`` block."""
+        self._reader.start(self._wait)
+        try:
+            yield
+        finally:
+            self._reader.stop()
+
+    def watched(self, event_clock_us: Callable[[], int]) -> Callable[[], int]:
+        """Return a clock of events that lets people know what time it is for events."""
+
+        def look() -> int:
+            now_us = event_clock_us()
+            self._time = now_us, self._wall_us()
+            return now_us
+
+        return look
+
+    def begin(self) -> Steering:
+        """Return what a dataflow begins with: all controls that are known."""
+        estimates = self._steering.estimates
+        self._steering = Steering(self._own, self._reader.begin(), more=True)
+        self._steering.estimates = estimates
+        return self._steering
+
+    def take(self) -> list[Control]:
+        """Return the controls that are new. Does not wait for any."""
+        return self._reader.take()
+
+    def write(self, notes: Sequence[ShadowDecision | ControlTaken]) -> None:
+        """Store what candidates in the shadow decided; while the store is away, wait and try again, without end.
+
+        Raises:
+            StoreUnavailableError: only when the program stops. The flow will have the same again.
+        """
+        pause_s, told = _FIRST_PAUSE_S, False
+        while True:
+            try:
+                self._shadow_log.write(notes)
+            except StoreUnavailableError as error:
+                told = True
+                self._waits("shadows", str(error))
+                if self._wait(pause_s):
+                    raise
+                self._store.revive()
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            else:
+                if told:
+                    self._waits("shadows", None)
+                return
+
+    def judged(self) -> Judged:
+        """Return what is known of false alarms. May be asked in any thread."""
+        verdicts = self._reader.verdicts
+        time = self._time
+        by_verdicts = {} if time is None else verdicts.false_alarms(time[0])
+        by_p_values = {}
+        for name, (rate, counted) in dict(self._steering.estimates).items():
+            relative = poisson_rate(counted, counted)
+            by_p_values[name] = Rate(rate, rate * relative.low, rate * relative.high)
+        return Judged(self._mine(verdicts.given()), self._mine(by_verdicts), by_p_values)
+
+    def _mine(self, by_detector: Mapping[str, ValueT]) -> dict[str, ValueT]:
+        return {name: value for name, value in by_detector.items() if name in self._own}
+
+
+def own_detectors(settings: Settings, detectors: Mapping[str, Detector], share: Share) -> frozenset[str]:
+    """Return the detectors that a process decides for and that controls can be about."""
+    names = steerable(detectors)
+    scale = settings.scale
+    if scale is None:
+        return frozenset(names)
+    return frozenset(name for name in names if share.has(home_of(name, scale.partitions)))
