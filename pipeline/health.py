@@ -8,6 +8,7 @@ import msgspec
 
 from detectors.contract import NEVER_US
 from detectors.models.text.version import Header
+from pipeline.control.verdicts import Judged
 from pipeline.disk import Room
 from pipeline.feeds.contract import Explaining, Feed, Lagging, Skipping, Status
 from pipeline.findings.counts import FindingCounts
@@ -61,6 +62,7 @@ class FlowHealth:
         self._clock_off_us: Callable[[], int] = int
         self._findings: FindingCounts | None = None
         self._pruned: Callable[[], Mapping[str, Mapping[str, int]]] = dict
+        self._judged: Callable[[], Judged] = lambda: Judged({}, {}, {})
         self._sentiment: Callable[[], Header | None] = _no_version
 
     def attach(
@@ -99,6 +101,15 @@ class FlowHealth:
     def findings(self) -> FindingCounts | None:
         """Return the counts of findings; None before the flow has started."""
         return self._findings
+
+    def watch_judged(self, judged: Callable[[], Judged]) -> None:
+        """Say where it is told what is known of false alarms. May be asked in any thread."""
+        with self._lock:
+            self._judged = judged
+
+    def judged(self) -> Judged:
+        """Return what is known of the false alarms of the detectors that this process decides for."""
+        return self._judged()
 
     def waits(self, what: str, why: str | None) -> None:
         """Note that the flow waits for something, and why; None: no more."""

@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from detectors.contract import NEVER_US
+from pipeline.control.metrics import judged_metrics
 from pipeline.feeds.contract import Status
 from pipeline.findings.counts import finding_metrics
 from pipeline.health import FlowHealth
@@ -49,6 +50,7 @@ class FlowCollector(Collector):
             yield from self._panes()
             yield from finding_metrics(self._health.findings())
             yield from sentiment_metrics(self._health.sentiment())
+            yield from judged_metrics(self._health.judged())
         yield from self._partitions()
         yield from self._windows()
         yield from self._feeds_health()

@@ -16,6 +16,7 @@ from detectors.contract import NEVER_US, Detector
 from pipeline import compose, recovery
 from pipeline.burying import Undertaker
 from pipeline.clock import FlowClock, steady_clock_us, wall_clock_us
+from pipeline.control.running import Controls
 from pipeline.deadletters import DeadLetters
 from pipeline.disk import DiskGuard
 from pipeline.edges import Edges
@@ -123,6 +124,18 @@ def run_flow(
         enricher.learn_with(learner)
         if health is not None:
             health.watch_sentiment(lambda: enricher.sentiment_version)
+        controls = Controls(
+            settings,
+            store,
+            built,
+            share,
+            wait=asked.wait,
+            waits=tell,
+            trouble=partial(_trouble, health),
+            wall_us=wall_clock_us,
+        )
+        if health is not None:
+            health.watch_judged(controls.judged)
         machine = _Machine(
             drain=asked,
             guard=guard,
@@ -134,12 +147,14 @@ def run_flow(
             keeper=keeper,
             enricher=enricher,
             built=built,
+            controls=controls,
             tell=tell,
         )
         # The engine tells its time by the system's clock: set back, it would neither read nor save until that has come
         # round again. So it ends, with everything saved, and another one goes on.
-        while _run_engine(settings, scale, share, machine, health) and not asked.requested:
-            log.info("flow.goes_on", reason="the system's clock was set back")
+        with controls.reading():
+            while _run_engine(settings, scale, share, machine, health) and not asked.requested:
+                log.info("flow.goes_on", reason="the system's clock was set back")
 
 
 class _Machine(NamedTuple):
@@ -159,6 +174,7 @@ class _Machine(NamedTuple):
     keeper: FindingKeeper
     enricher: Enricher
     built: Mapping[str, Detector]
+    controls: Controls
     tell: Callable[[str, str | None], None]
 
 
@@ -174,7 +190,7 @@ def _run_engine(
         return False
     edges = Edges(
         clock=clock,
-        event_clock_us=machine.event_clock_us,
+        event_clock_us=machine.controls.watched(machine.event_clock_us),
         guard=machine.guard,
         wall_us=wall_clock_us,
         steady_us=steady_clock_us,
@@ -200,6 +216,7 @@ def _run_engine(
             key_of=work.key_of,
             latest_us=(lambda: clock.latest_us) if by_own_clock else None,
             interrupted=clock.interrupted if by_own_clock else None,
+            controls=machine.controls.take,
         )
 
     flow = build_flow(
@@ -213,7 +230,9 @@ def _run_engine(
         dead_letter_sink=CallSink(machine.undertaker.bury),
         finding_sink=CallSink(machine.keeper.take, machine.keeper.settle),
         pane_sink=work.pane_sink(wait=drain.wait, tell=partial(tell, "panes")),
+        note_sink=CallSink(machine.controls.write),
         edges=edges,
+        steering=machine.controls.begin(),
     )
     log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(machine.built), folder=str(folder))
     _execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=flow_identity(settings, share))

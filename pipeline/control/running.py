@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from alerts.connection import StoreUnavailableError
 from alerts.control_log import ControlLog
@@ -14,27 +14,13 @@ from detectors.control import Control
 from pipeline import compose
 from pipeline.control.reader import ControlReader
 from pipeline.control.steering import Steering, steerable
-from pipeline.control.verdicts import Rate, poisson_rate
+from pipeline.control.verdicts import Judged, Rate, poisson_rate
 from pipeline.feeds.contract import Share
 from pipeline.scale.keys import home_of
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
 ValueT = TypeVar("ValueT")
-
-
-class Judged(NamedTuple):
-    """What is known of the false alarms of the detectors that this process decides for, by detector.
-
-    Attributes:
-        verdicts: how often each was given.
-        by_verdicts: false alarms a week, by what people say.
-        by_p_values: the same, by how often alerts open by chance.
-    """
-
-    verdicts: Mapping[str, Mapping[str, int]]
-    by_verdicts: Mapping[str, Rate]
-    by_p_values: Mapping[str, Rate]
 
 
 class Controls:

@@ -1,6 +1,7 @@
 """How many false alarms there are, by what people say of alerts, and by the p-values of windows."""
 
 import threading
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from scipy.special import gammaincinv
@@ -19,6 +20,20 @@ class Rate(NamedTuple):
     estimate: float
     low: float
     high: float
+
+
+class Judged(NamedTuple):
+    """What is known of the false alarms of the detectors that a process decides for, by detector.
+
+    Attributes:
+        verdicts: how often each was given.
+        by_verdicts: false alarms a week, by what people say.
+        by_p_values: the same, by how often alerts open by chance.
+    """
+
+    verdicts: Mapping[str, Mapping[str, int]]
+    by_verdicts: Mapping[str, Rate]
+    by_p_values: Mapping[str, Rate]
 
 
 def poisson_rate(count: float, weeks: float) -> Rate:
