@@ -150,7 +150,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
 
 
-class ShadowDecision(msgspec.Struct, frozen=True, kw_only=True):
+class ShadowDecision(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="shadow_decision"):
     """What settings in the shadow decided about a window in which their alert, or the live one, opened or ended.
 
     Attributes:
@@ -180,7 +180,7 @@ class ShadowDecision(msgspec.Struct, frozen=True, kw_only=True):
     live_starts_at_us: int
 
 
-class ControlTaken(msgspec.Struct, frozen=True, kw_only=True):
+class ControlTaken(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="control_taken"):
     """A detector goes by a control from a window on.
 
     Attributes:

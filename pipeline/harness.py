@@ -41,6 +41,11 @@ def change_order(change: AlertChange) -> tuple[int, str, str, int, tuple[int, in
     return (*episode, step_order(change.step), change.step)
 
 
+def shadow_order(decision: ShadowDecision) -> tuple[int, str, int, list[tuple[str, str]]]:
+    """Return the sort key of what candidates in the shadow decided."""
+    return (decision.end_us, decision.detector, decision.version, sorted(decision.group.items()))
+
+
 class Harness:
     """Detectors with their state, fed by hand.
 
@@ -93,7 +98,7 @@ class Harness:
     @property
     def shadows(self) -> list[ShadowDecision]:
         """What candidates in the shadow have decided so far, by window end, detector, version and group."""
-        return sorted(self._shadows, key=lambda one: (one.end_us, one.detector, one.version, sorted(one.group.items())))
+        return sorted(self._shadows, key=shadow_order)
 
     @property
     def taken(self) -> list[ControlTaken]:

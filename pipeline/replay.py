@@ -6,17 +6,20 @@ snapshot was when the same command is given again; the finished output is writte
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import cast
 
 import msgspec
 
 from alerts.model import to_json
 from config.settings import Settings
-from detectors.contract import AlertChange, Finding
+from detectors.contract import AlertChange, Finding, ShadowDecision
+from detectors.control import Control, encode
 from pipeline import compose, recovery
+from pipeline.control.steering import Steering, steerable
 from pipeline.deadletters import DeadLetters
 from pipeline.engine.execute import execute
 from pipeline.engine.logic import PrepareLogic
@@ -25,8 +28,8 @@ from pipeline.engine.source import Drain
 from pipeline.enrich import Enricher
 from pipeline.feeds.contract import FeedContext, FeedSettings
 from pipeline.feeds.file import FileSettings
-from pipeline.flow import AlertSink, FindingSink, Flow, build_flow
-from pipeline.harness import change_order
+from pipeline.flow import AlertSink, FindingSink, Flow, Note, NoteSink, build_flow
+from pipeline.harness import change_order, shadow_order
 from pipeline.ingest.folder import spool_root
 from pipeline.journal import Journal
 from pipeline.lane import Lane, Pace
@@ -90,6 +93,8 @@ def replay(
     out: Path,
     *,
     findings: Path | None = None,
+    controls: Sequence[Control] = (),
+    shadows: Path | None = None,
     watch: Callable[[Tallies], None] | None = None,
 ) -> Summary:
     """Replay the feeds of ``settings`` and write the alert changes to ``out``, one JSON object a line, by event time.
@@ -98,6 +103,8 @@ def replay(
         settings: feeds read what is there and end.
         out: replaced when the replay is complete, not before.
         findings: where every scored window goes, one JSON object a line; None: nowhere.
+        controls: what people changed in the flow that was recorded, in the order of their log.
+        shadows: where it goes what candidates in the shadow decided, one JSON object a line; None: nowhere.
         watch: called once with the counts, which go on changing while the replay runs.
 
     Raises:
@@ -108,7 +115,7 @@ def replay(
     started_s = perf_counter()
     compose.check_feeds(settings, recording=True)
     work = out.with_name(out.name + ".work")
-    identity = _identity(settings, out)
+    identity = _identity(settings, out, controls)
     with recovery.locked(work):
         if not recovery.matches(work, identity):
             recovery.clear(work)
@@ -117,6 +124,7 @@ def replay(
             watch(tallies)
         changes = Journal(work / "changes.journal", AlertChange)
         scored = Journal(work / "findings.journal", Finding)
+        noted: Journal[Note] = Journal(work / "notes.journal", cast("type[Note]", Note))
         with DeadLetters(work / "deadletters.db") as dead:
             flow = recording_flow(
                 settings,
@@ -125,6 +133,8 @@ def replay(
                 alert_sink=JournalSink(changes),
                 dead=dead,
                 finding_sink=None if findings is None else JournalSink(scored),
+                controls=controls,
+                note_sink=None if shadows is None else JournalSink(noted),
             )
             execute(flow, epoch_us=settings.flow.epoch, folder=work, identity=identity)
         ordered = _ordered(changes)
@@ -132,6 +142,9 @@ def replay(
         if findings is not None:
             rows = sorted(scored.read(), key=lambda row: (row.end_us, row.detector, sorted(row.group.items())))
             _write(findings, (msgspec.json.encode(row) for row in rows))
+        if shadows is not None:
+            decided = [note for note in noted.read() if isinstance(note, ShadowDecision)]
+            _write(shadows, (msgspec.json.encode(one) for one in sorted(decided, key=shadow_order)))
         _keep_dead_letters(work, out, tallies)
     shutil.rmtree(work)
     return _summary(tallies, ordered, perf_counter() - started_s)
@@ -146,10 +159,12 @@ def recording_flow(
     dead: DeadLetters,
     finding_sink: FindingSink | None = None,
     enricher: Enricher | None = None,
+    controls: Sequence[Control] = (),
+    note_sink: NoteSink | None = None,
 ) -> Flow:
     """Return the dataflow that reads what the feeds of ``settings`` hold now, without a clock, and then ends.
 
-    ``enricher``: in place of the one that the settings describe.
+    ``enricher``: in place of the one that the settings describe. ``controls``: what people changed at which times.
     """
     pace = Pace()
     built = compose.build_detectors(settings)
@@ -176,11 +191,13 @@ def recording_flow(
         alert_sink=alert_sink,
         dead_letter_sink=CallSink(lambda letters: dead.add(letters, seen_at_us=0)),
         finding_sink=finding_sink,
+        note_sink=note_sink,
+        steering=Steering(steerable(built), controls),
     )
 
 
-def _identity(settings: Settings, out: Path) -> object:
-    """What must be the same for a killed replay to go on: the settings, and the files as far as one can tell."""
+def _identity(settings: Settings, out: Path, controls: Sequence[Control]) -> object:
+    """What must be the same for a killed replay to go on: settings, controls, and the files as far as one can tell."""
     shape = settings.model_dump_json(exclude={"channels", "receivers", "route", "store", "metrics"})
     files = []
     for name, entry in sorted(settings.feeds.items()):
@@ -188,7 +205,8 @@ def _identity(settings: Settings, out: Path) -> object:
         if isinstance(path, Path) and path.is_file():
             stat = path.stat()
             files.append([name, str(path), stat.st_size, stat.st_mtime_ns])
-    return [FORMAT, str(out.absolute()), hashlib.sha256(shape.encode()).hexdigest(), files]
+    steered = hashlib.sha256(b"\n".join(map(encode, controls))).hexdigest()
+    return [FORMAT, str(out.absolute()), hashlib.sha256(shape.encode()).hexdigest(), files, steered]
 
 
 def _ordered(changes: Journal[AlertChange]) -> list[AlertChange]:

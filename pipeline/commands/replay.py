@@ -36,6 +36,14 @@ def register(app: typer.Typer) -> None:
         findings: Annotated[
             Path | None, typer.Option(metavar="FILE", help="Also write every scored window, as JSON Lines.")
         ] = None,
+        controls: Annotated[
+            Path | None,
+            typer.Option(metavar="FILE", help="What was changed while the flow ran: see `makegood history --export`."),
+        ] = None,
+        shadows: Annotated[
+            Path | None,
+            typer.Option(metavar="FILE", help="Also write what versions in the shadow decided, as JSON Lines."),
+        ] = None,
         as_json: shell.Json = False,
     ) -> None:
         """Replay a recording: the same alerts, with the same ids and times, as a live run would give.
@@ -48,13 +56,15 @@ def register(app: typer.Typer) -> None:
         loaded = shell.load(config)
 
         from pipeline.compose import tune_gc
+        from pipeline.control.steering import read_controls
         from pipeline.replay import replay as run
         from pipeline.replay import with_feed_paths
 
         settings = with_feed_paths(loaded, paths)
+        steered = [] if controls is None else read_controls(controls)
         tune_gc()
         with progress() as watch:
-            summary = run(settings, target, findings=findings, watch=watch)
+            summary = run(settings, target, findings=findings, controls=steered, shadows=shadows, watch=watch)
         if as_json:
             shell.out_json(summary)
         else:

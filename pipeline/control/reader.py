@@ -1,6 +1,7 @@
 """Reads the log of controls beside a running flow, which never waits for it."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -25,10 +26,11 @@ class ControlReader:
         source: the log.
         poll_s: seconds between two looks.
         share: of this flow process, like ``0/1``.
-        time: returns the time of events when it was looked at last, and the time of day then, microseconds UTC; None
-            before it was looked at.
+        looked_at: returns the time of events when somebody looked at it last, and the time of day then, microseconds
+            UTC; None before.
         speed: how fast the time of events goes by.
         tell: told why the log cannot be read, None when it can.
+        clock_s: a monotonic clock in seconds.
 
     Attributes:
         verdicts: what was said of alerts, in all of the log.
@@ -40,17 +42,19 @@ class ControlReader:
         *,
         poll_s: float,
         share: str,
-        time: Callable[[], tuple[int, int] | None],
+        looked_at: Callable[[], tuple[int, int] | None],
         speed: float,
         tell: Callable[[str | None], None],
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.verdicts = Verdicts()
         self._source = source
         self._poll_s = poll_s
         self._share = share
-        self._time = time
+        self._looked_at = looked_at
         self._speed = speed
         self._tell = tell
+        self._clock_s = clock_s
         self._lock = threading.Lock()
         self._all: list[Control] = []
         self._new: list[Control] = []
@@ -69,9 +73,9 @@ class ControlReader:
             wait: waits that many seconds; answers True when the program stops.
             first_wait_s: for how long to try.
         """
-        waited_s = 0.0
-        while not self._look() and waited_s < first_wait_s and not wait(_TRY_AGAIN_S):
-            waited_s += _TRY_AGAIN_S
+        until_s = self._clock_s() + first_wait_s
+        while not self._look() and self._clock_s() < until_s and not wait(_TRY_AGAIN_S):
+            continue
         self._thread = threading.Thread(target=self._run, name="controls", daemon=True)
         self._thread.start()
 
@@ -133,10 +137,10 @@ class ControlReader:
 
     def _say(self) -> None:
         """Let those who write know what was read, and what time it is for events."""
-        time = self._time()
-        if time is None:
+        looked_at = self._looked_at()
+        if looked_at is None:
             return
-        event_us, now_us = time
+        event_us, now_us = looked_at
         if self._said == (self._log, self._number) and 0 <= now_us - self._said_us < _SAY_AGAIN_US:
             return
         self._source.see(FlowSeen(self._share, now_us, event_us, self._speed, self._log, self._number))

@@ -54,14 +54,14 @@ class Controls:
         self._wait = wait
         self._waits = waits
         self._wall_us = wall_us
-        self._time: tuple[int, int] | None = None
+        self._looked_at: tuple[int, int] | None = None
         self._own = own_detectors(settings, detectors, share)
         self._steering = Steering(self._own)
         self._reader = ControlReader(
             ControlLog(store),
             poll_s=settings.control.poll / 1e6,
             share=f"{share.index}/{share.of}",
-            time=lambda: self._time,
+            looked_at=lambda: self._looked_at,
             speed=compose.pace_of(settings),
             tell=lambda why: trouble("control", why),
         )
@@ -80,7 +80,7 @@ class Controls:
 
         def look() -> int:
             now_us = event_clock_us()
-            self._time = now_us, self._wall_us()
+            self._looked_at = now_us, self._wall_us()
             return now_us
 
         return look
@@ -121,8 +121,8 @@ class Controls:
     def judged(self) -> Judged:
         """Return what is known of false alarms. May be asked in any thread."""
         verdicts = self._reader.verdicts
-        time = self._time
-        by_verdicts = {} if time is None else verdicts.false_alarms(time[0])
+        looked_at = self._looked_at
+        by_verdicts = {} if looked_at is None else verdicts.false_alarms(looked_at[0])
         by_p_values = {}
         for name, (rate, counted) in dict(self._steering.estimates).items():
             relative = poisson_rate(counted, counted)
