@@ -20,6 +20,7 @@ from pipeline.commands import (
     schema,
     sentiment,
     shell,
+    tune,
 )
 from pipeline.commands import map as mapping
 
@@ -77,6 +78,7 @@ for group in (
     mapping,
     cases,
     backtest,
+    tune,
     alerts,
     deadletters,
     schema,

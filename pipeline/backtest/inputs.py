@@ -17,6 +17,7 @@ from pipeline.feeds.file import FileSettings
 from pipeline.records.discovery import find_files
 
 _BLOCK_BYTES = 1 << 20
+_HOUR_US = 3_600_000_000
 MOST_WARM_UP_US = 7 * 86_400_000_000
 _FEED_FIELDS = {"type", "mapping", "lateness", "max_record_bytes"}
 
@@ -37,7 +38,7 @@ def span_of(first_us: int, last_us: int, asked: Asked) -> Span:
     """Return what is judged of a recording.
 
     It begins when everything has warmed up: ``warm_up_us`` after the first event, and not before ``from_us``. Where
-    neither is given, after a week, or after a quarter of a recording that is shorter than four.
+    neither is given, with the hour a week later, or a quarter of the recording later where that is less.
 
     Args:
         first_us: the earliest event.
@@ -48,10 +49,11 @@ def span_of(first_us: int, last_us: int, asked: Asked) -> Span:
         SpanError: when nothing is left.
     """
     end_us = last_us + 1
-    warm_up_us = asked.warm_up_us
-    if warm_up_us is None:
-        warm_up_us = 0 if asked.from_us is not None else min(MOST_WARM_UP_US, (end_us - first_us) // 4)
-    from_us = max(first_us + warm_up_us, first_us if asked.from_us is None else asked.from_us)
+    if asked.from_us is None and asked.warm_up_us is None:
+        warm_us = first_us + min(MOST_WARM_UP_US, (end_us - first_us) // 4)
+        from_us = max(first_us, warm_us - warm_us % _HOUR_US)
+    else:
+        from_us = max(first_us + (asked.warm_up_us or 0), first_us if asked.from_us is None else asked.from_us)
     to_us = end_us if asked.to_us is None else min(end_us, asked.to_us)
     if from_us >= to_us:
         msg = (

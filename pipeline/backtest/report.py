@@ -39,8 +39,8 @@ def _side(side: Side, *, labelled: bool) -> list[str]:
         body = [
             [
                 _name(one),
-                _share(one.precision),
-                _share(one.recall) + (f" ({one.already_open} open already)" if one.already_open else ""),
+                share_text(one.precision),
+                share_text(one.recall) + (f" ({one.already_open} open already)" if one.already_open else ""),
                 _delay(one.time_to_detect),
                 _windows(one.time_to_detect),
                 _lead(one.lead_time),
@@ -73,7 +73,7 @@ def _difference(found: Difference, result: Backtest) -> list[str]:
             told.append(f"{what}: and {count - _ALERTS} more (see --json or --out)")
     for moved in found.moved[:_ALERTS]:
         when = "earlier" if moved.later_s < 0 else "later"
-        told.append(f"{_span(abs(moved.later_s))} {when}: {alert_text(moved.after)}")
+        told.append(f"{span_text(abs(moved.later_s))} {when}: {alert_text(moved.after)}")
     names = {one.number: one.name for one in [*result.a.incidents, *(result.b.incidents if result.b else [])]}
     for what, numbers in (("found now", found.gained_incidents), ("missed now", found.lost_incidents)):
         if numbers:
@@ -110,7 +110,8 @@ def _percent(value: float) -> str:
     return f"{value * 100:.1f} %"
 
 
-def _share(one: Share | None) -> str:
+def share_text(one: Share | None) -> str:
+    """Return a share with its interval."""
     return _NONE if one is None else f"{one.count} of {one.of}, {one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 
@@ -120,7 +121,7 @@ def _interval(one: Figures) -> str:
 
 
 def _delay(one: Delay | None) -> str:
-    return _NONE if one is None else f"{_span(one.median_s)} ({_span(one.p90_s)})"
+    return _NONE if one is None else f"{span_text(one.median_s)} ({span_text(one.p90_s)})"
 
 
 def _windows(one: Delay | None) -> str:
@@ -130,13 +131,13 @@ def _windows(one: Delay | None) -> str:
 
 
 def _lead(one: Delay | None) -> str:
-    return _NONE if one is None else f"{one.count}: {_span(one.median_s)}"
+    return _NONE if one is None else f"{one.count}: {span_text(one.median_s)}"
 
 
-def _span(seconds: float) -> str:
+def span_text(seconds: float) -> str:
     """Return a span for people.
 
-    >>> _span(5400.0)
+    >>> span_text(5400.0)
     '1h30m'
     """
     minutes = round(seconds / 60)

@@ -93,6 +93,7 @@ def user_errors() -> dict[type[Exception], int]:
         ("pipeline.server", "ListenError"): UNUSABLE_INPUT,
         ("pipeline.ingest.folder", "SpoolInUseError"): FOUND_WRONG,
         ("pipeline.replay", "UnknownFeedError"): UNUSABLE_INPUT,
+        ("pipeline.backtest.tuning", "NotTunableError"): UNUSABLE_INPUT,
         ("pipeline.backtest.running", "EmptyRecordingError"): UNUSABLE_INPUT,
         ("pipeline.backtest.inputs", "SpanError"): UNUSABLE_INPUT,
         ("pipeline.backtest.result", "BacktestFileError"): UNUSABLE_INPUT,
