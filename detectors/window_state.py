@@ -23,6 +23,7 @@ from detectors.versions import Versions, VersionsState
 from detectors.wording import Wording
 
 _FORMAT = 2
+_WEEK_US = 7 * 86_400_000_000
 FIRING_WEIGHT = 0.1
 """How much a window counts for the baseline while its group's alert is open."""
 NEW_NORMAL_KEEPS = 0.02
@@ -165,6 +166,12 @@ class ScoredWindows:
         """Take controls of this detector, in the order of their log; those that were taken before have no effect."""
         self._versions.take(controls, self._last_end_us)
 
+    def false_alarms_a_week(self) -> tuple[float, float] | None:
+        """Return how many alerts open by chance, and of how many openings that is estimated; None before any window."""
+        if not self._last_end_us:
+            return None
+        return self.decider.expected_false_alarms(self._last_end_us, _WEEK_US), self.decider.counted()
+
     def update(self, panes: Panes, progress: Progress) -> Outcome:
         """Merge panes, then close, score and decide every window that ends at or before the watermark."""
         self.assembler.merge(panes)
@@ -207,6 +214,8 @@ class ScoredWindows:
         The first window of an alert stands for all of it among the calm ones: to leave it out would make what is
         unusual rarer than it is. An alert that has been open for very long is the new normal, and is learned as such.
         """
+        if judgement.verdict == "cooling_down":  # what is left of the alert before
+            return self._weight * FIRING_WEIGHT, False
         if not judgement.starts_at_us or judgement.step == "resolved":
             return self._weight, True
         if judgement.step == "firing":
@@ -255,7 +264,13 @@ class ScoredWindows:
                     labels={**labels, **template.labels},
                     annotations={
                         **template.annotations,
-                        **self.wording.annotations(window, score.details, score.p_value, judgement),
+                        **self.wording.annotations(
+                            window,
+                            score.details,
+                            score.p_value,
+                            judgement,
+                            settled=window.end_us - judgement.starts_at_us >= self.new_normal_us,
+                        ),
                     },
                     starts_at_us=judgement.starts_at_us,
                     ends_at_us=window.end_us if judgement.step == "resolved" else None,

@@ -9,6 +9,7 @@ from benchmarks.detection.nulls import NULLS, SMALL
 from benchmarks.detection.worlds import WORLDS
 from detectors import catalogue  # noqa: F401 - registers the detectors
 from detectors.contract import DETECTORS, Context, Outcome, Progress
+from detectors.panes import Panes
 from detectors.windowed import Windowed
 
 DAY_US = 86_400_000_000
@@ -44,27 +45,33 @@ def run(name: str, null: str, *, days: float, groups: int, seed: int, **settings
         seed: of chance.
         settings: in place of the detector's defaults.
     """
-    rng = np.random.default_rng([seed, sorted(WORLDS).index(name), list(NULLS).index(null)])
     of = detector(name, **settings)
-    world = WORLDS[name]
-    own = of.settings
-    hop_us, pane_us = own.spec().hop_us, own.spec().pane_us
-    share = pane_us / own.window
-    vectors = world.vectors((world.small if null == SMALL else world.events) * share)
-    levels = np.linspace(-1.0, 1.0, groups)
-    labels = [
-        tuple(f"g{number:03d}" if index == 0 else "" for index in range(len(own.group_by))) for number in range(groups)
-    ]
     state = of.state()
-    panes_a_hop = hop_us // pane_us
+    end_us = START_US + int(days * DAY_US)
+    for now_us, panes in steps(of, null, groups=groups, seed=seed):
+        if now_us > end_us:
+            return
+        yield Run((now_us - START_US) / DAY_US, state.update(panes, Progress(now_us, now_us)))
+
+
+def steps(of: Windowed, null: str, *, groups: int, seed: int) -> Iterator[tuple[int, Panes]]:
+    """Yield the panes of one hop after another, without end, and when each hop is over."""
+    rng = np.random.default_rng([seed, sorted(WORLDS).index(of.name), list(NULLS).index(null)])
+    world, settings = WORLDS[of.name], of.settings
+    hop_us, pane_us = settings.spec().hop_us, settings.spec().pane_us
+    events = world.small if null == SMALL else world.events
+    vectors = world.vectors(events * pane_us / settings.window)
+    levels = np.linspace(-1.0, 1.0, groups)
+    rest = ("",) * (len(settings.group_by) - 1)
+    labels = [(f"g{number:05d}", *rest) for number in range(groups)]
     pane = START_US // pane_us
-    steps = NULLS[null](rng, groups, DAY_US / pane_us)
-    for hop in range(int(days * DAY_US / hop_us)):
-        panes = []
-        for _ in range(panes_a_hop):
-            volumes, moods = next(steps)
-            rows = vectors(rng, volumes, moods, levels).tolist()
+    moments = NULLS[null](rng, groups, DAY_US / pane_us)
+    hop = 0
+    while True:
+        panes: Panes = []
+        for _ in range(hop_us // pane_us):
+            rows = vectors(rng, *next(moments), levels).tolist()
             panes += [(pane, group, row) for group, row in zip(labels, rows, strict=True) if row[0]]
             pane += 1
-        now_us = START_US + (hop + 1) * hop_us
-        yield Run((hop + 1) * hop_us / DAY_US, state.update(panes, Progress(now_us, now_us)))
+        hop += 1
+        yield START_US + hop * hop_us, panes

@@ -4,13 +4,15 @@ A model's p-value is as good as the model. Where windows are not what it takes t
 window to the next, a rhythm that it does not know), the same error shows in all groups of a detector and in many
 windows before anything happens. So the scores ``-log10 p`` of the last windows of all groups are kept, and a new one is
 read off their distribution: its rank where there are enough as high, and beyond them a generalised Pareto tail (Siffer
-et al.: Anomaly Detection in Streams with Extreme Value Theory, KDD 2017; probability-weighted moments of Hosking and
-Wallis, 1987), which on this scale is an exponential one when the model is right.
+et al.: Anomaly Detection in Streams with Extreme Value Theory, KDD 2017), which on this scale is an exponential one
+when the model is right.
 
 Everything calm is learned, however high its score: not to learn what one flags makes the tail thinner and the alarms
-more, in a loop. (Of an open alert the first window is learned: the rest is one thing, not many.) The memory is finite,
-so what was unusual last year is not what counts today. At the start :data:`PRIOR` windows are taken for granted in
-which the model was right.
+more, in a loop. (Of an open alert the first window is learned: the rest is one thing, not many.) But of the highest
+:data:`_CENSORED` of the scores only their number is believed, and the tail beyond them is drawn on from those below
+(maximum likelihood with censoring, profiled as Grimshaw did, 1993): a few real failures must not make the next one look
+ordinary, and where failures are more than a few, they are. The memory is finite, so what was unusual last year is not
+what counts today. At the start :data:`PRIOR` windows are taken for granted in which the model was right.
 """
 
 import math
@@ -29,16 +31,22 @@ RECENT_DAYS = 21
 """Of these, the ones of so many days count, and some older ones where that would be fewer than :data:`LEAST`: what a
 detector did not know yet a month ago says little of what it does not know now."""
 LEAST = 3_000
-_TAIL_SHARE = 0.03
+_TAIL_SHARE = 0.05
 """The share of scores that are taken for the tail."""
-_SHAPE_SD = 0.05
+_SHAPE_SD = 0.1
 """How far the shape of the tail is expected to be from exponential before any data."""
 _MOST_SHAPE = 0.9
+_STEPS = np.concatenate((-np.geomspace(0.5, 0.01, 12), np.geomspace(0.01, 4.0, 24)))
+"""Shape by scale, in units of the mean excess, that are tried."""
+_LEAST_ROOM = -0.95
+"""No score may lie beyond the end of a tail that ends: shape by scale, times the largest that was seen."""
 _REFIT_SHARE = 50
 _LEAST_REFIT = 64
 _LEAST_TAIL = 5
 _DAY_US = 86_400_000_000
 _MOST_SCORE = 300.0
+_CENSORED = 0.003
+"""The share of scores of which only their number is believed."""
 _REACH = 50.0
 """How far beyond the scores that were seen the tail is believed: by so much rarer ones."""
 Floats = npt.NDArray[np.float32]
@@ -146,7 +154,7 @@ class PooledTail:
         tail = self._sorted[first:].astype(np.float64) - self._threshold
         tail = tail[tail > 0.0]
         self._share = len(tail) / known
-        self._shape, self._scale = _pareto(tail)
+        self._shape, self._scale = _pareto(tail, int(_CENSORED * known))
 
     def state(self) -> PoolState:
         """Return the state as plain data."""
@@ -198,22 +206,28 @@ def _beyond(score: float, threshold: float, share: float, shape: float, scale: f
     return max(least, share * math.exp(power))
 
 
-def _pareto(excesses: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Return shape and scale of a generalised Pareto distribution, by probability-weighted moments.
+def _pareto(excesses: npt.NDArray[np.float64], censored: int) -> tuple[float, float]:
+    """Return shape and scale of a generalised Pareto distribution; the likeliest, with a prior on the shape.
 
     Args:
         excesses: above 0, rising.
+        censored: of the largest so many only is known that they are larger than the others.
     """
-    count = len(excesses)
+    seen = excesses[: len(excesses) - censored]
+    count = len(seen)
     if count < _LEAST_TAIL:  # nothing to fit: as if the model were right
         return 0.0, 1.0 / math.log(10.0)
-    mean = float(excesses.mean())
-    weighted = float(np.dot(excesses, (count - 1.0 - np.arange(count)) / (count - 1.0)) / count)
-    denominator = mean - 2.0 * weighted
-    if denominator <= 0.0:
+    bound = float(seen[-1])
+    mean = (float(seen.sum()) + censored * bound) / count
+    # With theta = shape / scale fixed, the likeliest shape is a sum of logarithms.
+    thetas = _STEPS / mean
+    thetas = thetas[thetas * bound > _LEAST_ROOM]
+    logs = np.log1p(np.outer(thetas, seen)).sum(axis=1)
+    shapes = (logs + censored * np.log1p(thetas * bound)) / count
+    likelihood = -count * np.log(shapes / thetas) - logs - 0.5 * (shapes / _SHAPE_SD) ** 2
+    best = int(np.argmax(likelihood))
+    straight = -count * math.log(mean)
+    if straight >= likelihood[best] or not math.isfinite(likelihood[best]):
         return 0.0, mean
-    shape = 2.0 - mean / denominator
-    believed = shape * _SHAPE_SD**2 / (_SHAPE_SD**2 + 1.0 / count)
-    believed = min(_MOST_SHAPE, max(-0.5, believed))
-    # The scale that keeps the mean of the excesses where it is.
-    return believed, mean * (1.0 - believed)
+    shape = min(_MOST_SHAPE, float(shapes[best]))
+    return shape, shape / float(thetas[best])
