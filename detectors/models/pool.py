@@ -78,7 +78,7 @@ class PooledTail:
         prior: how many windows in which the model was right are taken for granted.
 
     >>> pool = PooledTail()
-    >>> round(pool.p_value(3.0), 4)
+    >>> round(pool.p_value(3.0), 3)
     0.001
     """
 
