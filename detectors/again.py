@@ -25,6 +25,7 @@ class Need(msgspec.Struct, frozen=True):
         value: that the view would have shown.
         figure: the least bad one that is enough; ``was``: in the window. Numbers of events, where ``counts``.
         counts: whether figures are numbers of events.
+        more: whether a larger figure is worse.
         text: in words, as alerts have it.
     """
 
@@ -33,6 +34,7 @@ class Need(msgspec.Struct, frozen=True):
     figure: int
     was: int
     counts: bool
+    more: bool
     text: str
 
 
@@ -92,7 +94,8 @@ class Again:
         window = msgspec.structs.replace(self.window, vector=self._with(lever, bad))
         value = float(self.score(window.vector).details.get(view, 0.0))
         text = self._detector.wording.observed(view, value, window)
-        return Need(view, value, bad, self._evidence.vector[lever.place], lever.counts, text)
+        was, more = self._evidence.vector[lever.place], lever.worst > lever.best
+        return Need(view, value, bad, was, lever.counts, more, text)
 
     def _enough(self, lever: Lever, figure: int, level: float) -> bool:
         score = self.score(self._with(lever, figure))

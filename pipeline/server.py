@@ -1,7 +1,8 @@
 """Figures and the state of a process over HTTP, from a small server of its own threads.
 
 ``/metrics`` for Prometheus; ``/healthz`` for people and alerts: is all well; ``/livez`` for whoever starts processes
-again: could that help; ``/readyz`` for whoever replaces one process after another: has it begun its work.
+again: could that help; ``/readyz`` for whoever replaces one process after another: has it begun its work. A part may
+serve further pages, as JSON.
 """
 
 import json
@@ -12,12 +13,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
+import msgspec
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 Health = Callable[[], tuple[bool, dict[str, Any]]]
 """Whether everything is well, and the evidence by part, as plain data."""
+Page = Callable[[Mapping[str, str]], tuple[HTTPStatus, object]]
+"""Given the parameters of a request, returns a status and what is answered as JSON. Called in threads of the server."""
 
 
 class ListenError(Exception):
@@ -33,6 +38,7 @@ class StatusServer:
         live: asked at every request of ``/livez``; None: that the server answers says it.
         ready: asked at every request of ``/readyz``; None: whoever is healthy is ready.
         registry: what ``/metrics`` shows.
+        pages: further ones, by path.
 
     Raises:
         ListenError: when the address is taken, or not ours.
@@ -46,6 +52,7 @@ class StatusServer:
         live: Health | None = None,
         ready: Health | None = None,
         registry: CollectorRegistry = REGISTRY,
+        pages: Mapping[str, Page] | None = None,
     ) -> None:
         host, _, port = listen.rpartition(":")
         host = host.strip("[]")
@@ -54,7 +61,7 @@ class StatusServer:
             "/livez": (live or _answers, "live", "stuck"),
             "/readyz": (ready or health, "ready", "not ready"),
         }
-        handler = _handler(asked, registry)
+        handler = _handler(asked, registry, pages or {})
         server_class = _Server6 if ":" in host else _Server
         try:
             self._server = server_class((host, int(port)), handler)
@@ -98,14 +105,16 @@ def _answers() -> tuple[bool, dict[str, Any]]:
     return True, {}
 
 
-def _handler(asked: Mapping[str, tuple[Health, str, str]], registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    asked: Mapping[str, tuple[Health, str, str]], registry: CollectorRegistry, pages: Mapping[str, Page]
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         server_version = "makegood"
         sys_version = ""
         timeout = 10
 
         def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
+            path, _, query = self.path.partition("?")
             if path == "/metrics":
                 encode, content_type = choose_encoder(self.headers.get("Accept", ""))
                 self._answer(HTTPStatus.OK, encode(registry), content_type)
@@ -115,8 +124,11 @@ def _handler(asked: Mapping[str, tuple[Health, str, str]], registry: CollectorRe
                 status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
                 body = {"status": good if well else bad, **report}
                 self._answer(status, json.dumps(body, indent=2).encode() + b"\n", "application/json")
+            elif path in pages:
+                status, answer = pages[path](dict(parse_qsl(query, keep_blank_values=True)))
+                self._answer(status, msgspec.json.encode(answer) + b"\n", "application/json")
             else:
-                there = f"There are /metrics, {', '.join(asked)}.\n"
+                there = f"There are /metrics, {', '.join([*asked, *pages])}.\n"
                 self._answer(HTTPStatus.NOT_FOUND, there.encode(), "text/plain; charset=utf-8")
 
         def _answer(self, status: HTTPStatus, body: bytes, content_type: str) -> None:

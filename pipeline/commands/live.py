@@ -66,6 +66,8 @@ def register(app: typer.Typer) -> None:
         from alerts.opening import open_store
         from pipeline.clock import steady_clock_us
         from pipeline.compose import tune_gc
+        from pipeline.findings.page import PATH, findings_page
+        from pipeline.findings.places import findings_paths
         from pipeline.health import FlowHealth
         from pipeline.metrics import FlowCollector
         from pipeline.run import run_flow, wait_for_room
@@ -79,7 +81,13 @@ def register(app: typer.Typer) -> None:
             return health.report(steady_clock_us())
 
         probes = health.liveness
-        listening = StatusServer(listen or settings.metrics.listen, report, live=probes.live, ready=probes.ready)
+        listening = StatusServer(
+            listen or settings.metrics.listen,
+            report,
+            live=probes.live,
+            ready=probes.ready,
+            pages={PATH: findings_page(lambda: findings_paths(settings))},
+        )
         with listening:
             if wait_for_room(settings, own, health=health, wait=drain.wait):
                 with open_store(settings.store) as store:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast, get_a
 
 import msgspec
 import typer
+from typer.core import TyperCommand
 
 from config.problems import SettingsError
 from config.secret import SecretMissingError
@@ -39,12 +40,14 @@ class UserError(Exception):
         self.status = status
 
 
-def command(app: typer.Typer, name: str, *, example: str) -> Callable[[CommandT], CommandT]:
+def command(
+    app: typer.Typer, name: str, *, example: str, cls: type[TyperCommand] | None = None
+) -> Callable[[CommandT], CommandT]:
     """Register a command whose help ends in an example, and whose errors are messages, not tracebacks."""
 
     def register(function: CommandT) -> CommandT:
         epilog = "**Example:**\n\n" + "\n\n".join(f"`$ {line}`" for line in example.splitlines())
-        app.command(name, epilog=epilog)(_guarded(function))
+        app.command(name, epilog=epilog, cls=cls)(_guarded(function))
         return function
 
     return register
@@ -93,6 +96,8 @@ def user_errors() -> dict[type[Exception], int]:
         ("pipeline.server", "ListenError"): UNUSABLE_INPUT,
         ("pipeline.ingest.folder", "SpoolInUseError"): FOUND_WRONG,
         ("pipeline.replay", "UnknownFeedError"): UNUSABLE_INPUT,
+        ("pipeline.control.steering", "ControlsUnreadableError"): UNUSABLE_INPUT,
+        ("detectors.control", "ChangeError"): UNUSABLE_INPUT,
         ("pipeline.backtest.tuning", "NotTunableError"): UNUSABLE_INPUT,
         ("pipeline.backtest.running", "EmptyRecordingError"): UNUSABLE_INPUT,
         ("pipeline.backtest.inputs", "SpanError"): UNUSABLE_INPUT,
@@ -103,6 +108,8 @@ def user_errors() -> dict[type[Exception], int]:
         ("pipeline.sentiment_versions", "VersionStoreError"): UNUSABLE_INPUT,
         ("pipeline.scale.keys", "ScaleError"): UNUSABLE_INPUT,
         ("pipeline.scale.snapshots", "SnapshotsUnreadableError"): UNUSABLE_INPUT,
+        ("pipeline.findings.query", "NotFoundError"): UNUSABLE_INPUT,
+        ("pipeline.findings.query", "UnreadableError"): UNUSABLE_INPUT,
         ("pipeline.deadletters", "DeadLettersError"): UNUSABLE_INPUT,
         ("pipeline.deadletters", "DeadLettersUnwritableError"): FOUND_WRONG,
         ("pipeline.failures", "FlowEndedError"): FOUND_WRONG,
