@@ -74,6 +74,11 @@ def out_json(value: object) -> None:
     out(msgspec.json.encode(value).decode())
 
 
+def warn(message: str) -> None:
+    """Write a message to stderr, and go on."""
+    sys.stderr.write(f"makegood: {message}\n")
+
+
 def fail(message: str, status: int) -> NoReturn:
     """Write a message to stderr and end with ``status``."""
     sys.stdout.flush()

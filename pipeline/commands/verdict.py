@@ -1,0 +1,78 @@
+"""``makegood verdict``: what people say of an alert."""
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from pipeline.commands import controls, shell
+
+if TYPE_CHECKING:
+    from alerts.store import AlertStore
+    from detectors.contract import AlertChange
+    from detectors.control import Verdict
+
+_VERDICTS = ("useful", "noise")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @shell.command(
+        app,
+        "verdict",
+        example='makegood verdict 0f3a9c55 noise --config makegood.yaml --note "a campaign, not a failure"',
+    )
+    def verdict(
+        config: shell.Config,
+        alert: Annotated[
+            str, typer.Argument(metavar="ALERT", help="Fingerprint, as `makegood alerts` shows it, or how it begins.")
+        ],
+        said: Annotated[str, typer.Argument(metavar="VERDICT", help="useful or noise.")],
+        *,
+        by: controls.By = None,
+        note: Annotated[str, typer.Option(metavar="TEXT", help="What else there is to say.")] = "",
+        as_json: shell.Json = False,
+    ) -> None:
+        """Say of an alert whether it was useful or noise. It changes nothing about the alert.
+
+        Verdicts are counted: the rate of false alarms of each detector is estimated from them. A later verdict on the
+        same alert takes the place of the earlier one.
+        """
+        from detectors.control import Control, VerdictGiven
+        from pipeline.clock import wall_clock_us
+
+        if said not in _VERDICTS:
+            msg = f"{said!r} is no verdict: expected {' or '.join(_VERDICTS)}"
+            raise shell.UserError(msg)
+        with controls.desk(config) as desk:
+            change = _find(desk.store, alert)
+            given = VerdictGiven(
+                fingerprint=change.fingerprint,
+                starts_at_us=change.starts_at_us,
+                detector=change.labels.get("rule") or change.labels.get("detector", ""),
+                verdict=cast("Verdict", said),
+                by=controls.who(by),
+                at_us=wall_clock_us(),
+                note=note,
+            )
+
+            def next_one(_log: list[Control]) -> Control:
+                return given
+
+            written = desk.log.append(next_one)
+        if as_json:
+            shell.out_json({"number": written.number, "detector": given.detector, "fingerprint": given.fingerprint})
+            return
+        summary = change.annotations.get("summary", "")
+        shell.out(f"{given.detector}: {given.fingerprint} was {said}: {summary} (number {written.number} in the log)")
+
+
+def _find(store: "AlertStore", begins: str) -> "AlertChange":
+    """Return the current change of the one alert whose fingerprint begins so."""
+    found = [record.current for record in store.list_alerts() if record.current.fingerprint.startswith(begins)]
+    if not begins or len(found) != 1:
+        many = ", ".join(change.fingerprint for change in found[:3])
+        told = f"several alerts begin so: {many}" if begins and found else "there is no such alert"
+        msg = f"{begins!r}: {told}; `makegood alerts --status all` lists those there are"
+        raise shell.UserError(msg, shell.FOUND_WRONG)
+    return found[0]
