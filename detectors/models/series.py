@@ -3,6 +3,7 @@
 The order is always score, decide, then learn. Every point is learned, flagged or not.
 """
 
+import math
 import pickle
 import struct
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ COOL_DOWN = 100
 """An alert needs a score above that of each of so many points before it: one for an episode, not one for a point."""
 TYPICAL = 1.5
 """So many times the median novelty of this series is taken off: in a noisy one every point is a little new."""
+RARE = 5e-3
+"""From this p-value on a novelty counts whole; what is less rare here counts by its share of the digits."""
 PRIOR = TailPrior(weight=200.0, scale=0.0015, shape=0.68)
 """Tail of the novelty of young series without anomalies: eleven kinds of them, from Gaussian to Pareto, pooled."""
 _HEAD = struct.Struct("<4s?3I")
@@ -44,7 +47,8 @@ class SeriesScore(msgspec.Struct, frozen=True):
     """What is said of a point.
 
     Attributes:
-        novelty: how new beyond what is typical here, in [0, 10]; of another River model: its score.
+        novelty: how new beyond what is typical here, in [0, 10], less where that is not rare; of another River model:
+            its score.
         p_value: share of the points of this series that are at least as new, in (0, 1].
         alert: an alert would be opened here.
         fresh: ``novelty`` where it is above that of every point of the cool-down, else 0: what an alert opened here
@@ -113,7 +117,8 @@ class SeriesModel:
         opens = raw > self._tail.recent_max(self.cool_down)
         novelty = raw
         if self._own:
-            novelty = max(0.0, raw - TYPICAL * self._tail.median)
+            rarity = max(0.0, min(1.0, math.log(p_value) / math.log(RARE)))
+            novelty = max(0.0, raw - TYPICAL * self._tail.median) * rarity
             if self._flat.begins(value):
                 opens, p_value = True, min(p_value, self._flat.p_value())
                 novelty = max(novelty, self.least_novelty or 0.0)
