@@ -22,7 +22,7 @@ COUNT, SCORED, NEGATIVE = range(3)
 """Places in a window's vector: posts, those whose sentiment is known, and the negative ones of these."""
 _UNKNOWN = 9.0
 """Stands for a sentiment that is not known."""
-_MOST_GOOD = 0.1
+_MOST_GOOD = 0.02
 """A share of negative posts whose p-value is above it is as good as ever."""
 
 
