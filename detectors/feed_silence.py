@@ -14,7 +14,7 @@ from detectors.grouping import GroupBy
 from detectors.models.rate import RateView
 from detectors.models.views import ViewScore
 from detectors.scoring import ViewsScorer
-from detectors.windowed import Positive, Windowed, WindowParts, WindowSettings
+from detectors.windowed import BaselineSettings, Positive, Windowed, WindowParts, WindowSettings
 from detectors.wording import Phrase, Wording
 
 NAME = "feed_silence"
@@ -34,6 +34,8 @@ class FeedSilenceSettings(WindowSettings):
         quiet_share: at most this share of the expected events counts as silence.
         min_expected: windows in which fewer events are expected are not scored.
         min_count: not used: silence has no least number of events.
+        baseline: what normal is learned from. It warms up for a week (of half hours), because nights and weekends must
+            be known; before that nothing alerts, however quiet.
     """
 
     type: Literal["feed_silence"] = "feed_silence"
@@ -42,6 +44,7 @@ class FeedSilenceSettings(WindowSettings):
     window: Positive = 30 * 60 * 1_000_000
     quiet_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     min_expected: Annotated[float, Field(gt=0)] = 5.0
+    baseline: BaselineSettings = BaselineSettings(warm_up=336.0)
 
 
 @DETECTORS.register(NAME, FeedSilenceSettings)
@@ -61,7 +64,7 @@ def build(name: str, settings: FeedSilenceSettings, _context: Context) -> Window
 
     def scorer() -> ViewsScorer:
         view = RateView("events", count=COUNT, bad="low", min_expected=settings.min_expected, memory=settings.memory())
-        return ViewsScorer([view], warm_up=settings.baseline.warm_up, shift=False, may_fire=may_fire)
+        return ViewsScorer([view], warm_up=settings.baseline.warm_up, shift=False, may_fire=may_fire, patient=True)
 
     return Windowed(
         name,

@@ -58,6 +58,7 @@ class ViewsScorer:
         joint: whether to add up what all views say, too: several of them a little off are more than one.
         may_fire: asked with the window and the views' scores; what is not bad enough to tell a person of is not an
             alert, however unusual. None: everything may.
+        patient: whether even overwhelming evidence waits until a group has warmed up.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class ViewsScorer:
         shift: bool = True,
         joint: bool = False,
         may_fire: Callable[[ClosedWindow, dict[str, ViewScore]], bool] | None = None,
+        patient: bool = False,
     ) -> None:
         self._views = list(views)
         self._warm_up = warm_up
         self._shift = shift
         self._joint = joint
         self._may_fire = may_fire
+        self._patient = patient
         self._names = [view.name for view in views] + [SHIFT] * shift + [JOINT] * joint
         self._pools = [PooledTail() for _ in range(len(self._names) + 1)]
         self._readings: list[Reading] = [pool.p_value for pool in self._pools]
@@ -160,15 +163,16 @@ class ViewsScorer:
             details[name] = view_score.value
             details[f"{name}_baseline"] = view_score.baseline
             details[f"{name}_p_value"] = view_score.p_value
+        ready = history >= self._warm_up
         harmless = self._may_fire is not None and not self._may_fire(window, told)
         return Score(
             p_value,
             first.value,
             first.baseline,
-            ready=history >= self._warm_up,
+            ready=ready,
             details=details,
             expected=self._encoder.encode((expectations, scores, z)),
-            harmless=harmless,
+            harmless=harmless or (self._patient and not ready),
             tails=self._tails,
         )
 

@@ -199,7 +199,9 @@ class ScoredWindows:
             if self._versions.shadows:
                 self._versions.judge(window, labels, judged, judgement, outcome, ready=score.ready)
             if self.learns_empty or window.vector[0] > 0:
-                self._pending.append((window, score.expected, *self._worth(judgement, end_us)))
+                weight, pooled = self._worth(judgement, end_us)
+                # What comes while a rhythm is still learned says nothing of how well a learned one does.
+                self._pending.append((window, score.expected, weight, pooled and score.ready))
 
     def _becomes_normal(self, judgement: Judgement, end_us: int) -> bool:
         """Return whether an alert has now been open for so long that what it tells of is normal."""
