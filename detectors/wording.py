@@ -64,7 +64,13 @@ class Wording:
         return f"{value:.3g}" if phrase is None else phrase.usual(value)
 
     def annotations(
-        self, window: ClosedWindow, details: Mapping[str, float | str], p_value: float | None, judgement: Judgement
+        self,
+        window: ClosedWindow,
+        details: Mapping[str, float | str],
+        p_value: float | None,
+        judgement: Judgement,
+        *,
+        settled: bool = False,
     ) -> dict[str, str]:
         """Return ``summary`` and ``description`` of a change.
 
@@ -73,6 +79,7 @@ class Wording:
             details: of its score, with value, baseline and p-value of each view that could be scored.
             p_value: of all views.
             judgement: what changed.
+            settled: the alert was open for so long that what it told of is taken for normal.
         """
         name = ", ".join(value for value in window.group if value) or "All"
         span = f"{time_text(window.start_us)} to {time_text(window.end_us)} UTC"
@@ -86,7 +93,8 @@ class Wording:
         observed = f"{phrase.observed(score.value, window)}, normally {phrase.usual(score.baseline)}{self._at}"
         shift = views.get(_SHIFT)
         if judgement.step == "resolved":
-            summary = f"{name}: recovered: {observed} (p = {probability_text(p_value)})"
+            how = "now taken for normal" if settled else "recovered"
+            summary = f"{name}: {how}: {observed} (p = {probability_text(p_value)})"
         elif shift is not None and shift.p_value < score.p_value:
             summary = f"{name}: a little worse for many windows: {observed} (p = {probability_text(p_value)})"
         else:
