@@ -148,8 +148,8 @@ class Measure:
             elif self._expected(label, figures.detector, entry):
                 expected += 1
                 found += [hit for hit in hits if hit.alert.detector == figures.detector]
-        hop_us = entry.spec().hop_us if isinstance(entry, WindowSettings) else None
         fresh = [hit for hit in found if not hit.already_open]
+        hops_us = {name: _hop_us(entry) for name, entry in self._entries.items()}
         raised = sum(judge.raised_anyway(label, own) for label in judge.look_alikes)
         return replace(
             figures,
@@ -159,8 +159,8 @@ class Measure:
             precision=share(true, true + false),
             recall=share(len(found), expected),
             already_open=len(found) - len(fresh),
-            time_to_detect=_delay([hit.late_us for hit in fresh], hop_us),
-            lead_time=_delay([hit.early_us for hit in fresh if hit.early_us], hop_us),
+            time_to_detect=_delay([(hit.late_us, hops_us[hit.alert.detector]) for hit in fresh]),
+            lead_time=_delay([(hit.early_us, hops_us[hit.alert.detector]) for hit in fresh if hit.early_us]),
             false_per_week=rate(false, self._span.weeks),
             look_alikes_raised=share(raised, len(judge.look_alikes)),
         )
@@ -189,16 +189,22 @@ def _open_share(alerts: Sequence[Alert], span: Span) -> float:
     return open_us / (span.to_us - span.from_us)
 
 
-def _delay(late_us: Sequence[int], hop_us: int | None) -> Delay | None:
-    seconds = [one / 1e6 for one in late_us]
+def _hop_us(entry: ComponentSettings | None) -> int | None:
+    return entry.spec().hop_us if isinstance(entry, WindowSettings) else None
+
+
+def _delay(taken: Sequence[tuple[int, int | None]]) -> Delay | None:
+    """Return the delay of several incidents: of each, microseconds, and those from one window to the next."""
+    seconds = [took_us / 1e6 for took_us, _ in taken]
+    windows = [took_us / hop_us for took_us, hop_us in taken if hop_us is not None]
     median, ninth = quantile(seconds, 0.5), quantile(seconds, 0.9)
     if median is None or ninth is None:
         return None
-    window_s = None if hop_us is None else hop_us / 1e6
+    counted = len(windows) == len(seconds)
     return Delay(
         count=len(seconds),
         median_s=median,
         p90_s=ninth,
-        median_windows=None if window_s is None else round(median / window_s, 2),
-        p90_windows=None if window_s is None else round(ninth / window_s, 2),
+        median_windows=round(quantile(windows, 0.5) or 0.0, 2) if counted else None,
+        p90_windows=round(quantile(windows, 0.9) or 0.0, 2) if counted else None,
     )

@@ -47,7 +47,7 @@ def precision_recall(tried: Sequence[Tried], now: Tried, chosen: Tried | None) -
                       if one.figures.recall is not None and one.figures.precision is not None]  # fmt: skip
             if points:
                 name, style = _KNOBS[knob]
-                axes.plot(*zip(*points, strict=True), style, marker=marker, color=colour, markersize=6, alpha=0.85,
+                axes.plot(*zip(*points, strict=True), style, marker=marker, color=colour, markersize=6,
                           label=f"{name.split(',')[0]}, {confirm}")  # fmt: skip
         for one, label, symbol, colour, size in _special(now, chosen, theme):
             if one.figures.recall is not None and one.figures.precision is not None:

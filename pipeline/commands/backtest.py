@@ -131,7 +131,7 @@ def known_from(labels: Path | None, grace: str) -> "Known | None":
         return None
 
     from pipeline.backtest.backtest import labels_of
-    from pipeline.backtest.labels import read_labels
+    from pipeline.backtest.labelfiles import read_labels
 
     return labels_of(labels, read_labels(labels), grace_us)
 
