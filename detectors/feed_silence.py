@@ -64,7 +64,7 @@ def build(name: str, settings: FeedSilenceSettings, _context: Context) -> Window
 
     def scorer() -> ViewsScorer:
         view = RateView("events", count=COUNT, bad="low", min_expected=settings.min_expected, memory=settings.memory())
-        return ViewsScorer([view], warm_up=settings.baseline.warm_up, shift=False, may_fire=may_fire, patient=True)
+        return ViewsScorer([view], **settings.learning(), shift=False, may_fire=may_fire, patient=True)
 
     return Windowed(
         name,

@@ -70,7 +70,7 @@ def build(name: str, settings: ResolutionLagSettings, _context: Context) -> Wind
             prior_spread=_PRIOR_SPREAD,
             memory=settings.memory(),
         )
-        return ViewsScorer([view], warm_up=settings.baseline.warm_up)
+        return ViewsScorer([view], **settings.learning())
 
     return Windowed(
         name,

@@ -19,6 +19,7 @@ import msgspec
 from detectors.assembler import ClosedWindow
 from detectors.contract import Evidence
 from detectors.models.pool import PooledTail, PoolState, read_off
+from detectors.models.regime import KEEPS, Regimes, RegimeState
 from detectors.models.tails import SMALLEST
 from detectors.models.views import Lever, View, ViewScore
 from detectors.panes import Group
@@ -31,7 +32,7 @@ SHIFT_SHARE = 0.25
 _SHIFT_SD = math.sqrt(SHIFT_SHARE / (2.0 - SHIFT_SHARE))
 _MOST_Z = 5.0
 _NORMAL = NormalDist()
-_FORMAT = 1
+_FORMAT = 2
 _TAIL = struct.Struct("<5f")
 Reading = Callable[[float], float]
 """Makes a p-value of a score, ``-log10`` of what a model said."""
@@ -43,6 +44,7 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
     views: list[bytes]
     pools: list[PoolState]
     shifts: list[tuple[Group, float]]
+    regimes: RegimeState
 
 
 _DECODER = msgspec.msgpack.Decoder(_State)
@@ -56,6 +58,7 @@ class ViewsScorer:
         warm_up: how many windows' worth of data a group needs before it may alert.
         shift: whether to look for what is slow, too.
         joint: whether to add up what all views say, too: several of them a little off are more than one.
+        regimes: notices that a group's normal has moved; None: nobody does.
         may_fire: asked with the window and the views' scores; what is not bad enough to tell a person of is not an
             alert, however unusual. None: everything may.
         patient: whether even overwhelming evidence waits until a group has warmed up.
@@ -68,6 +71,7 @@ class ViewsScorer:
         warm_up: float,
         shift: bool = True,
         joint: bool = False,
+        regimes: Regimes | None = None,
         may_fire: Callable[[ClosedWindow, dict[str, ViewScore]], bool] | None = None,
         patient: bool = False,
     ) -> None:
@@ -75,6 +79,7 @@ class ViewsScorer:
         self._warm_up = warm_up
         self._shift = shift
         self._joint = joint
+        self._regimes = regimes
         self._may_fire = may_fire
         self._patient = patient
         self._names = [view.name for view in views] + [SHIFT] * shift + [JOINT] * joint
@@ -191,10 +196,17 @@ class ViewsScorer:
         if self._shift and z is not None:
             before = self._shifts.get(window.group, 0.0)
             self._shifts[window.group] = before + min(1.0, weight) * SHIFT_SHARE * (z - before)
+        if pooled and z is not None and self._has_moved(window, z):
+            self.unsettle(window.group, KEEPS)
         if pooled:
             for pool, score in zip(self._pools, scores, strict=True):
                 if score is not None:
                     pool.learn(score, window.end_us)
+
+    def _has_moved(self, window: ClosedWindow, z: float) -> bool:
+        """Tell a calm window to the drift detector of its group, if it stands alone; return what that says."""
+        alone = window.end_us % (window.end_us - window.start_us) == 0
+        return self._regimes is not None and alone and self._regimes.update(window.group, z)
 
     def unsettle(self, group: Group, keep: float) -> None:
         """Take the levels of a group for ``keep`` of what they were known for: they have moved for good."""
@@ -205,6 +217,8 @@ class ViewsScorer:
     def forget(self, group: Group) -> None:
         """Drop what was learned of a group that is gone."""
         self._shifts.pop(group, None)
+        if self._regimes is not None:
+            self._regimes.forget(group)
         for view in self._views:
             view.forget(group)
 
@@ -217,6 +231,7 @@ class ViewsScorer:
                 [view.state() for view in self._views],
                 [pool.state() for pool in self._pools],
                 sorted(self._shifts.items()),
+                [] if self._regimes is None else self._regimes.state(),
             )
         )
 
@@ -235,6 +250,8 @@ class ViewsScorer:
         for pool, scores in zip(self._pools, decoded.pools, strict=True):
             pool.restore(scores)
         self._shifts = dict(decoded.shifts)
+        if self._regimes is not None:
+            self._regimes.restore(decoded.regimes)
 
 
 def _read(readings: Sequence[Reading], index: int, p_value: float, scores: list[float | None]) -> float:

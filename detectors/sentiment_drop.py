@@ -111,7 +111,7 @@ def _scorer(settings: SentimentDropSettings) -> ViewsScorer:
             memory=settings.memory(),
         ),
     }
-    return ViewsScorer([known[view] for view in settings.views], warm_up=settings.baseline.warm_up)
+    return ViewsScorer([known[view] for view in settings.views], **settings.learning())
 
 
 def _sentiments(events: Sequence[Event]) -> list[float | None]:

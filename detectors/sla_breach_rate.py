@@ -52,7 +52,7 @@ def build(name: str, settings: SlaBreachRateSettings, _context: Context) -> Wind
             memory=settings.memory(),
             scale=_SCALE,
         )
-        return ViewsScorer([view], warm_up=settings.baseline.warm_up)
+        return ViewsScorer([view], **settings.learning())
 
     return Windowed(
         name,

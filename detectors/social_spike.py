@@ -61,7 +61,12 @@ def build(name: str, settings: SocialSpikeSettings, _context: Context) -> Window
             "negative_posts", count=NEGATIVE, bad="high", min_expected=settings.min_expected / 2.0, memory=memory
         )
         share = ShareView("negative_share", part=NEGATIVE, count=SCORED, min_count=settings.min_count, memory=memory)
-        return ViewsScorer([posts, angry, share], warm_up=settings.baseline.warm_up, shift=False, may_fire=_may_fire)
+        return ViewsScorer(
+            [posts, angry, share],
+            **settings.learning(),
+            shift=False,
+            may_fire=_may_fire,
+        )
 
     phrases = {
         "posts": Phrase(lambda value, _window: f"{value:.0f} posts", lambda value: f"{value:.0f}"),

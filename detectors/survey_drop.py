@@ -101,7 +101,7 @@ def build(name: str, settings: SurveyDropSettings, _context: Context) -> Windowe
                     memory=settings.memory(),
                 ),
             ],
-            warm_up=settings.baseline.warm_up,
+            **settings.learning(),
         )
 
     phrases = {"negative_share": Phrase(share, percent_text), "mean": Phrase(mean, _told)}

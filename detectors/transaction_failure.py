@@ -128,7 +128,7 @@ def _scorer(settings: TransactionFailureSettings) -> ViewsScorer:
         ),
     }
     views = [known[feature] for feature in settings.features]
-    return ViewsScorer(views, warm_up=settings.baseline.warm_up, joint=len(views) > 1, may_fire=_may_fire)
+    return ViewsScorer(views, **settings.learning(), joint=len(views) > 1, may_fire=_may_fire)
 
 
 def _may_fire(window: ClosedWindow, told: dict[str, ViewScore]) -> bool:

@@ -1,19 +1,24 @@
 """What all window detectors are made of: settings, and a detector out of its parts."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Self
+from functools import partial
+from typing import Annotated, Self, TypedDict
 
 from pydantic import Field, model_validator
 
 from config.base import SettingsModel
+from config.drift_settings import PageHinkleySettings
 from config.durations import DurationUs, format_duration_us
+from config.models import DriftModel
 from detectors.assembler import WindowAssembler
 from detectors.combine import PaneCombiner, Read, Vectors
 from detectors.contract import DetectorSettings, Severity
 from detectors.decide import Decider
 from detectors.deciding import Decision
 from detectors.grouping import GroupBy
+from detectors.models.regime import Regimes
 from detectors.models.rhythm import Memory, RhythmName
+from detectors.models.river_safe import build_drift_detector
 from detectors.panes import PaneLayout
 from detectors.scoring import ViewsScorer
 from detectors.window_state import AlertTemplate, ScoredWindows
@@ -33,6 +38,8 @@ class BaselineSettings(SettingsModel):
         half_life: after this time an observation counts half.
         warm_up: how many windows' worth of data a group needs before it may alert. Until then it borrows from the other
             groups, and only overwhelming evidence alerts.
+        drift: which of River's drift detectors says that what is normal for a group has moved, given how far each calm
+            window was from it in standard deviations; ``null``: none.
         new_normal: what an alert tells of is taken for normal when it has been open for this long.
         forget: a group without events for this long is forgotten.
         max_groups: more groups than this are not watched.
@@ -41,9 +48,22 @@ class BaselineSettings(SettingsModel):
     rhythm: RhythmName = "hour_of_week"
     half_life: Positive = 28 * DAY_US
     warm_up: Annotated[float, Field(ge=0)] = 6.0
+    drift: DriftModel | None = PageHinkleySettings(delta=0.25, threshold=20.0)
     new_normal: Positive = 3 * DAY_US
     forget: Positive = 28 * DAY_US
     max_groups: Annotated[int, Field(ge=1)] = 10_000
+
+
+class Learning(TypedDict):
+    """What all scorers are made with.
+
+    Attributes:
+        warm_up: how many windows' worth of data a group needs before it may alert.
+        regimes: notices that a group's normal has moved.
+    """
+
+    warm_up: float
+    regimes: Regimes | None
 
 
 class WindowSettings(DetectorSettings, Decision):
@@ -85,6 +105,12 @@ class WindowSettings(DetectorSettings, Decision):
     def memory(self) -> Memory:
         """Return what views remember by."""
         return Memory(self.window, self.baseline.half_life, self.baseline.rhythm)
+
+    def learning(self) -> Learning:
+        """Return what all scorers are made with."""
+        drift = self.baseline.drift
+        regimes = None if drift is None else Regimes(partial(build_drift_detector, drift))
+        return {"warm_up": self.baseline.warm_up, "regimes": regimes}
 
     def hourly(self) -> bool:
         """Return whether what is normal may depend on the hour."""

@@ -69,7 +69,7 @@ def test_the_storms_are_found_and_nothing_before_them(tweets: list[Event]) -> No
 
 @pytest.mark.parametrize(("window", "hop"), [("6h", "1h"), ("8h", "1h"), ("12h", "1h"), ("12h", "3h"), ("16h", "1h")])
 def test_other_windows_thresholds_and_counts_find_the_same(tweets: list[Event], window: str, hop: str) -> None:
-    for fire, min_count in product((0.0075, 0.015, 0.03), (15, 50)):
+    for fire, min_count in product((0.0125, 0.015, 0.03), (15, 50)):
         check(firing(tweets, window=window, hop=hop, p_value={"fire": fire}, min_count=min_count))
 
 
