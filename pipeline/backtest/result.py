@@ -94,7 +94,12 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one settings file did. ``settings``: hash of what bears on alerts. ``incidents``: empty without labels."""
+    """What one side did.
+
+    Attributes:
+        config: its settings file. settings: hash of everything in it that bears on alerts.
+        incidents: empty without labels.
+    """
 
     config: str
     settings: str

@@ -46,13 +46,24 @@ def register(app: typer.Typer) -> None:
         app,
         "backtest",
         example="makegood backtest --config makegood.yaml --feed social=posts.jsonl --labels incidents.yaml\n"
-        "makegood backtest --config makegood.yaml --against quieter.yaml --feed social=posts.jsonl --out backtest",
+        "makegood backtest --config makegood.yaml --against quieter.yaml --feed social=posts.jsonl --out backtest\n"
+        'makegood backtest --config makegood.yaml --set sentiment_drop.alert_budget="1 per week" '
+        "--feed social=posts.jsonl",
     )
     def backtest(
         config: shell.Config,
         *,
         against: Annotated[
             Path | None, typer.Option(metavar="FILE", help="Other settings, B, to hold against those of --config, A.")
+        ] = None,
+        changes: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set",
+                metavar="DETECTOR.NAME=VALUE",
+                help="Instead of --against: B is A with this changed, as `makegood shadow` would. Can be given several "
+                "times.",
+            ),
         ] = None,
         feed: Feeds = None,
         labels: LabelsFile = None,
@@ -74,7 +85,10 @@ def register(app: typer.Typer) -> None:
         """
         asked = asked_for(since, until, warm_up)
         a = candidate(config, feed)
-        b = None if against is None else candidate(against, feed)
+        if against is not None and changes:
+            msg = "--against and --set both say what B is; give one of them"
+            raise shell.UserError(msg)
+        b = _changed(a, changes) if changes else None if against is None else candidate(against, feed)
         known = known_from(labels, grace)
 
         from pipeline.backtest import report, result
@@ -117,6 +131,36 @@ def candidate(config: Path, feeds: list[str] | None) -> "Candidate":
             raise shell.UserError(msg)
     tune_gc()
     return Candidate(config.name, settings)
+
+
+def _changed(a: "Candidate", options: list[str]) -> "Candidate":
+    """Return A with decisions of its detectors changed.
+
+    Raises:
+        UserError: for an option that names no window detector of the settings.
+        ChangeError: for a setting that cannot be changed so.
+    """
+    from detectors.control import changed
+    from detectors.windowed import WindowSettings
+    from pipeline.backtest.backtest import Candidate
+    from pipeline.commands.controls import read_changes
+
+    entries = dict(a.settings.detectors)
+    windows = sorted((name for name, entry in entries.items() if isinstance(entry, WindowSettings)), key=len)
+    wanted: dict[str, list[str]] = {}
+    for option in options:
+        name = next((name for name in reversed(windows) if option.startswith(f"{name}.")), None)
+        if name is None:
+            known = ", ".join(sorted(windows)) or "none"
+            msg = f"--set {option}: expected DETECTOR.NAME=VALUE, with a window detector of the settings: {known}"
+            raise shell.UserError(msg)
+        wanted.setdefault(name, []).append(option.removeprefix(f"{name}."))
+    for name, texts in wanted.items():
+        entry = entries[name]
+        if isinstance(entry, WindowSettings):
+            entries[name] = changed(entry, read_changes(texts))
+    told = ", ".join(options)
+    return Candidate(f"{a.name} with {told}", a.settings.model_copy(update={"detectors": entries}))
 
 
 def known_from(labels: Path | None, grace: str) -> "Known | None":

@@ -1,4 +1,4 @@
-"""Plots: same bytes for the same figures, something on them, on light and dark, and a page that needs nothing else."""
+"""Plots: something on them, on light and on dark, and a page that needs nothing else."""
 
 import io
 import re
@@ -40,18 +40,16 @@ def rgb(colour: str) -> list[int]:
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
-def test_each_plot_is_drawn_on_its_background_and_the_same_every_time(
+def test_each_plot_is_drawn_on_its_background(
     theme: Theme,
     swept: tuple[Tried, list[Tried]],
 ) -> None:
     now, tried = swept
     for draw in (precision_recall(tried, now, tried[3]), alerts_per_day(tried, now, tried[3])):
-        content = png(draw(theme))
-        image = pixels(content)
+        image = pixels(png(draw(theme)))
         assert image[2, 2].tolist() == rgb(theme.background)
         for colour in (*theme.lines[:2], theme.chosen, theme.now):
             assert (image == rgb(colour)).all(axis=2).any(), f"nothing is drawn in {colour}"
-        assert png(draw(theme)) == content
 
 
 def test_a_series_shows_right_and_false_alerts_and_incidents() -> None:

@@ -1,0 +1,126 @@
+"""``makegood backtest`` from end to end: what it prints, writes, and ends with."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.backtest.result import read
+from tests.cli.support import Finished, makegood
+from tests.support.backtests import write_recording, write_settings
+
+LOOSE = "p_value: {fire: 0.03}"
+NEVER = "p_value: {fire: 1.0e-30, overwhelming: 1.0e-30}"
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_recording(tmp_path_factory.mktemp("recording"))
+    write_settings(folder / "loose.yaml", LOOSE)
+    write_settings(folder / "never.yaml", NEVER)
+    return folder
+
+
+def backtest(recording: Path, *arguments: str | Path, config: str = "loose.yaml") -> Finished:
+    return makegood("backtest", "-c", recording / config, "--feed", f"social={recording / 'social.jsonl'}", *arguments)
+
+
+def test_one_settings_file_is_told_by_detector_and_group(recording: Path) -> None:
+    done = backtest(recording)
+    assert (done.returncode, done.defect) == (0, None)
+    assert "judged 2026-03-03 11:00 to 2026-03-07 23:58 (4.5 days)\n\nloose.yaml\n  detector" in done.stdout
+    assert "sentiment_drop  service=mobile" in done.stdout
+    assert "precision" not in done.stdout
+
+
+def test_with_labels_precision_and_recall_are_told(recording: Path) -> None:
+    done = backtest(recording, "--labels", recording / "labels.yaml", "--warm-up", "2d")
+    assert done.returncode == 0
+    assert "judged 2026-03-04 00:00" in done.stdout
+    assert ", by labels.yaml\n" in done.stdout
+    assert "2 of 2, 1.00 [0.16, 1.00]" in done.stdout
+
+
+def test_json_is_one_line_with_the_figures_of_every_detector(recording: Path) -> None:
+    done = backtest(recording, "--labels", recording / "labels.yaml", "--json")
+    (line,) = done.stdout.splitlines()
+    told = json.loads(line)
+    assert [one["detector"] for one in told["a"]["detectors"]] == ["sentiment_drop"]
+    assert told["a"]["total"]["recall"]["count"] == 2
+    assert (told["b"], told["difference"]) == (None, None)
+    assert told["labels"]["name"] == "labels.yaml"
+
+
+def test_settings_that_find_less_end_with_1(recording: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    against = ("--against", recording / "never.yaml", "--labels", recording / "labels.yaml", "--out", out)
+    done = backtest(recording, *against)
+    assert done.returncode == 1
+    assert "  missed now: mast down (label 1), set-top boxes (label 2)\n" in done.stdout
+    assert "  worse on recall: sentiment_drop: 0 of 2 incidents found, before 2 of 2\n" in done.stdout
+    result = read(out / "backtest.json")
+    assert f"written: {out / 'backtest.json'} (id {result.id[:12]})" in done.stdout
+    assert result.difference is not None
+    assert result.difference.lost_count == result.a.total.alerts
+    firing = [line for line in (out / "alerts.jsonl").read_text().splitlines() if '"status":"firing"' in line]
+    assert len(firing) >= result.a.total.alerts
+    assert (out / "alerts.against.jsonl").read_text() == ""
+
+
+def test_settings_that_find_as_much_end_with_0(recording: Path) -> None:
+    done = backtest(recording, "--against", recording / "loose.yaml", "--labels", recording / "labels.yaml")
+    assert done.returncode == 0
+    assert " 0 gained, 0 lost, 0 earlier, 0 later\n" in done.stdout
+
+
+def test_a_change_can_be_given_without_a_file(recording: Path) -> None:
+    done = backtest(recording, "--set", "sentiment_drop.p_value.fire=0.0005", "--json")
+    told = json.loads(done.stdout)
+    assert told["b"]["config"] == "loose.yaml with sentiment_drop.p_value.fire=0.0005"
+    assert told["b"]["detectors"][0]["decision"]["p_value"]["fire"] == 0.0005
+    same = backtest(recording, "--set", "sentiment_drop.p_value.fire=0.03", "--json")
+    assert json.loads(same.stdout)["difference"]["gained_count"] == 0
+
+
+def test_verdicts_of_responders_are_labels(recording: Path, tmp_path: Path) -> None:
+    told = json.loads(backtest(recording, "--json", "--set", "sentiment_drop.p_value.fire=1e-8").stdout)
+    lost = told["difference"]["lost"]
+    verdicts = tmp_path / "verdicts.jsonl"
+    verdicts.write_text(
+        "\n".join(
+            json.dumps({"fingerprint": row["fingerprint"], "starts_at": row["starts_at"], "verdict": verdict})
+            for row, verdict in zip(lost[:2], ("useful", "noise"), strict=True)
+        )
+    )
+    figures = json.loads(backtest(recording, "--labels", verdicts, "--grace", "0s", "--json").stdout)["a"]["total"]
+    assert (figures["true"], figures["false"]) == (1, 1)
+    assert figures["unjudged"] == figures["alerts"] - 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--from", "yesterday"], "--from yesterday: expected a time with its offset like 2026-03-02T09:00:00Z"),
+        (["--from", "2026-03-04T00:00:00"], "--from 2026-03-04T00:00:00: expected a time with its offset"),
+        (["--warm-up", "7"], "--warm-up 7: '7' is not a duration"),
+        (["--to", "2026-01-01"], "nothing is left to judge: the recording goes from 2026-03-02T00:0"),
+        (["--feed", "posts=x"], "--feed posts=x: there is no x; give a file or folder that exists"),
+        (["--set", "mood.confirm=2 of 3"], "--set mood.confirm=2 of 3: expected DETECTOR.NAME=VALUE"),
+        (["--set", "sentiment_drop.window=2h"], "window cannot be changed while the detector runs"),
+        (["--set", "sentiment_drop.confirm=3 of 2"], "3 of 2 can never be"),
+        (["--set", "sentiment_drop.confirm=2 of 3", "--against", "x"], "--against and --set both say what B is"),
+        (["--labels", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),
+        (["--labels", "nowhere.csv"], "nowhere.csv: No such file or directory"),
+    ],
+)
+def test_unusable_input_ends_with_2_and_is_named(arguments: list[str], told: str, recording: Path) -> None:
+    done = backtest(recording, *arguments)
+    assert (done.returncode, done.defect) == (2, None)
+    assert told in done.stderr
+
+
+def test_settings_without_detectors_are_told(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("feeds: {social: {type: file, path: x.jsonl}}")
+    done = makegood("backtest", "-c", tmp_path / "m.yaml")
+    assert (done.returncode, done.defect) == (2, None)
+    assert "m.yaml: the settings have no detectors; there is nothing to test" in done.stderr
