@@ -8,7 +8,7 @@ import math
 from statistics import NormalDist
 
 import numpy as np
-from scipy.special import bdtrc, betainc, stdtr
+from scipy.special import betainc, betaincc, stdtr
 
 SMALLEST = 1e-300
 _NORMAL = NormalDist()
@@ -16,6 +16,10 @@ _NEGLIGIBLE = 1e-17
 _SHORT_SUM = 24
 """Terms that are added one by one: most sums end within them. From there on, many at a time cost less."""
 _LONG_SUM = 512
+_MOST_TRIALS = 1_000_000
+_LARGE = 100.0
+"""Above this many trials, or this product of correlation and trials, a beta-binomial is a beta distribution to a few
+hundredths of a p-value of 1e-6; and its sum would have more terms than anybody can wait for."""
 _LEAST_CORRELATION = 1e-9
 _LEAST_EXCESS = 1e-9
 """Below these a beta-binomial is a binomial, and a negative binomial a Poisson, to nine digits."""
@@ -35,7 +39,7 @@ def binomial_upper(successes: int, trials: int, share: float) -> float:
         return 1.0
     if successes > trials:
         return SMALLEST
-    return _clamped(float(bdtrc(successes - 1, trials, share)))
+    return _clamped(float(betainc(successes, trials - successes + 1.0, share)))  # the same, and right for 10 ** 12
 
 
 def beta_binomial_upper(successes: int, trials: int, share: float, correlation: float, *, mid: bool = False) -> float:
@@ -60,6 +64,8 @@ def beta_binomial_upper(successes: int, trials: int, share: float, correlation: 
     if correlation <= _LEAST_CORRELATION:
         least = binomial_upper(successes, trials, share)
         return 0.5 * (least + binomial_upper(successes + 1, trials, share)) if mid else least
+    if trials > _MOST_TRIALS or trials * correlation >= _LARGE:
+        return _beta_upper((successes if mid else successes - 0.5) / trials, trials, share, correlation)
     a = share * (1.0 / correlation - 1.0)
     b = (1.0 - share) * (1.0 / correlation - 1.0)
     if successes > trials * share:
@@ -68,6 +74,14 @@ def beta_binomial_upper(successes: int, trials: int, share: float, correlation: 
     # The lower side is the smaller one: by symmetry it is the upper side of the failures.
     lower, first = _sum_from(trials - successes, trials, b, a)
     return _clamped(1.0 - lower + (0.5 if mid else 1.0) * first)
+
+
+def _beta_upper(rate: float, trials: int, share: float, correlation: float) -> float:
+    """Return the probability of a rate above ``rate``: of the beta distribution of equal mean and variance."""
+    correlation += (1.0 - correlation) / trials
+    a = share * (1.0 / correlation - 1.0)
+    b = (1.0 - share) * (1.0 / correlation - 1.0)
+    return _clamped(float(betaincc(a, b, min(1.0, max(0.0, rate)))))
 
 
 def _sum_from(first: int, trials: int, a: float, b: float) -> tuple[float, float]:

@@ -71,3 +71,21 @@ def test_several_tests_are_one_by_bonferroni() -> None:
     assert any_of([0.9, 0.8]) == 1.0
     with pytest.raises(ValueError, match="no p-value"):
         any_of([])
+
+
+def test_a_large_beta_binomial_is_nearly_its_exact_sum() -> None:
+    for share, correlation in ((0.05, 0.05), (0.3, 0.02), (0.3, 0.2)):
+        trials = math.ceil(100 / correlation)
+        shape = 1.0 / correlation - 1.0
+        sd = math.sqrt(share * (1 - share) * correlation)
+        for bad in (round(trials * (share + times * sd)) for times in (-1, 0, 1, 3, 4)):
+            exact = float(stats.betabinom.sf(bad - 1, trials, share * shape, (1 - share) * shape))
+            assert beta_binomial_upper(bad, trials, share, correlation) == pytest.approx(exact, rel=0.05)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 1e-8, 1e-5, 0.02, 0.5])
+def test_windows_of_a_million_million_events_are_judged_at_once(correlation: float) -> None:
+    tails = [beta_binomial_upper(bad, 10**12, 0.2, correlation, mid=True) for bad in (0, 10**11, 3 * 10**11, 10**12)]
+    assert tails[0] == pytest.approx(1.0)
+    assert tails == sorted(tails, reverse=True)
+    assert tails[-1] < 1e-6
