@@ -45,6 +45,9 @@ class Again:
         detector: as it is in the settings now.
         finding: of this detector, with its evidence.
 
+    Attributes:
+        levers: by view, the figure that it goes by.
+
     Raises:
         ValueError: when there is no evidence, or the detector's settings have changed since so that it says nothing.
     """
@@ -62,7 +65,7 @@ class Again:
         self.window = ClosedWindow(finding.start_us, finding.end_us, group, self._evidence.vector)
         changed = "the settings of the detector have changed since"
         try:
-            self._levers = self._scorer.levers(self.window, self._evidence)
+            self.levers = self._scorer.levers(self.window, self._evidence)
             score = self.score(self._evidence.vector)
         except (msgspec.DecodeError, struct.error, IndexError, TypeError) as error:
             raise ValueError(changed) from error
@@ -76,7 +79,7 @@ class Again:
 
     def needs(self, level: float) -> list[Need]:
         """Return, for each view that could by itself, the least that makes the p-value at most ``level``."""
-        found = (self._need(view, lever, level) for view, lever in self._levers.items())
+        found = (self._need(view, lever, level) for view, lever in self.levers.items())
         return [need for need in found if need is not None]
 
     def _need(self, view: str, lever: Lever, level: float) -> Need | None:

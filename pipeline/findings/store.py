@@ -15,7 +15,7 @@ _SLACK_US = 86_400_000_000
 """That something is used is noted for so much longer at once, instead of with every finding."""
 _ROW_BYTES = 400
 """What a finding takes, about."""
-_INSERT = "INSERT OR IGNORE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (end_us, series) DO NOTHING"
 
 
 class FindingsFormatError(Exception):

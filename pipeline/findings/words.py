@@ -39,7 +39,7 @@ def level(finding: Finding, decision: Decision | None) -> str:
     if decision is None:
         return f"The level was {probability(finding.level)}."
     at = f"The level {probability(finding.level)}"
-    knobs = decision.model_dump(mode="json")
+    knobs = decision.model_copy(update={"alert_budget": decision.budget()}).model_dump(mode="json")
     a_day, a_week = finding.details.get("windows_a_day"), finding.details.get("expected_a_week")
     counted = ""
     if a_day is not None and a_week is not None:
