@@ -1,6 +1,7 @@
 """The knobs of a decision: how many false alarms are accepted, and what else must hold before an alert opens."""
 
 import re
+from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
@@ -45,13 +46,24 @@ def _read_budget(value: object) -> object:
 def _write_budget(budget: AlertBudget) -> str:
     name = next((name for name, us in _PERIODS_US.items() if us == budget.period_us), None)
     if name is None:
-        return f"{budget.per(_PERIODS_US['week']):g} per week"
-    return f"{budget.number:g} per {name}"
+        return f"{_plain(budget.per(_PERIODS_US['week']))} per week"
+    return f"{_plain(budget.number)} per {name}"
+
+
+def _plain(number: float, times: int = 1) -> str:
+    """Return a number, times another one, as a person writes it, and as it can be read again."""
+    text = f"{Decimal(repr(number)) * times:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _read_percent(value: object) -> object:
-    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
-    return float(match[1]) / 100.0 if match else value
+    if not isinstance(value, str):
+        return value
+    match = _PERCENT.fullmatch(value.strip())
+    if match is None:
+        msg = f"{value!r} is not a share: write a percentage like 10%, or a number like 0.1"
+        raise ValueError(msg)
+    return float(Decimal(match[1]) / 100)
 
 
 class Confirmation(SettingsModel):
@@ -94,7 +106,7 @@ Percent = Annotated[
     float,
     BeforeValidator(_read_percent),
     Field(gt=0.0, lt=1.0),
-    PlainSerializer(lambda share: f"{share * 100:g}%", return_type=str, when_used="json"),
+    PlainSerializer(lambda share: f"{_plain(share, 100)}%", return_type=str, when_used="json"),
     WithJsonSchema({"type": ["string", "number"], "examples": ["10%", 0.1]}),
 ]
 """A settings field like ``10%``; a number is a share."""
