@@ -95,7 +95,9 @@ def told(a: Outcome, b: Outcome | None, *, ran: Ran, span: Span, known: Known | 
     if known is not None:
         both = [*a.alerts, *(() if b is None else b.alerts)]
         owners = {alert.fingerprint: alert.detector for alert in both}
-        judge = Judge(with_owners(known.labels, owners), span, known.grace_us)
+        sides = [a] if b is None else [a, b]
+        watching = {name: one.type for side in sides for name, one in side.candidate.settings.detectors.items()}
+        judge = Judge(with_owners(known.labels, owners), span, known.grace_us, watching)
     measured = _side(a, span, judge)
     other = None if b is None else _side(b, span, judge)
     settings = a.candidate.settings

@@ -65,8 +65,8 @@ def difference(a: tuple[Measure, Side], b: tuple[Measure, Side], end_us: int) ->
     gained = [alert for alert in pairs.gained if id(alert) in after.inside]
     lost = [alert for alert in pairs.lost if id(alert) in before.inside]
     moved = [(old, new) for old, new in both if old.fired_at_us != new.fired_at_us]
-    found_a = {one.number for one in side_a.incidents if one.found_by}
-    found_b = {one.number for one in side_b.incidents if one.found_by}
+    found_a = {one.number for one in side_a.incidents if one.found_by and one.watched}
+    found_b = {one.number for one in side_b.incidents if one.found_by and one.watched}
     return Difference(
         same=len(both) - len(moved),
         gained_count=len(gained),

@@ -1,6 +1,6 @@
 """Which alerts were right, and which incidents were found. The rules stand in ``docs/reference/labels.md``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -64,15 +64,26 @@ class Judge:
         labels: what is known.
         span: what is judged.
         grace_us: by how much the times of labels may be off.
+        watching: types of the detectors there are, by name: of both settings files, where there are two.
+
+    Attributes:
+        incidents: that begin in the span. look_alikes: those that are none.
     """
 
-    def __init__(self, labels: Labels, span: Span, grace_us: int) -> None:
+    def __init__(self, labels: Labels, span: Span, grace_us: int, watching: Mapping[str, str]) -> None:
         self.span = span
+        self._watching = watching
         self.labels = labels
         self.grace_us = grace_us
         in_span = [label for label in labels.known if span.holds(label.start_us)]
         self.incidents = [label for label in in_span if not label.benign]
         self.look_alikes = [label for label in in_span if label.benign]
+
+    def is_watched(self, label: Label) -> bool:
+        """Return whether there is a detector that ought to find an incident."""
+        if label.fingerprint and not label.detectors:
+            return True  # somebody has raised that alert
+        return any(label.expects(name, type_) for name, type_ in self._watching.items())
 
     def touches(self, alert: Alert, label: Label) -> bool:
         """Return whether an alert is about what a label tells of: labels agree, and times overlap."""
@@ -96,10 +107,16 @@ class Judge:
         return Truth.FALSE
 
     def found(self, label: Label, alerts: Sequence[Alert]) -> list[Found]:
-        """Return what each detector found of an incident: its first alert about it."""
+        """Return what each detector found of an incident: its first alert about it.
+
+        An alert that is older than the grace allows must still be open when the incident begins.
+        """
         hits: dict[str, list[Alert]] = {}
         for alert in alerts:
-            if self.touches(alert, label):
+            if self.touches(alert, label) and (
+                alert.fired_at_us >= label.start_us - self.grace_us
+                or alert.until_us(self.span.end_us) >= label.start_us
+            ):
                 hits.setdefault(alert.detector, []).append(alert)
         found = []
         for own in hits.values():

@@ -99,6 +99,7 @@ class Measure:
                     number=label.number,
                     name=label.name,
                     start=rfc3339(label.start_us),
+                    watched=self._judge is not None and self._judge.is_watched(label),
                     found_by=[hit.alert.detector for hit in found],
                     late_s=None if first is None or first.already_open else (first.late_us - first.early_us) / 1e6,
                     already_open=first is not None and first.already_open,
@@ -143,8 +144,8 @@ class Measure:
         for label in judge.incidents:
             hits = self.found_by(label)
             if entry is None:
-                expected += 1
-                found += hits[:1]
+                expected += judge.is_watched(label)
+                found += hits[: judge.is_watched(label)]
             elif self._expected(label, figures.detector, entry):
                 expected += 1
                 found += [hit for hit in hits if hit.alert.detector == figures.detector]

@@ -52,9 +52,11 @@ def _side(side: Side, *, labelled: bool) -> list[str]:
             for one in rows
         ]
         told += ["", *table(head, body)]
-        missed = [one for one in side.incidents if not one.found_by]
-        if missed:
-            told += ["", "missed: " + "; ".join(f"{one.name} at {_time(one.start)}" for one in missed)]
+        missed = [one for one in side.incidents if one.watched and not one.found_by]
+        unwatched = [one for one in side.incidents if not one.watched]
+        for what, incidents in (("missed", missed), ("watched by none of these detectors", unwatched)):
+            if incidents:
+                told += ["", f"{what}: " + "; ".join(f"{one.name} at {_time(one.start)}" for one in incidents)]
     busiest = [(one.detector, group) for one in side.detectors for group in one.by_group[:_GROUPS]]
     if busiest:
         body = [[name, group_text(group), f"{group.alerts}", _rate(group.per_day)] for name, group in busiest]

@@ -40,12 +40,14 @@ class IncidentResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     Attributes:
         number: its place in the file of labels.
         late_s: found so long after its start; negative: before. None: it was missed, or an alert was open already.
-        found_by: names of the detectors that found it, out of those that were expected to.
+        watched: whether a detector of the settings ought to find it. Others do not count.
+        found_by: names of the detectors that found it.
     """
 
     number: int
     name: str
     start: str
+    watched: bool
     found_by: list[str]
     late_s: float | None
     already_open: bool
@@ -63,7 +65,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         windows, judged: windows seen, and those with enough in them to be scored.
         true, false, unjudged: what the alerts were; None without labels.
         precision: true ones out of the true and the false.
-        recall: incidents found, out of those that it was expected to find.
+        recall: incidents found, out of those that it was expected to find; of all detectors together, found by any of
+            them, out of those that at least one was expected to find.
         already_open: of the found ones, those that met an alert that had been open before.
         time_to_detect: from an incident's start; 0 where it was found before. lead_time: of those found before.
         false_per_week: false alarms.
@@ -136,7 +139,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         same: alerts that both raise at the same time.
         gained, lost: alerts of only B, and of only A. Lists are cut after so many as ``listed`` says.
         gained_count, lost_count, earlier, later: in all.
-        gained_incidents, lost_incidents: numbers of labels that only one finds.
+        gained_incidents, lost_incidents: numbers of labels of watched incidents that only one finds.
         worse: why B is worse on recall; empty where it is not.
     """
 

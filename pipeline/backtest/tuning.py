@@ -96,7 +96,8 @@ class Bench:
         self.judge: Judge | None = None
         if self.known is not None:
             owners = {alert.fingerprint: alert.detector for alert in self.alerts}
-            self.judge = Judge(with_owners(self.known.labels, owners), self.span, self.known.grace_us)
+            watching = {self.detector: self.settings.type}
+            self.judge = Judge(with_owners(self.known.labels, owners), self.span, self.known.grace_us, watching)
 
     @property
     def span_from(self) -> str:
@@ -196,9 +197,10 @@ def pick(tried: Sequence[Tried], now: Tried, budget_per_week: float | None) -> T
     """Return the setting to propose; None where neither labels nor a budget say what is wanted.
 
     With labels: the best F-score among those that raise no more false alarms than the budget; at the same score fewer
-    false alarms, a budget before a fixed p-value, sooner, fewer alerts. What the recording cannot tell apart stays as
-    it is, or as simple, and as sensitive, as the budget allows. Without labels: the budget itself, with confirmation
-    and duration as they are: to count a month's alerts as false would forbid the true ones.
+    false alarms, a budget before a fixed p-value, sooner. What the recording cannot tell apart stays as it is, or as
+    simple, and as sensitive, as the budget allows; without a budget, the one with the fewest alerts. Without labels:
+    the budget itself, with confirmation and duration as they are: to count a month's alerts as false would forbid the
+    true ones.
 
     Args:
         tried: what each setting did.
@@ -222,8 +224,10 @@ def pick(tried: Sequence[Tried], now: Tried, budget_per_week: float | None) -> T
         allowed = [one for one in everything if one.per_week == least]
     best = min(map(_worth, allowed))
     equal = [one for one in allowed if _worth(one) == best]
-    if equal[0] is now or budget_per_week is None:
-        return equal[0]
+    if equal[0] is now:
+        return now
+    if budget_per_week is None:
+        return min(equal, key=lambda one: one.figures.alerts)
     return max(equal, key=lambda one: (-len(one.setting.changes), one.setting.strength))
 
 
@@ -233,10 +237,10 @@ def _keeps(one: Tried, budget_per_week: float) -> bool:
     return one.per_week <= budget_per_week and promised <= budget_per_week
 
 
-def _worth(one: Tried) -> tuple[float, float, bool, float, int]:
+def _worth(one: Tried) -> tuple[float, float, bool, float]:
     delay = one.figures.time_to_detect
     late_s = _NO_DELAY_S if delay is None else delay.median_s
-    return -(one.f1 or 0.0), one.per_week, one.setting.decision.budget() is None, late_s, one.figures.alerts
+    return -(one.f1 or 0.0), one.per_week, one.setting.decision.budget() is None, late_s
 
 
 def _episode(alert: Alert) -> tuple[str, int, int | None]:

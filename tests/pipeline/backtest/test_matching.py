@@ -11,7 +11,7 @@ SPAN = Span(0, 100 * HOUR_US, 100 * HOUR_US)
 
 
 def judge(*labels: Label, complete: bool = True) -> Judge:
-    return Judge(Labels(labels, complete), SPAN, HOUR_US)
+    return Judge(Labels(labels, complete), SPAN, HOUR_US, {"mood": "sentiment_drop"})
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,18 @@ def test_an_incident_that_meets_an_open_alert_is_found_but_has_no_time_to_detect
     assert found.already_open
 
 
+def test_an_alert_that_has_ended_before_an_incident_did_not_find_it_but_is_not_false() -> None:
+    earlier = alert(3, 9.5)
+    assert judge(label(10, 12)).found(label(10, 12), [earlier]) == []
+    assert judge(label(10, 12)).truth(earlier) is Truth.TRUE
+
+
+def test_an_incident_is_watched_when_a_detector_ought_to_find_it() -> None:
+    mine, others, anyones = (label(10, 12, detectors=names) for names in (("mood",), ("survey_drop",), ()))
+    assert [judge().is_watched(one) for one in (mine, others, anyones)] == [True, False, True]
+    assert judge().is_watched(label(10, 12, fingerprint="ab"))
+
+
 def test_an_alert_within_the_grace_before_an_incident_has_a_lead() -> None:
     (found,) = judge(label(10, 12)).found(label(10, 12), [alert(9.5, 11)])
     assert (found.early_us, found.late_us) == (HOUR_US // 2, 0)
@@ -116,6 +128,9 @@ def test_each_detector_that_finds_an_incident_is_named() -> None:
 
 def test_only_what_begins_in_the_span_is_judged() -> None:
     held = Judge(
-        Labels((label(10, 12), label(60, 61, 2)), complete=True), Span(50 * HOUR_US, 100 * HOUR_US, 100 * HOUR_US), 0
+        Labels((label(10, 12), label(60, 61, 2)), complete=True),
+        Span(50 * HOUR_US, 100 * HOUR_US, 100 * HOUR_US),
+        0,
+        {},
     )
     assert [one.number for one in held.incidents] == [2]
