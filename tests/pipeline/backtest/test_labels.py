@@ -10,6 +10,7 @@ from pipeline.backtest.labelfiles import read_labels
 from pipeline.backtest.labels import Label, with_owners
 from pipeline.demo.incidents import incident
 from pipeline.demo.truth import truth
+from tests.docs.pages import REPO, examples
 
 YAML = """
 incidents:
@@ -111,3 +112,12 @@ def test_what_is_wrong_is_told_with_its_line(name: str, text: str | bytes, told:
     with pytest.raises(SettingsError) as error:
         read_labels(tmp_path / name)
     assert told in str(error.value)
+
+
+def test_the_files_that_the_reference_shows_are_read(tmp_path: Path) -> None:
+    shown = [one for one in examples(REPO / "docs/reference/labels.md") if one.mark.startswith("file: ")]
+    read_from = {one.mark.removeprefix("file: "): one.text for one in shown}
+    assert sorted(read_from) == ["labels.csv", "labels.jsonl", "labels.yaml"]
+    known = {name: read(tmp_path / name, text) for name, text in read_from.items()}
+    assert known["labels.yaml"][0] == known["labels.csv"][0]
+    assert known["labels.jsonl"][1].fingerprint == "0f3a9c5512de7f80"
