@@ -13,6 +13,7 @@ from detectors.windowed import Windowed
 
 _SAME = 0.01
 """By how much of itself a p-value may be off that is read off 32-bit floats."""
+_SUSPECT = 0.05
 _SMALL = 0.02
 """Up to this p-value the tails are known that p-values were read off; above it, about."""
 
@@ -59,6 +60,7 @@ class Again:
         self._evidence = finding.evidence
         self._detector = detector
         self._history = float(finding.details.get("history", 0.0))
+        self._details = finding.details
         self._moved = float(finding.details.get(SHIFT, 0.0))
         self._scorer = detector.scorer()
         group = tuple(finding.group.get(name, "") for name in detector.settings.group_by)
@@ -78,9 +80,16 @@ class Again:
         return self._scorer.score_again(window, self._evidence, moved=self._moved, history=self._history)
 
     def needs(self, level: float) -> list[Need]:
-        """Return, for each view that could by itself, the least that makes the p-value at most ``level``."""
+        """Return, for each view that could by itself, the least that makes the p-value at most ``level``.
+
+        Of a window whose p-value is that small already, only views that are suspect are told: what others would have
+        needed says nothing.
+        """
         found = (self._need(view, lever, level) for view, lever in self.levers.items())
-        return [need for need in found if need is not None]
+        return [need for need in found if need is not None and (_is_worse(need) or self._suspect(need.view))]
+
+    def _suspect(self, view: str) -> bool:
+        return float(self._details.get(f"{view}_p_value", 1.0)) <= _SUSPECT
 
     def _need(self, view: str, lever: Lever, level: float) -> Need | None:
         if not self._enough(lever, lever.worst, level):
@@ -108,6 +117,11 @@ class Again:
         vector = list(self._evidence.vector)
         vector[lever.place] = figure
         return vector
+
+
+def _is_worse(need: Need) -> bool:
+    """Return whether it takes more than there was."""
+    return need.figure != need.was and (need.figure > need.was) == need.more
 
 
 def _same(now: float | None, then: float | None) -> bool:

@@ -248,7 +248,11 @@ def _chosen(detector: str, asked: Mapping[str, str], known: Sequence[Group]) -> 
     if fits:
         msg = f"{detector}: several groups have {group_text(wanted)}: {_list([group_text(group) for group in fits])}"
         raise NotFoundError(msg)
-    raise NotFoundError(_unknown(f"group of {detector}", group_text(dict(sorted(wanted.items()))), [group_text(group) for group in known]))
+    raise NotFoundError(
+        _unknown(
+            f"group of {detector}", group_text(dict(sorted(wanted.items()))), [group_text(group) for group in known]
+        )
+    )
 
 
 def _unknown(what: str, asked: str, known: Sequence[str]) -> str:

@@ -87,16 +87,12 @@ def _needs(explanation: Explanation) -> RenderableType:
         return Text("  no figure alone would have made the difference")
     table = _table()
     for need in explanation.needs:
-        told = (
-            f"at least {need.figure} instead of {need.was}" if need.figure > need.was else f"{need.figure} were enough"
-        )
-        if need.figure == need.was:
-            told = f"{need.figure}, as there were"
-        table.add_row(need.view, need.text, told if need.counts else "")
+        table.add_row(need.view, need.text, figure_text(need) if need.counts else "")
     return Padding(table, (0, 0, 0, 2))
 
 
-def _figure(need: Need) -> str:
+def figure_text(need: Need) -> str:
+    """Return how the figure that was needed compares with the one that was."""
     if need.figure == need.was:
         return f"{need.figure}, as there were"
     if (need.figure > need.was) == need.more:
@@ -125,4 +121,5 @@ def _siblings(findings: Sequence[Finding], detector: Detector | None) -> Rendera
 
 def _figures(one: Finding, detector: Detector | None) -> tuple[str, ...]:
     level = probability(one.level)
-    return (str(one.count), observed(one, detector), _p(one.p_value), level, one.verdict)
+    usual = one.verdict == "harmless" and (one.p_value or 1.0) > one.level
+    return (str(one.count), observed(one, detector), _p(one.p_value), level, "quiet" if usual else one.verdict)

@@ -14,6 +14,9 @@ def verdict(finding: Finding, decision: Decision | None, detector: Windowed | No
     compared = f"p = {p_value} is {'at or below' if unusual else 'above'} the level {at}"
     resolve = "the p-value that resolves it" if decision is None else probability(decision.p_value.resolve)
     most = "what is overwhelming" if decision is None else f"p <= {probability(decision.p_value.overwhelming)}"
+    over = f"p = {p_value} is above {resolve}"
+    if finding.harmless:
+        over = f"whatever is unusual now (p = {p_value}) is nothing that a person must be told of"
     least = "" if detector is None else f" (min_count is {detector.settings.min_count})"
     scored = finding.p_value is not None
     told = {
@@ -21,11 +24,11 @@ def verdict(finding: Finding, decision: Decision | None, detector: Windowed | No
         "still_firing": f"The alert stays open: p = {p_value} is not above {resolve}."
         if scored
         else "The alert stays open: there was too little in the window to say whether it is better.",
-        "resolves": f"The alert was resolved: p = {p_value} is above {resolve}."
+        "resolves": f"The alert was resolved: {over}."
         if scored
         else "The alert was resolved because nothing could be judged for too long, not because it got better.",
         "quiet": f"No alert: {compared}.",
-        "harmless": f"No alert: p = {p_value}, but unusual in a way that nobody must be told of.",
+        "harmless": f"No alert: {compared}{', but it is nothing that a person must be told of' if unusual else ''}.",
         "too_few": f"Not judged: {finding.count} events are too few{least}, or too few were expected.",
         "warming_up": f"No alert: {compared}, and the group is still warming up: until then only {most} alerts.",
         "cooling_down": f"No alert: {compared}, but its last alert has just resolved: for a while only {most} alerts.",

@@ -5,13 +5,14 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from detectors.again import Need
 from detectors.contract import Finding
 from detectors.deciding import Decision
 from detectors.opening import Verdict
 from pipeline.findings import words
 from pipeline.findings.explained import explain, plain
 from pipeline.findings.query import Around
-from pipeline.findings.shown import shown, sparkline
+from pipeline.findings.shown import figure_text, shown, sparkline
 from tests.support.events import HOUR_US
 from tests.support.findings import Recorded, finding
 
@@ -96,6 +97,32 @@ def test_rules_of_a_later_version_are_left_out(recorded: Recorded) -> None:
     one = msgspec.structs.replace(recorded.findings[-1], details={"rules": '{"never heard of": 1}'})
     around = Around(one, [], [], [], 1, one.end_us, inside=True)
     assert explain(around, recorded.detectors["sentiment_drop"]).decision is None
+
+
+@pytest.mark.parametrize(
+    ("figure", "was", "more", "told"),
+    [
+        (9, 4, True, "at least 9 instead of 4"),
+        (3, 4, True, "3 of the 4 were enough"),
+        (4, 4, True, "4, as there were"),
+        (2, 8, False, "at most 2 instead of 8"),
+        (9, 8, False, "9 were few enough"),
+    ],
+)
+def test_a_figure_that_was_needed_is_compared_with_the_one_that_was(
+    figure: int, was: int, more: bool, told: str
+) -> None:
+    assert figure_text(Need("view", 0.5, figure, was, counts=True, more=more, text="")) == told
+
+
+def test_what_is_harmless_is_told_by_whether_it_was_unusual() -> None:
+    one, decision = judged({})
+    usual = msgspec.structs.replace(one, verdict="harmless", harmless=True, p_value=0.5)
+    assert words.verdict(usual, decision, None) == "No alert: p = 0.5 is above the level 0.001."
+    unusual = msgspec.structs.replace(usual, p_value=0.0004)
+    assert words.verdict(unusual, decision, None).endswith("it is nothing that a person must be told of.")
+    resolved = msgspec.structs.replace(unusual, verdict="resolves")
+    assert "above" not in words.verdict(resolved, decision, None)
 
 
 def test_probabilities_have_two_digits() -> None:
