@@ -105,6 +105,7 @@ def test_a_log_that_was_begun_anew_is_read_from_its_beginning(store: AlertStore)
     reading = Reading(log)
     reading.reader.start(lambda _: False)
     try:
+        assert len(reading.reader.begin()) == 2
         store.client.flushdb()
         written = log.append(lambda _: threshold("d", 1, "live", 2, number=0))
         assert taken(reading.reader) == [written]
