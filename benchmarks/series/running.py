@@ -57,7 +57,7 @@ def river_model(name: str) -> Scorer:
     Args:
         name: as in River, ``anomaly.HalfSpaceTrees``.
     """
-    from river import preprocessing  # noqa: PLC0415 - slow to import, and seldom needed
+    from river import base, preprocessing  # noqa: PLC0415 - slow to import, and seldom needed
 
     package, _, kind = name.rpartition(".")
     try:
@@ -68,8 +68,9 @@ def river_model(name: str) -> Scorer:
     if not (hasattr(model, "score_one") and hasattr(model, "learn_one")):
         msg = f"--model {name}: is no anomaly model; expected one such as anomaly.HalfSpaceTrees"
         raise ValueError(msg)
-    values: Scorer = preprocessing.MinMaxScaler() | model if kind == "HalfSpaceTrees" else model
-    return _ValueOnly(values)
+    if isinstance(model, base.SupervisedAnomalyDetector):
+        return _Target(model)
+    return _ValueOnly(preprocessing.MinMaxScaler() | model if kind == "HalfSpaceTrees" else model)
 
 
 class _ValueOnly:
@@ -83,6 +84,19 @@ class _ValueOnly:
 
     def score_one(self, x: dict[Any, Any]) -> float:
         return float(self._model.score_one({"value": x["value"]}))
+
+
+class _Target:
+    """Gives a model that watches a target without features (GaussianScorer and its like) the value as that."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def learn_one(self, x: dict[Any, Any]) -> None:
+        self._model.learn_one({}, x["value"])
+
+    def score_one(self, x: dict[Any, Any]) -> float:
+        return float(self._model.score_one({}, x["value"]))
 
 
 def scored(model: SeriesModel, rows: Iterator[Row]) -> Iterator[tuple[Row, SeriesScore]]:

@@ -17,7 +17,7 @@ from detectors.models.series_ring import kept
 
 LEAST_NOVELTY = 0.075
 """An alert needs this much novelty: "in three views together so much of the range away from anything seen"."""
-LARGEST_P = 1e-2
+LARGEST_P = 5e-2
 """An alert needs a novelty that so small a share of the points of this series reaches, or a smaller one."""
 LARGEST_P_ALONE = 1e-3
 """The same where another River model stands in: its scores have no unit, the p-value decides alone."""
@@ -89,7 +89,7 @@ class SeriesModel:
         model: Scorer | None = None,
         *,
         memory: int = 2000,
-        tail: int = 2000,
+        tail: int = 5000,
         least_novelty: float | None = None,
         largest_p: float | None = None,
         cool_down: int = COOL_DOWN,
@@ -114,7 +114,7 @@ class SeriesModel:
             return SeriesScore(novelty=0.0, p_value=1.0, alert=False, fresh=0.0, views={})
         raw, views = self._raw(time_s, value)
         p_value = self._tail.p_value(raw)
-        opens = raw > self._tail.recent_max(self.cool_down)
+        opens = self._tail.tops(raw, self.cool_down)
         novelty = raw
         if self._own:
             rarity = max(0.0, min(1.0, math.log(p_value) / math.log(RARE)))

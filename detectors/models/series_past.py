@@ -28,7 +28,7 @@ class LongPast:
         self.horizon = horizon
         self.count = 0
         self._value = np.empty(capacity, dtype=np.float32)
-        self._last = np.zeros(capacity, dtype=np.uint64)
+        self._last = np.zeros(capacity, dtype=np.uint32)
 
     def nearest(self, value: float) -> float:
         """Return the distance to the nearest number remembered; infinite if there is none."""
@@ -56,7 +56,7 @@ class LongPast:
 
     def to_bytes(self) -> bytes:
         """Return what is remembered: the numbers, then when each was visited."""
-        return self._value[: self.count].astype("<f4").tobytes() + self._last[: self.count].astype("<u8").tobytes()
+        return self._value[: self.count].astype("<f4").tobytes() + self._last[: self.count].astype("<u4").tobytes()
 
     def fill(self, raw: bytes | memoryview, count: int) -> None:
         """Replace all by ``count`` numbers that :meth:`to_bytes` gave.
@@ -64,15 +64,15 @@ class LongPast:
         Raises:
             ValueError: the bytes are not those of so many numbers, or there is no room for so many.
         """
-        if count > self.capacity or len(raw) != 12 * count:
-            msg = f"{len(raw)} bytes for {count} numbers: expected {12 * count} bytes, at most {self.capacity} numbers"
+        if count > self.capacity or len(raw) != 8 * count:
+            msg = f"{len(raw)} bytes for {count} numbers: expected {8 * count} bytes, at most {self.capacity} numbers"
             raise ValueError(msg)
         self._value[:count] = np.frombuffer(raw, dtype="<f4", count=count)
-        self._last[:count] = np.frombuffer(raw, dtype="<u8", count=count, offset=4 * count)
+        self._last[:count] = np.frombuffer(raw, dtype="<u4", count=count, offset=4 * count)
         self.count = count
 
     def _purge(self, at: int) -> None:
-        live = self._last[: self.count] + np.uint64(self.horizon) > at
+        live = self._last[: self.count] > max(-1, at - self.horizon)
         left = int(np.count_nonzero(live))
         if left < self.count:
             self._value[:left] = self._value[: self.count][live]

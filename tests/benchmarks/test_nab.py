@@ -108,8 +108,9 @@ def test_a_river_model_stands_in_and_an_unknown_one_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path / "in" / "a" / "one.csv", noise(60))
-    assert run(tmp_path / "in", tmp_path / "out", "--model", "anomaly.HalfSpaceTrees") == 0
-    assert len(read(tmp_path / "out" / "a" / "one.csv")) == 60
+    for name in ("HalfSpaceTrees", "StandardAbsoluteDeviation"):
+        assert run(tmp_path / "in", tmp_path / "out", "--model", f"anomaly.{name}") == 0
+        assert len(read(tmp_path / "out" / "a" / "one.csv")) == 60
     with pytest.raises(SystemExit):
         run(tmp_path / "in", tmp_path / "out", "--model", "anomaly.Nothing")
     assert "River has no such model" in capsys.readouterr().err

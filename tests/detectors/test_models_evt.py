@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from detectors.models.evt import EvtTail, TailFit, TailPrior, fitted
+from detectors.models.evt import EvtTail, TailFit, TailPrior, coded, decoded, fitted
 
 
 def realised(numbers: np.ndarray, tail: EvtTail) -> np.ndarray:
@@ -94,7 +94,6 @@ def test_a_restored_tail_continues_bit_for_bit(learned: int) -> None:
     rest = random.lognormal(size=700)
     assert realised(rest, other).tolist() == realised(rest, tail).tolist()
     assert other.state() == tail.state()
-    assert other.recent_max(100) == tail.recent_max(100)
 
 
 def test_states_of_other_tails_are_refused() -> None:
@@ -110,14 +109,27 @@ def test_arguments_out_of_range_are_refused() -> None:
             EvtTail(**arguments)
 
 
-def test_the_largest_of_the_last_numbers_is_found_across_the_seam_of_the_ring() -> None:
+def test_what_tops_the_last_numbers_is_found_across_the_seam_of_the_ring() -> None:
     tail = EvtTail(window=20)
     numbers = np.random.default_rng(5).permutation(57).astype(float).tolist()
-    assert tail.recent_max(5) == -math.inf
+    assert tail.tops(-1e9, 5)
     for i, number in enumerate(numbers):
         tail.learn(number)
         for count in (1, 5, 20, 50):
-            assert tail.recent_max(count) == max(numbers[max(0, i + 1 - min(count, 20)) : i + 1])
+            largest = max(numbers[max(0, i + 1 - min(count, 20)) : i + 1])
+            assert not tail.tops(largest, count)
+            assert tail.tops(largest + 1.0, count)
+
+
+def test_numbers_are_remembered_to_eight_significant_bits_and_in_their_order() -> None:
+    random = np.random.default_rng(9)
+    numbers = np.sort(np.concatenate([random.normal(size=500), random.lognormal(0.0, 20.0, 500), [0.0, -1e30, 1e300]]))
+    codes = [coded(number) for number in numbers.tolist()]
+    assert codes == sorted(codes)
+    assert 0 <= min(codes) <= max(codes) < 2**16
+    kept = np.clip(numbers, -1e30, 1e30)
+    assert np.abs(decoded(codes) - kept).max() <= 1e30 / 256
+    assert np.all(np.abs(decoded(codes) - kept) <= np.abs(kept) / 256 + 1e-38)
 
 
 def test_a_prior_holds_until_there_are_numbers_and_fades() -> None:
