@@ -139,6 +139,10 @@ class Decider:
         """Return how many alerts open by chance in ``span_us`` as things are."""
         return self._budget.expected_false_alarms(self.level(end_us), end_us, span_us)
 
+    def counted(self) -> float:
+        """Return of how many openings :meth:`expected_false_alarms` is an estimate."""
+        return self._budget.counted()
+
     def episode(self, group: Group) -> GroupEpisode:
         """Return where a group stands, as a copy."""
         return self._openings.episode(group)

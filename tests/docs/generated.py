@@ -22,6 +22,7 @@ from pipeline.assembly import settings_model
 from pipeline.cases.run import case_file_model
 from pipeline.cli import app
 from pipeline.contractdoc import documents
+from pipeline.control.verdicts import Judged, Rate
 from pipeline.disk import Room
 from pipeline.feeds.contract import Feed, RawBatch
 from pipeline.findings.counts import FindingCounts
@@ -119,6 +120,8 @@ def metrics() -> str:
     health.watch_machine(lambda: [Room(Path("var/flow"), 1, 1)], int)
     language = Language("en", 1.0, Figures())
     health.watch_sentiment(lambda: Header(1, 0, 0, 0, (language,), []))
+    rates = {"detector": Rate(0.0, 0.0, 0.0)}
+    health.watch_judged(lambda: Judged({"detector": {"noise": 0}}, rates, rates))
     tallies.took("feed", ENOUGH)
     tallies.progress = Progress(1, 1)
     with capture_logs():
