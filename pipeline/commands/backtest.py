@@ -1,5 +1,6 @@
 """``makegood backtest``: what settings would have done over a recording, and what a change of them would change."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,14 +11,23 @@ from pipeline.commands import shell
 from pipeline.commands.replay import feed_paths, progress
 
 if TYPE_CHECKING:
-    from config.settings import Settings
     from pipeline.backtest.backtest import Candidate, Known
     from pipeline.backtest.inputs import Asked
 
 Feeds = Annotated[
     list[str] | None,
     typer.Option(
-        "--feed", metavar="NAME=PATH", help="Read this feed from a file or folder. Can be given several times."
+        "--feed",
+        metavar="NAME=PATH",
+        help="Read this feed from a file or folder, and only those named so. Can be given several times.",
+    ),
+]
+Controls = Annotated[
+    Path | None,
+    typer.Option(
+        "--controls",
+        metavar="FILE",
+        help="The settings with what has been promoted since, as `makegood history --export` writes it.",
     ),
 ]
 LabelsFile = Annotated[
@@ -66,6 +76,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         feed: Feeds = None,
+        controls: Controls = None,
         labels: LabelsFile = None,
         since: From = None,
         until: To = None,
@@ -84,11 +95,11 @@ def register(app: typer.Typer) -> None:
         Exit status 1 when B finds fewer of the labelled incidents than A: all detectors together, or one of them.
         """
         asked = asked_for(since, until, warm_up)
-        a = candidate(config, feed)
+        a = candidate(config, feed, controls)
         if against is not None and changes:
             msg = "--against and --set both say what B is; give one of them"
             raise shell.UserError(msg)
-        b = _changed(a, changes) if changes else None if against is None else candidate(against, feed)
+        b = _changed(a, changes) if changes else None if against is None else candidate(against, feed, None)
         known = known_from(labels, grace)
 
         from pipeline.backtest import report, result
@@ -114,21 +125,29 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(shell.FOUND_WRONG)
 
 
-def candidate(config: Path, feeds: list[str] | None) -> "Candidate":
+def candidate(config: Path, feeds: list[str] | None, controls: Path | None) -> "Candidate":
     """Return a settings file whose feeds read the recording.
 
     Raises:
-        UserError: when it has no detectors.
+        UserError: when it has no feeds, or no detectors.
+        ControlsUnreadableError: when the file of controls is something else.
     """
     from pipeline.backtest.backtest import Candidate
+    from pipeline.backtest.preparing import live_changes, with_changes, with_feeds_of
     from pipeline.compose import tune_gc
+    from pipeline.control.steering import read_controls
     from pipeline.replay import with_feed_paths
 
-    settings: Settings = with_feed_paths(shell.load(config), feed_paths(feeds or []))
+    paths = feed_paths(feeds or [])
+    settings, left_out = with_feeds_of(with_feed_paths(shell.load(config), paths), paths)
+    if left_out:
+        sys.stderr.write(f"makegood: {config.name}: only the feeds of --feed are read, not {', '.join(left_out)}\n")
     for section in ("feeds", "detectors"):
         if not getattr(settings, section):
             msg = f"{config}: the settings have no {section}; there is nothing to test"
             raise shell.UserError(msg)
+    if controls is not None:
+        settings = with_changes(settings, live_changes(settings, read_controls(controls)))
     tune_gc()
     return Candidate(config.name, settings)
 
@@ -140,27 +159,21 @@ def _changed(a: "Candidate", options: list[str]) -> "Candidate":
         UserError: for an option that names no window detector of the settings.
         ChangeError: for a setting that cannot be changed so.
     """
-    from detectors.control import changed
-    from detectors.windowed import WindowSettings
     from pipeline.backtest.backtest import Candidate
+    from pipeline.backtest.preparing import window_detectors, with_changes
     from pipeline.commands.controls import read_changes
 
-    entries = dict(a.settings.detectors)
-    windows = sorted((name for name, entry in entries.items() if isinstance(entry, WindowSettings)), key=len)
+    names = window_detectors(a.settings)
     wanted: dict[str, list[str]] = {}
     for option in options:
-        name = next((name for name in reversed(windows) if option.startswith(f"{name}.")), None)
+        name = max((name for name in names if option.startswith(f"{name}.")), key=len, default=None)
         if name is None:
-            known = ", ".join(sorted(windows)) or "none"
+            known = ", ".join(names) or "none"
             msg = f"--set {option}: expected DETECTOR.NAME=VALUE, with a window detector of the settings: {known}"
             raise shell.UserError(msg)
         wanted.setdefault(name, []).append(option.removeprefix(f"{name}."))
-    for name, texts in wanted.items():
-        entry = entries[name]
-        if isinstance(entry, WindowSettings):
-            entries[name] = changed(entry, read_changes(texts))
-    told = ", ".join(options)
-    return Candidate(f"{a.name} with {told}", a.settings.model_copy(update={"detectors": entries}))
+    settings = with_changes(a.settings, {name: read_changes(texts) for name, texts in wanted.items()})
+    return Candidate(f"{a.name} with {', '.join(options)}", settings)
 
 
 def known_from(labels: Path | None, grace: str) -> "Known | None":

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.commands import shell
 from pipeline.commands.backtest import (
+    Controls,
     Feeds,
     From,
     Grace,
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
         config: shell.Config,
         *,
         feed: Feeds = None,
+        controls: Controls = None,
         labels: LabelsFile = None,
         budget: Annotated[
             str | None, typer.Option(metavar="TEXT", help='How many false alarms you accept, like "2 per week".')
@@ -71,7 +73,7 @@ def register(app: typer.Typer) -> None:
         lets the proposed one decide in the shadow, and the lines for the settings file. Nothing is changed.
         """
         asked = asked_for(since, until, warm_up)
-        source = candidate(config, feed)
+        source = candidate(config, feed, controls)
         known = known_from(labels, grace)
         durations_us = [duration("--min-duration", text) for text in min_duration or []]
         per_week = None if budget is None else _per_week(budget)

@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from detectors.control import Mode, ThresholdVersion, encode
 from pipeline.backtest.result import read
 from tests.cli.support import Finished, makegood
 from tests.support.backtests import write_recording, write_settings
@@ -82,6 +84,37 @@ def test_a_change_can_be_given_without_a_file(recording: Path) -> None:
     assert json.loads(same.stdout)["difference"]["gained_count"] == 0
 
 
+def test_only_the_feeds_that_are_named_are_read(recording: Path, tmp_path: Path) -> None:
+    text = (recording / "loose.yaml").read_text()
+    more = "feeds:\n  cases: {type: kafka, bootstrap: 'localhost:1', topics: [cases]}"
+    (tmp_path / "m.yaml").write_text(text.replace("feeds:", more))
+    done = makegood("backtest", "-c", tmp_path / "m.yaml", "--feed", f"social={recording / 'social.jsonl'}", "--json")
+    assert (done.returncode, done.stderr) == (0, "makegood: m.yaml: only the feeds of --feed are read, not cases\n")
+    assert list(json.loads(done.stdout)["feeds"]) == ["social"]
+
+
+def test_what_has_been_promoted_since_holds_for_a_and_for_the_change(recording: Path, tmp_path: Path) -> None:
+    def version(number: int, mode: str, decision: dict[str, object]) -> bytes:
+        return encode(
+            ThresholdVersion(
+                detector="sentiment_drop", version=number, decision=decision, mode=cast("Mode", mode), effective_us=0,
+                by="ann", why="", at_us=0, number=number, log="x",
+            )
+        )  # fmt: skip
+
+    log = [
+        version(1, "live", {"confirm": "2 of 3"}),
+        version(2, "live", {"p_value": {"fire": 0.0005}}),
+        version(3, "shadow", {"alert_budget": "9 per week"}),
+    ]
+    (tmp_path / "controls.jsonl").write_bytes(b"\n".join(log))
+    change = ("--set", "sentiment_drop.confirm=2 of 2", "--controls", tmp_path / "controls.jsonl", "--json")
+    told = json.loads(backtest(recording, *change).stdout)
+    a, b = (told[side]["detectors"][0]["decision"] for side in ("a", "b"))
+    assert (a["p_value"]["fire"], a["confirm"], a["alert_budget"]) == (0.0005, "1 of 1", None)
+    assert b == {**a, "confirm": "2 of 2"}
+
+
 def test_verdicts_of_responders_are_labels(recording: Path, tmp_path: Path) -> None:
     told = json.loads(backtest(recording, "--json", "--set", "sentiment_drop.p_value.fire=1e-8").stdout)
     lost = told["difference"]["lost"]
@@ -110,6 +143,7 @@ def test_verdicts_of_responders_are_labels(recording: Path, tmp_path: Path) -> N
         (["--set", "sentiment_drop.confirm=3 of 2"], "3 of 2 can never be"),
         (["--set", "sentiment_drop.confirm=2 of 3", "--against", "x"], "--against and --set both say what B is"),
         (["--labels", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory"),
+        (["--controls", "README.md"], "README.md:1: not a control"),
         (["--labels", "nowhere.csv"], "nowhere.csv: No such file or directory"),
     ],
 )
