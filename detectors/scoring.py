@@ -31,6 +31,8 @@ SHIFT_SHARE = 0.25
 """How much of the shift is the newest window."""
 _SHIFT_SD = math.sqrt(SHIFT_SHARE / (2.0 - SHIFT_SHARE))
 _MOST_Z = 5.0
+_LONG_WINDOWS = 8
+"""Lengths of a window after which a group that has been unusual all the time is no longer learned from by the pools."""
 _NORMAL = NormalDist()
 _FORMAT = 2
 _TAIL = struct.Struct("<5f")
@@ -44,6 +46,7 @@ class _State(msgspec.Struct, array_like=True, frozen=True):
     views: list[bytes]
     pools: list[PoolState]
     shifts: list[tuple[Group, float]]
+    unusual: list[tuple[Group, int]]
     regimes: RegimeState
 
 
@@ -87,6 +90,7 @@ class ViewsScorer:
         self._readings: list[Reading] = [pool.p_value for pool in self._pools]
         self._tails = b""
         self._shifts: dict[Group, float] = {}
+        self._unusual: dict[Group, int] = {}
         expectations: Any = tuple[tuple(view.expectation for view in views)]  # type: ignore[misc]
         self._decoder = msgspec.msgpack.Decoder(tuple[expectations, list[float | None], float | None])
         self._encoder = msgspec.msgpack.Encoder()
@@ -198,10 +202,21 @@ class ViewsScorer:
             self._shifts[window.group] = before + min(1.0, weight) * SHIFT_SHARE * (z - before)
         if pooled and z is not None and self._has_moved(window, z):
             self.unsettle(window.group, KEEPS)
-        if pooled:
+        if pooled and not self._goes_on(window, scores[-1]):
             for pool, score in zip(self._pools, scores, strict=True):
                 if score is not None:
                     pool.learn(score, window.end_us)
+
+    def _goes_on(self, window: ClosedWindow, score: float | None) -> bool:
+        """Return whether the group has been unusual without a break for so long that this is one thing, not many.
+
+        A failure too small for an alert may last a day. Its windows are no sample of days in which nothing is wrong.
+        """
+        if score is None or score <= self._pools[-1].tail[0]:
+            self._unusual.pop(window.group, None)
+            return False
+        since_us = self._unusual.setdefault(window.group, window.end_us)
+        return window.end_us - since_us >= _LONG_WINDOWS * (window.end_us - window.start_us)
 
     def _has_moved(self, window: ClosedWindow, z: float) -> bool:
         """Tell a calm window to the drift detector of its group, if it stands alone; return what that says."""
@@ -217,6 +232,7 @@ class ViewsScorer:
     def forget(self, group: Group) -> None:
         """Drop what was learned of a group that is gone."""
         self._shifts.pop(group, None)
+        self._unusual.pop(group, None)
         if self._regimes is not None:
             self._regimes.forget(group)
         for view in self._views:
@@ -231,6 +247,7 @@ class ViewsScorer:
                 [view.state() for view in self._views],
                 [pool.state() for pool in self._pools],
                 sorted(self._shifts.items()),
+                sorted(self._unusual.items()),
                 [] if self._regimes is None else self._regimes.state(),
             )
         )
@@ -250,6 +267,7 @@ class ViewsScorer:
         for pool, scores in zip(self._pools, decoded.pools, strict=True):
             pool.restore(scores)
         self._shifts = dict(decoded.shifts)
+        self._unusual = dict(decoded.unusual)
         if self._regimes is not None:
             self._regimes.restore(decoded.regimes)
 

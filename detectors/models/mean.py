@@ -67,6 +67,7 @@ class MeanView:
     ) -> None:
         self.name = name
         self._places = (count, total, squares)
+        self.bad: Side = bad
         self._sign = 1.0 if bad == "high" else -1.0
         self._best, self._worst = (scale.low, scale.high) if bad == "high" else (scale.high, scale.low)
         self._min_count = min_count
@@ -105,6 +106,12 @@ class MeanView:
         count, total, _ = self._places
         most = MICRO * window.vector[count]
         return Lever(total, round(self._best * most), round(self._worst * most), counts=False)
+
+    def value(self, window: ClosedWindow) -> float | None:
+        """Return the mean, None where there are too few events."""
+        count, total, _ = self._places
+        events = window.vector[count]
+        return window.vector[total] / (MICRO * events) if events >= self._min_count else None
 
     def learn(self, window: ClosedWindow, expected: Expectation, weight: float) -> None:
         """Learn a window; one without values teaches nothing."""

@@ -45,7 +45,7 @@ _LEAST_REFIT = 64
 _LEAST_TAIL = 5
 _DAY_US = 86_400_000_000
 _MOST_SCORE = 300.0
-_CENSORED = 0.003
+_CENSORED = 0.001
 """The share of scores of which only their number is believed."""
 _REACH = 50.0
 """How far beyond the scores that were seen the tail is believed: by so much rarer ones."""

@@ -103,6 +103,7 @@ class RateView:
         self._means = Means(self._rhythm.slots, memory.half_life_us)
         self._shared = Means(self._rhythm.slots, memory.half_life_us)
         self._level_wears = LEVEL_FORGETS * memory.window_us / memory.half_life_us
+        self.bad: Side = bad
         self._low = bad == "low"
         self._relative = relative
         self._common: tuple[float, float] | None = None
@@ -159,6 +160,10 @@ class RateView:
         """Return how far the number may be from good to bad."""
         most = _MOST_TIMES * (1 + max(window.vector[self._count], math.ceil(expected.count)))
         return Lever(self._count, most, 0) if self._low else Lever(self._count, 0, most)
+
+    def value(self, window: ClosedWindow) -> float | None:
+        """Return the number of events."""
+        return float(window.vector[self._count])
 
     def learn(self, window: ClosedWindow, expected: RateExpectation, weight: float) -> None:
         """Learn a window, an empty one too."""

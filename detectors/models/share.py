@@ -8,7 +8,7 @@ from detectors.assembler import ClosedWindow
 from detectors.models.baseline import SHARE, Baseline, BaselineState, Prediction, Scale, degrees_of, excess_of
 from detectors.models.rhythm import Memory
 from detectors.models.tails import beta_binomial_upper, widened
-from detectors.models.views import Lever, ViewScore
+from detectors.models.views import Lever, Side, ViewScore
 
 _MOST_CORRELATION = 0.9
 _DECODER = msgspec.msgpack.Decoder(BaselineState)
@@ -30,6 +30,7 @@ class ShareView:
     """
 
     expectation: type[msgspec.Struct] = Prediction
+    bad: Side = "high"
 
     def __init__(
         self,
@@ -76,6 +77,11 @@ class ShareView:
         """Return that the fewer of the events are bad, the better."""
         del expected
         return Lever(self._part, 0, window.vector[self._count])
+
+    def value(self, window: ClosedWindow) -> float | None:
+        """Return the share, None where there are too few events."""
+        count = window.vector[self._count]
+        return min(count, window.vector[self._part]) / count if count >= self._min_count else None
 
     def learn(self, window: ClosedWindow, expected: Prediction, weight: float) -> None:
         """Learn a window; one without events that count teaches nothing."""

@@ -41,9 +41,11 @@ class View(Protocol):
     Attributes:
         name: as findings and settings call it.
         expectation: the type of what :meth:`expect` returns: plain data that msgspec encodes.
+        bad: which side of normal is bad.
     """
 
     name: str
+    bad: Side
     expectation: type[msgspec.Struct]
 
     def begin(self, windows: Sequence[ClosedWindow]) -> None:
@@ -60,6 +62,10 @@ class View(Protocol):
 
     def score(self, window: ClosedWindow, expected: Any) -> ViewScore:
         """Return how unusual the window is. Changes nothing."""
+        ...
+
+    def value(self, window: ClosedWindow) -> float | None:
+        """Return the statistic of the window, None when there is too little in it."""
         ...
 
     def lever(self, window: ClosedWindow, expected: Any) -> Lever:
