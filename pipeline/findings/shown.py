@@ -83,8 +83,11 @@ def _views(explanation: Explanation) -> RenderableType:
 
 
 def _needs(explanation: Explanation) -> RenderableType:
+    p_value, needed = explanation.around.finding.p_value, explanation.needed_p_value
+    if not explanation.needs and p_value is not None and needed is not None and p_value <= needed:
+        return Text("  whichever figure had been as good as can be, the others would have been enough")
     if not explanation.needs:
-        return Text("  no figure alone would have made the difference")
+        return Text("  no figure alone would have been enough")
     table = _table()
     for need in explanation.needs:
         table.add_row(need.view, need.text, figure_text(need) if need.counts else "")

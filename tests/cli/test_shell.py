@@ -40,6 +40,7 @@ def test_the_commands_are_those_that_users_rely_on() -> None:
         "deadletters replay",
         "deadletters show",
         "demo",
+        "explain",
         "flow",
         "ingest",
         "map",
