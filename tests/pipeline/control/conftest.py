@@ -3,9 +3,10 @@
 import pytest
 
 from tests.support import kafka
+from tests.support.kafka_fixtures import broker, cluster
 from tests.support.logging_fixtures import logging_as_it_was
 
-__all__ = ["logging_as_it_was"]
+__all__ = ["broker", "cluster", "logging_as_it_was"]
 
 
 @pytest.fixture
