@@ -39,7 +39,7 @@ _LATENCY = Scale(low=-2.0, high=16.0, start=6.0, start_sd=2.0, group_sd=0.8, hou
 _LATENCY_SPREAD = 0.5
 _TELLING = frozenset({"failures", "refunds", "latency"})
 """Features that say something by themselves. Fewer customers are not a failure."""
-_SUSPECT = 0.05
+_SUSPECT = 0.01
 """A feature whose p-value is at or below it is suspect."""
 
 

@@ -238,6 +238,8 @@ class ScoredWindows:
     def _report(self, window: ClosedWindow, score: Score, judgement: Judgement, outcome: Outcome) -> dict[str, str]:
         template = self.template
         labels = dict(zip(template.group_by, window.group, strict=True))
+        unusual = score.p_value is not None and score.p_value <= judgement.level
+        harmless = score.harmless and unusual and judgement.verdict == "quiet"
         outcome.findings.append(
             Finding(
                 detector=template.name,
@@ -248,7 +250,7 @@ class ScoredWindows:
                 value=score.value,
                 baseline=score.baseline,
                 p_value=score.p_value,
-                verdict="harmless" if score.harmless and judgement.verdict == "quiet" else judgement.verdict,
+                verdict="harmless" if harmless else judgement.verdict,
                 level=judgement.level,
                 ready=score.ready,
                 harmless=score.harmless and score.p_value is not None,
