@@ -75,6 +75,11 @@ class Judge:
         self._watching = watching
         self.labels = labels
         self.grace_us = grace_us
+        self._things = [label for label in labels.known if not label.fingerprint]
+        self._verdicts: dict[str, list[Label]] = {}
+        for label in labels.known:
+            if label.fingerprint:
+                self._verdicts.setdefault(label.fingerprint, []).append(label)
         in_span = [label for label in labels.known if span.holds(label.start_us)]
         self.incidents = [label for label in in_span if not label.benign]
         self.look_alikes = [label for label in in_span if label.benign]
@@ -95,10 +100,10 @@ class Judge:
 
     def truth(self, alert: Alert) -> Truth:
         """Return whether an alert was right. A verdict about the alert itself goes before everything else."""
-        hits = [label for label in self.labels.known if self.touches(alert, label)]
-        verdicts = [label for label in hits if label.fingerprint]
+        verdicts = [label for label in self._verdicts.get(alert.fingerprint, ()) if self.touches(alert, label)]
         if verdicts:
             return Truth.FALSE if all(label.benign for label in verdicts) else Truth.TRUE
+        hits = [label for label in self._things if self.touches(alert, label)]
         if any(not label.benign for label in hits):
             return Truth.TRUE
         # A broken promise is a fact whatever else happened; and information is no alarm.
@@ -124,11 +129,3 @@ class Judge:
             first = min(fresh or own, key=lambda alert: alert.fired_at_us)
             found.append(Found(label, first.fired_at_us, not fresh, first))
         return found
-
-    def raised_anyway(self, label: Label, alerts: Sequence[Alert]) -> bool:
-        """Return whether a look-alike was taken for a failure."""
-        return any(
-            self.touches(alert, label) and self.truth(alert) is Truth.FALSE
-            for alert in alerts
-            if self.span.holds(alert.starts_at_us)
-        )

@@ -67,6 +67,9 @@ class Measure:
         self._span = span
         self._judge = judge
         self._found: dict[int, list[Found]] = {}
+        self._by_fingerprint: dict[str, list[Alert]] = {}
+        for alert in alerts:
+            self._by_fingerprint.setdefault(alert.fingerprint, []).append(alert)
         self.judged = [alert for alert in alerts if span.holds(alert.starts_at_us)]
         self.inside = {id(alert) for alert in self.judged}
         self.truths = {} if judge is None else {id(alert): judge.truth(alert) for alert in self.judged}
@@ -83,7 +86,8 @@ class Measure:
         """Return what each detector found of an incident, expected or not, the first one first."""
         known = self._found.get(label.number)
         if known is None:
-            found = [] if self._judge is None else self._judge.found(label, self.alerts)
+            about = self._by_fingerprint.get(label.fingerprint, ()) if label.fingerprint else self.alerts
+            found = [] if self._judge is None else self._judge.found(label, about)
             known = sorted(found, key=lambda hit: (hit.already_open, hit.fired_at_us, hit.alert.detector))
             self._found[label.number] = known
         return known
@@ -151,7 +155,8 @@ class Measure:
                 found += [hit for hit in hits if hit.alert.detector == figures.detector]
         fresh = [hit for hit in found if not hit.already_open]
         hops_us = {name: _hop_us(entry) for name, entry in self._entries.items()}
-        raised = sum(judge.raised_anyway(label, own) for label in judge.look_alikes)
+        false_ones = [alert for alert in own if self.truths[id(alert)] is Truth.FALSE]
+        raised = sum(any(judge.touches(alert, label) for alert in false_ones) for label in judge.look_alikes)
         return replace(
             figures,
             true=true,

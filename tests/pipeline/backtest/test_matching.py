@@ -67,8 +67,6 @@ def test_a_look_alike_makes_an_alert_false_unless_something_real_happened_too() 
     benign = label(10, 12, benign=True)
     assert judge(benign, complete=False).truth(alert(11, 12)) is Truth.FALSE
     assert judge(benign, label(11, 12, 2)).truth(alert(11, 12)) is Truth.TRUE
-    assert judge(benign).raised_anyway(benign, [alert(11, 12)])
-    assert not judge(benign).raised_anyway(benign, [alert(20, 21)])
 
 
 def test_a_verdict_goes_before_everything_else() -> None:
@@ -90,8 +88,7 @@ def test_facts_about_cases_and_information_are_no_false_alarms() -> None:
     assert judge(label(10, 12)).truth(alert(30, 31, window=False)) is Truth.UNJUDGED
     information = alert(30, 31, labels={"severity": "info"})
     assert judge(label(10, 12)).truth(information) is Truth.UNJUDGED
-    benign = label(30, 31, benign=True)
-    assert not judge(benign).raised_anyway(benign, [information])
+    assert judge(label(30, 31, benign=True)).truth(information) is Truth.UNJUDGED
 
 
 def test_an_incident_is_found_by_the_first_alert_that_is_told_within_the_grace_before_it_or_later() -> None:
