@@ -62,6 +62,7 @@ class ViewsScorer:
         shift: whether to look for what is slow, too.
         joint: whether to add up what all views say, too: several of them a little off are more than one.
         regimes: notices that a group's normal has moved; None: nobody does.
+        series: makes a view out of the first one that looks at its number as a series; None: there is none.
         may_fire: asked with the window and the views' scores; what is not bad enough to tell a person of is not an
             alert, however unusual. None: everything may.
         patient: whether even overwhelming evidence waits until a group has warmed up.
@@ -75,23 +76,24 @@ class ViewsScorer:
         shift: bool = True,
         joint: bool = False,
         regimes: Regimes | None = None,
+        series: Callable[[View], View] | None = None,
         may_fire: Callable[[ClosedWindow, dict[str, ViewScore]], bool] | None = None,
         patient: bool = False,
     ) -> None:
-        self._views = list(views)
+        self._views = [*views, series(views[0])] if series is not None else list(views)
         self._warm_up = warm_up
         self._shift = shift
         self._joint = joint
         self._regimes = regimes
         self._may_fire = may_fire
         self._patient = patient
-        self._names = [view.name for view in views] + [SHIFT] * shift + [JOINT] * joint
+        self._names = [view.name for view in self._views] + [SHIFT] * shift + [JOINT] * joint
         self._pools = [PooledTail() for _ in range(len(self._names) + 1)]
         self._readings: list[Reading] = [pool.p_value for pool in self._pools]
         self._tails = b""
         self._shifts: dict[Group, float] = {}
         self._unusual: dict[Group, int] = {}
-        expectations: Any = tuple[tuple(view.expectation for view in views)]  # type: ignore[misc]
+        expectations: Any = tuple[tuple(view.expectation for view in self._views)]  # type: ignore[misc]
         self._decoder = msgspec.msgpack.Decoder(tuple[expectations, list[float | None], float | None])
         self._encoder = msgspec.msgpack.Encoder()
 

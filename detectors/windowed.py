@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Self, TypedDict
+from typing import Annotated, Literal, Self, TypedDict
 
 from pydantic import Field, model_validator
 
 from config.base import SettingsModel
 from config.drift_settings import PageHinkleySettings
 from config.durations import DurationUs, format_duration_us
-from config.models import DriftModel
+from config.models import AnomalyModel, DriftModel
 from detectors.assembler import WindowAssembler
 from detectors.combine import PaneCombiner, Read, Vectors
 from detectors.contract import DetectorSettings, Severity
@@ -18,7 +18,10 @@ from detectors.deciding import Decision
 from detectors.grouping import GroupBy
 from detectors.models.regime import Regimes
 from detectors.models.rhythm import Memory, RhythmName
-from detectors.models.river_safe import build_drift_detector
+from detectors.models.river_safe import build_drift_detector, build_model
+from detectors.models.series import SeriesModel
+from detectors.models.series_view import SeriesView
+from detectors.models.views import View
 from detectors.panes import PaneLayout
 from detectors.scoring import ViewsScorer
 from detectors.window_state import AlertTemplate, ScoredWindows
@@ -28,6 +31,8 @@ from detectors.wording import Wording
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
 Positive = Annotated[DurationUs, Field(gt=0)]
+SERIES_MEMORY = 1000
+"""Windows of a group that its series model remembers: six weeks of hours."""
 
 
 class BaselineSettings(SettingsModel):
@@ -60,10 +65,12 @@ class Learning(TypedDict):
     Attributes:
         warm_up: how many windows' worth of data a group needs before it may alert.
         regimes: notices that a group's normal has moved.
+        series: makes a view out of the first one that looks at its number as a series.
     """
 
     warm_up: float
     regimes: Regimes | None
+    series: Callable[[View], View] | None
 
 
 class WindowSettings(DetectorSettings, Decision):
@@ -75,6 +82,9 @@ class WindowSettings(DetectorSettings, Decision):
         window: length of a window. Windows are aligned to 1970-01-01 UTC.
         hop: time from one window to the next; without it windows do not overlap. A shorter hop sees a failure sooner.
         min_count: windows with fewer events are not scored.
+        model: a model that looks at the first figure of each window (the share, the mean, the number) as a series,
+            beside the exact tests: ``novelty``, or the name of an anomaly model of River (``anomaly.HalfSpaceTrees``),
+            or its name and parameters (``{class: anomaly.LODA, n_bins: 10}``). It takes 25 kB and more for each group.
         baseline: what normal is learned from.
         severity: label of the alerts.
     """
@@ -83,6 +93,7 @@ class WindowSettings(DetectorSettings, Decision):
     window: Positive = HOUR_US
     hop: Positive | None = None
     min_count: Annotated[int, Field(ge=2)] = 30
+    model: Literal["novelty"] | AnomalyModel | None = None
     baseline: BaselineSettings = BaselineSettings()
     severity: Severity = "warning"
 
@@ -110,7 +121,21 @@ class WindowSettings(DetectorSettings, Decision):
         """Return what all scorers are made with."""
         drift = self.baseline.drift
         regimes = None if drift is None else Regimes(partial(build_drift_detector, drift))
-        return {"warm_up": self.baseline.warm_up, "regimes": regimes}
+        return {"warm_up": self.baseline.warm_up, "regimes": regimes, "series": self._series()}
+
+    def _series(self) -> Callable[[View], View] | None:
+        if self.model is None:
+            return None
+        named = None if self.model == "novelty" else self.model
+
+        def model() -> SeriesModel:
+            anomaly = None if named is None else build_model(named)
+            return SeriesModel(anomaly, memory=SERIES_MEMORY, tail=SERIES_MEMORY)
+
+        def view(of: View) -> View:
+            return SeriesView("novelty", of=of, model=model, memory=self.memory())
+
+        return view
 
     def hourly(self) -> bool:
         """Return whether what is normal may depend on the hour."""

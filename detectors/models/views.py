@@ -41,12 +41,15 @@ class View(Protocol):
     Attributes:
         name: as findings and settings call it.
         expectation: the type of what :meth:`expect` returns: plain data that msgspec encodes.
-        bad: which side of normal is bad.
     """
 
     name: str
-    bad: Side
     expectation: type[msgspec.Struct]
+
+    @property
+    def bad(self) -> Side:
+        """Which side of normal is bad."""
+        ...
 
     def begin(self, windows: Sequence[ClosedWindow]) -> None:
         """Look at all windows of one end, before they are scored one by one."""
