@@ -85,8 +85,12 @@ class Again:
         Of a window whose p-value is that small already, only views that are suspect are told: what others would have
         needed says nothing.
         """
-        found = (self._need(view, lever, level) for view, lever in self.levers.items())
-        return [need for need in found if need is not None and (_is_worse(need) or self._suspect(need.view))]
+        found: dict[tuple[int, int], Need] = {}  # views of one figure need the same of it
+        for view, lever in self.levers.items():
+            need = self._need(view, lever, level)
+            if need is not None and (_is_worse(need) or self._suspect(view)):
+                found.setdefault((lever.place, need.figure), need)
+        return list(found.values())
 
     def _suspect(self, view: str) -> bool:
         return float(self._details.get(f"{view}_p_value", 1.0)) <= _SUSPECT

@@ -18,12 +18,14 @@ class Novelty(msgspec.Struct, array_like=True, frozen=True):
     Attributes:
         novelty, raw, p_value: see :class:`~detectors.models.series.SeriesScore`.
         usual: mean of the group so far.
+        known: whether the group has a past.
     """
 
     novelty: float
     raw: float
     p_value: float
     usual: float
+    known: bool = False
 
 
 class _State(msgspec.Struct, array_like=True, frozen=True):
@@ -76,12 +78,11 @@ class SeriesView:
         if value is None or model is None or row is None:
             return Novelty(0.0, 0.0, 1.0, 0.0)
         score = model.score(window.end_us / 1e6, value)
-        return Novelty(score.novelty, score.raw, score.p_value, row[0])
+        return Novelty(score.novelty, score.raw, score.p_value, row[0], known=True)
 
     def scores(self, window: ClosedWindow, expected: Novelty) -> bool:
         """Return whether there is enough in the window, and the group has a past."""
-        del expected
-        return window.group in self._models and self._value(window) is not None
+        return expected.known and self._value(window) is not None
 
     def score(self, window: ClosedWindow, expected: Novelty) -> ViewScore:
         """Return how new the window is; on the good side of usual nothing is."""

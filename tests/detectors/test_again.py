@@ -92,6 +92,14 @@ def test_a_finding_that_came_through_a_file_scores_again_as_well(name: str, judg
     assert Again(detector, read).needs(finding.level) == Again(detector, finding).needs(finding.level)
 
 
+def test_with_a_model_of_the_series_every_window_scores_again_too() -> None:
+    sample = SAMPLES["sentiment_drop"]()
+    detector, findings = judge(sample._replace(settings={**sample.settings, "model": "novelty"}))
+    assert any("novelty_p_value" in one.details for one in findings)
+    found = [need for one in scored(findings) for need in Again(detector, one).needs(one.level)]
+    assert {need.view for need in found} >= {"negative_share"}
+
+
 def test_the_settings_of_another_detector_are_told(judged: Callable[[str], Judged]) -> None:
     _, findings = judged("sentiment_drop")
     finding = next(one for one in findings if one.verdict == "fires")
