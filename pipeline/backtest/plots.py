@@ -88,7 +88,7 @@ def alerts_per_day(tried: Sequence[Tried], now: Tried, chosen: Tried | None) -> 
             axes.set_yscale("symlog", linthresh=0.1)
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.set(xlabel=name, ylabel="alerts a day")
-            axes.set_ylim(bottom=-0.005)
+            axes.set_ylim(-0.005, max(0.2, 1.6 * max(one.figures.per_day for one in [now, *tried])))
         legend(figure, parts, theme, 4)
         return figure
 

@@ -1,8 +1,9 @@
 """Decides again about windows that were scored once: the same decider as in the flow, other settings.
 
 What an alert does to the baseline stays as it was in the run: while an alert is open, the flow learns its windows at a
-fraction of their weight, leaves them out of what calm windows look like, and takes them for normal after a long time.
-Other decisions would have changed that, and with it later p-values. How much, only a run can say.
+fraction of their weight (``FIRING_WEIGHT``), leaves all but the first out of what calm windows look like, and takes
+them for normal after a long time. Other decisions would have changed that, and with it later p-values: a setting that
+misses a failure learns it as calm. How much that matters, only a run can say.
 """
 
 from collections.abc import Sequence

@@ -94,7 +94,9 @@ def register(app: typer.Typer) -> None:
         result, alerts = None, bench.alerts
         if chosen is not None and chosen.setting.changes:
             result, alerts = bench.backtest(chosen.setting, progress if exact else None)
-            chosen = bench.tried(chosen.setting, alerts)
+            proposed = bench.tried(chosen.setting, alerts)
+            tried = [proposed if one is chosen else one for one in tried]
+            chosen = proposed
         changes = {} if chosen is None else chosen.setting.changes
         carried = None if target is None or result is None else str(target / tuning_out.BACKTEST)
         told = Tuned(

@@ -34,6 +34,7 @@ WITH_CONFIG = [path for path in ALL if path[0] in {"run", "flow", "notifier", "r
 def test_the_commands_are_those_that_users_rely_on() -> None:
     assert {" ".join(path) for path in ALL} == {
         "alerts",
+        "backtest",
         "check",
         "deadletters list",
         "deadletters prune",
@@ -52,6 +53,7 @@ def test_the_commands_are_those_that_users_rely_on() -> None:
         "run",
         "schema",
         "test",
+        "tune",
     }
 
 

@@ -92,17 +92,19 @@ def test_a_stricter_level_never_raises_an_alert_that_a_looser_one_does_not_overl
             )
 
 
-def test_the_run_of_a_change_differs_from_deciding_again_only_by_what_alerts_do_to_learning(scored: Bench) -> None:
-    setting = Setting(
-        "p_value", 1e-4, {"p_value": {"fire": 1e-4}}, changed(scored.settings, {"p_value": {"fire": 1e-4}})
-    )
-    told, quick = scored.backtest(setting)
-    exact, run = scored.backtest(setting, unseen)
+def test_the_exact_backtest_of_a_change_is_that_of_settings_with_the_change_in_them(
+    scored: Bench, recording: Path, tmp_path: Path
+) -> None:
+    changes = {"p_value": {"fire": 1e-4}}
+    setting = Setting("p_value", 1e-4, changes, changed(scored.settings, changes))
+    told, _ = scored.backtest(setting)
+    exact, alerts = scored.backtest(setting, unseen)
     assert (told.exact, exact.exact) == (False, True)
     assert told.a == exact.a
-    assert {alert.fingerprint for alert in quick} == {alert.fingerprint for alert in run}
-    recalls = [side.detectors[0].recall for side in (told.b, exact.b) if side is not None]
-    assert recalls[0] == recalls[1]
+    written = bench(tmp_path, recording, "p_value: {fire: 0.0001}")
+    assert alerts == written.alerts
+    assert exact.b is not None
+    assert exact.b.detectors[0] == written.tried(setting, written.alerts).figures
 
 
 def test_the_proposed_setting_has_the_best_score_within_the_budget(scored: Bench) -> None:
