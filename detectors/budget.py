@@ -123,8 +123,7 @@ class BudgetLevel:
 
     def _opening_rate(self, index: int) -> float:
         """Return openings a window at a generous level: counted, on the assumption that every unusual window is one."""
-        assumed = _GENEROUS[index] ** self._needed
-        prior_tests = _PRIOR_OPENINGS / assumed
+        prior_tests = _PRIOR_OPENINGS / _GENEROUS[index]
         return (self._openings[index] + _PRIOR_OPENINGS) / (self._tests + prior_tests)
 
     def expected_false_alarms(self, level: float, end_us: int, span_us: int) -> float:
