@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from detectors.contract import NEVER_US, CaseShard, Outcome, Progress
+from detectors.control import Control
 from detectors.events import CaseEvent, Event
 from detectors.panes import PaneLayout, Panes
 from pipeline.decode import Decoder
@@ -57,6 +58,9 @@ class Windows:
         return self
 
     def update(self, panes: Panes, progress: Progress) -> Outcome:
+        raise NotImplementedError
+
+    def control(self, controls: Sequence[Control]) -> None:
         raise NotImplementedError
 
     def snapshot(self) -> bytes:
