@@ -167,7 +167,9 @@ class ViewsScorer:
             told[JOINT] = ViewScore(together, 0.0, _read(readings, len(readings) - 2, _upper(together), scores))
         least, tests = min(score.p_value for score in told.values()), len(told)
         combined = min(1.0, tests * least)
-        p_value = _read(readings, len(readings) - 1, combined, scores)
+        # Of so many valid p-values the smallest is at or below x in x to tests * x of all windows.
+        known = _read(readings, len(readings) - 1, combined, scores)
+        p_value = min(combined, max(combined / tests, known))
         first = told.get(self._views[0].name) or next(iter(told.values()))
         details: dict[str, float | str] = {"history": history}
         for name, view_score in told.items():
