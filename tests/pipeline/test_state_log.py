@@ -105,7 +105,7 @@ def test_a_whole_state_of_before_there_were_logs_is_whole_in_the_log_too(tmp_pat
     old = Shard()
     for key in "abc":
         old.put(key, ord(key))
-    name, shard, inner = DetectLogic(detectors, tmp_path, ("numbers", 3, old.snapshot())).snapshot()
+    name, shard, inner, *_ = DetectLogic(detectors, tmp_path, ("numbers", 3, old.snapshot())).snapshot()
     marks = msgspec.msgpack.decode(inner.removeprefix(b"\x00log1"), type=LogState)
     _, images = StateLog(tmp_path, "numbers.3").read(marks)
     assert (name, shard, images) == ("numbers", 3, {key: str(ord(key)).encode() for key in "abc"})
