@@ -29,6 +29,8 @@ _PRIOR_PEAKS = 20.0
 _PRIOR_SHAPE = 0.1
 """A little heavier than exponential: what the scores of quiet series show."""
 _SHAPES = (-0.5, 0.9)
+_TYPICAL_OF = 2000
+"""The median is that of so many: what is typical changes sooner than the tail is known."""
 
 
 class TailFit(msgspec.Struct, frozen=True):
@@ -111,7 +113,7 @@ class EvtTail:
 
     @property
     def median(self) -> float:
-        """Half of the numbers were smaller when the tail was last fitted; 0 before that."""
+        """Half of the last 2,000 numbers were smaller when the tail was last fitted; 0 before that."""
         return self._median
 
     def p_value(self, value: float) -> float:
@@ -144,7 +146,7 @@ class EvtTail:
             self._since_fit = 0
             numbers = decoded(self._ring.held[0])
             self._fit = fitted(numbers, self.quantile)
-            self._median = float(np.median(numbers))
+            self._median = float(np.median(decoded(self._ring.recent(0, _TYPICAL_OF))))
 
     def tops(self, value: float, count: int) -> bool:
         """Say whether ``value`` is larger than each of the last ``count`` numbers, as they are remembered."""
