@@ -152,6 +152,10 @@ class Decider:
         self._openings.forget(group)
         self._budget.forget(group)
 
+    def adopt(self, episodes: list[tuple[Group, GroupEpisode]]) -> None:
+        """Take over where groups stand, and nothing else."""
+        self._openings.restore(episodes)
+
     def state(self) -> DeciderState:
         """Return the state as plain data."""
         return DeciderState(self._openings.state(), self._budget.state(), self._discovery)

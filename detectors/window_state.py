@@ -18,6 +18,7 @@ from detectors.assembler import ClosedWindow, WindowAssembler
 from detectors.contract import Evidence, Finding, Outcome, Progress, SnapshotVersionError, alert_change
 from detectors.control import Control
 from detectors.decide import Decider, DeciderState, Judgement
+from detectors.opening import GroupEpisode
 from detectors.panes import Group, Panes
 from detectors.versions import Versions, VersionsState
 from detectors.wording import Wording
@@ -130,7 +131,21 @@ class _MadeFor(msgspec.Struct, array_like=True, frozen=True):
     width: int
 
 
+class _StateOf010(msgspec.Struct, array_like=True, frozen=True):
+    """What 0.1.0 kept. Its models were others; its windows and alerts are ours."""
+
+    version: int
+    assembler: bytes
+    scorer: bytes
+    episodes: list[tuple[Group, GroupEpisode]]
+    pending: list[tuple[ClosedWindow, bytes, float]]
+    last_end_us: int
+    groups: list[Group]
+
+
 _DECODER = msgspec.msgpack.Decoder(_State)
+_DECODER_OF_010 = msgspec.msgpack.Decoder(_StateOf010)
+_FIRST_FORMAT = 1
 
 
 class ScoredWindows:
@@ -304,6 +319,9 @@ class ScoredWindows:
         Raises:
             SnapshotVersionError: when it is of another format, or was made with other groups, windows or models.
         """
+        if _version(state) == _FIRST_FORMAT:
+            self._restore_010(_DECODER_OF_010.decode(state))
+            return
         try:
             decoded = _DECODER.decode(state)
         except msgspec.DecodeError as error:
@@ -326,3 +344,22 @@ class ScoredWindows:
         self._pending = deque(decoded.pending)
         self._last_end_us = decoded.last_end_us
         self._groups = set(decoded.groups)
+
+    def _restore_010(self, old: _StateOf010) -> None:
+        """Take over the windows and the open alerts of 0.1.0; what is normal is learned anew."""
+        self.assembler.restore(old.assembler)
+        self.decider.adopt(old.episodes)
+        self._last_end_us = old.last_end_us
+        self._groups = set(old.groups)
+
+
+def _version(state: bytes) -> int | None:
+    """Return the format of a state, None when it is none."""
+    try:
+        return msgspec.msgpack.decode(state, type=_Head).version
+    except msgspec.DecodeError:
+        return None
+
+
+class _Head(msgspec.Struct, array_like=True, frozen=True):
+    version: int
