@@ -1,6 +1,5 @@
 """What is normal: detectors/models/baseline.py, and the views that stand on it."""
 
-
 import pytest
 
 from detectors.assembler import ClosedWindow

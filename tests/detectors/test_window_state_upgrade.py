@@ -21,7 +21,8 @@ def test_an_alert_that_was_open_in_010_goes_on_and_ends() -> None:
     posts = [post(number, START_US + number, 0.3, service="app") for number in range(40)]
     before.update(combined(of, posts), Progress(START_US + HOUR_US, START_US + HOUR_US))
     began_us = START_US + HOUR_US
-    kept = (1, before.assembler.snapshot(), b"", [(("app",), (began_us, began_us, None))], [], began_us, [("app",)])
+    episodes = [(("app",), (began_us, began_us, None))]
+    kept: tuple[object, ...] = (1, before.assembler.snapshot(), b"", episodes, [], began_us, [("app",)])
     after = of.state()
     after.restore(msgspec.msgpack.encode(kept))
     assert after.decider.is_firing(("app",))
