@@ -232,14 +232,15 @@ class RateView:
     def _factor(
         self, slot: int, own: Row | None, worth: float, shared: Row | None, shared_worth: float
     ) -> tuple[float, float]:
-        """Return the factor of an hour, and the relative variance that the noise in its evidence gives it."""
-        value, variance = 1.0, 0.0
+        """Return the factor of an hour, and its relative variance, as far as it is not the group's own hour by hour."""
+        value, variance = 1.0, 1.0 / _SHARED_HOUR
         place = 2 * slot
         if shared is not None:
             weight = shared[place + 1] * shared_worth
             total = weight + _SHARED_HOUR
             value = (weight * shared[place] + _SHARED_HOUR) / total
-            variance = weight / (total * total)
+            # What an hour that was never seen is like is not known: else its first night would be taken for chance.
+            variance = 1.0 / total
         if own is not None:
             weight = own[place + 1] * worth
             total = weight + _OWN_HOUR
