@@ -6,9 +6,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.logging_fixtures import logging_as_it_was
+from tests.support.logging_fixtures import loggers_forget, logging_as_it_was
 
-__all__ = ["logging_as_it_was"]
+__all__ = ["loggers_forget", "logging_as_it_was"]
 
 settings.register_profile("fast", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile(

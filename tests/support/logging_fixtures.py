@@ -8,19 +8,25 @@ import pytest
 import structlog
 
 
-@pytest.fixture(autouse=True)
-def logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Commands set up logging for a process that is theirs; here it is not.
+@pytest.fixture(autouse=True, scope="session")
+def loggers_forget() -> Iterator[None]:
+    """Loggers must not remember how logging was set up.
 
-    Nor may loggers remember how it was set up: they live as long as their modules, and later tests look at what is
-    logged.
+    They live as long as their modules, and later tests look at what is logged. Fixtures of modules run commands too.
     """
     configure = structlog.configure
 
     def configure_for_now(**settings: Any) -> None:
         configure(**{**settings, "cache_logger_on_first_use": False})
 
-    monkeypatch.setattr(structlog, "configure", configure_for_now)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", configure_for_now)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands set up logging for a process that is theirs; here it is not."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
