@@ -20,7 +20,7 @@ from detectors.assembler import ClosedWindow
 from detectors.contract import Evidence
 from detectors.models.pool import PooledTail, PoolState, read_off
 from detectors.models.regime import KEEPS, Regimes, RegimeState
-from detectors.models.tails import SMALLEST
+from detectors.models.tails import SMALLEST, any_of
 from detectors.models.views import Lever, View, ViewScore
 from detectors.panes import Group
 from detectors.window_state import Score
@@ -165,8 +165,7 @@ class ViewsScorer:
         if self._joint and len(z_s) > 1:
             together = sum(max(0.0, one) for one in z_s) / math.sqrt(len(z_s))
             told[JOINT] = ViewScore(together, 0.0, _read(readings, len(readings) - 2, _upper(together), scores))
-        least, tests = min(score.p_value for score in told.values()), len(told)
-        combined = min(1.0, tests * least)
+        tests, combined = len(told), any_of([score.p_value for score in told.values()])
         # Of so many valid p-values the smallest is at or below x in x to tests * x of all windows.
         known = _read(readings, len(readings) - 1, combined, scores)
         p_value = min(combined, max(combined / tests, known))

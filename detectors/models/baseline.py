@@ -233,17 +233,25 @@ class Baseline:
         self, own: Row | None, worth: float, shared: Row | None, shared_worth: float
     ) -> tuple[float, float]:
         """Return the excess of a group and its degrees of freedom: own on siblings', siblings' on a fixed prior."""
-        value, weight = _PRIOR_CORRELATION, _PRIOR_WINDOWS
-        place = 2 * EXCESS
-        if shared is not None:
-            learned = shared[place + 1] * shared_worth
-            weight = learned + _PRIOR_WINDOWS
-            value = (learned * shared[place] + _PRIOR_WINDOWS * value) / weight
-        if own is not None:
-            learned, prior = own[place + 1] * worth, min(weight, _SIBLING_WINDOWS)
-            weight = learned + prior
-            value = (learned * own[place] + prior * value) / weight
+        value, weight = shrunk_excess(_PRIOR_CORRELATION, own, worth, shared, shared_worth)
         return max(0.0, value), weight
+
+
+def shrunk_excess(
+    prior: float, own: Row | None, worth: float, shared: Row | None, shared_worth: float
+) -> tuple[float, float]:
+    """Return the excess of a group, own on siblings' and siblings' on ``prior``, and the windows behind it."""
+    value, weight = prior, _PRIOR_WINDOWS
+    place = 2 * EXCESS
+    if shared is not None:
+        learned = shared[place + 1] * shared_worth
+        weight = learned + _PRIOR_WINDOWS
+        value = (learned * shared[place] + _PRIOR_WINDOWS * value) / weight
+    if own is not None:
+        learned, known = own[place + 1] * worth, min(weight, _SIBLING_WINDOWS)
+        weight = learned + known
+        value = (learned * own[place] + known * value) / weight
+    return value, weight
 
 
 def excess_of(prediction: Prediction, spread: float) -> float:

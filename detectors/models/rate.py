@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import msgspec
 
 from detectors.assembler import ClosedWindow
-from detectors.models.baseline import LEVEL_FORGETS
+from detectors.models.baseline import LEVEL_FORGETS, shrunk_excess
 from detectors.models.means import Means, MeansState, Row
 from detectors.models.rhythm import EXCESS, HISTORY, LEVEL, Memory, Rhythm
 from detectors.models.tails import negative_binomial_lower, negative_binomial_upper, widened
@@ -33,8 +33,6 @@ _OWN_HOUR = 25.0
 """Precision (1 / relative variance) of the priors of an hour's factor: of the siblings' around one, of a group's around
 theirs."""
 _PRIOR_EXCESS = 0.1
-_PRIOR_WINDOWS = 4.0
-_SIBLING_WINDOWS = 8.0
 _FULL_INFORMATION_COUNT = 10.0
 _LEAST_MEAN = 1e-6
 _LEAST_SIBLINGS = 3
@@ -250,16 +248,7 @@ class RateView:
 
     def _excess(self, own: Row | None, worth: float, shared: Row | None, shared_worth: float) -> tuple[float, float]:
         """Return the excess of a group and its degrees of freedom: own on siblings', siblings' on a fixed prior."""
-        value, weight = _PRIOR_EXCESS, _PRIOR_WINDOWS
-        place = 2 * EXCESS
-        if shared is not None:
-            learned = shared[place + 1] * shared_worth
-            weight = learned + _PRIOR_WINDOWS
-            value = (learned * shared[place] + _PRIOR_WINDOWS * value) / weight
-        if own is not None:
-            learned, prior = own[place + 1] * worth, min(weight, _SIBLING_WINDOWS)
-            weight = learned + prior
-            value = (learned * own[place] + prior * value) / weight
+        value, weight = shrunk_excess(_PRIOR_EXCESS, own, worth, shared, shared_worth)
         return min(_MOST_EXCESS, max(0.0, value)), weight
 
     def state(self) -> bytes:
