@@ -194,13 +194,13 @@ def until(holds: Callable[[], object], seconds: float = PATIENCE_S) -> object:
     return found
 
 
-def settle(flow: Process, url: str, at_least: int = 1) -> None:
-    """Wait until there are so many changes in the store, and no more come."""
+def settle(flow: Process, url: str, at_least: int = 1, looks: int = 10) -> None:
+    """Wait until there are so many changes in the store, and in so many looks (ten a second) no more came."""
     seen: list[int] = []
 
     def steady() -> bool:
         time.sleep(0.1)
         seen.append(stored(url).total())
-        return seen[-1] >= at_least and len(seen) > 10 and len(set(seen[-10:])) == 1
+        return seen[-1] >= at_least and len(seen) > looks and len(set(seen[-looks:])) == 1
 
     flow.until(steady)

@@ -71,14 +71,18 @@ def _no_database(folder: Path) -> None:
     (folder / "state" / "part-0.sqlite3").write_bytes(b"what is this? " * 1000)
 
 
+def _largest(folder: Path) -> Path:
+    """Return the largest file: a flow that was stopped later has begun more of them, and the last may be empty."""
+    return max(folder.glob("*.log"), key=lambda path: path.stat().st_size)
+
+
 def _cut_ids(folder: Path) -> None:
-    (path,) = (folder / "seen").glob("*.log")
+    path = _largest(folder / "seen")
     path.write_bytes(path.read_bytes()[:-10])
 
 
 def _other_ids(folder: Path) -> None:
-    (path,) = (folder / "seen").glob("*.log")
-    _flip(path, 40)
+    _flip(_largest(folder / "seen"), 40)
 
 
 def _no_cases(folder: Path) -> None:
@@ -86,7 +90,7 @@ def _no_cases(folder: Path) -> None:
 
 
 def _other_case(folder: Path) -> None:
-    _flip(max((folder / "cases").glob("*.log"), key=lambda path: path.stat().st_size), 30)
+    _flip(_largest(folder / "cases"), 30)
 
 
 def _no_snapshots(folder: Path) -> None:
@@ -102,8 +106,8 @@ DAMAGES = [
     (_no_database, "part-0.sqlite3"),
     (_no_snapshots, "flow/state"),
     (_half_identity, "identity.json"),
-    (_cut_ids, "seen-00000000.log"),
-    (_other_ids, "seen-00000000.log"),
+    (_cut_ids, "seen-0000000"),
+    (_other_ids, "seen-0000000"),
     (_no_cases, "sla_breach."),
     (_other_case, "sla_breach."),
 ]
