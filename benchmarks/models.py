@@ -19,14 +19,8 @@ from benchmarks import measure
 from config.models import ANOMALY_NAMES, DRIFT_NAMES
 from detectors.models.conformal import AdaptiveLevel, ConformalScores
 from detectors.models.fdr import MemoryLord
-from detectors.models.river_safe import (
-    SafeEWMean,
-    SafeEWVar,
-    SafeQuantile,
-    SafeRollingQuantile,
-    build_drift_detector,
-    build_model,
-)
+from detectors.models.river_safe import build_drift_detector, build_model
+from detectors.models.river_safe.statistics import SafeEWMean, SafeEWVar, SafeQuantile, SafeRollingQuantile
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "anomaly.QuantileFilter": {"anomaly_detector": "anomaly.HalfSpaceTrees"},

@@ -1,7 +1,6 @@
 """What all window detectors are made of: settings, and a detector out of its parts."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Annotated, Literal, Self, TypedDict
 
 from pydantic import Field, model_validator
@@ -18,7 +17,7 @@ from detectors.deciding import Decision
 from detectors.grouping import GroupBy
 from detectors.models.regime import Regimes
 from detectors.models.rhythm import Memory, RhythmName
-from detectors.models.river_safe import build_drift_detector, build_model
+from detectors.models.river_safe import drift_builder, model_builder
 from detectors.models.series import SeriesModel
 from detectors.models.series_view import SeriesView
 from detectors.models.views import View
@@ -120,17 +119,16 @@ class WindowSettings(DetectorSettings, Decision):
     def learning(self) -> Learning:
         """Return what all scorers are made with."""
         drift = self.baseline.drift
-        regimes = None if drift is None else Regimes(partial(build_drift_detector, drift))
+        regimes = None if drift is None else Regimes(drift_builder(drift))
         return {"warm_up": self.baseline.warm_up, "regimes": regimes, "series": self._series()}
 
     def _series(self) -> Callable[[View], View] | None:
         if self.model is None:
             return None
-        named = None if self.model == "novelty" else self.model
+        anomaly = None if self.model == "novelty" else model_builder(self.model)
 
         def model() -> SeriesModel:
-            anomaly = None if named is None else build_model(named)
-            return SeriesModel(anomaly, memory=SERIES_MEMORY, tail=SERIES_MEMORY)
+            return SeriesModel(None if anomaly is None else anomaly(), memory=SERIES_MEMORY, tail=SERIES_MEMORY)
 
         def view(of: View) -> View:
             return SeriesView("novelty", of=of, model=model, memory=self.memory())

@@ -14,7 +14,6 @@ from pipeline.records.contract import RecordReader
 from pipeline.records.csvfile import CsvReader
 from pipeline.records.lines import LineReader
 from pipeline.records.opening import format_of, open_bytes, open_text_bytes
-from pipeline.records.parquet import ParquetReader
 
 _MAX_ROW_BYTES = 1 << 20
 _AT_ONCE = 10_000
@@ -112,6 +111,8 @@ def _reader(settings: ProfileSettings) -> RecordReader:
         msg = f"profiles: {error}"
         raise ProfilesError(msg) from error
     if format_ == "parquet":
+        from pipeline.records.parquet import ParquetReader  # noqa: PLC0415 - slow to load
+
         return ParquetReader(path, 0, max_record_bytes=_MAX_ROW_BYTES)
     if format_ == "csv":
         return CsvReader(open_text_bytes(path), 0, settings=settings.csv, max_record_bytes=_MAX_ROW_BYTES)

@@ -4,16 +4,19 @@ import queue
 import time
 from collections.abc import Callable
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from config.durations import US_PER_SECOND, format_duration_us
 from pipeline.feeds.contract import FEEDS, BadRecord, FeedContext, RawBatch, Status
-from pipeline.feeds.sql_reader import SqlReader
 from pipeline.feeds.sql_settings import SqlSettings
-from pipeline.feeds.sql_sweep import Row
+
+if TYPE_CHECKING:
+    from pipeline.feeds.sql_tables.reader import SqlReader
+    from pipeline.feeds.sql_tables.sweep import Row
 
 FIGURES = ("mark", "from", "stop", "looked")
 """Beside the number of rows handed out, ``positions`` has these under ``<name>\\t<figure>``: from which mark a later
-run reads (less the overlap), and what ``pipeline.feeds.sql_sweep.Page.begin`` says."""
+run reads (less the overlap), and what ``pipeline.feeds.sql_tables.sweep.Page.begin`` says."""
 _SLACK_S = 10.0
 
 
@@ -70,6 +73,8 @@ class SqlFeed:
         self._figures = {
             figure: positions[f"{name}\t{figure}"] for figure in FIGURES if f"{name}\t{figure}" in positions
         }
+        from pipeline.feeds.sql_tables.reader import SqlReader  # noqa: PLC0415 - slow to load
+
         self._reader = SqlReader(
             self.name, self._settings, dict(self._figures), recording=self._recording, clock_us=self._clock_us
         )
@@ -126,7 +131,7 @@ class SqlFeed:
             self._reader.close()
             self._reader = None
 
-    def _next_page(self, reader: SqlReader) -> bool:
+    def _next_page(self, reader: "SqlReader") -> bool:
         """Take over the next page; return whether there was one."""
         try:
             outages, began_s, page = reader.pages.get_nowait()
@@ -148,7 +153,7 @@ class SqlFeed:
             if self._limit is not None:
                 self._reached(self._limit)
 
-    def _take(self, row: Row, offsets: list[int], batch: RawBatch) -> None:
+    def _take(self, row: "Row", offsets: list[int], batch: RawBatch) -> None:
         self._count += 1
         encoded = row.encoded
         if encoded.reason is None:

@@ -3,7 +3,6 @@
 import re
 from typing import Annotated, Literal, Self
 
-import sqlalchemy as sa
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from config.durations import US_PER_SECOND, DurationUs, format_duration_us
@@ -16,9 +15,12 @@ _SECRET = re.compile(r"pass|pwd|secret|token|sslkey", re.IGNORECASE)
 
 
 def _without_password(text: str) -> str:
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - slow to load
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     try:
-        url = sa.make_url(text)
-    except (sa.exc.ArgumentError, ValueError) as error:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
         msg = "is not the address of a database: write it like postgresql+psycopg://reader@crm.example.com/crm"
         raise ValueError(msg) from error
     if url.password is not None or any(_SECRET.search(name) for name in url.query):

@@ -7,7 +7,6 @@ from pipeline.records.contract import RecordReader
 from pipeline.records.csvfile import CsvReader
 from pipeline.records.lines import LineReader
 from pipeline.records.opening import open_bytes, open_text_bytes
-from pipeline.records.parquet import ParquetReader
 
 
 def open_reader(
@@ -26,6 +25,8 @@ def open_reader(
         OSError: when it cannot be opened.
     """
     if format_ == "parquet":
+        from pipeline.records.parquet import ParquetReader  # noqa: PLC0415 - slow to load
+
         return ParquetReader(path, position, max_record_bytes=max_record_bytes)
     if format_ == "csv":
         return CsvReader(open_text_bytes(path), position, settings=csv, max_record_bytes=max_record_bytes)

@@ -120,6 +120,20 @@ def test_help_does_not_load_the_engine_nor_the_detectors() -> None:
     assert told.stdout == "[]\n"
 
 
+def test_settings_do_not_load_slow_libraries_that_nothing_in_them_needs(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "feeds: {posts: {type: file, path: posts.jsonl}}\ndetectors: {mood: {type: sentiment_drop}}\n"
+    )
+    code = (
+        "import sys; from pathlib import Path; from pipeline.assembly import load_settings;"
+        "load_settings(Path('m.yaml'));"
+        "slow = {'bytewax', 'river.anomaly', 'river.drift', 'sqlalchemy', 'pyarrow', 'twilio'};"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert told.stdout == "[]\n"
+
+
 def test_a_wrong_log_level_is_refused() -> None:
     result = run.invoke(app, ["--log-level", "loud", "schema"])
     assert result.exit_code == 2

@@ -22,19 +22,15 @@ from config.problems import SettingsError
 from config.yamlfile import parse_yaml
 from detectors.models.river_safe import (
     ModelNameError,
-    SafeEWMean,
-    SafeEWVar,
-    SafeHoltWinters,
-    SafeQuantile,
-    SafeRollingQuantile,
     StateError,
     build_drift_detector,
     build_model,
 )
 from detectors.models.river_safe.gaussian import tail_score
-from detectors.models.river_safe.holt_winters import HoltWintersState
+from detectors.models.river_safe.holt_winters import HoltWintersState, SafeHoltWinters
 from detectors.models.river_safe.running import Running
 from detectors.models.river_safe.scaling import Scaling
+from detectors.models.river_safe.statistics import SafeEWMean, SafeEWVar, SafeQuantile, SafeRollingQuantile
 
 
 @pytest.mark.parametrize(

@@ -5,22 +5,23 @@ itself, and fails when River has mended it.
 """
 
 from detectors.models.river_safe.base import SafeAnomalyDetector
-from detectors.models.river_safe.build import ModelNameError, build_drift_detector, build_model
+from detectors.models.river_safe.build import (
+    ModelNameError,
+    build_drift_detector,
+    build_model,
+    drift_builder,
+    model_builder,
+)
 from detectors.models.river_safe.drift import SafeDriftDetector
 from detectors.models.river_safe.envelope import StateError
-from detectors.models.river_safe.holt_winters import SafeHoltWinters
-from detectors.models.river_safe.statistics import SafeEWMean, SafeEWVar, SafeQuantile, SafeRollingQuantile
 
 __all__ = [
     "ModelNameError",
     "SafeAnomalyDetector",
     "SafeDriftDetector",
-    "SafeEWMean",
-    "SafeEWVar",
-    "SafeHoltWinters",
-    "SafeQuantile",
-    "SafeRollingQuantile",
     "StateError",
     "build_drift_detector",
     "build_model",
+    "drift_builder",
+    "model_builder",
 ]

@@ -1,30 +1,22 @@
-"""Builds River's models by the names that stand in the settings."""
+"""Builds River's models by the names that stand in the settings.
 
-from collections.abc import Mapping
+River is imported when a model is first asked for: that takes half a second, and most commands need none.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from config.anomaly_settings import AnomalySettings
 from config.base import SettingsModel
-from config.drift_settings import ADWINSettings, KSWINSettings, PageHinkleySettings
-from config.models import ANOMALY_MODELS, DRIFT_MODELS, FilterSettings, QuantileFilterSettings, ThresholdFilterSettings
+from config.models import ANOMALY_MODELS, DRIFT_MODELS
 from detectors.models.river_safe.base import SafeAnomalyDetector
-from detectors.models.river_safe.drift import SafeADWIN, SafeDriftDetector, SafeKSWIN, SafePageHinkley
-from detectors.models.river_safe.filters import SafeFilter, SafeQuantileFilter, SafeThresholdFilter
-from detectors.models.river_safe.plain_models import plain_model
+from detectors.models.river_safe.drift import SafeDriftDetector
 
 Named = str | Mapping[str, Any] | SettingsModel
 """What names a model: its name, a mapping of ``class`` and parameters, or settings."""
-_FILTERS: dict[type[FilterSettings], type[SafeFilter[Any]]] = {
-    QuantileFilterSettings: SafeQuantileFilter,
-    ThresholdFilterSettings: SafeThresholdFilter,
-}
-_DRIFT: dict[type[SettingsModel], type[SafeDriftDetector[Any]]] = {
-    ADWINSettings: SafeADWIN,
-    KSWINSettings: SafeKSWIN,
-    PageHinkleySettings: SafePageHinkley,
-}
 
 
 class ModelNameError(ValueError):
@@ -50,10 +42,23 @@ def build_model(named: Named) -> SafeAnomalyDetector[Any]:
     detectors.models.river_safe.build.ModelNameError: anomaly.GaussianScorer has no parameter 'window'. Did you mean \
 'window_size'? It takes: features, window_size, grace_period
     """
+    return model_builder(named)()
+
+
+def model_builder(named: Named) -> Callable[[], SafeAnomalyDetector[Any]]:
+    """Return what makes new anomaly models, with River loaded.
+
+    Raises:
+        ModelNameError: as :func:`build_model`.
+    """
     settings = _settings(ANOMALY_MODELS, named)
     if isinstance(settings, AnomalySettings):
-        return plain_model(settings)
-    return _FILTERS[type(settings)](settings)
+        from detectors.models.river_safe.plain_models import PLAIN_MODELS  # noqa: PLC0415
+
+        return partial(PLAIN_MODELS[type(settings)], settings)
+    from detectors.models.river_safe.filters import FILTERS  # noqa: PLC0415
+
+    return partial(FILTERS[type(settings)], settings)
 
 
 def build_drift_detector(named: Named) -> SafeDriftDetector[Any]:
@@ -67,8 +72,20 @@ def build_drift_detector(named: Named) -> SafeDriftDetector[Any]:
     detectors.models.river_safe.build.ModelNameError: there is no drift detector 'drift.DDM'. Did you mean \
 'drift.ADWIN'? There are: drift.ADWIN, drift.PageHinkley, drift.KSWIN
     """
+    return drift_builder(named)()
+
+
+def drift_builder(named: Named) -> Callable[[], SafeDriftDetector[Any]]:
+    """Return what makes new drift detectors, with River loaded.
+
+    Raises:
+        ModelNameError: as :func:`build_drift_detector`.
+    """
     settings = _settings(DRIFT_MODELS, named)
-    return _DRIFT[type(settings)](settings)
+
+    from detectors.models.river_safe import drift_models  # noqa: PLC0415
+
+    return partial(drift_models.DRIFT_MODELS[type(settings)], settings)
 
 
 def _settings(models: TypeAdapter[Any], named: Named) -> Any:

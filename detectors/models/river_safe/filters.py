@@ -124,3 +124,10 @@ class SafeThresholdFilter(SafeFilter[ThresholdFilterSettings]):
     def classify(self, score: float) -> bool:
         """Say whether a score is at or above the threshold."""
         return score >= self.settings.threshold
+
+
+FILTERS: dict[type[FilterSettings], type[SafeFilter[Any]]] = {
+    QuantileFilterSettings: SafeQuantileFilter,
+    ThresholdFilterSettings: SafeThresholdFilter,
+}
+"""The wrapper by the class of its settings."""

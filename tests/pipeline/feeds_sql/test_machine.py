@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from pipeline.feeds.contract import FeedContext, Status
 from pipeline.feeds.sql import SqlFeed
-from pipeline.feeds.sql_reader import SqlReader
 from pipeline.feeds.sql_settings import SqlSettings
+from pipeline.feeds.sql_tables.reader import SqlReader
 from tests.pipeline.feeds_sql.reading import database
 
 OVERLAP_S = 10

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import structlog.testing
 
-from pipeline.feeds import sql_reader
 from pipeline.feeds.contract import Status
+from pipeline.feeds.sql_tables import reader as sql_reader
 from tests.pipeline.feeds_sql.reading import Reading, database, fill
 
 UNREACHABLE = Status.UNREACHABLE
@@ -128,7 +128,7 @@ def test_a_mistake_of_ours_in_the_thread_is_not_silent(tmp_path: Path, monkeypat
         msg = "a mistake"
         raise ZeroDivisionError(msg)
 
-    monkeypatch.setattr("pipeline.feeds.sql_sweep.Sweeper.sweep", broken)
+    monkeypatch.setattr("pipeline.feeds.sql_tables.sweep.Sweeper.sweep", broken)
     with Reading(f"sqlite:///{tmp_path}/crm.db") as reading, pytest.raises(RuntimeError, match=r"thread .* has died"):
         reading.until(lambda: False)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import structlog.testing
 
-from pipeline.feeds import sql_reader
 from pipeline.feeds.contract import Status
+from pipeline.feeds.sql_tables import reader as sql_reader
 from pipeline.reasons import Reason
 from tests.pipeline.feeds_sql.reading import DEADLINE_S, Reading
 from tests.support.postgres import OwnPostgres

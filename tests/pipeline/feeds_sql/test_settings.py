@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from config.secret import SecretMissingError
 from pipeline.feeds.contract import FeedContext, FeedError
 from pipeline.feeds.sql import SqlFeed
-from pipeline.feeds.sql_connect import Database
 from pipeline.feeds.sql_settings import SqlSettings
+from pipeline.feeds.sql_tables.connect import Database
 
 LEAST: dict[str, Any] = {"type": "sql", "url": "sqlite:///crm.db", "table": "tickets", "mark": "id"}
 

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 import structlog
 
 from pipeline.feeds.sql_marks import MarkError, Marks
-from pipeline.feeds.sql_pages import KeyHasNullsError, Pager, Read
 from pipeline.feeds.sql_rows import EncodedRow
 from pipeline.feeds.sql_settings import SqlSettings
+from pipeline.feeds.sql_tables.pages import KeyHasNullsError, Pager, Read
 from pipeline.reasons import Reason
 
 MAX_SEEN = 500_000

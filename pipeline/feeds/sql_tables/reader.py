@@ -12,10 +12,10 @@ import structlog
 from config.durations import US_PER_SECOND
 from config.secret import SecretMissingError
 from pipeline.feeds.contract import FeedError
-from pipeline.feeds.sql_connect import Database
 from pipeline.feeds.sql_marks import MarkError
 from pipeline.feeds.sql_settings import SqlSettings
-from pipeline.feeds.sql_sweep import Page, Sweeper
+from pipeline.feeds.sql_tables.connect import Database
+from pipeline.feeds.sql_tables.sweep import Page, Sweeper
 
 PAGES_AHEAD = 4
 FIRST_WAIT_S = 0.5
