@@ -18,6 +18,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 _KEPT = {"MAKEGOOD_DATA", "MAKEGOOD_KAFKA_LIBS"}
 
+# Tests start hundreds of processes: each would compile the code anew where compiled code is not kept.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="run the tests marked slow as well")
