@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from tests.cli.support import REPO, makegood
+from tests.support.ports import free_port
 
 PATIENCE_S = 60.0
 
@@ -20,12 +21,6 @@ PATIENCE_S = 60.0
 def event(number: int, step: str, minute: int) -> str:
     told = {"specversion": "1.0", "id": str(number), "source": "desk", "type": f"crm.case.{step}"}
     return json.dumps({**told, "time": f"2026-03-02T09:{minute:02d}:00Z", "data": {"case_id": "c1"}}) + "\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def settings(folder: Path, port: int, notifier_port: int) -> Path:
@@ -67,7 +62,7 @@ def running(*arguments: str | Path, log: Path) -> "Iterator[subprocess.Popen[byt
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE_S)
 
 
 def until(what: Callable[[], bool], log: Path) -> None:
@@ -104,7 +99,7 @@ def test_a_record_becomes_a_notification_by_failover_and_the_stop_is_orderly(tmp
 
         until(lambda: tries() == [(1, "failed", "unreachable"), (2, "delivered", "")], log)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, log.read_text()
+        assert process.wait(PATIENCE_S) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
 
 

@@ -21,8 +21,9 @@ import pytest
 from pipeline.scale.keys import home_of
 from tests.deploy.test_compose import SERVICES, SETTINGS
 from tests.deploy.tools import REPO
-from tests.support.kafka import Cluster, free_port
+from tests.support.kafka import Cluster
 from tests.support.own_redis import OwnRedis
+from tests.support.ports import free_port
 
 PATIENCE_S = 90.0
 TOKEN = "a token for this test"

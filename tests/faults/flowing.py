@@ -17,8 +17,9 @@ from typing import Any
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
 from detectors.contract import AlertChange
-from tests.support.kafka import REPO, free_port
+from tests.support.kafka import REPO
 from tests.support.own_redis import OwnRedis
+from tests.support.ports import free_port
 from tests.support.recording import Timed, make_recording, write_config, write_lines
 
 Changes = Counter[tuple[str, str, str]]

@@ -17,8 +17,8 @@ from config.delivery import StoreSettings
 from detectors.contract import AlertChange
 from pipeline.journal import Journal
 from tests.faults.flowing import RECORDING, history, running, settle, stored, write_files, write_live
-from tests.support.kafka import free_port
 from tests.support.own_redis import OwnRedis
+from tests.support.ports import free_port
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "state"
 TOLD, EXPECTED = "told.journal", "expected.journal"

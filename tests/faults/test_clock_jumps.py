@@ -10,8 +10,8 @@ import pytest
 
 from tests.faults.flowing import LIVE, Process, history, running
 from tests.support.events import HOUR_US, rfc3339
-from tests.support.kafka import free_port
 from tests.support.own_redis import OwnRedis
+from tests.support.ports import free_port
 
 SECOND_US = 1_000_000
 SETTINGS = """

@@ -7,10 +7,8 @@ tests are skipped.
 
 import atexit
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +23,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from pipeline.kafka_producing import LOSSLESS
+from tests.support.ports import free_port
 
 REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_kafka.sh")
@@ -32,8 +31,6 @@ START_TIMEOUT_S = 60.0
 _IN_FLIGHT = 50_000
 _LOST_ANSWERS = 4
 _ANSWER_S = 12.0
-_PORTS = range(20_000, 30_000)
-"""Below the range that the kernel hands out, so that nobody else takes a broker's port while it is stopped."""
 
 
 class BrokerUnavailable(Exception):
@@ -56,19 +53,6 @@ def kafka_libs() -> Path:
             msg = f"no Kafka broker: {FETCH.name} failed: {done.stderr.strip() or done.stdout.strip()}"
             raise BrokerUnavailable(msg)
     return libs
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on, outside the kernel's own range."""
-    for port in random.SystemRandom().sample(_PORTS, 200):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    msg = f"no free port in {_PORTS}"
-    raise RuntimeError(msg)
 
 
 class Cluster:

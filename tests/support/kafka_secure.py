@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tests.support.kafka import Broker, free_port, kafka_libs
+from tests.support.kafka import Broker, kafka_libs
+from tests.support.ports import free_port
 
 USER = "makegood"
 PLAIN_PASSWORD = "plain-hunter2"

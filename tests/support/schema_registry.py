@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support.kafka import BrokerUnavailable, free_port, tied_to_us
+from tests.support.kafka import BrokerUnavailable, tied_to_us
+from tests.support.ports import free_port
 
 REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_apicurio.sh")

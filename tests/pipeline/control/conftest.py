@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support import kafka
+from tests.support import ports
 from tests.support.kafka_fixtures import broker, cluster
 from tests.support.logging_fixtures import logging_as_it_was
 
@@ -11,4 +11,4 @@ __all__ = ["broker", "cluster", "logging_as_it_was"]
 
 @pytest.fixture
 def free_port() -> int:
-    return kafka.free_port()
+    return ports.free_port()

@@ -15,7 +15,8 @@ import pytest
 
 from tests.cli.support import REPO
 from tests.pipeline.feeds_kafka.test_schemas import written
-from tests.support.kafka import Cluster, free_port
+from tests.support.kafka import Cluster
+from tests.support.ports import free_port
 from tests.support.schema_registry import LocalRegistry
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]

@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 from pipeline.feeds.contract import Explaining, Feed, FeedContext, Lagging, Share, Skipping, Status
 from pipeline.feeds.kafka import KafkaFeed
 from tests.pipeline.feeds_kafka.reading import SMALL_BATCHES, SMALL_QUEUE, Reader, numbered, settings
-from tests.support.kafka import Cluster, free_port
+from tests.support.kafka import Cluster
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.kafka
 ALL = Share()

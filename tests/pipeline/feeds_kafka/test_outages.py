@@ -9,7 +9,8 @@ from pipeline.feeds import kafka_probe
 from pipeline.feeds.contract import FeedContext, Status
 from pipeline.feeds.kafka import KafkaFeed
 from tests.pipeline.feeds_kafka.reading import SMALL_BATCHES, SMALL_QUEUE, Reader, numbered, settings
-from tests.support.kafka import Broker, free_port
+from tests.support.kafka import Broker
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.kafka
 
