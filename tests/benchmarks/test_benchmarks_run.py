@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks import services
 from tests.support.kafka import BrokerUnavailable, kafka_libs
+from tests.support.patience import PATIENCE_S
 
-needs_kafka = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
+needs_kafka = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -24,7 +25,13 @@ def kafka() -> None:
 def run(name: str, *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     done = subprocess.run(
-        command, cwd=services.REPO, env=services.environment(), capture_output=True, text=True, timeout=280, check=False
+        command,
+        cwd=services.REPO,
+        env=services.environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

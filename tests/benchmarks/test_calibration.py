@@ -12,6 +12,7 @@ from benchmarks.detection.worlds import WORLDS
 from detectors import catalogue
 from detectors.contract import DETECTORS
 from detectors.windowed import WindowSettings
+from tests.support.patience import PATIENCE_S
 
 del catalogue  # imported so that every detector is registered
 SCRIPT, MODULE = ["benchmarks/calibration.py"], ["-m", "benchmarks.calibration"]
@@ -21,7 +22,7 @@ TINY = ["--days", "7.5", "--groups", "2", "--seed", "1", "--json"]
 def calibration(form: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *form, *arguments], cwd=services.REPO, env=services.environment(), capture_output=True,
-        text=True, timeout=100, check=False,
+        text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from tests.support.patience import PATIENCE_S
 
 REPO = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 60
+TIMEOUT_S = PATIENCE_S
 
 
 class Finished(NamedTuple):

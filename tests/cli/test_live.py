@@ -13,9 +13,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from tests.cli.support import REPO, makegood
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
-
-PATIENCE_S = 60.0
 
 
 def event(number: int, step: str, minute: int) -> str:

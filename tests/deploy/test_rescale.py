@@ -25,6 +25,7 @@ from tests.deploy import tools
 from tests.deploy.manifests import KUBERNETES, Manifest, one
 from tests.deploy.test_kubernetes import NEWEST, OLDEST
 from tests.deploy.tools import REPO, pinned
+from tests.support.patience import PATIENCE_S
 
 SCRIPT = KUBERNETES / "rescale.sh"
 PARTITIONS = 6
@@ -115,10 +116,12 @@ def test_what_cannot_be_rescaled_now_is_refused_with_the_reason(
 
 def test_it_is_a_filter_between_two_kubectls(stopped: Manifest) -> None:
     command = [sys.executable, str(KUBERNETES / "rescale.py"), "--to", "2"]
-    done = subprocess.run(command, input=json.dumps(stopped), capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        command, input=json.dumps(stopped), capture_output=True, text=True, timeout=PATIENCE_S, check=True
+    )
     listed = json.loads(done.stdout)
     assert [item["kind"] for item in listed["items"]] == ["Job"]
-    refused = subprocess.run(command, input="{}", capture_output=True, text=True, timeout=60, check=False)
+    refused = subprocess.run(command, input="{}", capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "expected a StatefulSet" in refused.stderr
 
@@ -161,7 +164,7 @@ class Volumes:
             env={**os.environ, **said},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
 

@@ -23,12 +23,12 @@ from tests.deploy.test_compose import SERVICES, SETTINGS
 from tests.deploy.tools import REPO
 from tests.support.kafka import Cluster
 from tests.support.own_redis import OwnRedis
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 
-PATIENCE_S = 90.0
 TOKEN = "a token for this test"
 PARTITIONS = 8
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
 
 class Process:
@@ -78,7 +78,8 @@ class Process:
         _, program, *arguments = self.service["healthcheck"]["test"]
         assert program == "python"
         asked = [re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{self.port}", argument) for argument in arguments]
-        return subprocess.run([sys.executable, *asked], capture_output=True, timeout=30, check=False).returncode == 0
+        done = subprocess.run([sys.executable, *asked], capture_output=True, timeout=PATIENCE_S, check=False)
+        return done.returncode == 0
 
     def until(self, holds: Callable[[], bool], what: str) -> None:
         end = time.monotonic() + PATIENCE_S
@@ -94,7 +95,7 @@ class Process:
     def kill(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(30)
+        self.process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def post_case(ingest: Process) -> int:
         data=json.dumps(event).encode(),
         headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/cloudevents+json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310 - our own address
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:  # noqa: S310 - our own address
         return int(reply.status)
 
 
@@ -160,7 +161,7 @@ def test_a_case_that_is_posted_reaches_a_person_and_everything_ends_in_order(
         for process in processes:
             process.kill()
     command = [sys.executable, "-m", "pipeline.cli", "rescale", "--config", str(config), "--to", "3", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=REPO)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=REPO)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["after"] == 3
 

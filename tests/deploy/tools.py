@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from alerts.opening import REDIS_URL_VARIABLE
 from config.secret import SecretRef
 from pipeline.cli import app
+from tests.support.patience import PATIENCE_S
 
 REPO = Path(__file__).resolve().parents[2]
 DEPLOY = REPO / "deploy"
@@ -50,7 +51,7 @@ def need(name: str) -> Path:
 def run(*command: str | Path, cwd: Path = REPO, given: str | None = None) -> str:
     """Run a tool; return what it wrote, and fail with what it said where it fails."""
     done = subprocess.run(
-        list(map(str, command)), cwd=cwd, input=given, capture_output=True, text=True, timeout=60, check=False
+        list(map(str, command)), cwd=cwd, input=given, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout

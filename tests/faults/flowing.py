@@ -19,12 +19,12 @@ from config.delivery import StoreSettings
 from detectors.contract import AlertChange
 from tests.support.kafka import REPO
 from tests.support.own_redis import OwnRedis
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 from tests.support.recording import Timed, make_recording, write_config, write_lines
 
 Changes = Counter[tuple[str, str, str]]
 Health = dict[str, Any]
-PATIENCE_S = 60.0
 LOOK_S = 0.02
 LIVE = """
 store: {{dir: {var}}}

@@ -19,7 +19,7 @@ from tests.faults.flowing import Changes, pending, running, settle, stored, writ
 from tests.pipeline.test_prepare import make_prepare
 from tests.support.own_redis import OwnRedis
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from tests.faults.flowing import (
 from tests.faults.volumes import Filler, small_disk
 from tests.support.own_redis import OwnRedis
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(900)
 DISK_BYTES = 48_000_000
 LEAST_BYTES = 8_000_000
 

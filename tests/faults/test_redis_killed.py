@@ -15,7 +15,7 @@ from tests.faults.flowing import Changes, pending, running, settle, stored, writ
 from tests.support.alerts import change
 from tests.support.own_redis import OwnRedis
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_killed_again_and_again_under_load_nothing_is_lost_or_doubled(

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.flowing import Changes, Process, pending, running, settle, stored, write_files, write_live
 from tests.support.own_redis import OwnRedis
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(900)
 IN_TIME_S = 15.0
 """Of the supervisor's patience of 20 s: loading the machine of a test takes its share."""
 

@@ -100,7 +100,7 @@ def test_a_redis_that_takes_no_writes_for_want_of_room_is_waited_for(disk: Path)
         server.kill()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_a_flow_whose_embedded_redis_has_no_room_loses_and_doubles_nothing(
     tmp_path: Path, disk: Path, expected: Changes
 ) -> None:

@@ -15,6 +15,7 @@ from tests.fuzz.keep import CORPUS, LARGEST_BYTES, MOST, chosen
 from tests.fuzz.seeds import seeds_of_target
 from tests.fuzz.targets import TARGETS, _Trickle, lines
 from tests.support.fuzz import fuzzed
+from tests.support.patience import PATIENCE_S
 
 REPO = Path(__file__).resolve().parents[2]
 NEEDS_ATHERIS = pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed")
@@ -100,8 +101,8 @@ def test_a_broken_rule_ends_guided_fuzzing(tmp_path: Path) -> None:
     found = tmp_path / "found"
     command = [sys.executable, str(script), str(found)]
     done = subprocess.run(
-        command, cwd=REPO, env={"PYTHONPATH": str(REPO)}, capture_output=True, text=True, timeout=100, check=False,
-        errors="replace",
+        command, cwd=REPO, env={"PYTHONPATH": str(REPO)}, capture_output=True, text=True, timeout=PATIENCE_S,
+        check=False, errors="replace",
     )  # fmt: skip
     assert done.returncode == 77
     assert "planted" in done.stderr + done.stdout

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
+from tests.support.patience import PATIENCE_S
+
 
 class Request(NamedTuple):
     """What came in."""
@@ -53,7 +55,7 @@ class HttpServer:
                 outer.requests.append(request)
                 answer = outer.answer(request)
                 if answer.hold:
-                    outer._released.wait(30)
+                    outer._released.wait(PATIENCE_S)
                 if answer.hold or answer.drop:
                     self.close_connection = True
                     return

@@ -23,11 +23,12 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from pipeline.kafka_producing import LOSSLESS
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 
 REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_kafka.sh")
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = PATIENCE_S
 _IN_FLIGHT = 50_000
 _LOST_ANSWERS = 4
 _ANSWER_S = 12.0
@@ -103,7 +104,7 @@ class Cluster:
 
     def delete_topic(self, topic: str) -> None:
         """Delete a topic."""
-        self.admin.delete_topics([topic], request_timeout=30)[topic].result(30)
+        self.admin.delete_topics([topic], request_timeout=PATIENCE_S)[topic].result(PATIENCE_S)
         self._forget_producer()
 
     def produce(
@@ -158,18 +159,22 @@ class Cluster:
     def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
         """Delete records below an offset, as retention does."""
         target = TopicPartition(topic, partition, before_offset)
-        for future in self.admin.delete_records([target], request_timeout=30).values():
+        for future in self.admin.delete_records([target], request_timeout=PATIENCE_S).values():
             future.result(30)
 
     def end_offset(self, topic: str, partition: int) -> int:
         """Return the offset that the next record will have."""
         target = TopicPartition(topic, partition)
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        return int(self.admin.list_offsets({target: latest}, request_timeout=30)[target].result(30).offset)
+        return int(
+            self.admin.list_offsets({target: latest}, request_timeout=PATIENCE_S)[target].result(PATIENCE_S).offset
+        )
 
     def add_partitions(self, topic: str, total: int) -> None:
         """Give a topic more partitions."""
-        self.admin.create_partitions([NewPartitions(topic, total)], request_timeout=30)[topic].result(30)
+        self.admin.create_partitions([NewPartitions(topic, total)], request_timeout=PATIENCE_S)[topic].result(
+            PATIENCE_S
+        )
         self._forget_producer()
 
 
@@ -258,7 +263,7 @@ class Broker(Cluster):
             process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait()
 
     def _format(self) -> None:
         controller_port = free_port()
@@ -275,7 +280,9 @@ class Broker(Cluster):
             "-c",
             str(properties),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=self._folder)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=self._folder
+        )
         if done.returncode != 0:
             msg = f"formatting the broker's data folder failed:\n{done.stdout}\n{done.stderr}"
             raise RuntimeError(msg)

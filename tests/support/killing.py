@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support.patience import PATIENCE_S
+
 _TRIES = 60
 
 
@@ -33,7 +35,7 @@ def replay_killed(
         if process.poll() is None and done < kills:
             os.kill(process.pid, signal.SIGKILL)
             done += 1
-        stdout, stderr = process.communicate(timeout=100)
+        stdout, stderr = process.communicate(timeout=PATIENCE_S)
         if process.returncode == 0:
             assert all(early == out.read_bytes() for early in written), "the output is written in one step, at the end"
             return json.loads(stdout.splitlines()[-1]), done
@@ -47,7 +49,7 @@ def replay_killed(
 def _wait_for_progress(process: "subprocess.Popen[bytes]", journal: Path, rng: random.Random) -> None:
     """Wait until the replay has written something new, then a random moment more."""
     before = journal.stat().st_size if journal.exists() else 0
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while process.poll() is None and time.monotonic() < deadline:
         if journal.exists() and journal.stat().st_size > before:
             break

@@ -25,11 +25,12 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.support.kafka import BrokerUnavailable, tied_to_us
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 
 REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_apicurio.sh")
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = PATIENCE_S
 _JAR = "apicurio-registry-app-2.6.13.Final-runner.jar"
 
 

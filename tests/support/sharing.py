@@ -14,6 +14,7 @@ from alerts.store import AlertStore
 from config.delivery import StoreSettings
 from tests.support.kafka import REPO, Cluster
 from tests.support.own_redis import OwnRedis
+from tests.support.patience import PATIENCE_S
 from tests.support.recording import CONFIG, Timed
 
 Changes = Counter[tuple[str, str, str]]
@@ -57,7 +58,7 @@ class SharedFlow:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stderr=log, cwd=config.parent)
 
-    def wait_until_it_holds_its_folder(self, seconds: float = 60) -> None:
+    def wait_until_it_holds_its_folder(self, seconds: float = PATIENCE_S) -> None:
         end = time.monotonic() + seconds
         while not (self._lock.exists() and self._lock.read_text() == f"{self.process.pid}\n"):
             self.check()
@@ -70,12 +71,12 @@ class SharedFlow:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(60) == 0, self.log.read_text()
+        assert self.process.wait(PATIENCE_S) == 0, self.log.read_text()
 
     def kill(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(60)
+        self.process.wait(PATIENCE_S)
 
 
 def stored(server: OwnRedis) -> Changes:
@@ -87,7 +88,9 @@ def stored(server: OwnRedis) -> Changes:
     return Counter((change.change_id, change.step, change.status) for change in history)
 
 
-def settle(server: OwnRedis, flows: Sequence[SharedFlow], total: int | None = None, seconds: float = 90) -> None:
+def settle(
+    server: OwnRedis, flows: Sequence[SharedFlow], total: int | None = None, seconds: float = PATIENCE_S
+) -> None:
     """Wait until as much is stored as is expected, or (where that is not known) until nothing more is."""
     end = time.monotonic() + seconds
     seen: list[int] = []
@@ -102,7 +105,7 @@ def settle(server: OwnRedis, flows: Sequence[SharedFlow], total: int | None = No
         time.sleep(0.2)
 
 
-def until_stored(server: OwnRedis, flows: Sequence[SharedFlow], least: int, seconds: float = 90) -> None:
+def until_stored(server: OwnRedis, flows: Sequence[SharedFlow], least: int, seconds: float = PATIENCE_S) -> None:
     """Wait until at least so many changes are stored."""
     end = time.monotonic() + seconds
     while stored(server).total() < least:
@@ -112,7 +115,7 @@ def until_stored(server: OwnRedis, flows: Sequence[SharedFlow], least: int, seco
         time.sleep(0.02)
 
 
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+def until(holds: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
     """Wait until something holds."""
     end = time.monotonic() + seconds
     while not holds():

@@ -33,7 +33,7 @@ store: {dir: var}
 metrics: {listen: "127.0.0.1:%s"}
 control: {poll: 50ms}
 """
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture

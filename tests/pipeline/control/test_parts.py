@@ -16,6 +16,7 @@ from pipeline.control.verdicts import WEEK_US, Verdicts, poisson_rate
 from pipeline.control.writing import FRESH_US, effective_us
 from pipeline.lane import CONTROLS, Lane, LaneItem, Pace
 from tests.support.controls import threshold
+from tests.support.patience import PATIENCE_S
 from tests.support.redis import fresh_store, redis_client, redis_server
 
 NOW_US = 1_772_409_600_000_000
@@ -65,7 +66,7 @@ class Reading:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)

@@ -34,7 +34,7 @@ CONTROLS: list[Control] = [
     threshold("sentiment_drop", 1, "live", START_US + 40 * HOUR_US, EAGER, number=2),
     threshold("sentiment_drop", 2, "shadow", START_US + 41 * HOUR_US, {"alert_budget": "1 per month"}, number=3),
 ]
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

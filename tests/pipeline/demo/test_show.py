@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import PATIENCE_S
+
 REPO = Path(__file__).resolve().parents[3]
 PROGRAM = [sys.executable, "-m", "pipeline.cli"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPO)}
@@ -69,7 +71,7 @@ def test_a_demo_leaves_a_running_one_alone_and_says_when_it_was_interrupted(tmp_
     assert second.returncode == 1
     assert "in use by another process" in second.stderr
     demo.send_signal(signal.SIGINT)
-    out, err = demo.communicate(timeout=60)
+    out, err = demo.communicate(timeout=PATIENCE_S)
     assert demo.returncode == 1
     assert b"stopped before an alert was delivered" in out
     assert err == b""

@@ -13,6 +13,7 @@ from pipeline.feeds import file_following
 from pipeline.feeds.contract import FeedContext, Share, Status
 from pipeline.feeds.file import FileFeed, FileSettings
 from tests.pipeline.feeds.reading import feed, poll_all, read
+from tests.support.patience import PATIENCE_S
 
 IO_ERROR = Path("/proc/self/mem")
 """Can be opened, and cannot be read at its beginning: EIO."""
@@ -27,7 +28,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def next_records(opened: FileFeed) -> list[bytes]:
     """Poll until records come."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while not (batches := opened.poll(10)):
         assert time.monotonic() < deadline
     return [record for batch in batches for record in batch.records]

@@ -7,8 +7,7 @@ from pipeline.feeds.contract import BadRecord, Status
 from pipeline.feeds.kafka import KafkaFeed
 from pipeline.feeds.kafka_settings import KafkaSettings
 from tests.support.kafka import Cluster
-
-PATIENCE_S = 40.0
+from tests.support.patience import PATIENCE_S
 
 
 class Reader:

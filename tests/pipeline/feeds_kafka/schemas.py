@@ -17,9 +17,9 @@ from pipeline.feeds.kafka_cloudevents import Headers
 from pipeline.feeds.kafka_records import SchemaAwaited
 from pipeline.feeds.kafka_settings import KafkaSettings
 from pipeline.feeds.kafka_values.reader import SchemaValues
+from tests.support.patience import PATIENCE_S
 from tests.support.schema_registry import LocalRegistry
 
-PATIENCE_S = 10.0
 CASE = {
     "type": "record",
     "name": "Case",

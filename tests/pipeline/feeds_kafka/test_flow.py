@@ -16,11 +16,11 @@ import pytest
 from tests.cli.support import REPO
 from tests.pipeline.feeds_kafka.test_schemas import written
 from tests.support.kafka import Cluster
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 from tests.support.schema_registry import LocalRegistry
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
-PATIENCE_S = 60.0
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 POST = '{"type": "record", "name": "Post", "fields": [{"name": "text", "type": "string"}]}'
 
 
@@ -76,7 +76,7 @@ class Flow:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(30)
+                self.process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

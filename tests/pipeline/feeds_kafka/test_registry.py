@@ -18,7 +18,8 @@ from pipeline.feeds.kafka_records import SchemaAwaited
 from pipeline.feeds.kafka_registry_settings import RegistrySettings
 from pipeline.feeds.kafka_settings import KafkaSettings
 from pipeline.feeds.kafka_values.reader import SchemaValues
-from tests.pipeline.feeds_kafka.schemas import CASE, PATIENCE_S, read, values
+from tests.pipeline.feeds_kafka.schemas import CASE, read, values
+from tests.support.patience import PATIENCE_S
 from tests.support.schema_registry import LocalRegistry, basic
 
 VALUE = b"\x00\x00\x00\x00\x01\x02a\x00"

@@ -10,8 +10,9 @@ from typing import Any
 from pipeline.feeds.contract import BadRecord, FeedContext, Status
 from pipeline.feeds.sql import SqlFeed
 from pipeline.feeds.sql_settings import SqlSettings
+from tests.support.patience import PATIENCE_S
 
-DEADLINE_S = 20.0
+DEADLINE_S = PATIENCE_S
 NOW_US = 1_714_600_000_000_000
 """The clock of tests: 2024-05-01T21:46:40Z."""
 

@@ -17,9 +17,9 @@ from pipeline.feeds.http import HttpFeed
 from pipeline.ingest.settings import HttpSettings
 from tests.pipeline.ingest.signing import SECRET
 from tests.pipeline.ingest.spools import drained
+from tests.support.patience import PATIENCE_S
 
 REPO = Path(__file__).resolve().parents[3]
-PATIENCE_S = 60.0
 _LISTENS = re.compile(rb'"listen": "127\.0\.0\.1:(\d+)"')
 
 
@@ -75,12 +75,12 @@ class Ingest:
 
     def kill(self) -> None:
         self.running.kill()
-        self.running.wait(30)
+        self.running.wait(PATIENCE_S)
 
     def stop(self) -> int:
         """Stop it in order; return its exit status."""
         self.running.send_signal(signal.SIGTERM)
-        return self.running.wait(30)
+        return self.running.wait(PATIENCE_S)
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)

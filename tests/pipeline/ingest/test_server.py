@@ -15,6 +15,7 @@ import yaml
 
 from tests.pipeline.ingest.process import Ingest, exchange, running, until
 from tests.pipeline.ingest.signing import SCHEMES, SECRET, SIGNED, TIMED
+from tests.support.patience import PATIENCE_S
 
 FEEDS: dict[str, object] = {
     **{
@@ -258,7 +259,7 @@ def test_a_stop_answers_what_is_under_way_and_exits_with_0(tmp_path: Path) -> No
             until(closed, lambda: server.log)
             connection.sendall(body[10:])
             assert connection.recv(65_536).startswith(b"HTTP/1.1 202 ")
-        assert server.running.wait(30) == 0, server.log
+        assert server.running.wait(PATIENCE_S) == 0, server.log
         assert server.kept("f") == [body]
     assert "Traceback" not in server.log
 

@@ -23,7 +23,7 @@ from tests.support.sharing import fill, until
 PARTITIONS = 4
 _CRM, SOCIAL = make_recording(20260302, cases=150, hours=96, posts_per_hour=30)
 CRM = in_queues(_CRM)
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
 
 def case_of(raw: bytes) -> str:

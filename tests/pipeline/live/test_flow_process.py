@@ -20,6 +20,7 @@ from detectors.contract import AlertChange
 from pipeline.assembly import load_settings
 from pipeline.replay import replay
 from tests.support.own_redis import OwnRedis
+from tests.support.patience import PATIENCE_S
 from tests.support.recording import LATENESS_US, make_recording, write_config, write_lines
 
 CRM, SOCIAL = make_recording(20260302)
@@ -28,7 +29,7 @@ store: {dir: var}
 metrics: {listen: "127.0.0.1:0"}
 """
 Changes = Counter[tuple[str, str, str]]
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
@@ -65,12 +66,12 @@ class Flow:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=60)
+        _, errors = self.process.communicate(timeout=PATIENCE_S)
         assert self.process.returncode == 0, errors.decode()
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=PATIENCE_S)
 
 
 @contextlib.contextmanager
@@ -101,7 +102,7 @@ def notified(server: OwnRedis) -> int:
         return AlertStore(client, StoreSettings()).counts()["pending"]
 
 
-def until(condition: Callable[[], bool], flow: Flow, seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], flow: Flow, seconds: float = PATIENCE_S) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert flow.process.poll() is None, flow.process.communicate()[1].decode()
@@ -220,7 +221,7 @@ def test_two_flows_on_one_folder_are_refused(tmp_path: Path, redis_server: OwnRe
     with running(config, redis_server) as flow:
         until(lambda: stored(redis_server).total() > 0, flow)
         with running(config, redis_server) as second:
-            _, errors = second.process.communicate(timeout=60)
+            _, errors = second.process.communicate(timeout=PATIENCE_S)
             assert second.process.returncode == 1
             assert b"in use by another process" in errors
         flow.stop()

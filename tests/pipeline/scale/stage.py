@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.kafka import Cluster
 from tests.support.own_redis import OwnRedis
+from tests.support.patience import PATIENCE_S
 from tests.support.sharing import SharedFlow, shared_config
 
 
@@ -37,7 +38,7 @@ class Stage:
     def rescale(self, to: int, *more: str) -> "subprocess.CompletedProcess[str]":
         """Run ``makegood rescale``."""
         command = [sys.executable, "-m", "pipeline.cli", "rescale", "--config", str(self.config), "--to", str(to)]
-        return subprocess.run([*command, *more], capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run([*command, *more], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
     def close(self) -> None:
         """Kill everything."""

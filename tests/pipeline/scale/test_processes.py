@@ -10,12 +10,13 @@ import pytest
 
 from tests.pipeline.scale.stage import Stage
 from tests.support.kafka import Broker, Cluster
+from tests.support.patience import PATIENCE_S
 from tests.support.recording import make_recording
 from tests.support.sharing import Changes, SharedFlow, fill, settle, stored, until_stored
 
 PARTITIONS = 4
 CRM, SOCIAL = make_recording(20260302)
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
 
 class Topics(NamedTuple):
@@ -102,7 +103,7 @@ def test_a_folder_of_another_share_is_refused_and_says_what_to_do(stage: Stage) 
     for flow in flows:
         flow.stop()
     wrong = SharedFlow(stage.config, stage.server.url, 0, 3)
-    assert wrong.process.wait(60) == 2
+    assert wrong.process.wait(PATIENCE_S) == 2
     assert "makegood rescale --to 3" in wrong.log.read_text()
 
 

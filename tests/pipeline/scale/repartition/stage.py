@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.support.kafka import Cluster
 from tests.support.own_redis import OwnRedis
+from tests.support.patience import PATIENCE_S
 from tests.support.recording import CONFIG, Timed
 from tests.support.sharing import SharedFlow
 
@@ -106,7 +107,7 @@ class SortingStage:
         for flow in self.flows:
             flow.kill()
         line = [sys.executable, "-m", "pipeline.cli", "rescale", "--config", str(self.config), "--to", str(to)]
-        subprocess.run(line, check=True, timeout=60, capture_output=True)
+        subprocess.run(line, check=True, timeout=PATIENCE_S, capture_output=True)
         self.flows = [self.flow("--share", f"{index}/{to}") for index in range(to)]
 
     @property
@@ -119,5 +120,5 @@ class SortingStage:
         for process in self.all:
             if process.process.poll() is None:
                 process.process.send_signal(signal.SIGKILL)
-            process.process.wait(60)
+            process.process.wait(PATIENCE_S)
         self.server.kill()

@@ -32,9 +32,10 @@ from tests.pipeline.scale.repartition.rig import Recorder
 from tests.pipeline.scale.repartition.stage import SortingStage, settings
 from tests.support.events import HOUR_US, MINUTE_US, raw_event
 from tests.support.kafka import Broker, Cluster
+from tests.support.patience import PATIENCE_S
 
 BAD = {("0", 1): b"not json", ("0", 3): b'{"type": "crm.case.opened"}', ("2", 0): b"\xff\xfe"}
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
 
 class Reading:
@@ -65,7 +66,7 @@ class Reading:
         statuses = {("crm", name): status for name, status in self.feed.partitions().items()}
         self.prepare.take(LaneItem(batches, statuses, wall_clock_us()))
 
-    def until(self, done: Callable[[], bool], seconds: float = 30) -> None:
+    def until(self, done: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
         end = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < end, self.feed.why_unreachable()
@@ -151,7 +152,7 @@ def test_a_topic_that_refuses_a_message_stops_the_intake_and_nothing_comes_befor
     small = [raw_event("crm.case.updated", f"e-{number}", start_us + number, {"case_id": "c"}) for number in range(100)]
     cluster.produce(topic, [(0, large if number == 50 else raw) for number, raw in enumerate(small)])
     intake = stage.intake(0, 1)
-    assert intake.process.wait(60) == 2, intake.log.read_text()
+    assert intake.process.wait(PATIENCE_S) == 2, intake.log.read_text()
     assert f"topic '{events}' refuses messages" in intake.log.read_text()
     assert "max.message.bytes to 16777216" in intake.log.read_text()
 

@@ -13,7 +13,7 @@ from tests.support.recording import make_recording, shuffled
 from tests.support.sharing import Changes, settle, stored, until_stored
 
 CRM, SOCIAL = make_recording(20260302, cases=120, hours=72)
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
 
 class Topics(NamedTuple):
