@@ -97,12 +97,12 @@ class Process:
     def get(self, path: str) -> str:
         """Return an answer of the status server, empty while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://{self._address}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self._address}{path}", timeout=30) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:
                 return error.read().decode()
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
+        except OSError:
             return ""
 
     def health(self) -> Health:

@@ -15,7 +15,7 @@ from tests.support.ports import free_port
 
 SECOND_US = 1_000_000
 SETTINGS = """
-time: {lateness: 1s, idle_after: 1s}
+time: {lateness: 2s, idle_after: 1s}
 feeds:
   crm: {type: file, path: crm.jsonl, format: jsonl, follow: true}
 detectors:
@@ -120,13 +120,13 @@ def test_alerts_come_in_time_whatever_is_done_to_the_clock(
     flow: Process, clock: SystemClock, desk: Desk, offset: str, off_s: int, told: str
 ) -> None:
     flow.until_health(lambda told: told)  # it reads now: what comes before both are due must not depend on its start
-    desk.opened("answered", 12)
-    desk.opened("breached", 13)
+    desk.opened("answered", 900)  # in time, also on a machine that is busy for minutes; late by a clock set forward
+    desk.opened("breached", 8)
     desk.opened("later", 1800)
     flow.until_health(lambda told: told.get("events") == 3)
     clock.set(offset)
     if off_s:
-        report = flow.until_health(lambda told: told["troubles"], 10)
+        report = flow.until_health(lambda told: told["troubles"])
         assert told in report["troubles"]["clock"]
         assert report["status"] == "unhealthy"
         assert f"makegood_clock_off_seconds {off_s:.0f}"[:28] in flow.get("/metrics")
@@ -134,9 +134,9 @@ def test_alerts_come_in_time_whatever_is_done_to_the_clock(
         assert jump["by_s"] == pytest.approx(off_s, abs=2)
     desk.now("agent_reply", "answered")
     desk.now("opened", "new")
-    flow.until(lambda: desk.steps().get("breached") == BREACHED, 30)
+    flow.until(lambda: desk.steps().get("breached") == BREACHED)
     clock.set("+0")
-    report = flow.until_health(lambda told: told["status"] == "healthy", 10)
+    report = flow.until_health(lambda told: told["status"] == "healthy")
     assert (report["dead_letters"], report["late"], report["events"]) == (0, 0, 5)
     assert desk.steps() == {"breached": BREACHED}
     assert len(flow.logged("clock.agrees")) == len(flow.logged("clock.jumped")) == bool(off_s)

@@ -24,6 +24,7 @@ from tests.pipeline.live.test_flow_process import history, running, settle, unti
 from tests.support.controls import threshold
 from tests.support.events import HOUR_US, START_US
 from tests.support.own_redis import OwnRedis
+from tests.support.patience import PATIENCE_S
 from tests.support.recording import LATENESS_US, Timed, make_recording, write_config, write_lines
 
 CRM, SOCIAL = make_recording(20260302, cases=8)
@@ -152,6 +153,7 @@ def test_a_command_reaches_a_running_flow_in_seconds_and_says_so(
 ) -> None:
     scene = Scene(tmp_path, redis_server)
     monkeypatch.setenv("MAKEGOOD_REDIS_URL", redis_server.url)
+    monkeypatch.setattr("pipeline.commands.controls._HEARD_WITHIN_S", PATIENCE_S)
     with running(scene.config, redis_server) as flow:
         scene.go_on(at(5))
         until(lambda: scene.read() >= 0 and bool(_flows(redis_server)), flow)
@@ -198,11 +200,11 @@ def test_a_flow_goes_on_while_the_log_is_away_says_so_and_reads_on(
 
 def _health(port: int) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
             found = json.load(answer)
     except urllib.error.HTTPError as error:
         found = json.load(error)
-    except urllib.error.URLError:
+    except OSError:
         found = {}
     return {"troubles": {}, "watermark": None, **found}
 
@@ -243,7 +245,7 @@ def test_what_people_say_of_alerts_is_exported_with_an_interval(
 
 def _metrics(port: int) -> str:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             return str(answer.read().decode())
-    except urllib.error.URLError:
+    except OSError:
         return ""

@@ -48,7 +48,7 @@ class Flow:
 
     def get(self, path: str) -> str:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=30) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:
@@ -66,7 +66,7 @@ class Flow:
                 told = self.health()
                 if holds(told):
                     return told
-            except urllib.error.URLError:
+            except OSError:
                 pass  # it is starting
             assert self.process.poll() is None, self._log.read_text()
             assert time.monotonic() < give_up_s, f"{told}\n{self._log.read_text()}"
