@@ -28,7 +28,10 @@ class Choice(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One file to be scored: ``columns`` head the answer; ``fresh``: the score that ranks openings of alerts."""
+    """One file to be scored: ``columns`` head the answer; ``fresh``: the score that ranks openings of alerts.
+
+    Without that, it is the one that ranks points, ``onset``.
+    """
 
     source: Path
     target: Path
@@ -119,7 +122,7 @@ def work(job: Job) -> tuple[int, int, float]:
         writer = csv.writer(answer, lineterminator="\n")
         writer.writerow([*job.columns])
         for row, score in scored(built(job.choice), job.reader(lines)):
-            writer.writerow([*row.texts, f"{score.fresh if job.fresh else score.novelty:.9g}", int(score.alert)])
+            writer.writerow([*row.texts, f"{score.fresh if job.fresh else score.onset:.9g}", int(score.alert)])
             points += 1
             alerts += score.alert
     return points, alerts, time.perf_counter() - began

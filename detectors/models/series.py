@@ -23,10 +23,12 @@ LARGEST_P_ALONE = 1e-3
 """The same where another River model stands in: its scores have no unit, the p-value decides alone."""
 COOL_DOWN = 100
 """An alert needs a score above that of each of so many points before it: one for an episode, not one for a point."""
-TYPICAL = 1.5
+REPEATS = 5
+"""A point that is no newer than one of so many before it repeats that one: it is no onset."""
+TYPICAL = 1.75
 """So many times the median novelty of this series is taken off: in a noisy one every point is a little new."""
 RARE = 5e-3
-"""From this p-value on a novelty counts whole; what is less rare here counts by its share of the digits."""
+"""From this p-value on a novelty counts whole; what is less rare here by the root of its share of the digits."""
 PRIOR = TailPrior(weight=200.0, scale=0.0015, shape=0.68)
 """Tail of the novelty of young series without anomalies: eleven kinds of them, from Gaussian to Pareto, pooled."""
 _HEAD = struct.Struct("<4s?3I")
@@ -56,6 +58,8 @@ class SeriesScore(msgspec.Struct, frozen=True):
         views: ``value``, ``context``, ``hour`` in units of the range, ``jump``, and ``flat`` (1 where a flat line is
             told of); empty for another River model.
         raw: what :meth:`SeriesModel.learn` needs of it: the score before anything was taken off.
+        onset: ``novelty`` where it is above that of each of the last five points, else 0: something begins or grows
+            here. It ranks points where each that is flagged counts, and those that repeat another should not.
     """
 
     novelty: float
@@ -64,6 +68,7 @@ class SeriesScore(msgspec.Struct, frozen=True):
     fresh: float
     views: dict[str, float]
     raw: float = 0.0
+    onset: float = 0.0
 
 
 class SeriesModel:
@@ -118,7 +123,7 @@ class SeriesModel:
         novelty = raw
         if self._own:
             rarity = max(0.0, min(1.0, math.log(p_value) / math.log(RARE)))
-            novelty = max(0.0, raw - TYPICAL * self._tail.median) * rarity
+            novelty = max(0.0, raw - TYPICAL * self._tail.median) * math.sqrt(rarity)
             if self._flat.begins(value):
                 opens, p_value = True, min(p_value, self._flat.p_value())
                 novelty = max(novelty, self.least_novelty or 0.0)
@@ -131,6 +136,7 @@ class SeriesModel:
             fresh=novelty if opens else 0.0,
             views=views,
             raw=raw,
+            onset=novelty if opens or self._tail.tops(raw, REPEATS) else 0.0,
         )
 
     def learn(self, time_s: float | None, value: float, scored: SeriesScore | None = None) -> None:

@@ -9,7 +9,7 @@ import pytest
 from river import anomaly, preprocessing
 
 from detectors.models.novelty import RangeNovelty
-from detectors.models.series import COOL_DOWN, LEAST_NOVELTY, Scorer, SeriesModel, SeriesScore
+from detectors.models.series import COOL_DOWN, LEAST_NOVELTY, REPEATS, Scorer, SeriesModel, SeriesScore
 from detectors.models.series_flat import FlatLine
 
 
@@ -166,6 +166,17 @@ def test_a_second_alert_needs_more_than_all_of_the_cool_down() -> None:
     assert opened == [0, 1, 3 + COOL_DOWN]
     assert [found[i].fresh for i in (0, 1)] == [found[i].novelty for i in (0, 1)]
     assert found[2].fresh == 0.0 < found[2].novelty
+
+
+def test_a_point_that_is_no_newer_than_one_of_the_last_five_is_no_onset() -> None:
+    model = SeriesModel()
+    watch(model, noise(3000))
+    found = watch(model, [60.0, 200.0, 90.0, *noise(REPEATS, seed=3), -90.0], start=3000)
+    assert [found[i].onset for i in (0, 1)] == [found[i].novelty for i in (0, 1)]
+    assert found[2].onset == 0.0 < found[2].novelty
+    last = found[-1]
+    assert last.onset == last.novelty > 0.5
+    assert last.fresh == 0.0
 
 
 class NotAlwaysFinite:
