@@ -120,9 +120,11 @@ class Part:
                 log.error("part.killed", part=self.name, patience_s=patience_s)
                 process.kill()
                 process.wait()
-        if process.returncode != 0:
+        # Ended by the signal itself: it was so young that it did not listen to it yet, and had nothing to save.
+        well = process.returncode in {0, -signal.SIGTERM}
+        if not well:
             log.error("part.ended", part=self.name, status=process.returncode)
-        return process.returncode == 0
+        return well
 
 
 def supervise(

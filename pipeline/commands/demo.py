@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
             Path | None,
             typer.Option(metavar="FILE", help="With --write: where the incidents that happened are written."),
         ] = None,
-        seconds: Annotated[float, typer.Option(min=1, help="Live: go on for this long at most.")] = 90.0,
+        seconds: Annotated[float, typer.Option(min=1, help="Live: go on for this long at most.")] = 180.0,
         folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Live: where everything is kept.")] = Path(
             "var/demo"
         ),

@@ -2,6 +2,10 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from config.durations import US_PER_SECOND
 
 
 def wall_clock_us() -> int:
@@ -9,11 +13,39 @@ def wall_clock_us() -> int:
     return time.time_ns() // 1000
 
 
+class BeganFile:
+    """The moment at which live time begins, as a file tells it to every process: an RFC 3339 time with an offset.
+
+    Args:
+        path: of the file; it may come later, and does not change any more then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._began_us: int | None = None
+
+    def __call__(self) -> int | None:
+        """Return the moment in microseconds since 1970 UTC; None while the file is not there."""
+        if self._began_us is None:
+            try:
+                text = self._path.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                return None
+            self._began_us = round(datetime.fromisoformat(text.strip()).timestamp() * US_PER_SECOND)
+        return self._began_us
+
+    def write(self, began: datetime) -> None:
+        """Say that live time begins, at once and whole, for whoever reads it."""
+        whole = self._path.with_suffix(".new")
+        whole.write_text(began.isoformat() + "\n", encoding="utf-8")
+        whole.replace(self._path)
+
+
 class SimulatedClock:
     """Stands still at ``live_us`` until the wall clock reads ``began_us``, then runs ``speed`` times as fast.
 
     Call it for the simulated time. It holds no state, so everybody who builds one of the same
-    numbers reads the same time.
+    numbers reads the same time. Where ``began_us`` is a function, live time stands still while that answers None.
 
     >>> clock = SimulatedClock(live_us=1_000_000, began_us=50, speed=10.0, wall_us=lambda: 52)
     >>> clock()
@@ -21,7 +53,12 @@ class SimulatedClock:
     """
 
     def __init__(
-        self, *, live_us: int, began_us: int, speed: float, wall_us: Callable[[], int] = wall_clock_us
+        self,
+        *,
+        live_us: int,
+        began_us: int | Callable[[], int | None],
+        speed: float,
+        wall_us: Callable[[], int] = wall_clock_us,
     ) -> None:
         self._live_us = live_us
         self._began_us = began_us
@@ -30,4 +67,7 @@ class SimulatedClock:
 
     def __call__(self) -> int:
         """Return the simulated time in microseconds since 1970 UTC."""
-        return self._live_us + int(max(0, self._wall_us() - self._began_us) * self._speed)
+        began_us = self._began_us if isinstance(self._began_us, int) else self._began_us()
+        if began_us is None:
+            return self._live_us
+        return self._live_us + int(max(0, self._wall_us() - began_us) * self._speed)

@@ -73,6 +73,7 @@ _EXPECTED = {
 }
 TOUR_US = len(EFFECTS) * 4 // 3 * HOUR_US
 """The shortest tour: an hour for each incident and its pause, after a quarter without any."""
+SCENARIOS = ("quiet", "outage_in_a_minute", "outage_and_silence", "outage_before", "tour")
 _RAMPS = frozenset({"slow_decay", "survey_decline"})
 
 
@@ -156,8 +157,10 @@ def scenario(name: str, start_us: int, live_us: int, end_us: int) -> list[Incide
     """Return the incidents of a scenario.
 
     Args:
-        name: ``quiet`` (none), ``outage_in_a_minute`` (an outage ten minutes after ``live_us``, for three hours), or
-            ``tour`` (every kind in turn over ``[live_us, end_us)``, with pauses of the same length between them).
+        name: ``quiet`` (none), ``outage_in_a_minute`` (an outage ten minutes after ``live_us``, for three hours),
+            ``outage_and_silence`` (the same, and half an hour after it began the feed of posts falls silent, for two
+            hours), ``outage_before`` (an outage 40 hours before ``live_us``, for three hours), or ``tour`` (every kind
+            in turn over ``[live_us, end_us)``, with pauses of the same length between them).
         start_us: where history begins.
         live_us: where history ends.
         end_us: where the recording ends.
@@ -167,8 +170,16 @@ def scenario(name: str, start_us: int, live_us: int, end_us: int) -> list[Incide
     """
     if name == "quiet":
         return []
-    if name == "outage_in_a_minute":
-        return [incident("outage", live_us + 10 * MINUTE_US, 3 * HOUR_US)]
+    if name in {"outage_in_a_minute", "outage_and_silence"}:
+        outage = incident("outage", live_us + 10 * MINUTE_US, 3 * HOUR_US)
+        silence = incident("silent_feed", outage.start_us + 30 * MINUTE_US, 2 * HOUR_US)
+        return [outage, silence] if name == "outage_and_silence" else [outage]
+    if name == "outage_before":
+        begins_us = live_us - 40 * HOUR_US
+        if begins_us < start_us:
+            msg = "outage_before takes place 40 hours before live time: give a history of two days or more"
+            raise ValueError(msg)
+        return [incident("outage", begins_us, 3 * HOUR_US)]
     if name == "tour":
         # Nothing has a baseline on the first day, so the tour begins after it, where there is time for that.
         begin_us = max(live_us, min(start_us + DAY_US, start_us + (end_us - start_us) // 4))
@@ -179,5 +190,5 @@ def scenario(name: str, start_us: int, live_us: int, end_us: int) -> list[Incide
             raise ValueError(msg)
         length_us = slot_us // 2 // US_PER_SECOND * US_PER_SECOND
         return [incident(kind, begin_us + number * slot_us, length_us) for number, kind in enumerate(EFFECTS)]
-    msg = f"no scenario is called {name!r}; there are: quiet, outage_in_a_minute, tour"
+    msg = f"no scenario is called {name!r}; there are: {', '.join(SCENARIOS)}"
     raise ValueError(msg)

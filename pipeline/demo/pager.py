@@ -26,6 +26,10 @@ class Pager:
         """Begin the outage."""
         self._broken.set()
 
+    def mend(self) -> None:
+        """End the outage."""
+        self._broken.clear()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

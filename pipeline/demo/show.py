@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -21,20 +21,20 @@ from alerts.store import AlertStore
 from config.settings import Settings
 from pipeline import recovery
 from pipeline.assembly import load_settings
+from pipeline.demo.clock import BeganFile
 from pipeline.demo.company import DAY_US, Company
 from pipeline.demo.pager import Pager
 from pipeline.demo.recording import write_profiles
-from pipeline.demo.story import Story, counts_of
+from pipeline.demo.story import Story, counts_of, history_is_read
 from pipeline.demo.telling import Teller, console_for_people
 from pipeline.feeds.demo import DemoSettings
 from pipeline.supervise import Part, part_command, stop_on_signals, supervise
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "examples" / "demo.yaml"
-BACKFILL_ALLOWANCE_S = 12.0
-"""Wall time that the history may take before live time begins."""
-LINGER_S = 5.0
-"""How long the demo goes on after the delivery, so that broken promises can be seen to follow."""
-_LOOK_EVERY_S = 0.1
+LINGER_S = 2.0
+"""How long the demo goes on after everything was told, so that the last delivery is seen."""
+_BEGAN = "began"
+_LOOK_EVERY_S = 0.2
 _COUNT_EVERY_S = 3.0
 _LOG_TAIL = 3
 
@@ -48,11 +48,11 @@ def show(folder: Path, *, seconds: float, console: Console | None = None) -> int
 
     Args:
         folder: everything is kept here; what stands in it from an earlier demo is removed.
-        seconds: how long to go on at most; it ends earlier, a little after an alert was delivered by failover.
+        seconds: how long to go on at most; it ends earlier, a little after everything was told.
         console: where to print.
 
     Returns:
-        0 when an alert was delivered by failover, else 1.
+        0 when every incident was told, and an alert was delivered by failover, else 1.
 
     Raises:
         RecoveryFolderInUseError: when another demo runs in the folder.
@@ -79,12 +79,13 @@ def _run(folder: Path, seconds: float, out: Console) -> int:
 
         teller = Teller(out, lambda: time.monotonic() - started_s, company_us)
         teller.plain(
-            "A simulated company, and Makegood watching it. It takes about half a minute; Ctrl-C ends it.", "bold"
+            "A simulated company, and Makegood watching it. It takes less than a minute; Ctrl-C ends it.", "bold"
         )
         write_profiles(Company(feed.seed, feed.customers), folder / "profiles.csv")
-        story = Story(feed.incidents(), pager.break_down, teller.say, feed.speed)
+        story = Story(feed.incidents(), pager.break_down, teller.say, feed.speed, mend_pager=pager.mend)
         _introduce(teller, settings, feed, story.receiver)
-        watch = _Watch(story, clock_us, live_us, port, name, started_s + seconds)
+        began = BeganFile(folder / _BEGAN)
+        watch = _Watch(story, clock_us, live_us, port, name, started_s + seconds, began)
         with open_store(settings.store) as store:
             environment = {**os.environ, "COLUMNS": str(out.width), "MAKEGOOD_LOG_FORMAT": "json"}
             parts = [
@@ -96,7 +97,7 @@ def _run(folder: Path, seconds: float, out: Console) -> int:
             status = supervise(parts, stop)
             stop.set()
             watcher.join()
-    if story.failed_over:
+    if story.over:
         teller.say("done", story.moral())
         _look_around(teller, folder, config, story.told_of)
         return 0
@@ -108,14 +109,21 @@ def _introduce(teller: Teller, settings: Settings, feed: DemoSettings, receiver:
     tiers = ", then ".join(tier.channel for tier in settings.receivers[receiver].tiers)
     teller.say("company", f"{feed.customers:,} customers buy, ask for help, post and answer surveys")
     teller.say("company", f"{receiver} is told by: {tiers}, each if the one before it fails")
-    teller.say("company", f"{feed.history / DAY_US:.1f} days of history come first, so that normal is known")
+    teller.say("company", f"{feed.history / DAY_US:.1f} days of history come first: the detectors learn what is normal")
 
 
 class _Watch:
     """Follows the demo from a thread of its own."""
 
     def __init__(
-        self, story: Story, clock_us: Callable[[], int], live_us: int, port: int, feed: str, end_s: float
+        self,
+        story: Story,
+        clock_us: Callable[[], int],
+        live_us: int,
+        port: int,
+        feed: str,
+        end_s: float,
+        began: BeganFile,
     ) -> None:
         self._story = story
         self._clock_us = clock_us
@@ -123,6 +131,7 @@ class _Watch:
         self._port = port
         self._feed = feed
         self._end_s = end_s
+        self._began = began
         self.timed_out = False
 
     def until_over(self, store: AlertStore, stop: threading.Event, teller: Teller) -> None:
@@ -131,19 +140,21 @@ class _Watch:
         count_s = time.monotonic() + _COUNT_EVERY_S
         linger_s: float | None = None
         while not stop.wait(_LOOK_EVERY_S):
+            if self._began() is None and history_is_read(_health(self._port), self._feed):
+                self._began.write(datetime.now(UTC))
             now_us, now_s = self._clock_us(), time.monotonic()
             story.time_is(now_us, now_us > self._live_us)
             story.look(store)
             if now_s >= count_s:
                 count_s = now_s + _COUNT_EVERY_S
                 story.flows(counts_of(_health(self._port), self._feed))
-                story.promises()
-            if story.failed_over and linger_s is None:
+                story.people()
+            if story.over and linger_s is None:
                 linger_s = now_s + LINGER_S
             if now_s >= self._end_s or (linger_s is not None and now_s >= linger_s):
                 self.timed_out = True
                 break
-        story.promises()
+        story.people()
         teller.say("stopping", "everything is saved, then the parts end in order")
         stop.set()
 
@@ -155,10 +166,10 @@ def _explain(teller: Teller, watch: _Watch, status: int, seconds: float, log: Pa
         for line in _tail(log):
             teller.plain(f"  {line}")
     elif watch.timed_out:
-        teller.say("failed", f"no alert was delivered by failover within {seconds:g} s; the parts logged into {log}")
-        teller.plain("On a slow machine, give it more time: makegood demo --seconds 180")
+        teller.say("failed", f"not everything was told within {seconds:g} s; the parts logged into {log}")
+        teller.plain("On a slow machine, give it more time: makegood demo --seconds 600")
     else:
-        teller.say("stopping", "stopped before an alert was delivered")
+        teller.say("stopping", "stopped before everything was told")
 
 
 def _tail(log: Path) -> list[str]:
@@ -171,7 +182,8 @@ def _look_around(teller: Teller, folder: Path, config: Path, fingerprint: str) -
     teller.plain()
     teller.plain("Look around:", "bold")
     for command, what in (
-        (f"alerts {fingerprint}", "the alert, and every try to tell somebody"),
+        (f"alerts {fingerprint}", "an alert, and every try to tell somebody"),
+        (f"explain {fingerprint}", "why it fired, and what would have been needed for it not to"),
         ("alerts --match alertname=SlaBreach", "promises that are broken now"),
         ("deadletters list", "records that could not become events, and why"),
     ):
@@ -205,10 +217,9 @@ def _demo_feed(settings: Settings) -> tuple[str, DemoSettings]:
 
 
 def _write_config(folder: Path, pager_url: str, port: int) -> Path:
-    """Write the example's settings with the pager's address, the port of the figures and the moment of live time."""
+    """Write the example's settings with the pager's address, the port of the figures and where live time is told."""
     plain = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
-    began = datetime.now(UTC) + timedelta(seconds=BACKFILL_ALLOWANCE_S)
-    plain["feeds"]["demo"]["began"] = began.isoformat()
+    plain["feeds"]["demo"]["began_file"] = _BEGAN
     plain["feeds"]["demo"]["start"] = plain["feeds"]["demo"]["start"].isoformat()
     plain["channels"]["pager"]["url"] = pager_url
     plain["metrics"]["listen"] = f"127.0.0.1:{port}"

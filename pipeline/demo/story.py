@@ -1,4 +1,4 @@
-"""What the live demo tells: feeds flow, an incident begins, an alert fires, its channel fails, failover delivers."""
+"""What the live demo tells: feeds flow, incidents begin, alerts fire, a channel fails, failover delivers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,13 +7,23 @@ from alerts.connection import StoreUnavailableError
 from alerts.model import AlertDetail, AlertRecord, Try
 from alerts.store import AlertStore
 from config.durations import US_PER_SECOND
+from detectors.contract import AlertChange
 from pipeline.demo.incidents import Incident
 
 Say = Callable[[str, str], None]
 """``say(kind, text)``; the kind is one of :data:`KINDS`."""
-KINDS = ("company", "feeds", "live", "incident", "promises", "alert", "failed", "delivered", "stopping", "done")
-_PROMISES = {"SlaBreach": "broken", "SlaAtRisk": "at risk"}
-"""Alerts that are counted and not told one by one: there are many, and they go to the archive."""
+KINDS = ("company", "feeds", "live", "incident", "people", "alert", "failed", "delivered", "pager", "stopping", "done")
+_PEOPLE = {
+    "SlaBreach": "promises broken",
+    "SlaAtRisk": "promises at risk",
+    "RepeatContact": "came back",
+    "CustomerChasing": "ask in vain",
+    "NegativeSurvey": "bad answers",
+    "StalledRecovery": "recoveries stalled",
+    "RecoveryClosedWithoutContact": "recoveries closed without a word",
+    "ResidualDissatisfaction": "still unhappy",
+}
+"""Alerts about single people, which are counted and not told one by one: there are many, and they go to the archive."""
 
 
 @dataclass
@@ -23,6 +33,7 @@ class Story:
     Args:
         incidents: what the simulation does, and the detectors are not told.
         break_pager: called when the first incident begins.
+        mend_pager: called when a notification was delivered by failover.
         say: prints a line.
         speed: simulated seconds in a second.
         receiver: whose notifications are told.
@@ -30,7 +41,9 @@ class Story:
     Attributes:
         failed_over: a notification was delivered by a lower tier after a higher one had failed.
         told_of: the fingerprint of the alert that was; empty before.
-        after_us: simulated time from the beginning of the incident until it was seen to be delivered.
+        after_us: simulated time from the beginning of the first incident until it was seen to be delivered.
+        found: kinds of the incidents that an alert told of, each with how long after they began its window ended,
+            in simulated microseconds.
     """
 
     incidents: list[Incident]
@@ -38,13 +51,15 @@ class Story:
     say: Say
     speed: float
     receiver: str = "on-call"
+    mend_pager: Callable[[], None] = lambda: None
     failed_over: bool = False
     told_of: str = ""
     after_us: int = 0
+    found: dict[str, int] = field(default_factory=dict)
     _now_us: int = 0
     _live: bool = False
     _counts: dict[str, int] = field(default_factory=dict)
-    _promises: dict[str, int] = field(default_factory=dict)
+    _people: dict[str, int] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
 
     def time_is(self, simulated_us: int, live: bool) -> None:
@@ -55,10 +70,13 @@ class Story:
             self.say("live", f"normal is known; now the feeds are live, {self.speed:g} times as fast as life")
         for incident in self.incidents:
             if simulated_us >= incident.start_us and self._once(f"incident {incident.kind}"):
-                self.break_pager()
                 scope = ", ".join(f"{name} {value}" for name, value in sorted(incident.scope.items()))
                 what = incident.kind.replace("_", " ")
-                self.say("incident", f"{what}: {scope} (Makegood is not told); the pager is down, too")
+                first = incident is self.incidents[0]
+                also = "; the pager is down, too" if first else ""
+                self.say("incident", f"{what}: {scope} (Makegood is not told){also}")
+                if first:
+                    self.break_pager()
 
     def flows(self, counts: Mapping[str, int]) -> None:
         """Say how many events each feed has given, or since the last time once they are live; nothing for none.
@@ -81,20 +99,20 @@ class Story:
             found = [
                 store.get(record.current.fingerprint)
                 for record in records
-                if record.current.labels["alertname"] not in _PROMISES
+                if record.current.labels["alertname"] not in _PEOPLE
             ]
         except StoreUnavailableError:
             return
-        self._promises = promises_of(records)
+        self._people = people_of(records)
         for detail in found:
             if detail is not None:
                 self.alert(detail)
 
-    def promises(self) -> None:
-        """Say how the service promises stand, in one line, when that has changed."""
-        standing = ", ".join(f"{count} {word}" for word, count in self._promises.items())
-        if any(self._promises.values()) and self._once(f"promises {standing}"):
-            self.say("promises", f"of a first reply: {standing}")
+    def people(self) -> None:
+        """Say in one line how many single people need somebody, once the feeds are live, when that has changed."""
+        standing = ", ".join(f"{count} {word}" for word, count in self._people.items() if count)
+        if self._live and standing and self._once(f"people {standing}"):
+            self.say("people", f"to be helped one by one: {standing}")
 
     def alert(self, detail: AlertDetail) -> None:
         """Say what is new about an alert: that it fires, and each try to tell the receiver."""
@@ -103,33 +121,56 @@ class Story:
             tries = note.tries if note.receiver == self.receiver else []
             if tries and self._once(f"alert {current.fingerprint}"):
                 self.say("alert", f"{current.labels['alertname']}: {current.annotations['summary']}")
+                self._find(current)
             for number, one in enumerate(tries):
                 if self._once(f"try {note.key} {number}"):
-                    self._try(one, tries[:number], current.fingerprint)
+                    self._try(one, tries[:number], current)
 
-    def _try(self, one: Try, before: list[Try], fingerprint: str) -> None:
+    def _find(self, change: AlertChange) -> None:
+        """Note which incidents an alert tells of."""
+        for incident in self.incidents:
+            if change.labels.get("detector") in incident.expected and change.starts_at_us >= incident.start_us:
+                self.found.setdefault(incident.kind, change.starts_at_us - incident.start_us)
+
+    def _try(self, one: Try, before: list[Try], change: AlertChange) -> None:
+        name = change.labels["alertname"]
         failed = [earlier for earlier in before if earlier.outcome == "failed"]
         if one.outcome == "failed":
             number = 1 + sum(earlier.tier == one.tier for earlier in failed)
-            self.say("failed", f"tier {one.tier}, {one.channel}, try {number}: {why(one)}")
+            self.say("failed", f"{name}: tier {one.tier}, {one.channel}, try {number}: {why(one)}")
             return
         higher = [earlier for earlier in failed if earlier.tier < one.tier]
         if not higher:
-            self.say("delivered", f"by tier {one.tier}, {one.channel}")
+            self.say("delivered", f"{name}: by tier {one.tier}, {one.channel}")
             return
         cause = higher[-1]
+        first = not self.failed_over
         self.failed_over = True
-        self.told_of = self.told_of or fingerprint
+        self.told_of = self.told_of or change.fingerprint
         begun_us = [incident.start_us for incident in self.incidents if incident.start_us <= self._now_us]
         self.after_us = self.after_us or (self._now_us - min(begun_us) if begun_us else 0)
-        self.say("delivered", f"by failover to tier {one.tier}, {one.channel}: {cause.channel} failed ({why(cause)})")
+        self.say(
+            "delivered", f"{name}: by failover to tier {one.tier}, {one.channel}: {cause.channel} failed ({why(cause)})"
+        )
+        if first:
+            self.mend_pager()
+            self.say("pager", "its provider has mended it: what comes next goes by the first tier")
+
+    @property
+    def over(self) -> bool:
+        """Whether everything has been told: each incident by an alert, and one of them by failover."""
+        return self.failed_over and all(incident.kind in self.found for incident in self.incidents)
 
     def moral(self) -> str:
         """Return the story in a sentence, once it has ended well."""
+        told = "; ".join(
+            f"{kind.replace('_', ' ')} seen {_minutes(after_us)} minutes after it began"
+            for kind, after_us in self.found.items()
+        )
         seconds = self.after_us / self.speed / US_PER_SECOND
         return (
-            f"told {seconds:.0f} s after the incident began ({self.after_us / US_PER_SECOND / 60:.0f} minutes of the"
-            " company's time), though the first channel was down"
+            f"people were told {seconds:.0f} s ({_minutes(self.after_us)} minutes of the company's time) after the"
+            f" first incident began, though the first channel was down; {told}"
         )
 
     def _once(self, what: str) -> bool:
@@ -144,14 +185,30 @@ def why(one: Try) -> str:
     return one.detail or one.reason
 
 
-def promises_of(records: list[AlertRecord]) -> dict[str, int]:
-    """Return how many promises are broken and at risk now."""
-    counted = dict.fromkeys(_PROMISES.values(), 0)
+def people_of(records: list[AlertRecord]) -> dict[str, int]:
+    """Return how many alerts about single people and cases are firing, by what they are about."""
+    counted = dict.fromkeys(_PEOPLE.values(), 0)
     for record in records:
-        word = _PROMISES.get(record.current.labels["alertname"])
+        word = _PEOPLE.get(record.current.labels["alertname"])
         if word is not None and record.current.status == "firing":
             counted[word] += 1
     return counted
+
+
+def _minutes(span_us: int) -> str:
+    return f"{span_us / US_PER_SECOND / 60:.0f}"
+
+
+def history_is_read(health: Mapping[str, object], feed: str) -> bool:
+    """Return whether a feed has given everything that there is so far, in a health report.
+
+    >>> history_is_read({"feeds": {"demo/crm": {"events": 3, "status": "caught_up"}}}, "demo")
+    True
+    """
+    feeds = health.get("feeds")
+    told = feeds.items() if isinstance(feeds, dict) else ()
+    rows = [row for name, row in told if str(name).rpartition("/")[0] == feed and isinstance(row, dict)]
+    return any(row.get("events") for row in rows) and all(row.get("status") == "caught_up" for row in rows)
 
 
 def counts_of(health: Mapping[str, object], feed: str) -> dict[str, int]:

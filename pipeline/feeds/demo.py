@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from config.durations import DurationUs
-from pipeline.demo.clock import SimulatedClock, wall_clock_us
+from pipeline.demo.clock import BeganFile, SimulatedClock, wall_clock_us
 from pipeline.demo.company import FEEDS as SYSTEMS
 from pipeline.demo.company import MINUTE_US, Company
 from pipeline.demo.incidents import Incident, scenario
@@ -27,9 +28,12 @@ class DemoSettings(FeedSettings):
         start: where its history begins (a time with an offset). Positions are kept for one start, so it is fixed.
         history: this much is read at full speed before live time begins.
         began: wall time at which live time begins; default: when the feed is opened. Before it, live time stands still.
+        began_file: a file with that time, which somebody writes when it is time; until then live time stands still.
         speed: simulated seconds for each second of the wall clock.
         length: live time ends after this long; default never. A replay ends with it, or with the history.
-        scenario: ``quiet``, ``outage_in_a_minute`` (10 simulated minutes into live time), or ``tour`` of all incidents.
+        scenario: ``quiet``, ``outage_in_a_minute`` (10 simulated minutes into live time), ``outage_and_silence``
+            (then a feed falls silent, too), ``outage_before`` (40 hours before live time), or ``tour`` of all
+            incidents.
         scale: how much happens; 1 is about 4,000 events an hour.
         history_scale: factor on how much happened in the history.
         customers: how many there are.
@@ -41,9 +45,10 @@ class DemoSettings(FeedSettings):
     start: AwareDatetime
     history: DurationUs = 0
     began: AwareDatetime | None = None
+    began_file: Path | None = None
     speed: float = Field(default=1.0, gt=0, le=100_000)
     length: DurationUs | None = None
-    scenario: Literal["quiet", "outage_in_a_minute", "tour"] = "quiet"
+    scenario: Literal["quiet", "outage_in_a_minute", "outage_and_silence", "outage_before", "tour"] = "quiet"
     scale: float = Field(default=1.0, gt=0, le=1000)
     history_scale: float = Field(default=1.0, gt=0, le=10)
     customers: Annotated[int, Field(ge=50, le=1_000_000)] = 2000
@@ -56,6 +61,9 @@ class DemoSettings(FeedSettings):
             raise ValueError(msg)
         if self.scenario == "tour" and self.length is None:
             msg = "a tour spreads over the length of the live time: give length, a day or more"
+            raise ValueError(msg)
+        if self.began is not None and self.began_file is not None:
+            msg = "began and began_file say the same thing twice: give one of them"
             raise ValueError(msg)
         self.incidents()
         return self
@@ -89,7 +97,9 @@ class DemoSettings(FeedSettings):
             wall_us: the wall clock.
         """
         at = self.began or began
-        began_us = wall_us() if at is None else to_us(at)
+        began_us: int | Callable[[], int | None] = wall_us() if at is None else to_us(at)
+        if self.began_file is not None:
+            began_us = BeganFile(self.began_file)
         return SimulatedClock(live_us=self.live_us(), began_us=began_us, speed=self.speed, wall_us=wall_us)
 
 

@@ -1,8 +1,12 @@
 """The demo feed: history at once, then simulated time by the wall clock, resumable at any record."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
+from pipeline.demo.clock import BeganFile
 from pipeline.demo.company import FEEDS as SYSTEMS
 from pipeline.demo.company import HOUR_US, MINUTE_US, Company
 from pipeline.demo.recording import DEFAULT_START_US
@@ -65,6 +69,17 @@ def test_history_is_there_at_once_and_live_time_follows_the_wall_clock() -> None
     assert feed.positions() == {system: len(records) for system, records in expected.items()}
 
 
+def test_live_time_stands_still_until_a_file_says_that_it_has_begun(tmp_path: Path) -> None:
+    wall, told = Wall(now_us=90_000_000), BeganFile(tmp_path / "began")
+    feed = DemoFeed("demo", settings(began_file=tmp_path / "began"), FeedContext(recording=False), wall_us=wall)
+    feed.open({})
+    drain(feed)
+    assert feed.poll(10) == []
+    told.write(datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
+    assert told() == 60_000_000
+    assert feed.poll(10) != []
+
+
 def test_live_time_stands_still_until_it_has_begun() -> None:
     wall = Wall(now_us=0)
     feed = DemoFeed("demo", settings(began="1970-01-01T00:01:00Z"), FeedContext(recording=False), wall_us=wall)
@@ -110,6 +125,14 @@ def test_a_recording_ends_with_its_length() -> None:
 def test_the_outage_preset_begins_ten_minutes_into_live_time() -> None:
     (outage,) = settings(scenario="outage_in_a_minute").incidents()
     assert outage.start_us == DEFAULT_START_US + HOUR_US + 10 * MINUTE_US
+    before, silence = settings(scenario="outage_and_silence").incidents()
+    assert (before, silence.kind) == (outage, "silent_feed")
+    assert silence.start_us == outage.start_us + 30 * MINUTE_US
+
+
+def test_an_outage_before_live_time_is_part_of_the_history() -> None:
+    (outage,) = settings(history="2d", scenario="outage_before").incidents()
+    assert outage.start_us == DEFAULT_START_US + 8 * HOUR_US
 
 
 @pytest.mark.parametrize(
@@ -120,6 +143,8 @@ def test_the_outage_preset_begins_ten_minutes_into_live_time() -> None:
         ({"speed": 0}, "greater than 0"),
         ({"scenario": "tour"}, "give length"),
         ({"scenario": "tour", "length": "2h"}, "at least 12 hours"),
+        ({"scenario": "outage_before"}, "a history of two days or more"),
+        ({"began": "2026-03-02T00:00:00Z", "began_file": "began"}, "give one of them"),
         ({"scenario": "chaos"}, "outage_in_a_minute"),
     ],
 )

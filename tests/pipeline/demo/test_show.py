@@ -6,9 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,38 +22,36 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*PROGRAM, *arguments], env=ENVIRONMENT, capture_output=True, text=True, check=False)
 
 
-def moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def started(folder: Path) -> datetime:
-    entries: list[dict[str, Any]] = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return next(moment(entry["timestamp"]) for entry in entries if entry["event"] == "flow.started")
-
-
 @pytest.mark.slow
-def test_the_demo_delivers_an_alert_by_failover_within_a_minute_of_the_flows_start(tmp_path: Path) -> None:
+def test_the_demo_shows_incidents_of_several_kinds_and_delivers_an_alert_by_failover(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     done = run("demo", "--dir", str(folder))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == "", "logs belong into the file, not between the lines of the story"
     kinds = STORY.findall(done.stdout)
-    order = ["company", "feeds", "live", "incident", "alert", "failed", "delivered", "done"]
+    order = ["company", "feeds", "live", "incident", "alert", "failed", "delivered", "pager", "done"]
     assert [kind for kind in dict.fromkeys(kinds) if kind in order] == order
 
     config = ("--config", str(folder / "makegood.yaml"))
     listed = run("alerts", *config, "--match", "alertname=SentimentDrop", "--json")
     (alert,) = json.loads(listed.stdout)
-    assert (alert["labels"]["service"], alert["labels"]["region"]) == ("checkout", "north")
+    assert alert["labels"]["service"] == "checkout"
+    fired = {
+        one["labels"]["detector"] for one in json.loads(run("alerts", *config, "--status", "all", "--json").stdout)
+    }
+    assert fired >= {
+        "sentiment_drop", "transaction_failure", "social_spike", "sla_breach_rate", "feed_silence",
+        "sla_breach", "repeat_contact", "negative_survey", "residual_dissatisfaction",
+    }  # fmt: skip
     shown = json.loads(run("alerts", alert["fingerprint"], *config, "--json").stdout)
     (note,) = [one for one in shown["notifications"] if one["receiver"] == "on-call"]
     assert note["status"] == "delivered"
-    assert [(one["channel"], one["outcome"]) for one in note["tries"]] == [
-        ("pager", "failed"),
-        ("pager", "failed"),
-        ("terminal", "delivered"),
-    ]
-    assert (moment(note["done"]) - started(folder)).total_seconds() < 60
+    tries = [(one["channel"], one["outcome"]) for one in note["tries"]]
+    assert tries[0] == ("pager", "failed")
+    assert tries[-1][1] == "delivered"
+    assert "WARNING" in done.stdout, "the alert that went to the terminal is shown there"
+    why = run("explain", alert["fingerprint"], *config)
+    assert "keeps alert_budget: 2 per month" in why.stdout
 
 
 def test_a_demo_leaves_a_running_one_alone_and_says_when_it_was_interrupted(tmp_path: Path) -> None:
@@ -73,12 +69,12 @@ def test_a_demo_leaves_a_running_one_alone_and_says_when_it_was_interrupted(tmp_
     demo.send_signal(signal.SIGINT)
     out, err = demo.communicate(timeout=PATIENCE_S)
     assert demo.returncode == 1
-    assert b"stopped before an alert was delivered" in out
+    assert b"stopped before everything was told" in out
     assert err == b""
 
 
 def test_a_demo_that_runs_out_of_time_says_what_to_do(tmp_path: Path) -> None:
     done = run("demo", "--dir", str(tmp_path / "demo"), "--seconds", "1")
     assert done.returncode == 1
-    assert "no alert was delivered by failover within 1 s" in done.stdout
-    assert "--seconds 180" in done.stdout
+    assert "not everything was told within 1 s" in done.stdout
+    assert "--seconds 600" in done.stdout

@@ -178,7 +178,9 @@ def test_a_tour_has_every_kind_once_one_after_another() -> None:
 
 
 def test_wrong_names_and_tours_without_time_are_refused_with_what_there_is() -> None:
-    with pytest.raises(ValueError, match="there are: quiet, outage_in_a_minute, tour"):
+    with pytest.raises(
+        ValueError, match="there are: quiet, outage_in_a_minute, outage_and_silence, outage_before, tour"
+    ):
         scenario("chaos", 0, 0, 1)
     with pytest.raises(ValueError, match="there are: outage, slow_decay"):
         incident("flood", 0, 1)

@@ -22,18 +22,23 @@ from tests.support.notifier import Rig
 from tests.support.redis import fresh_store, redis_client, redis_server
 
 OUTAGE = incident("outage", START_US + 10 * MINUTE_US, 60 * MINUTE_US)
+SILENCE = incident("silent_feed", START_US + 40 * MINUTE_US, 60 * MINUTE_US)
 
 
 class Told(list[tuple[str, str]]):
     """What a story said, and how often it broke the pager."""
 
     broken = 0
+    mended = 0
 
     def say(self, kind: str, text: str) -> None:
         self.append((kind, text))
 
     def break_pager(self) -> None:
         self.broken += 1
+
+    def mend_pager(self) -> None:
+        self.mended += 1
 
     def of(self, kind: str) -> list[str]:
         return [text for said, text in self if said == kind]
@@ -45,7 +50,7 @@ def told() -> Told:
 
 
 def story(told: Told, receiver: str = "ops") -> Story:
-    return Story([OUTAGE], told.break_pager, told.say, 120.0, receiver)
+    return Story([OUTAGE, SILENCE], told.break_pager, told.say, 120.0, receiver, told.mend_pager)
 
 
 def detail(*tries: Try, receiver: str = "ops") -> AlertDetail:
@@ -81,6 +86,25 @@ def test_live_time_is_announced_once_and_not_during_the_history(told: Told) -> N
     assert [kind for kind, _ in told] == ["live"]
 
 
+def alert_of(detector: str, start_us: int, *tries: Try) -> AlertDetail:
+    made = detail(*tries)
+    current = change(detector, detector=detector, service="checkout", starts_at_us=start_us)
+    return AlertDetail(current=current, history=[current], notifications=made.notifications)
+
+
+def test_the_story_is_over_when_every_incident_was_told_and_one_of_them_by_failover(told: Told) -> None:
+    one = story(told)
+    one.time_is(SILENCE.start_us, live=True)
+    assert told.broken == 1, "the second incident leaves the pager alone"
+    one.alert(alert_of("feed_silence", SILENCE.start_us - 1, delivered(1, "pager")))
+    one.alert(alert_of("sentiment_drop", OUTAGE.start_us + MINUTE_US, failed(1, "pager"), delivered(2, "terminal")))
+    assert one.failed_over
+    assert not one.over, "an alert from before the silence does not tell of it"
+    one.alert(alert_of("feed_silence", SILENCE.start_us + 30 * MINUTE_US, delivered(1, "pager")))
+    assert one.over
+    assert one.moral().endswith("outage seen 1 minutes after it began; silent feed seen 30 minutes after it began")
+
+
 def test_the_pager_breaks_when_the_incident_begins_and_not_before(told: Told) -> None:
     one = story(told)
     one.time_is(OUTAGE.start_us - 1, live=True)
@@ -104,7 +128,7 @@ def test_history_is_counted_in_all_and_live_feeds_since_the_last_line(told: Told
 def test_a_first_tier_that_delivers_is_no_failover(told: Told) -> None:
     one = story(told)
     one.alert(detail(delivered(1, "pager")))
-    assert told.of("delivered") == ["by tier 1, pager"]
+    assert told.of("delivered") == ["SentimentDrop: by tier 1, pager"]
     assert not one.failed_over
 
 
@@ -112,10 +136,14 @@ def test_a_lower_tier_that_delivers_after_failures_is_a_failover_with_its_cause(
     one = story(told)
     one.time_is(OUTAGE.start_us + 16 * MINUTE_US, live=True)
     one.alert(detail(failed(1, "pager"), failed(1, "pager"), delivered(2, "terminal")))
-    assert told.of("failed") == ["tier 1, pager, try 1: HTTP 503", "tier 1, pager, try 2: HTTP 503"]
-    assert told.of("delivered") == ["by failover to tier 2, terminal: pager failed (HTTP 503)"]
+    assert told.of("failed") == [
+        "SentimentDrop: tier 1, pager, try 1: HTTP 503",
+        "SentimentDrop: tier 1, pager, try 2: HTTP 503",
+    ]
+    assert told.of("delivered") == ["SentimentDrop: by failover to tier 2, terminal: pager failed (HTTP 503)"]
     assert one.failed_over
-    assert one.moral().startswith("told 8 s after the incident began (16 minutes")
+    assert told.mended == 1
+    assert one.moral().startswith("people were told 8 s (16 minutes of the company's time) after the first incident")
 
 
 def test_what_was_said_of_an_alert_is_not_said_again(told: Told) -> None:
@@ -123,7 +151,7 @@ def test_what_was_said_of_an_alert_is_not_said_again(told: Told) -> None:
     one.alert(detail(failed(1, "pager")))
     one.alert(detail(failed(1, "pager"), delivered(2, "terminal")))
     one.alert(detail(failed(1, "pager"), delivered(2, "terminal")))
-    assert [kind for kind, _ in told] == ["alert", "failed", "delivered"]
+    assert [kind for kind, _ in told] == ["alert", "failed", "delivered", "pager"]
 
 
 def test_other_receivers_are_not_part_of_the_story(told: Told) -> None:
@@ -142,7 +170,9 @@ def promise(name: str, number: int, status: str = "firing") -> AlertChange:
     return change(name, case_id=str(number), step=status)
 
 
-def test_a_pager_that_answers_503_hands_over_and_promises_are_one_line(told: Told, tmp_path: Path) -> None:
+def test_a_pager_that_answers_503_hands_over_and_alerts_about_single_people_are_one_line(
+    told: Told, tmp_path: Path
+) -> None:
     one = story(told)
     with redis_server() as url, redis_client(url) as client, Pager() as pager:
         store = fresh_store(client)
@@ -157,10 +187,10 @@ def test_a_pager_that_answers_503_hands_over_and_promises_are_one_line(told: Tol
         rig.drain()
         store.apply([promise("SlaBreach", 1), promise("SlaBreach", 2), promise("SlaAtRisk", 3)])
         one.look(store)
-        one.promises()
-        one.promises()
-    assert [kind for kind, _ in told] == ["live", "incident", "alert", "failed", "delivered", "promises"]
-    assert told.of("promises") == ["of a first reply: 2 broken, 1 at risk"]
+        one.people()
+        one.people()
+    assert [kind for kind, _ in told] == ["live", "incident", "alert", "failed", "delivered", "pager", "people"]
+    assert told.of("people") == ["to be helped one by one: 2 promises broken, 1 promises at risk"]
     assert "503" in told.of("failed")[0]
 
 
@@ -184,8 +214,10 @@ def test_a_summary_with_brackets_is_printed_as_it_is() -> None:
     assert lines[1].startswith(" " * len(" 1.0 s  Sat 12:00  alert      ")), "a long line hangs in its column"
 
 
-def test_the_pager_takes_alerts_until_its_outage_begins() -> None:
+def test_the_pager_takes_alerts_but_during_its_outage() -> None:
     with Pager() as pager:
         assert httpx.post(pager.url, json={}).status_code == 200
         pager.break_down()
         assert httpx.post(pager.url, json={}).status_code == 503
+        pager.mend()
+        assert httpx.post(pager.url, json={}).status_code == 200
