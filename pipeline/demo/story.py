@@ -119,7 +119,7 @@ class Story:
         current = detail.current
         for note in detail.notifications:
             tries = note.tries if note.receiver == self.receiver else []
-            if tries and self._once(f"alert {current.fingerprint}"):
+            if tries and self._once(f"alert {current.fingerprint} {current.starts_at_us}"):
                 self.say("alert", f"{current.labels['alertname']}: {current.annotations['summary']}")
                 self._find(current)
             for number, one in enumerate(tries):
