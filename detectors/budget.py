@@ -142,7 +142,10 @@ class BudgetLevel:
         return low, min(float(self._needed), max(_LEAST_SLOPE, slope))
 
     def record(self, group: Group, end_us: int, p_value: float | None, *, ready: bool) -> None:
-        """Count a window that was judged at :meth:`level`."""
+        """Count a window that was judged, at :meth:`level` or at another."""
+        if self._first_us is None or end_us != self._last_us:  # the level comes from elsewhere: it is fixed
+            self._begin(end_us)
+            self._level = None
         tested = p_value is not None and ready
         if tested:
             self._tests += 1.0

@@ -105,3 +105,20 @@ def test_a_restored_decider_goes_on_as_if_it_had_never_stopped() -> None:
 def test_thresholds_that_contradict_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         PValueSettings.model_validate(values)
+
+
+def test_windows_are_counted_also_where_the_level_is_fixed_so_that_a_budget_can_take_over() -> None:
+    hop_us = 900_000_000
+    fixed, budget = Decision(p_value=PValueSettings(fire=0.01)), Decision()
+    one, other = Decider(fixed, hop_us), Decider(budget, hop_us)
+    for at in range(1, 1000):
+        p_value = (at * 0.6180339887) % 1.0
+        one.judge(A, at * hop_us, p_value, ready=True)
+        other.judge(A, at * hop_us, p_value, ready=True)
+    end_us = 1000 * hop_us
+    told = one.standing(A, one.judge(A, end_us, 0.5, ready=True), end_us)
+    other.judge(A, end_us, 0.5, ready=True)
+    assert told["windows_a_day"] == pytest.approx(96, rel=0.02)
+    assert float(told["expected_a_week"]) > 1.0
+    one.change(budget)
+    assert one.level(end_us + hop_us) == other.level(end_us + hop_us)
