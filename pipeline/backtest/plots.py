@@ -132,6 +132,7 @@ def _observed(axes: Axes, group: GroupSeries, span: Span, theme: Theme) -> None:
         begin, end = _time(alert.starts_at_us), _time(alert.until_us(span.end_us))
         axes.hlines(0.04, begin, end, color=colour, linewidth=3, transform=below)
         axes.plot(begin, 0.04, mark, color=colour, markersize=8, transform=below, linestyle="none", label=name)
+    axes.set_ylabel(group.series.view.replace("_", " "), color=theme.ink, fontsize=9)
     axes.axvline(_time(span.from_us), color=theme.unjudged, linewidth=1, linestyle=":", label="judged from here")
     many = "alert" if len(group.alerts) == 1 else "alerts"
     axes.set_title(f"{group.name}: {len(group.alerts)} {many}", color=theme.ink, fontsize=9, loc="left")

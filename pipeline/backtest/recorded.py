@@ -2,13 +2,17 @@
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from detectors.contract import Finding
 from detectors.panes import Group
+from detectors.scoring import JOINT, SHIFT
+from detectors.wording import scored_views
 
 _NONE = math.nan
+_TOGETHER = frozenset({SHIFT, JOINT})
+"""Views that put others together have no figure of their own."""
 
 
 class Window(NamedTuple):
@@ -28,15 +32,35 @@ class Window(NamedTuple):
 
 
 class Series(NamedTuple):
-    """What was observed of one group, window by window; NaN where nothing could be said."""
+    """What was observed of one group by one view, window by window; NaN where nothing could be said."""
 
     end_us: list[int]
     value: list[float]
     baseline: list[float]
+    view: str = ""
+
+
+class _View:
+    """What one view said of each window; NaN where it said nothing."""
+
+    def __init__(self) -> None:
+        self.value, self.baseline, self.p_value = array("d"), array("d"), array("d")
+
+    def put(self, at: int, value: float, baseline: float, p_value: float) -> None:
+        """Keep what it said of the window ``at``; of those before, about which it was not asked, it said nothing."""
+        for kept, new in ((self.value, value), (self.baseline, baseline), (self.p_value, p_value)):
+            kept.extend([_NONE] * (at - len(kept)))
+            kept.append(new)
+
+    def at(self, place: int) -> tuple[float, float, float]:
+        """Return value, baseline and p-value of a window."""
+        if place >= len(self.value):
+            return _NONE, _NONE, _NONE
+        return self.value[place], self.baseline[place], self.p_value[place]
 
 
 class Recorded:
-    """Findings of one detector: about fifty bytes each.
+    """Findings of one detector: about a hundred bytes each.
 
     Args:
         detector: name of its entry in the settings.
@@ -47,7 +71,8 @@ class Recorded:
         self._numbers: dict[Group, int] = {}
         self._group = array("l")
         self._end_us = array("q")
-        self._p_value, self._value, self._baseline = array("d"), array("d"), array("d")
+        self._p_value = array("d")
+        self._views: dict[str, _View] = {}
         self._ready = bytearray()
         self._ordered: list[int] | None = None
 
@@ -64,9 +89,11 @@ class Recorded:
             self._end_us.append(found.end_us)
             judged = 1.0 if found.harmless else found.p_value
             self._p_value.append(_NONE if judged is None else judged)
-            self._value.append(_NONE if found.value is None else found.value)
-            self._baseline.append(_NONE if found.baseline is None else found.baseline)
             self._ready.append(found.ready)
+            for name, score in scored_views(found.details).items():
+                if name not in _TOGETHER:
+                    view = self._views.setdefault(name, _View())
+                    view.put(len(self) - 1, score.value, score.baseline, score.p_value)
         self._ordered = None
 
     def windows(self) -> Iterator[Window]:
@@ -81,15 +108,21 @@ class Recorded:
                 bool(self._ready[at]),
             )
 
-    def series(self, group: Group) -> Series:
-        """Return what was observed of a group, by time."""
+    def series(self, group: Group, opened_us: Collection[int] = ()) -> Series:
+        """Return what was observed of a group, by time: by the view that found the windows in ``opened_us`` unusual.
+
+        Of several the most unusual one; without such windows the detector's first.
+        """
         number = self._numbers.get(group)
         places = [at for at in self._order() if self._group[at] == number]
-        return Series(
-            [self._end_us[at] for at in places],
-            [self._value[at] for at in places],
-            [self._baseline[at] for at in places],
-        )
+        opened = [at for at in places if self._end_us[at] in opened_us]
+        name = min(self._views, key=lambda one: self._least(one, opened), default="")
+        seen = [self._views[name].at(at) if name else (_NONE, _NONE, _NONE) for at in places]
+        return Series([self._end_us[at] for at in places], [one[0] for one in seen], [one[1] for one in seen], name)
+
+    def _least(self, view: str, places: Sequence[int]) -> float:
+        p_values = [self._views[view].at(at)[2] for at in places]
+        return min((p_value for p_value in p_values if not math.isnan(p_value)), default=1.0)
 
     def counts(self, from_us: int, to_us: int) -> tuple[int, int]:
         """Return how many windows end in ``[from_us, to_us)``, and in how many of them there was enough to judge."""

@@ -119,7 +119,7 @@ def _worst(bench: Bench, alerts: Sequence[Alert]) -> list["GroupSeries"]:
     return [
         GroupSeries(
             ", ".join(filter(None, group)) or "all",
-            bench.recorded.series(group),
+            bench.recorded.series(group, {alert.starts_at_us for alert, _ in own}),
             own,
             [
                 label
