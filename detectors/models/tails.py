@@ -8,14 +8,19 @@ import math
 from statistics import NormalDist
 
 import numpy as np
-from scipy.special import betainc, betaincc, stdtr
+from scipy.special import cython_special
 
+# The functions behind scipy.special's own, which need several times as long to find out that they got single numbers.
+_betainc, _betaincc, _stdtr = cython_special.betainc, cython_special.betaincc, cython_special.stdtr
 SMALLEST = 1e-300
 _NORMAL = NormalDist()
 _NEGLIGIBLE = 1e-17
-_SHORT_SUM = 24
-"""Terms that are added one by one: most sums end within them. From there on, many at a time cost less."""
-_LONG_SUM = 512
+_FEW = 32
+"""So many terms are added one by one. More of them cost less many at a time."""
+_FALLS = 0.5
+"""Where a term is at most this much of the one before, they are few, too."""
+_MANY = 96, 4096
+"""Of many terms so many are added at a time: most sums end within the first ones."""
 _MOST_TRIALS = 1_000_000
 _LARGE = 100.0
 """Above this many trials, or this product of correlation and trials, a beta-binomial is a beta distribution to a few
@@ -39,7 +44,8 @@ def binomial_upper(successes: int, trials: int, share: float) -> float:
         return 1.0
     if successes > trials:
         return SMALLEST
-    return _clamped(float(betainc(successes, trials - successes + 1.0, share)))  # the same, and right for 10 ** 12
+    # The same, and right for 10 ** 12.
+    return _clamped(float(_betainc(float(successes), trials - successes + 1.0, share)))
 
 
 def beta_binomial_upper(successes: int, trials: int, share: float, correlation: float, *, mid: bool = False) -> float:
@@ -54,7 +60,7 @@ def beta_binomial_upper(successes: int, trials: int, share: float, correlation: 
         mid: count the result itself half (Lancaster's mid-p). Counts are steps, so ``P(X >= x)`` is rarely as small
             as it might be, and a threshold on it fires less often than it says; the mid-p fires as often on average.
 
-    The smaller side is summed from its recurrence, so it loses nothing to cancellation.
+    The smaller side is summed from its recurrence, so it loses nothing to cancellation; of two large ones the shorter.
 
     >>> round(beta_binomial_upper(1, 1, 0.3, 0.1), 6)
     0.3
@@ -68,12 +74,22 @@ def beta_binomial_upper(successes: int, trials: int, share: float, correlation: 
         return _beta_upper((successes if mid else successes - 0.5) / trials, trials, share, correlation)
     a = share * (1.0 / correlation - 1.0)
     b = (1.0 - share) * (1.0 / correlation - 1.0)
-    if successes > trials * share:
+    if _upper_is_shorter(successes, trials, share, correlation):
         tail, first = _sum_from(successes, trials, a, b)
         return _clamped(tail - 0.5 * first if mid else tail)
-    # The lower side is the smaller one: by symmetry it is the upper side of the failures.
+    # By symmetry the lower side is the upper side of the failures.
     lower, first = _sum_from(trials - successes, trials, b, a)
     return _clamped(1.0 - lower + (0.5 if mid else 1.0) * first)
+
+
+def _upper_is_shorter(successes: int, trials: int, share: float, correlation: float) -> bool:
+    """Return whether to sum the upper side: always where it is small, else where it has fewer terms."""
+    above = successes - trials * share
+    if above <= 0.0:
+        return trials - successes < min(_FEW, successes)
+    # Within two standard deviations one minus the lower side loses two digits.
+    variance = trials * share * (1.0 - share) * (1.0 + (trials - 1) * correlation)
+    return successes > _FEW or above * above > 4.0 * variance
 
 
 def _beta_upper(rate: float, trials: int, share: float, correlation: float) -> float:
@@ -81,35 +97,48 @@ def _beta_upper(rate: float, trials: int, share: float, correlation: float) -> f
     correlation += (1.0 - correlation) / trials
     a = share * (1.0 / correlation - 1.0)
     b = (1.0 - share) * (1.0 / correlation - 1.0)
-    return _clamped(float(betaincc(a, b, min(1.0, max(0.0, rate)))))
+    return _clamped(float(_betaincc(a, b, min(1.0, max(0.0, rate)))))
 
 
 def _sum_from(first: int, trials: int, a: float, b: float) -> tuple[float, float]:
     """Return ``P(X >= first)`` and ``P(X = first)``."""
+    lgamma, failures = math.lgamma, trials - first
     log_first = (
-        math.lgamma(trials + 1)
-        - math.lgamma(first + 1)
-        - math.lgamma(trials - first + 1)
-        + _log_beta(first + a, trials - first + b)
-        - _log_beta(a, b)
+        (lgamma(trials + 1) - lgamma(first + 1) - lgamma(failures + 1))
+        + (lgamma(first + a) + lgamma(failures + b) - lgamma(trials + a + b))
+        - (lgamma(a) + lgamma(b) - lgamma(a + b))
     )
     # The sum is in units of its first term, so that it can be far below the smallest float.
+    log_sum = log_first + math.log(_sum_by_first(first, trials, a, b))
+    return math.exp(min(0.0, log_sum)), math.exp(min(0.0, log_first))
+
+
+def _sum_by_first(first: int, trials: int, a: float, b: float) -> float:
+    """Return ``P(X >= first) / P(X = first)``."""
     total = term = 1.0
-    short = min(trials, first + _SHORT_SUM)
-    for k in range(first, short):
-        term *= (trials - k) * (a + k) / ((k + 1) * (b + trials - k - 1))
-        total += term
-        if term < _NEGLIGIBLE * total:
-            short = trials
-            break
-    for start in range(short, trials, _LONG_SUM):
-        k_s = np.arange(start, min(trials, start + _LONG_SUM), dtype=np.float64)
-        terms = term * np.cumprod((trials - k_s) * (a + k_s) / ((k_s + 1.0) * (b + trials - k_s - 1.0)))
-        total += float(terms.sum())
-        term = float(terms[-1])
-        if term < _NEGLIGIBLE * total:
-            break
-    return math.exp(min(0.0, log_first + math.log(total))), math.exp(min(0.0, log_first))
+    left, hits, place, rest = float(trials - first), a + first, first + 1.0, b + (trials - first) - 1.0
+    start = first
+    if left <= _FEW or left * hits <= _FALLS * place * rest:
+        start = min(trials, first + 2 * _FEW)
+        for _ in range(first, start):
+            term *= left * hits / (place * rest)
+            total += term
+            if term < _NEGLIGIBLE * total:
+                return total
+            left -= 1.0
+            hits += 1.0
+            place += 1.0
+            rest -= 1.0
+    size, more = _MANY
+    while start < trials and term >= _NEGLIGIBLE * total:
+        k_s = np.arange(start, min(trials, start + size), dtype=np.float64)
+        ratios = (trials - k_s) * (a + k_s)
+        ratios /= (k_s + 1.0) * ((b + trials - 1.0) - k_s)
+        terms = np.multiply.accumulate(ratios)
+        total += term * float(np.add.reduce(terms))
+        term *= float(terms[-1])
+        start, size = start + size, more
+    return total
 
 
 def negative_binomial_upper(count: int, mean: float, excess: float) -> float:
@@ -131,8 +160,8 @@ def negative_binomial_lower(count: int, mean: float, excess: float) -> float:
     """Return the mid-p of ``count`` or fewer; see :func:`negative_binomial_upper`."""
     shape = 1.0 / max(excess, _LEAST_EXCESS)
     odds = shape / (shape + mean)
-    at_most = float(betainc(shape, count + 1.0, odds))
-    below = float(betainc(shape, float(count), odds)) if count > 0 else 0.0
+    at_most = float(_betainc(shape, count + 1.0, odds))
+    below = float(_betainc(shape, float(count), odds)) if count > 0 else 0.0
     return _clamped(0.5 * (at_most + below))
 
 
@@ -140,13 +169,9 @@ def _count_tails(count: int, mean: float, excess: float) -> tuple[float, float]:
     """Return ``P(X > count)`` and ``P(X = count)`` of a negative binomial."""
     shape = 1.0 / max(excess, _LEAST_EXCESS)
     failing = mean / (shape + mean)
-    above = float(betainc(count + 1.0, shape, failing))
-    at_least = float(betainc(float(count), shape, failing)) if count > 0 else 1.0
+    above = float(_betainc(count + 1.0, shape, failing))
+    at_least = float(_betainc(float(count), shape, failing)) if count > 0 else 1.0
     return above, max(0.0, at_least - above)
-
-
-def _log_beta(a: float, b: float) -> float:
-    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
 def student_upper(score: float, degrees: float) -> float:
@@ -155,7 +180,7 @@ def student_upper(score: float, degrees: float) -> float:
     >>> round(student_upper(0.0, 5.0), 6)
     0.5
     """
-    return _clamped(float(stdtr(degrees, -score)))
+    return _clamped(float(_stdtr(degrees, -score)))
 
 
 def widened(p_value: float, degrees: float) -> float:

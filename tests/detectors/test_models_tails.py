@@ -34,6 +34,26 @@ def test_beta_binomial_tail_equals_the_sum_of_exact_fractions(a: int, b: int, tr
         assert found == pytest.approx(float(exact_beta_binomial_upper(successes, trials, a, b)), rel=1e-10)
 
 
+@pytest.mark.parametrize(("a", "b"), [("1/4", "50"), ("1/4", "1/8"), ("5", "120"), ("30", "3"), ("900", "2100")])
+@pytest.mark.parametrize("trials", [33, 70, 130])
+def test_beta_binomial_tail_is_exact_from_whichever_side_it_is_summed(a: str, b: str, trials: int) -> None:
+    first, second = Fraction(a), Fraction(b)
+    rising = [[Fraction(1)] for _ in range(3)]  # (x) (x + 1) (x + 2) ... of a, b and a + b
+    for products, x in zip(rising, (first, second, first + second), strict=True):
+        for step in range(trials):
+            products.append(products[-1] * (x + step))
+    shares = [
+        math.comb(trials, k) * rising[0][k] * rising[1][trials - k] / rising[2][trials] for k in range(trials + 1)
+    ]
+    above = Fraction(0)
+    for successes in range(trials, -1, -1):
+        exact = float(above + shares[successes] / 2)
+        above += shares[successes]
+        share, correlation = float(first / (first + second)), float(1 / (first + second + 1))
+        found = beta_binomial_upper(successes, trials, share, correlation, mid=True)
+        assert found == pytest.approx(exact, rel=1e-9)
+
+
 def test_beta_binomial_tail_equals_scipys_where_that_is_precise() -> None:
     for trials, share, correlation in ((400, 0.55, 0.02), (5000, 0.1, 0.001), (50, 0.9, 0.3)):
         a, b = share * (1 / correlation - 1), (1 - share) * (1 / correlation - 1)
