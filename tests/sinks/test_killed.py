@@ -11,6 +11,7 @@ from sinks.stages.transport import Step
 from tests.support.alerts import MINUTE_US, START_US, change
 from tests.support.http import Answer, http_server
 from tests.support.killed_notifier import main
+from tests.support.patience import PATIENCE_S
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.support.killed_notifier"])
@@ -19,7 +20,7 @@ _context.set_forkserver_preload(["tests.support.killed_notifier"])
 class Runs:
     """Starts notifiers on one outbox, one after the other, and counts what the far side gets."""
 
-    def __init__(self, store: AlertStore, url: str, channels: dict[str, Any], lease: str = "100ms") -> None:
+    def __init__(self, store: AlertStore, url: str, channels: dict[str, Any], lease: str = "1s") -> None:
         tiers = [{"channel": name, "first_wait": "1ms"} for name in channels]
         self.order = {"url": url, "prefix": store.settings.prefix, "channels": channels, "tiers": tiers, "lease": lease}
 
@@ -27,7 +28,7 @@ class Runs:
         # A fork of a server that has imported everything already, and runs no threads: a new process in milliseconds.
         process = _context.Process(target=main, args=({**self.order, "step": step, "skip": skip},))
         process.start()
-        process.join(60)
+        process.join(PATIENCE_S)
         assert process.exitcode in {0, -signal.SIGKILL}
         return process.exitcode
 
@@ -38,7 +39,7 @@ def test_a_notifier_killed_at_any_step_loses_nothing_and_repeats_only_what_it_co
 ) -> None:
     alerts = [change(), change(step="resolved", at_us=START_US + MINUTE_US), change("Other")]
     with http_server() as server:
-        runs = Runs(store, redis_url, {"web": {"type": "webhook", "url": server.url, "timeout": "500ms"}})
+        runs = Runs(store, redis_url, {"web": {"type": "webhook", "url": server.url, "timeout": "3s"}})
         store.apply(alerts)
         assert runs.run(step, skip=1) == -signal.SIGKILL
         assert runs.run() == 0
@@ -64,7 +65,7 @@ def test_many_notifiers_killed_at_random_lose_nothing(store: AlertStore, redis_u
     alerts = [change(case_id=str(number)) for number in range(150)]
     kills = 0
     with http_server(Answer(200)) as server:
-        runs = Runs(store, redis_url, {"web": {"type": "webhook", "url": server.url, "timeout": "500ms"}})
+        runs = Runs(store, redis_url, {"web": {"type": "webhook", "url": server.url, "timeout": "3s"}})
         for one in alerts:
             store.apply([one])
             kills += runs.run(str(rng.choice(list(Step))), skip=rng.randrange(4)) == -signal.SIGKILL

@@ -11,6 +11,7 @@ from sinks.service import build_notifier
 from tests.support.alerts import change
 from tests.support.http import http_server
 from tests.support.notifier import channel_settings
+from tests.support.patience import PATIENCE_S, until
 
 
 def test_a_redis_that_stops_and_comes_back_costs_neither_a_notification_nor_a_repeat(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_a_redis_that_stops_and_comes_back_costs_neither_a_notification_nor_a_re
             channels=channel_settings({"web": {"type": "webhook", "url": server.url}}),
             receivers={"ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]})},
             route=RootRouteSettings(receiver="ops"),
-            settings=NotifierSettings.model_validate({"poll": "5ms", "lease": "2s"}),
+            settings=NotifierSettings.model_validate({"poll": "5ms", "lease": "4s"}),
             registry=CollectorRegistry(),
             wait=stop.wait,
         )
@@ -35,7 +36,7 @@ def test_a_redis_that_stops_and_comes_back_costs_neither_a_notification_nor_a_re
         first.close()  # while they are being delivered
         while looks.acquire(blocking=False):
             pass
-        goes_on = looks.acquire(timeout=30) and looks.acquire(timeout=30)
+        goes_on = looks.acquire(timeout=PATIENCE_S) and looks.acquire(timeout=PATIENCE_S)
         waits: list[float] = []
 
         def wait(seconds: float) -> bool:
@@ -45,10 +46,7 @@ def test_a_redis_that_stops_and_comes_back_costs_neither_a_notification_nor_a_re
             return pause.wait(seconds)
 
         store.apply_waiting(alerts[20:], wait=wait)
-        for _ in range(1000):
-            if store.counts()["pending"] == 0:
-                break
-            pause.wait(0.01)
+        until(lambda: store.counts()["pending"] == 0)
         stop.set()
         thread.join()
         notifier.close()
