@@ -71,6 +71,8 @@ def beta_binomial_upper(successes: int, trials: int, share: float, correlation: 
         least = binomial_upper(successes, trials, share)
         return 0.5 * (least + binomial_upper(successes + 1, trials, share)) if mid else least
     if trials > _MOST_TRIALS or trials * correlation >= _LARGE:
+        if mid and successes == trials:  # of a beta distribution nothing lies beyond one: half of the last step
+            return max(SMALLEST, 0.5 * _beta_upper((trials - 0.5) / trials, trials, share, correlation))
         return _beta_upper((successes if mid else successes - 0.5) / trials, trials, share, correlation)
     a = share * (1.0 / correlation - 1.0)
     b = (1.0 - share) * (1.0 / correlation - 1.0)

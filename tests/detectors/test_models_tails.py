@@ -103,6 +103,13 @@ def test_a_large_beta_binomial_is_nearly_its_exact_sum() -> None:
             assert beta_binomial_upper(bad, trials, share, correlation) == pytest.approx(exact, rel=0.05)
 
 
+def test_a_large_window_in_which_everything_is_bad_is_no_miracle_where_that_is_common() -> None:
+    exact = 0.5 * float(stats.betabinom.pmf(260, 260, 0.25, 0.125))
+    assert exact > 0.1
+    found = beta_binomial_upper(260, 260, 2 / 3, 1 / 1.375, mid=True)
+    assert found == pytest.approx(exact, rel=0.1)
+
+
 @pytest.mark.parametrize("correlation", [0.0, 1e-8, 1e-5, 0.02, 0.5])
 def test_windows_of_a_million_million_events_are_judged_at_once(correlation: float) -> None:
     tails = [beta_binomial_upper(bad, 10**12, 0.2, correlation, mid=True) for bad in (0, 10**11, 3 * 10**11, 10**12)]
