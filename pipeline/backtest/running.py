@@ -1,6 +1,8 @@
 """Runs the detectors of a settings file over a recording, exactly as ``makegood replay`` does, and keeps no store."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -18,6 +20,7 @@ from pipeline.harness import change_order
 from pipeline.replay import recording_flow
 from pipeline.tallies import Tallies
 
+_NEWS = "pipeline.schema_changes"
 TakeFindings = Callable[[Sequence[Finding]], object]
 
 
@@ -93,7 +96,8 @@ def run_over(settings: Settings, take: TakeFindings, watch: Callable[[Tallies], 
                 finding_sink=CallSink(take),
                 enricher=enricher,
             )
-            execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=["backtest"])
+            with _old_news():
+                execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=["backtest"])
     if enricher.first_us is None or enricher.last_us is None:
         told = f" ({tallies.dead_letter_count} dead letters)" if tallies.dead_letter_count else ""
         msg = f"there is no event in the recording{told}; look at it with: makegood replay, makegood map"
@@ -102,3 +106,15 @@ def run_over(settings: Settings, take: TakeFindings, watch: Callable[[Tallies], 
     return Ran(
         ordered, tallies.events, tallies.dead_letter_count, tallies.late, enricher.first_us, enricher.last_us
     )  # fmt: skip
+
+
+@contextmanager
+def _old_news() -> Iterator[None]:
+    """Say nothing of records that could not be read: the flow has told of them when they came, and they are counted."""
+    log = logging.getLogger(_NEWS)
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from alerts.model import AlertDetail
     from config.settings import Settings
     from detectors.contract import Detector
+    from detectors.control import ThresholdVersion
     from pipeline.findings.explained import Explanation
     from pipeline.findings.query import Around, Findings, Moment
 
@@ -79,7 +80,7 @@ def register(app: typer.Typer) -> None:
         source = _Source(settings, findings, at)
         if group is not None or (what in detectors and alerts is None and not _is_print(what)):
             around = source.window(what, group, time)
-            _tell(None, around, detectors, as_json=as_json)
+            _tell(None, around, detectors, source.went_live(around), as_json=as_json)
             return
 
         from pipeline.findings.alerted import window_of
@@ -97,7 +98,8 @@ def register(app: typer.Typer) -> None:
                     found, why = None, "the window that opened it is no longer among the findings"
             except NotFoundError as error:
                 why = f"the window that opened it cannot be shown: {error}"
-        _tell(detail, found, detectors, as_json=as_json, why=why)
+        live = None if found is None or alerts is not None else source.went_live(found)
+        _tell(detail, found, detectors, live, as_json=as_json, why=why)
 
 
 class _Source:
@@ -136,6 +138,17 @@ class _Source:
             return _asked(self._url, detector, labels, moment)
         with self._opened() as findings:
             return findings.around(detector, labels, moment)
+
+    def went_live(self, around: "Around") -> "ThresholdVersion | None":
+        """Return who had the version live that a window was judged by; None for the settings file, and where unknown.
+
+        Findings that do not come from the flow's own files may come from a flow with another store.
+        """
+        if around.finding.version == 0 or self._file is not None or self._url is not None:
+            return None
+        from pipeline.control.asking import who_had_it_live
+
+        return who_had_it_live(self._settings, around.finding, shell.warn)
 
     @contextmanager
     def _opened(self) -> "Iterator[Findings]":
@@ -200,6 +213,7 @@ def _tell(
     detail: "AlertDetail | None",
     around: "Around | None",
     detectors: "dict[str, Detector]",
+    live: "ThresholdVersion | None",
     *,
     as_json: bool,
     why: str = "",
@@ -208,7 +222,7 @@ def _tell(
     from pipeline.findings.explained import explain, plain
 
     detector = None if around is None else detectors.get(around.finding.detector)
-    explanation = None if around is None else explain(around, detector)
+    explanation = None if around is None else explain(around, detector, live)
     if as_json:
         told: dict[str, Any] = {"finding": None if explanation is None else plain(explanation)}
         if detail is not None:
@@ -218,28 +232,14 @@ def _tell(
         shell.out_json(told)
         return
     if detail is not None:
-        _show_alert(detail)
+        for line in alerted.lines(detail):
+            shell.out(line)
     if why:
         shell.out(f"note: {why}")
     if explanation is not None:
         if detail is not None:
             shell.out("")
         _show(explanation, detector)
-
-
-def _show_alert(detail: "AlertDetail") -> None:
-    from pipeline.findings.alerted import timeline
-
-    current = detail.current
-    shell.out(f"alert {current.fingerprint}: {current.status}, {current.annotations.get('summary', '')}")
-    if current.annotations.get("description"):
-        shell.out(f"  {current.annotations['description']}")
-    shell.out("  " + ", ".join(f"{name}={value}" for name, value in current.labels.items()))
-    for at, status, step, summary in timeline(detail):
-        what = status if step == status else f"{status} ({step})"
-        shell.out(f"  {at}  {what}: {summary}")
-    for note in detail.notifications:
-        shell.out(f"  told {note.receiver}: {note.status}" + (", undelivered" if note.undelivered else ""))
 
 
 def _show(explanation: "Explanation", detector: "Detector | None") -> None:

@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
             msg = f"{said!r} is no verdict: expected {' or '.join(_VERDICTS)}"
             raise shell.UserError(msg)
         with controls.desk(config) as desk:
-            change = _find(desk.store, alert)
+            change, summary = _find(desk.store, alert)
             given = VerdictGiven(
                 fingerprint=change.fingerprint,
                 starts_at_us=change.starts_at_us,
@@ -63,16 +63,19 @@ def register(app: typer.Typer) -> None:
         if as_json:
             shell.out_json({"number": written.number, "detector": given.detector, "fingerprint": given.fingerprint})
             return
-        summary = change.annotations.get("summary", "")
         shell.out(f"{given.detector}: {given.fingerprint} was {said}: {summary} (number {written.number} in the log)")
 
 
-def _find(store: "AlertStore", begins: str) -> "AlertChange":
-    """Return the current change of the one alert whose fingerprint begins so."""
+def _find(store: "AlertStore", begins: str) -> "tuple[AlertChange, str]":
+    """Return the current change of the one alert whose fingerprint begins so, and what it said when it fired."""
     found = [record.current for record in store.list_alerts() if record.current.fingerprint.startswith(begins)]
     if not begins or len(found) != 1:
         many = ", ".join(change.fingerprint for change in found[:3])
         told = f"several alerts begin so: {many}" if begins and found else "there is no such alert"
         msg = f"{begins!r}: {told}; `makegood alerts --status all` lists those there are"
         raise shell.UserError(msg, shell.FOUND_WRONG)
-    return found[0]
+    (current,) = found
+    detail = store.get(current.fingerprint)
+    history = [current] if detail is None else detail.history
+    fired = [one for one in history if one.starts_at_us == current.starts_at_us and one.status == "firing"]
+    return current, (fired or [current])[-1].annotations.get("summary", "")

@@ -69,6 +69,22 @@ def detectors_in(controls: Iterable[Control]) -> list[str]:
     return sorted({control.detector for control in controls})
 
 
+def went_live(controls: Iterable[Control], detector: str, version: int, end_us: int) -> ThresholdVersion | None:
+    """Return what made a version live that a window was judged by; None where the log does not tell.
+
+    Args:
+        controls: with the time since when they really hold.
+        detector: that judged the window.
+        version: by which it did.
+        end_us: of the window.
+    """
+    found = None
+    for control in controls:
+        if isinstance(control, ThresholdVersion) and control.detector == detector and control.mode == "live":
+            found = control if control.version == version and control.effective_us < end_us else found
+    return found
+
+
 def as_taken(controls: Iterable[Control], taken: Mapping[tuple[str, int], ControlTaken]) -> list[Control]:
     """Return controls with the time since when they really hold: what a replay needs.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,16 @@ class _Line(msgspec.Struct, rename="camel"):
     starts_at: str
     ends_at: str | None
     fingerprint: str
+
+
+class Moment(NamedTuple):
+    """One change of an alert: when, what, and who was told of it, in words."""
+
+    at: str
+    status: str
+    step: str
+    summary: str
+    told: list[str]
 
 
 def from_store(store: AlertStore, prefix: str) -> AlertDetail:
@@ -89,12 +99,35 @@ def plain(detail: AlertDetail) -> dict[str, Any]:
     return {**to_json(detail.current), "history": history, "notifications": told}
 
 
-def timeline(detail: AlertDetail) -> list[tuple[str, str, str, str]]:
-    """Return when, status, step and summary of each change, in order."""
+def timeline(detail: AlertDetail) -> list[Moment]:
+    """Return the changes of an alert in order, each with who was told of it."""
+    told: dict[str, list[str]] = {}
+    for note in detail.notifications:
+        undelivered = ", undelivered" if note.undelivered else ""
+        told.setdefault(note.change_id, []).append(f"told {note.receiver}: {note.status}{undelivered}")
     return [
-        (rfc3339(change.at_us)[:19] + "Z", change.status, change.step, change.annotations.get("summary", ""))
+        Moment(
+            rfc3339(change.at_us)[:19] + "Z",
+            change.status,
+            change.step,
+            change.annotations.get("summary", ""),
+            told.get(change.change_id, []),
+        )
         for change in detail.history
     ]
+
+
+def lines(detail: AlertDetail) -> list[str]:
+    """Return the story of an alert for people, line by line."""
+    current = detail.current
+    told = [f"alert {current.fingerprint}: {current.status}, {current.annotations.get('summary', '')}"]
+    if current.annotations.get("description"):
+        told.append(f"  {current.annotations['description']}")
+    told.append("  " + ", ".join(f"{name}={value}" for name, value in current.labels.items()))
+    for moment in timeline(detail):
+        what = moment.status if moment.step == moment.status else f"{moment.status} ({moment.step})"
+        told.append("; ".join([f"  {moment.at}  {what}: {moment.summary}", *moment.told]))
+    return told
 
 
 def _only(prefix: str, changes: Sequence[AlertChange]) -> str:

@@ -9,6 +9,7 @@ from alerts.model import rfc3339
 from detectors.again import Again, Need
 from detectors.assembler import ClosedWindow
 from detectors.contract import Detector, Finding
+from detectors.control import ThresholdVersion
 from detectors.deciding import Decision
 from detectors.scoring import JOINT, SHIFT
 from detectors.windowed import Windowed
@@ -61,12 +62,13 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
 
 
-def explain(around: Around, detector: Detector | None) -> Explanation:
+def explain(around: Around, detector: Detector | None, live: ThresholdVersion | None = None) -> Explanation:
     """Explain a finding.
 
     Args:
         around: the finding, and what is around it.
         detector: as the settings have it now; None: they do not have it any more.
+        live: what made the version live that the window was judged by, where that is known.
     """
     finding, notes = around.finding, []
     windowed = detector if isinstance(detector, Windowed) else None
@@ -90,7 +92,7 @@ def explain(around: Around, detector: Detector | None) -> Explanation:
         verdict=words.verdict(finding, decision, windowed),
         level=words.level(finding, decision),
         views=_views(finding, windowed),
-        standing=words.standing(finding, decision, windowed),
+        standing=words.standing(finding, decision, windowed, live),
         needed=needed,
         needed_p_value=p_value,
         needs=needs,

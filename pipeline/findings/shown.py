@@ -97,7 +97,7 @@ def _needs(explanation: Explanation) -> RenderableType:
 def figure_text(need: Need) -> str:
     """Return how the figure that was needed compares with the one that was."""
     if need.figure == need.was:
-        return f"{need.figure}, as there were"
+        return f"at {'least' if need.more else 'most'} {need.figure}, which it was"
     if (need.figure > need.was) == need.more:
         return f"at {'least' if need.more else 'most'} {need.figure} instead of {need.was}"
     return f"{need.figure} of the {need.was} were enough" if need.more else f"{need.figure} were few enough"

@@ -2,9 +2,11 @@
 
 from config.durations import format_duration_us
 from detectors.contract import Finding
+from detectors.control import ThresholdVersion
 from detectors.deciding import Decision
 from detectors.windowed import Windowed
 from detectors.wording import probability_text, time_text
+from pipeline.control.history import flat
 
 
 def verdict(finding: Finding, decision: Decision | None, detector: Windowed | None) -> str:
@@ -58,10 +60,24 @@ def level(finding: Finding, decision: Decision | None) -> str:
     return f"{at} keeps alert_budget: {knobs['alert_budget']}{counted or ' of the whole detector'}."
 
 
-def standing(finding: Finding, decision: Decision | None, detector: Windowed | None) -> dict[str, str]:
+def settings(finding: Finding, live: ThresholdVersion | None) -> str:
+    """Return by which settings a window was judged, and who had it so, since when and why, where that is known."""
+    told = "as in the settings file" if finding.version == 0 else f"version {finding.version}"
+    if live is None:
+        return told
+    changes = ", ".join(f"{name}: {value}" for name, value in flat(live.decision).items())
+    return (
+        f"{told}{f' ({changes})' if changes else ''}, for windows after {time_text(live.effective_us)} UTC, "
+        f'by {live.by}: "{live.why}"'
+    )
+
+
+def standing(
+    finding: Finding, decision: Decision | None, detector: Windowed | None, live: ThresholdVersion | None = None
+) -> dict[str, str]:
     """Return what else counted, by name, in words."""
     told, details = {}, finding.details
-    told["settings"] = "as in the settings file" if finding.version == 0 else f"version {finding.version}"
+    told["settings"] = settings(finding, live)
     history = float(details.get("history", 0.0))
     wanted = "" if detector is None else f" ({detector.settings.baseline.warm_up:g} are needed)"
     if finding.p_value is not None or history:

@@ -207,3 +207,13 @@ def test_a_store_that_is_away_is_told(config: Path, monkeypatch: pytest.MonkeyPa
     done = run(config, "shadow", "mood", "--set", "confirm=2 of 3", "--why", "x")
     assert done.returncode == 1
     assert "cannot be used now" in done.stderr
+
+
+def test_a_verdict_repeats_what_the_alert_said_when_it_fired(config: Path, url: str) -> None:
+    with redis_client(url) as client:
+        store = AlertStore(client, StoreSettings(prefix=f"{config.parent.name}:"))
+        store.apply([change("SentimentDrop", service="app", summary="app: posts are angry")])
+        store.apply([change("SentimentDrop", step="resolved", service="app", summary="app: recovered")])
+        (record,) = store.list_alerts()
+    assert record.current.status == "resolved"
+    assert "was noise: app: posts are angry" in run(config, "verdict", record.current.fingerprint, "noise").stdout

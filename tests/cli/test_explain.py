@@ -8,17 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from alerts.model import rfc3339
+from alerts.model import AlertDetail, NotificationRecord, rfc3339
 from alerts.store import AlertStore
 from detectors.contract import AlertChange
-from pipeline.findings.alerted import from_lines
+from pipeline.findings.alerted import from_lines, lines
 from pipeline.findings.page import PATH, findings_page
 from pipeline.findings.places import findings_paths
 from pipeline.findings.store import FindingStore
 from pipeline.server import StatusServer
 from tests.cli.support import Finished, makegood
 from tests.support.alerts import change
-from tests.support.findings import Recorded, record
+from tests.support.events import HOUR_US
+from tests.support.findings import Recorded, finding, record
 from tests.support.redis import fresh_store, redis_client, redis_server
 
 FIRED = "2026-03-05T00:30:00Z"
@@ -196,6 +197,23 @@ def test_an_alert_leads_to_the_window_that_opened_it(stored: Recorded) -> None:
     assert "An alert opened: " in text
 
 
+def test_each_change_of_an_alert_says_who_was_told_of_it(stored: Recorded) -> None:
+    one = change("Told", summary="Posts are angry")
+    note = NotificationRecord(
+        key="mg-1",
+        change_id=one.change_id,
+        receiver="on-call",
+        status="delivered",
+        undelivered=False,
+        accepted_us=1,
+        done_us=2,
+        note="",
+        tries=[],
+    )
+    told = lines(AlertDetail(current=one, history=[one], notifications=[note]))
+    assert told[-1].endswith("firing: Posts are angry; told on-call: delivered")
+
+
 def test_an_alert_of_a_case_is_told_with_its_story(stored: Recorded) -> None:
     resolved = next(one for one in changes(stored) if one.step == "resolved" and one.labels["detector"] == "sla_breach")
     told = explained(stored, resolved.fingerprint)
@@ -244,3 +262,23 @@ def changes(recorded: Recorded) -> list[AlertChange]:
         for number, one in enumerate(from_lines(recorded.folder / "alerts.jsonl", print_).history):
             found.append(msgspec.structs.replace(one, change_id=f"{print_}-{number}"))
     return found
+
+
+def test_a_window_that_was_judged_by_a_version_says_who_had_it_live_and_why(stored: Recorded, tmp_path: Path) -> None:
+    config = stored.config
+    name = "sentiment_drop"
+    for arguments in (
+        ("shadow", name, "--set", "confirm=2 of 3", "--why", "a try", "--by", "ada"),
+        ("promote", name, "--why", "two nights of noise", "--by", "eve"),
+    ):
+        assert makegood(*arguments, "--config", config).returncode == 0
+    late = max(one.end_us for one in stored.findings)
+    judged = finding(1, detector=name, service="late")
+    of_version = msgspec.structs.replace(judged, version=1, start_us=2 * 10**15 - HOUR_US, end_us=2 * 10**15)
+    assert of_version.end_us > late
+    kept = FindingStore(findings_paths(stored.settings)[0])
+    kept.add([of_version])
+    kept.close()
+    text = explain(stored, name, "service=late", "now").stdout
+    assert "settings  version 1 (confirm: 2 of 3), for windows after " in text
+    assert 'by eve: "two nights of noise"' in text

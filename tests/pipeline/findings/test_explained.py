@@ -104,7 +104,7 @@ def test_rules_of_a_later_version_are_left_out(recorded: Recorded) -> None:
     [
         (9, 4, True, "at least 9 instead of 4"),
         (3, 4, True, "3 of the 4 were enough"),
-        (4, 4, True, "4, as there were"),
+        (4, 4, True, "at least 4, which it was"),
         (2, 8, False, "at most 2 instead of 8"),
         (9, 8, False, "9 were few enough"),
     ],
