@@ -2,10 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
-
-from config.durations import US_PER_SECOND
 
 
 def wall_clock_us() -> int:
@@ -14,10 +11,10 @@ def wall_clock_us() -> int:
 
 
 class BeganFile:
-    """The moment at which live time begins, as a file tells it to every process: an RFC 3339 time with an offset.
+    """The moment at which live time begins, as a file tells it to every process: when it was made.
 
     Args:
-        path: of the file; it may come later, and does not change any more then.
+        path: of the file; it may come later, and is left alone then.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,19 +23,13 @@ class BeganFile:
 
     def __call__(self) -> int | None:
         """Return the moment in microseconds since 1970 UTC; None while the file is not there."""
-        if self._began_us is None:
-            try:
-                text = self._path.read_text(encoding="utf-8")
-            except FileNotFoundError:
-                return None
-            self._began_us = round(datetime.fromisoformat(text.strip()).timestamp() * US_PER_SECOND)
+        if self._began_us is None and self._path.exists():
+            self._began_us = self._path.stat().st_mtime_ns // 1000
         return self._began_us
 
-    def write(self, began: datetime) -> None:
-        """Say that live time begins, at once and whole, for whoever reads it."""
-        whole = self._path.with_suffix(".new")
-        whole.write_text(began.isoformat() + "\n", encoding="utf-8")
-        whole.replace(self._path)
+    def begin(self) -> None:
+        """Say that live time begins now."""
+        self._path.touch()
 
 
 class SimulatedClock:

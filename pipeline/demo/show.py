@@ -10,7 +10,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -141,7 +140,7 @@ class _Watch:
         linger_s: float | None = None
         while not stop.wait(_LOOK_EVERY_S):
             if self._began() is None and history_is_read(_health(self._port), self._feed):
-                self._began.write(datetime.now(UTC))
+                self._began.begin()
             now_us, now_s = self._clock_us(), time.monotonic()
             story.time_is(now_us, now_us > self._live_us)
             story.look(store)

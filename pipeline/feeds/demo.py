@@ -28,7 +28,7 @@ class DemoSettings(FeedSettings):
         start: where its history begins (a time with an offset). Positions are kept for one start, so it is fixed.
         history: this much is read at full speed before live time begins.
         began: wall time at which live time begins; default: when the feed is opened. Before it, live time stands still.
-        began_file: a file with that time, which somebody writes when it is time; until then live time stands still.
+        began_file: live time begins when somebody makes this file (``touch``); until then it stands still.
         speed: simulated seconds for each second of the wall clock.
         length: live time ends after this long; default never. A replay ends with it, or with the history.
         scenario: ``quiet``, ``outage_in_a_minute`` (10 simulated minutes into live time), ``outage_and_silence``

@@ -1,6 +1,5 @@
 """The demo feed: history at once, then simulated time by the wall clock, resumable at any record."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -69,14 +68,19 @@ def test_history_is_there_at_once_and_live_time_follows_the_wall_clock() -> None
     assert feed.positions() == {system: len(records) for system, records in expected.items()}
 
 
-def test_live_time_stands_still_until_a_file_says_that_it_has_begun(tmp_path: Path) -> None:
-    wall, told = Wall(now_us=90_000_000), BeganFile(tmp_path / "began")
+def test_live_time_stands_still_until_a_file_is_there(tmp_path: Path) -> None:
+    began = BeganFile(tmp_path / "began")
+    wall = Wall()
     feed = DemoFeed("demo", settings(began_file=tmp_path / "began"), FeedContext(recording=False), wall_us=wall)
     feed.open({})
     drain(feed)
     assert feed.poll(10) == []
-    told.write(datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
-    assert told() == 60_000_000
+    began.begin()
+    began_us = began()
+    assert began_us is not None
+    wall.now_us = began_us
+    assert feed.poll(10) == []
+    wall.now_us += 30_000_000
     assert feed.poll(10) != []
 
 
