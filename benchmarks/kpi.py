@@ -3,8 +3,8 @@
 python benchmarks/kpi.py --data DIR --out DIR
 
 DIR of ``--data`` holds ``*.csv`` or ``*.csv.gz`` of epoch seconds, value, label, without a heading. The answer is a CSV
-of the same stem with ``timestamp,value,label,score,alert``. ``score`` is the novelty of the point where it is above
-that of the five points before it, else 0; ``alert`` is 1 where the shipped defaults would open an alert.
+of the same stem with ``timestamp,value,label,score,alert``. ``score`` is the novelty of the point where something
+begins or grows, else 0 (``SeriesScore.onset``); ``alert`` is 1 where the shipped defaults would open an alert.
 """
 
 import sys

@@ -23,16 +23,17 @@ LARGEST_P_ALONE = 1e-3
 """The same where another River model stands in: its scores have no unit, the p-value decides alone."""
 COOL_DOWN = 100
 """An alert needs a score above that of each of so many points before it: one for an episode, not one for a point."""
-REPEATS = 5
-"""A point that is no newer than one of so many before it repeats that one: it is no onset."""
+FADES = 12.0
+"""An onset is newer than every point before it, each of which counts less by a factor of e in so many points."""
 TYPICAL = 1.75
 """So many times the median novelty of this series is taken off: in a noisy one every point is a little new."""
 RARE = 5e-3
 """From this p-value on a novelty counts whole; what is less rare here by the root of its share of the digits."""
 PRIOR = TailPrior(weight=200.0, scale=0.0015, shape=0.68)
 """Tail of the novelty of young series without anomalies: eleven kinds of them, from Gaussian to Pareto, pooled."""
-_HEAD = struct.Struct("<4s?3I")
-_MAGIC = b"SER2"
+_FADED = math.exp(-1.0 / FADES)
+_HEAD = struct.Struct("<4s?3Id")
+_MAGIC = b"SER3"
 
 
 class Scorer(Protocol):
@@ -58,8 +59,8 @@ class SeriesScore(msgspec.Struct, frozen=True):
         views: ``value``, ``context``, ``hour`` in units of the range, ``jump``, and ``flat`` (1 where a flat line is
             told of); empty for another River model.
         raw: what :meth:`SeriesModel.learn` needs of it: the score before anything was taken off.
-        onset: ``novelty`` where it is above that of each of the last five points, else 0: something begins or grows
-            here. It ranks points where each that is flagged counts, and those that repeat another should not.
+        onset: ``novelty`` where the point is newer than those shortly before it, else 0: something begins or grows
+            here. It ranks points where each that is flagged counts, and the echoes of another should not.
     """
 
     novelty: float
@@ -107,6 +108,7 @@ class SeriesModel:
         self.cool_down = cool_down
         self._tail = EvtTail(tail, prior=PRIOR if self._own else None)
         self._flat = FlatLine()
+        self._peak = 0.0
 
     def score(self, time_s: float | None, value: float) -> SeriesScore:
         """Judge a point before it is learned. Changes nothing.
@@ -136,14 +138,16 @@ class SeriesModel:
             fresh=novelty if opens else 0.0,
             views=views,
             raw=raw,
-            onset=novelty if opens or self._tail.tops(raw, REPEATS) else 0.0,
+            onset=novelty if opens or raw > self._peak else 0.0,
         )
 
     def learn(self, time_s: float | None, value: float, scored: SeriesScore | None = None) -> None:
         """Learn a point. ``scored``: what :meth:`score` has just said of it, if it is at hand: saves scoring again."""
         if not _is_number(value):
             return
-        self._tail.learn(self._raw(time_s, value)[0] if scored is None else scored.raw)
+        raw = self._raw(time_s, value)[0] if scored is None else scored.raw
+        self._tail.learn(raw)
+        self._peak = _FADED * max(self._peak, raw)
         self._flat.learn(value)
         self._model.learn_one(_features(time_s, value))
 
@@ -151,7 +155,7 @@ class SeriesModel:
         """Return the state; :meth:`restore` of it continues bit for bit."""
         model = self._model.state() if isinstance(self._model, RangeNovelty) else pickle.dumps(self._model, protocol=5)
         tail, flat = self._tail.state(), self._flat.state()
-        return _HEAD.pack(_MAGIC, self._own, len(model), len(tail), len(flat)) + model + tail + flat
+        return _HEAD.pack(_MAGIC, self._own, len(model), len(tail), len(flat), self._peak) + model + tail + flat
 
     def restore(self, state: bytes) -> None:
         """Take over a state of a model with the same arguments. Only of our own writing: River models are pickled.
@@ -162,7 +166,7 @@ class SeriesModel:
         if len(state) < _HEAD.size or state[:4] != _MAGIC:
             msg = f"expected the state of a series ({_MAGIC!r} and its models), got {len(state)} bytes"
             raise ValueError(msg)
-        _, own, *sizes = _HEAD.unpack_from(state)
+        _, own, *sizes, peak = _HEAD.unpack_from(state)
         if own != self._own or len(state) != _HEAD.size + sum(sizes):
             msg = "the state is that of another model, or is cut short"
             raise ValueError(msg)
@@ -175,6 +179,7 @@ class SeriesModel:
             self._model = pickle.loads(model)  # noqa: S301 - our own recovery folder, see the docstring
         self._tail.restore(state[tail_at:flat_at])
         self._flat.restore(state[flat_at:])
+        self._peak = peak
 
     def _raw(self, time_s: float | None, value: float) -> tuple[float, dict[str, float]]:
         if isinstance(self._model, RangeNovelty):

@@ -9,7 +9,7 @@ import pytest
 from river import anomaly, preprocessing
 
 from detectors.models.novelty import RangeNovelty
-from detectors.models.series import COOL_DOWN, LEAST_NOVELTY, REPEATS, Scorer, SeriesModel, SeriesScore
+from detectors.models.series import COOL_DOWN, FADES, LEAST_NOVELTY, Scorer, SeriesModel, SeriesScore
 from detectors.models.series_flat import FlatLine
 
 
@@ -168,15 +168,17 @@ def test_a_second_alert_needs_more_than_all_of_the_cool_down() -> None:
     assert found[2].fresh == 0.0 < found[2].novelty
 
 
-def test_a_point_that_is_no_newer_than_one_of_the_last_five_is_no_onset() -> None:
-    model = SeriesModel()
-    watch(model, noise(3000))
-    found = watch(model, [60.0, 200.0, 90.0, *noise(REPEATS, seed=3), -90.0], start=3000)
-    assert [found[i].onset for i in (0, 1)] == [found[i].novelty for i in (0, 1)]
-    assert found[2].onset == 0.0 < found[2].novelty
-    last = found[-1]
-    assert last.onset == last.novelty > 0.5
-    assert last.fresh == 0.0
+def test_a_point_less_new_than_one_shortly_before_is_no_onset_until_that_has_faded() -> None:
+    found = []
+    for quiet in (0, round(2 * FADES)):
+        model = SeriesModel()
+        watch(model, noise(3000))
+        found.append(watch(model, [60.0, 200.0, *noise(quiet, seed=3), -70.0], start=3000))
+        assert [score.onset for score in found[-1][:2]] == [score.novelty for score in found[-1][:2]]
+    echo, other = found[0][-1], found[1][-1]
+    assert echo.onset == 0.0 < echo.novelty
+    assert other.onset == other.novelty > LEAST_NOVELTY
+    assert other.fresh == 0.0
 
 
 class NotAlwaysFinite:
