@@ -17,6 +17,7 @@ from typing import Any
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
 from detectors.contract import AlertChange
+from tests.support.forked import Forked
 from tests.support.kafka import REPO
 from tests.support.own_redis import OwnRedis
 from tests.support.patience import PATIENCE_S
@@ -25,7 +26,7 @@ from tests.support.recording import Timed, make_recording, write_config, write_l
 
 Changes = Counter[tuple[str, str, str]]
 Health = dict[str, Any]
-LOOK_S = 0.02
+LOOK_S = 0.05
 LIVE = """
 store: {{dir: {var}}}
 metrics: {{listen: "127.0.0.1:{port}", notifier_listen: "127.0.0.1:{notifier_port}"}}
@@ -61,6 +62,7 @@ class Process:
         command: of Makegood.
         environment: more of it.
         checkout: the code to run.
+        anew: start Python anew; otherwise the process is forked.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Process:
         command: str = "flow",
         environment: Mapping[str, str] | None = None,
         checkout: Path = REPO,
+        anew: bool = False,
     ) -> None:
         self.log_file = config.parent / f"{command}.log"
         settings = config.read_text(encoding="utf-8")
@@ -78,9 +81,18 @@ class Process:
         everything = {**os.environ, "PYTHONPATH": str(checkout), **(environment or {})}
         if url is not None:
             everything["MAKEGOOD_REDIS_URL"] = url
-        line = [sys.executable, "-m", "pipeline.cli", "--log-format", "json", command, "--config", str(config)]
-        with self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(line, env=everything, stdout=log, stderr=log, cwd=config.parent)
+        line = ["--log-format", "json", command, "--config", str(config)]
+        self.process: Forked | subprocess.Popen[bytes]
+        if anew or environment or checkout != REPO:
+            with self.log_file.open("ab") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "pipeline.cli", *line], env=everything, stdout=log, stderr=log,
+                    cwd=config.parent,
+                )  # fmt: skip
+        else:
+            self.process = Forked(
+                line, environment=everything, cwd=config.parent, stdout=self.log_file, stderr=self.log_file
+            )
 
     @property
     def runs(self) -> bool:

@@ -99,7 +99,7 @@ def test_while_it_starts_it_ends_as_well_and_nothing_is_lost(
         assert ends(flow) == 0
     asked = 0
     for delay_s in (0.0, 0.4, 0.8, 1.2):
-        with running(config, own_redis.url) as flow:
+        with running(config, own_redis.url, anew=True) as flow:
             time.sleep(delay_s)
             # Before the program is there the system ends it.
             assert ends(flow) in {0, -signal.SIGTERM}

@@ -1,4 +1,3 @@
-import multiprocessing
 import random
 import signal
 from collections import Counter
@@ -9,12 +8,10 @@ import pytest
 from alerts.store import AlertStore
 from sinks.stages.transport import Step
 from tests.support.alerts import MINUTE_US, START_US, change
+from tests.support.forked import CONTEXT
 from tests.support.http import Answer, http_server
 from tests.support.killed_notifier import main
 from tests.support.patience import PATIENCE_S
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.support.killed_notifier"])
 
 
 class Runs:
@@ -26,7 +23,7 @@ class Runs:
 
     def run(self, step: str = "", skip: int = 0) -> int:
         # A fork of a server that has imported everything already, and runs no threads: a new process in milliseconds.
-        process = _context.Process(target=main, args=({**self.order, "step": step, "skip": skip},))
+        process = CONTEXT.Process(target=main, args=({**self.order, "step": step, "skip": skip},))
         process.start()
         process.join(PATIENCE_S)
         assert process.exitcode in {0, -signal.SIGKILL}

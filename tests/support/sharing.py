@@ -63,7 +63,7 @@ class SharedFlow:
         while not (self._lock.exists() and self._lock.read_text() == f"{self.process.pid}\n"):
             self.check()
             assert time.monotonic() < end, f"{self._lock} is not held"
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def check(self) -> None:
         """Fail when it has ended by itself."""
@@ -112,7 +112,7 @@ def until_stored(server: OwnRedis, flows: Sequence[SharedFlow], least: int, seco
         for flow in flows:
             flow.check()
         assert time.monotonic() < end, f"{stored(server).total()} changes, waiting for {least}"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def until(holds: Callable[[], bool], seconds: float = PATIENCE_S) -> None:

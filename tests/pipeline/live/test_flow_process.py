@@ -107,7 +107,7 @@ def until(condition: Callable[[], bool], flow: Flow, seconds: float = PATIENCE_S
     while not condition():
         assert flow.process.poll() is None, flow.process.communicate()[1].decode()
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
