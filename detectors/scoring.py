@@ -166,9 +166,9 @@ class ViewsScorer:
             together = sum(max(0.0, one) for one in z_s) / math.sqrt(len(z_s))
             told[JOINT] = ViewScore(together, 0.0, _read(readings, len(readings) - 2, _upper(together), scores))
         tests, combined = len(told), any_of([score.p_value for score in told.values()])
-        # Of so many valid p-values the smallest is at or below x in x to tests * x of all windows.
         known = _read(readings, len(readings) - 1, combined, scores)
-        p_value = min(combined, max(combined / tests, known))
+        # Of so many valid p-values the smallest is at or below x in at least x of all windows.
+        p_value = max(combined / tests, known)
         first = told.get(self._views[0].name) or next(iter(told.values()))
         details: dict[str, float | str] = {"history": history}
         for name, view_score in told.items():

@@ -10,7 +10,7 @@ when the model is right.
 Everything calm is learned, however high its score: not to learn what one flags makes the tail thinner and the alarms
 more, in a loop. (Of an open alert the first window is learned: the rest is one thing, not many.) But of the highest
 :data:`_CENSORED` of the scores only their number is believed, and the tail beyond them is drawn on from those below
-(maximum likelihood with censoring, profiled as Grimshaw did, 1993): a few real failures must not make the next one look
+(likelihood with censoring, profiled as Grimshaw did, 1993): a few real failures must not make the next one look
 ordinary, and where failures are more than a few, they are. The memory is finite, so what was unusual last year is not
 what counts today. At the start :data:`PRIOR` windows are taken for granted in which the model was right.
 """
@@ -33,11 +33,15 @@ detector did not know yet a month ago says little of what it does not know now."
 LEAST = 3_000
 _TAIL_SHARE = 0.05
 """The share of scores that are taken for the tail."""
-_SHAPE_SD = 0.1
+_SHAPE_SD = 0.3
 """How far the shape of the tail is expected to be from exponential before any data."""
 _MOST_SHAPE = 0.9
-_STEPS = np.concatenate((-np.geomspace(0.5, 0.01, 12), np.geomspace(0.01, 4.0, 24)))
-"""Shape by scale, in units of the mean excess, that are tried."""
+_DOUBT = 0.25
+"""Of the shapes whose log-likelihood is so much below the best, the heavier one is taken: 0.7 standard deviations. The
+likeliest shape understates what is rare, on average and most where little has been seen."""
+_STEPS = np.concatenate((-np.geomspace(0.5, 0.01, 12), [0.0], np.geomspace(0.01, 4.0, 24)))
+"""Shape by scale, in units of the mean excess, that are tried; rising."""
+_ALMOST_STRAIGHT = 1e-6
 _LEAST_ROOM = -0.95
 """No score may lie beyond the end of a tail that ends: shape by scale, times the largest that was seen."""
 _REFIT_SHARE = 50
@@ -45,7 +49,7 @@ _LEAST_REFIT = 64
 _LEAST_TAIL = 5
 _DAY_US = 86_400_000_000
 _MOST_SCORE = 300.0
-_CENSORED = 0.001
+_CENSORED = 0.0007
 """The share of scores of which only their number is believed."""
 _REACH = 50.0
 """How far beyond the scores that were seen the tail is believed: by so much rarer ones."""
@@ -207,7 +211,7 @@ def _beyond(score: float, threshold: float, share: float, shape: float, scale: f
 
 
 def _pareto(excesses: npt.NDArray[np.float64], censored: int) -> tuple[float, float]:
-    """Return shape and scale of a generalised Pareto distribution; the likeliest, with a prior on the shape.
+    """Return shape and scale of a generalised Pareto distribution that doubts the likeliest one (:data:`_DOUBT`).
 
     Args:
         excesses: above 0, rising.
@@ -219,15 +223,24 @@ def _pareto(excesses: npt.NDArray[np.float64], censored: int) -> tuple[float, fl
         return 0.0, 1.0 / math.log(10.0)
     bound = float(seen[-1])
     mean = (float(seen.sum()) + censored * bound) / count
-    # With theta = shape / scale fixed, the likeliest shape is a sum of logarithms.
     thetas = _STEPS / mean
     thetas = thetas[thetas * bound > _LEAST_ROOM]
+    # With theta = shape / scale fixed, the likeliest shape is a sum of logarithms.
     logs = np.log1p(np.outer(thetas, seen)).sum(axis=1)
     shapes = (logs + censored * np.log1p(thetas * bound)) / count
-    likelihood = -count * np.log(shapes / thetas) - logs - 0.5 * (shapes / _SHAPE_SD) ** 2
+    scales = np.full_like(thetas, mean)
+    np.divide(shapes, thetas, out=scales, where=thetas != 0.0)
+    likelihood = -count * np.log(scales) - logs - 0.5 * (shapes / _SHAPE_SD) ** 2
     best = int(np.argmax(likelihood))
-    straight = -count * math.log(mean)
-    if straight >= likelihood[best] or not math.isfinite(likelihood[best]):
+    aim = likelihood[best] - _DOUBT
+    lower = best + int(np.argmax(likelihood[best:] < aim))
+    if lower == best:  # even the heaviest tail that is tried is likely enough
+        theta = float(thetas[-1])
+    else:
+        part = (likelihood[lower - 1] - aim) / (likelihood[lower - 1] - likelihood[lower])
+        theta = float(thetas[lower - 1] + part * (thetas[lower] - thetas[lower - 1]))
+    shape = (float(np.log1p(theta * seen).sum()) + censored * math.log1p(theta * bound)) / count
+    if abs(shape) < _ALMOST_STRAIGHT:
         return 0.0, mean
-    shape = min(_MOST_SHAPE, float(shapes[best]))
-    return shape, shape / float(thetas[best])
+    shape = min(_MOST_SHAPE, shape)
+    return shape, shape / theta
