@@ -17,10 +17,12 @@ in its first hours.
 """
 
 import math
+from typing import NamedTuple
 
 import msgspec
 
-from detectors.models.means import Means, MeansState, Row
+from detectors.models.means import Means, MeansState, Row, add, check
+from detectors.models.prediction import Prediction, own_excess, siblings_excess
 from detectors.models.rhythm import EXCESS, HISTORY, LEVEL, Memory, Rhythm
 from detectors.panes import Group
 
@@ -29,14 +31,11 @@ CLIP = 3.5
 LEVEL_FORGETS = 3.0
 """A group's own level is forgotten by so much faster, on top, than its hours: levels wander, and a day stays a day. By
 windows that are learned, not by time: while an alert is open next to nothing of what was before it is forgotten."""
-_SIBLING_WINDOWS = 8.0
-"""How many windows of its own a group needs before its own excess counts as much as that of its siblings."""
-_PRIOR_WINDOWS = 4.0
-"""How many windows the prior excess counts as."""
 _PRIOR_CORRELATION = 0.02
 _FULL_INFORMATION_COUNT = 50.0
 """From about this count on, a window's residual tells about the excess and not only about noise."""
-_CERTAIN_DEGREES = 1e9
+_LEVEL = 2 * LEVEL
+"""Place of the level in a row."""
 _ALL: Group = ()
 """The row of what all groups share, in an object of its own."""
 
@@ -63,20 +62,21 @@ SHARE = Scale(low=0.005, high=0.995, start=0.3, start_sd=0.3, group_sd=0.15, hou
 SENTIMENT = Scale(low=-1.0, high=1.0, start=0.0, start_sd=0.6, group_sd=0.3, hour_sd=0.1)
 
 
-class Prediction(msgspec.Struct, array_like=True, frozen=True):
-    """What a window should show if nothing is wrong.
+class _Siblings(NamedTuple):
+    """What the groups share, as a prior of each of them, for the windows of one end.
 
     Attributes:
-        value: expected value.
-        doubt: variance of ``value`` itself (what the baseline does not know).
-        correlation: excess variance between windows, in units of the spread of single events; not negative.
-        degrees: degrees of freedom behind ``correlation``.
+        end_us: of the windows.
+        level, precision: of the level of a group.
+        hours: by place in a row: offset, precision as a prior, and variance that the noise in its evidence gives it.
+        excess: and how many windows of a group's own it counts as.
     """
 
-    value: float
-    doubt: float
-    correlation: float
-    degrees: float
+    end_us: int
+    level: float
+    precision: float
+    hours: list[tuple[int, float, float, float]]
+    excess: tuple[float, float]
 
 
 class BaselineState(msgspec.Struct, array_like=True, frozen=True):
@@ -102,18 +102,47 @@ class Baseline:
         self._level_wears = LEVEL_FORGETS * memory.window_us / memory.half_life_us
         self._hour_precision = 1.0 / scale.hour_sd**2
         self._sibling_hour_precision = 4.0 * self._hour_precision
+        self._siblings: _Siblings | None = None
 
     def predict(self, group: Group, end_us: int) -> Prediction:
         """Return what the window of ``group`` that ends at ``end_us`` should show. Changes nothing."""
-        own, shared = self.means.get(group), self._shared.get(_ALL)
-        worth, shared_worth = self.means.worth(end_us), self._shared.worth(end_us)
-        value, doubt = self._level(own, worth, shared, shared_worth)
+        siblings = self._siblings
+        if siblings is None or siblings.end_us != end_us:
+            siblings = self._siblings = self._look_at_siblings(end_us)
+        _, value, precision, hours, excess = siblings
+        own, worth = self.means.get(group), self.means.worth(end_us)
+        if own is None:
+            doubt = 1.0 / precision
+            for _, offset, _, variance in hours:
+                value += offset
+                doubt += variance
+        else:
+            learned = own[_LEVEL + 1] * worth
+            total = learned + precision
+            value = (learned * own[_LEVEL] + precision * value) / total
+            doubt = 1.0 / total
+            for place, offset, prior, variance in hours:
+                learned = own[place + 1] * worth
+                total = learned + prior
+                value += (learned * own[place] + prior * offset) / total
+                doubt += (learned + prior * prior * variance) / (total * total)
+            excess = own_excess(excess, own, worth)
+        scale = self.scale
+        value = scale.low if value < scale.low else scale.high if value > scale.high else value
+        return Prediction(value, doubt, excess[0] if excess[0] > 0.0 else 0.0, excess[1])
+
+    def _look_at_siblings(self, end_us: int) -> _Siblings:
+        shared, worth = self._shared.get(_ALL), self._shared.worth(end_us)
+        level, precision = self._prior_level(shared, worth)
+        hours = []
         for slot in self._rhythm.hours(end_us):
-            offset, sampling_variance = self._offset(slot, own, worth, shared, shared_worth)
-            value += offset
-            doubt += sampling_variance
-        correlation, degrees = self._correlation(own, worth, shared, shared_worth)
-        return Prediction(min(self.scale.high, max(self.scale.low, value)), doubt, correlation, degrees)
+            place = 2 * slot
+            learned = 0.0 if shared is None else shared[place + 1] * worth
+            offset, prior = self._prior_offset(place, shared, worth)
+            # How far a rhythm not learned yet may be off is not in here: it is in the excess, which is measured.
+            variance = learned / (learned + self._hour_precision) ** 2
+            hours.append((place, offset, prior, variance))
+        return _Siblings(end_us, level, precision, hours, siblings_excess(_PRIOR_CORRELATION, shared, worth))
 
     def learn(
         self,
@@ -140,32 +169,37 @@ class Baseline:
         """
         noise = spread / count
         variance = noise + expected.correlation * spread
-        bound = CLIP * math.sqrt(variance + expected.doubt)
+        doubt = expected.doubt
+        bound = CLIP * math.sqrt(variance + doubt)
         residual = min(bound, max(-bound, value - expected.value))
         observed = expected.value + residual
+        # A squared residual varies with the square of its variance: where doubt is large it says little of the excess.
+        certainty = variance / (variance + doubt)
+        information = weight * (certainty * count / (count + _FULL_INFORMATION_COUNT)) ** 2
+        excess = (residual * residual - noise - doubt) / spread
+        precision = weight / variance
+        check(excess, information)
+        check(observed, precision)
+        self._siblings = None
         own, shared = self.means.row(group), self._shared.row(_ALL)
         self.means.wear(own, LEVEL, 0.5 ** (weight * self._level_wears))
         worth, shared_worth = self.means.worth(end_us), self._shared.worth(end_us)
-        # A squared residual varies with the square of its variance: where doubt is large it says little of the excess.
-        certainty = variance / (variance + expected.doubt)
-        information = weight * (certainty * count / (count + _FULL_INFORMATION_COUNT)) ** 2
-        excess = (residual * residual - noise - expected.doubt) / spread
-        precision = weight / variance
-        learn = self.means.learn
-        learn(own, EXCESS, excess, weight=information, at_us=end_us)
-        self._shared.learn(shared, EXCESS, excess, weight=information, at_us=end_us)
+        add(own, EXCESS, excess, information / worth)
+        add(shared, EXCESS, excess, information / shared_worth)
         slots = self._rhythm.hours(end_us)
-        offsets = [self._offset(slot, own, worth, shared, shared_worth)[0] for slot in slots]
-        level = observed - sum(offsets)
-        learn(own, LEVEL, level, weight=precision, at_us=end_us)
-        self._shared.learn(shared, LEVEL, level, weight=precision, at_us=end_us)
-        rest = observed - self._level(own, worth, shared, shared_worth)[0]
+        offsets = [self._offset(2 * slot, own, worth, shared, shared_worth) for slot in slots]
+        later = sum(offsets)
+        level = observed - later
+        kept, shared_kept = precision / worth, precision / shared_worth
+        add(own, LEVEL, level, kept)
+        add(shared, LEVEL, level, shared_kept)
+        rest = observed - self._level(own, worth, shared, shared_worth)
         # Each part learns what the parts before it, updated, leave over: else one deviation would be learned twice.
-        for index, slot in enumerate(slots):
-            offset = rest - sum(offsets[index + 1 :])
-            self._shared.learn(shared, slot, offset, weight=precision, at_us=end_us)
-            learn(own, slot, offset, weight=precision, at_us=end_us)
-            rest -= self._offset(slot, own, worth, shared, shared_worth)[0]
+        for slot, offset in zip(slots, offsets, strict=True):
+            later -= offset
+            add(shared, slot, rest - later, shared_kept)
+            add(own, slot, rest - later, kept)
+            rest -= self._offset(2 * slot, own, worth, shared, shared_worth)
         own[2 * HISTORY] += weight
 
     def history(self, group: Group) -> float:
@@ -189,78 +223,35 @@ class Baseline:
 
     def restore(self, state: BaselineState) -> None:
         """Take over a state."""
+        self._siblings = None
         self.means.restore(state.means)
         self._shared.restore(state.shared)
 
-    def _level(self, own: Row | None, worth: float, shared: Row | None, shared_worth: float) -> tuple[float, float]:
-        """Return the level of a group and its variance: its own mean on the prior that its siblings give."""
+    def _prior_level(self, shared: Row | None, worth: float) -> tuple[float, float]:
+        """Return the level that the siblings give a group, and its precision."""
         scale = self.scale
-        value, variance = scale.start, scale.start_sd**2
+        value, variance = scale.start, scale.start_sd * scale.start_sd
         if shared is not None:
-            precision = shared[2 * LEVEL + 1] * shared_worth
-            total = precision + 1.0 / variance
-            value, variance = (precision * shared[2 * LEVEL] + value / variance) / total, 1.0 / total
-        variance += scale.group_sd**2
-        if own is not None:
-            precision = own[2 * LEVEL + 1] * worth
-            total = precision + 1.0 / variance
-            value, variance = (precision * own[2 * LEVEL] + value / variance) / total, 1.0 / total
-        return value, variance
+            learned, precision = shared[_LEVEL + 1] * worth, 1.0 / variance
+            variance = 1.0 / (learned + precision)
+            value = (learned * shared[_LEVEL] + precision * value) * variance
+        return value, 1.0 / (variance + scale.group_sd * scale.group_sd)
 
-    def _offset(
-        self, slot: int, own: Row | None, worth: float, shared: Row | None, shared_worth: float
-    ) -> tuple[float, float]:
-        """Return an offset, shrunk to that of the siblings, and the variance that the noise in its evidence gives it.
+    def _level(self, own: Row, worth: float, shared: Row, shared_worth: float) -> float:
+        """Return the level of a group: its own mean on the prior that its siblings give."""
+        value, precision = self._prior_level(shared, shared_worth)
+        learned = own[_LEVEL + 1] * worth
+        return (learned * own[_LEVEL] + precision * value) / (learned + precision)
 
-        How far a rhythm not learned yet may be off is not in that variance: it is in the excess, which is measured.
-        """
-        value = variance = 0.0
-        place = 2 * slot
-        prior = self._hour_precision
-        if shared is not None and shared[place + 1] > 0.0:
-            precision = shared[place + 1] * shared_worth
-            total = precision + prior
-            value, variance = precision * shared[place] / total, precision / (total * total)
-            prior = self._sibling_hour_precision
-        if own is not None and own[place + 1] > 0.0:
-            precision = own[place + 1] * worth
-            total = precision + prior
-            value = (precision * own[place] + prior * value) / total
-            variance = (precision + prior * prior * variance) / (total * total)
-        return value, variance
+    def _prior_offset(self, place: int, shared: Row | None, worth: float) -> tuple[float, float]:
+        """Return the offset of the siblings, shrunk to zero, and its precision as a prior of a group's own."""
+        if shared is None or shared[place + 1] <= 0.0:
+            return 0.0, self._hour_precision
+        learned = shared[place + 1] * worth
+        return learned * shared[place] / (learned + self._hour_precision), self._sibling_hour_precision
 
-    def _correlation(
-        self, own: Row | None, worth: float, shared: Row | None, shared_worth: float
-    ) -> tuple[float, float]:
-        """Return the excess of a group and its degrees of freedom: own on siblings', siblings' on a fixed prior."""
-        value, weight = shrunk_excess(_PRIOR_CORRELATION, own, worth, shared, shared_worth)
-        return max(0.0, value), weight
-
-
-def shrunk_excess(
-    prior: float, own: Row | None, worth: float, shared: Row | None, shared_worth: float
-) -> tuple[float, float]:
-    """Return the excess of a group, own on siblings' and siblings' on ``prior``, and the windows behind it."""
-    value, weight = prior, _PRIOR_WINDOWS
-    place = 2 * EXCESS
-    if shared is not None:
-        learned = shared[place + 1] * shared_worth
-        weight = learned + _PRIOR_WINDOWS
-        value = (learned * shared[place] + _PRIOR_WINDOWS * value) / weight
-    if own is not None:
-        learned, known = own[place + 1] * worth, min(weight, _SIBLING_WINDOWS)
-        weight = learned + known
-        value = (learned * own[place] + known * value) / weight
-    return value, weight
-
-
-def excess_of(prediction: Prediction, spread: float) -> float:
-    """Return the variance of a window's value beyond the noise of counting."""
-    return prediction.correlation * spread + prediction.doubt
-
-
-def degrees_of(prediction: Prediction, excess: float, noise: float) -> float:
-    """Return the degrees of freedom of the whole variance, of which only the excess was estimated (Satterthwaite)."""
-    if excess <= 0.0:
-        return _CERTAIN_DEGREES
-    return min(_CERTAIN_DEGREES, prediction.degrees * ((excess + noise) / excess) ** 2)
+    def _offset(self, place: int, own: Row, worth: float, shared: Row, shared_worth: float) -> float:
+        """Return the offset of a group, shrunk to that of its siblings."""
+        value, prior = self._prior_offset(place, shared, shared_worth)
+        learned = own[place + 1] * worth
+        return (learned * own[place] + prior * value) / (learned + prior)

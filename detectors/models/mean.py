@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import msgspec
 
 from detectors.assembler import ClosedWindow
-from detectors.models.baseline import Baseline, BaselineState, Prediction, Scale, degrees_of, excess_of
+from detectors.models.baseline import Baseline, BaselineState, Scale
 from detectors.models.means import Means, MeansState
+from detectors.models.prediction import Prediction, degrees_of, excess_of
 from detectors.models.rhythm import Memory
 from detectors.models.tails import student_upper
 from detectors.models.views import Lever, Side, ViewScore

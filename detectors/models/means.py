@@ -110,16 +110,8 @@ class Means:
         Raises:
             ValueError: when either is not finite, or the weight is negative: one NaN would stay in the mean for good.
         """
-        if not (math.isfinite(value) and math.isfinite(weight)) or weight < 0.0:
-            msg = f"cannot learn {value} with weight {weight}: both must be finite, the weight not negative"
-            raise ValueError(msg)
-        if weight == 0.0:
-            return
-        place = 2 * slot
-        kept = weight / self.worth(at_us)
-        total = row[place + 1] + kept
-        row[place + 1] = total
-        row[place] += (kept / total) * (value - row[place])
+        check(value, weight)
+        add(row, slot, value, weight / self.worth(at_us))
 
     def wear(self, row: Row, slot: int, factor: float) -> None:
         """Take away certainty: what was learned counts ``factor`` of what it did (0 to 1)."""
@@ -171,3 +163,24 @@ class Means:
         self.origin_us = state.origin_us
         for group, image in state.rows:
             self.take_image(group, image)
+
+
+def check(value: float, weight: float) -> None:
+    """Refuse what no mean may learn.
+
+    Raises:
+        ValueError: when either is not finite, or the weight is negative.
+    """
+    if not (math.isfinite(value) and math.isfinite(weight)) or weight < 0.0:
+        msg = f"cannot learn {value} with weight {weight}: both must be finite, the weight not negative"
+        raise ValueError(msg)
+
+
+def add(row: Row, slot: int, value: float, kept: float) -> None:
+    """Add what was checked, with a weight in the currency of its means: divided by their :meth:`Means.worth`."""
+    if kept > 0.0:
+        place = 2 * slot
+        total = row[place + 1] + kept
+        row[place + 1] = total
+        mean = row[place]
+        row[place] = mean + (kept / total) * (value - mean)

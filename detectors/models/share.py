@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from detectors.assembler import ClosedWindow
-from detectors.models.baseline import SHARE, Baseline, BaselineState, Prediction, Scale, degrees_of, excess_of
+from detectors.models.baseline import SHARE, Baseline, BaselineState, Scale
+from detectors.models.prediction import Prediction, degrees_of, excess_of
 from detectors.models.rhythm import Memory
 from detectors.models.tails import beta_binomial_upper, widened
 from detectors.models.views import Lever, Side, ViewScore
