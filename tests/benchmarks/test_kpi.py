@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import kpi
 from benchmarks.series import kpiscore, study
+from tests.support.data import data_path
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -106,3 +107,12 @@ def test_the_study_reads_what_the_program_wrote(tmp_path: Path) -> None:
     for halves in ("first and last half", "even and odd", "halves at random"):
         assert float(str(rows[halves]["F1"])) > 0.3
     assert 0.1 < float(str(rows["decisions"]["F1"])) <= 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_shared_series_reach_what_the_documentation_says(tmp_path: Path) -> None:
+    assert kpi.main(["--data", str(data_path("kpi")), "--out", str(tmp_path), "--processes", "2"]) == 0
+    rows = {row["threshold"]: float(str(row["F1"])) for row in study.kpi(tmp_path)}
+    assert rows["tuned"] >= 0.83
+    assert min(rows["first and last half"], rows["even and odd"], rows["halves at random"]) >= 0.8, rows
