@@ -31,6 +31,7 @@ SHIFT_SHARE = 0.25
 """How much of the shift is the newest window."""
 _SHIFT_SD = math.sqrt(SHIFT_SHARE / (2.0 - SHIFT_SHARE))
 _MOST_Z = 5.0
+_LEAST_P = 1e-6
 _LONG_WINDOWS = 8
 """Lengths of a window after which a group that has been unusual all the time is no longer learned from by the pools."""
 _NORMAL = NormalDist()
@@ -88,6 +89,7 @@ class ViewsScorer:
         self._may_fire = may_fire
         self._patient = patient
         self._names = [view.name for view in self._views] + [SHIFT] * shift + [JOINT] * joint
+        self._keys = {name: (name, f"{name}_baseline", f"{name}_p_value") for name in self._names}
         self._pools = [PooledTail() for _ in range(len(self._names) + 1)]
         self._readings: list[Reading] = [pool.p_value for pool in self._pools]
         self._tails = b""
@@ -148,33 +150,41 @@ class ViewsScorer:
         told: dict[str, ViewScore] = {}
         scores: list[float | None] = [None] * len(self._pools)
         z_s: list[float] = []
-        for index, (view, expected) in enumerate(zip(self._views, expectations, strict=True)):
-            if view.scores(window, expected):
-                score = view.score(window, expected)
-                if index == 0 or self._joint:
-                    z_s.append(_z(score.p_value))
-                known = _read(readings, index, score.p_value, scores)
-                told[view.name] = ViewScore(score.value, score.baseline, known)
+        z = None
+        for index, view in enumerate(self._views):
+            expected = expectations[index]
+            if not view.scores(window, expected):
+                continue
+            score = view.score(window, expected)
+            p_value = score.p_value
+            if index == 0:
+                z = _z(p_value)
+                z_s.append(z)
+            elif self._joint:
+                z_s.append(_z(p_value))
+            told[view.name] = ViewScore(score.value, score.baseline, _read(readings, index, p_value, scores))
         if not told:
             nothing = self._encoder.encode((expectations, scores, None))
             return Score(None, None, None, ready=False, expected=nothing, tails=self._tails)
-        z = z_s[0] if scores[0] is not None else None
         if self._shift and z is not None:
             moved = before + SHIFT_SHARE * (z - before)
             told[SHIFT] = ViewScore(moved, 0.0, _read(readings, len(self._views), _upper(moved / _SHIFT_SD), scores))
         if self._joint and len(z_s) > 1:
-            together = sum(max(0.0, one) for one in z_s) / math.sqrt(len(z_s))
+            together = sum([one for one in z_s if one > 0.0]) / math.sqrt(len(z_s))
             told[JOINT] = ViewScore(together, 0.0, _read(readings, len(readings) - 2, _upper(together), scores))
-        tests, combined = len(told), any_of([score.p_value for score in told.values()])
+        details: dict[str, float | str] = {"history": history}
+        p_values = []
+        for name, score in told.items():
+            value_key, baseline_key, p_value_key = self._keys[name]
+            details[value_key] = score.value
+            details[baseline_key] = score.baseline
+            details[p_value_key] = score.p_value
+            p_values.append(score.p_value)
+        combined = any_of(p_values)
         known = _read(readings, len(readings) - 1, combined, scores)
         # Of so many valid p-values the smallest is at or below x in at least x of all windows.
-        p_value = max(combined / tests, known)
+        p_value = max(combined / len(p_values), known)
         first = told.get(self._views[0].name) or next(iter(told.values()))
-        details: dict[str, float | str] = {"history": history}
-        for name, view_score in told.items():
-            details[name] = view_score.value
-            details[f"{name}_baseline"] = view_score.baseline
-            details[f"{name}_p_value"] = view_score.p_value
         ready = history >= self._warm_up
         harmless = self._may_fire is not None and not self._may_fire(window, told)
         return Score(
@@ -277,15 +287,15 @@ class ViewsScorer:
 
 def _read(readings: Sequence[Reading], index: int, p_value: float, scores: list[float | None]) -> float:
     """Return a p-value as a pool has it, and note its score for learning."""
-    score = scores[index] = -math.log10(max(SMALLEST, p_value))
+    score = scores[index] = -math.log10(p_value if p_value > SMALLEST else SMALLEST)
     return readings[index](score)
 
 
 def _z(p_value: float) -> float:
     """Return the normal quantile of a p-value, bounded on both sides."""
-    if p_value < 1e-6:
+    if p_value < _LEAST_P:
         return _MOST_Z
-    return max(-_MOST_Z, -_NORMAL.inv_cdf(min(p_value, 1.0 - 1e-6)))
+    return -_NORMAL.inv_cdf(p_value if p_value < 1.0 - _LEAST_P else 1.0 - _LEAST_P)
 
 
 def _upper(z: float) -> float:
