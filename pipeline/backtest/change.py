@@ -26,10 +26,11 @@ def flat(changes: Mapping[str, Any]) -> dict[str, str]:
 
 
 def shadow_command(detector: str, changes: Mapping[str, Any], config: str, backtest: str | None) -> str:
-    """Return the command that lets the change decide in the shadow."""
+    """Return the command that lets the change decide in the shadow, whole: it can be given as it is."""
     words = ["makegood", "shadow", detector, "--config", config]
     for name, text in flat(changes).items():
         words += ["--set", f"{name}={text}"]
+    words += ["--why", "proposed by makegood tune"]
     if backtest is not None:
         words += ["--backtest", backtest]
     return shlex.join(words)

@@ -29,12 +29,14 @@ class GroupSeries(NamedTuple):
     Attributes:
         name: for people.
         incidents: labels that are about it.
+        worded: puts a value into words, for the axis.
     """
 
     name: str
     series: Series
     alerts: Sequence[tuple[Alert, Truth | None]]
     incidents: Sequence[Label]
+    worded: Callable[[float], str] = "{:.3g}".format
 
 
 def precision_recall(tried: Sequence[Tried], now: Tried, chosen: Tried | None) -> Draw:
@@ -132,6 +134,7 @@ def _observed(axes: Axes, group: GroupSeries, span: Span, theme: Theme) -> None:
         begin, end = _time(alert.starts_at_us), _time(alert.until_us(span.end_us))
         axes.hlines(0.04, begin, end, color=colour, linewidth=3, transform=below)
         axes.plot(begin, 0.04, mark, color=colour, markersize=8, transform=below, linestyle="none", label=name)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: group.worded(value)))
     axes.set_ylabel(group.series.view.replace("_", " "), color=theme.ink, fontsize=9)
     axes.axvline(_time(span.from_us), color=theme.unjudged, linewidth=1, linestyle=":", label="judged from here")
     many = "alert" if len(group.alerts) == 1 else "alerts"

@@ -74,10 +74,11 @@ class Bench:
         self._needed = _needed(config.settings, detector)
         built = build_detectors(self._needed)[detector]
         state = built.state() if isinstance(built, Windowed) else None
-        if not isinstance(state, ScoredWindows):
+        if not isinstance(built, Windowed) or not isinstance(state, ScoredWindows):
             msg = f"{detector} is no detector of windows with p-values; there is no level to tune"
             raise NotTunableError(msg)
         self._template = state.template
+        self.wording = built.wording
         self._hop_us = self.settings.spec().hop_us
         self.recorded = Recorded(detector)
 

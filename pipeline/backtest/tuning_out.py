@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - the library for plots is loaded when there is something to plot, and may not be there
 
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,18 +117,16 @@ def _worst(bench: Bench, alerts: Sequence[Alert]) -> list["GroupSeries"]:
         key=lambda item: (-sum(truth is Truth.FALSE for _, truth in item[1]), -len(item[1]), item[0]),
     )
     known = [] if judge is None else judge.labels.known
-    return [
-        GroupSeries(
-            ", ".join(filter(None, group)) or "all",
-            bench.recorded.series(group, {alert.starts_at_us for alert, _ in own}),
-            own,
-            [
-                label
-                for label in known
-                if not label.fingerprint
-                and label.about(own[0][0].labels, "")
-                and (label.benign or label.expects(bench.detector, bench.settings.type))
-            ],
-        )
-        for group, own in ranked[:_MOST_GROUPS]
-    ]
+    found = []
+    for group, own in ranked[:_MOST_GROUPS]:
+        series = bench.recorded.series(group, {alert.starts_at_us for alert, _ in own})
+        about = [
+            label
+            for label in known
+            if not label.fingerprint
+            and label.about(own[0][0].labels, "")
+            and (label.benign or label.expects(bench.detector, bench.settings.type))
+        ]
+        worded = partial(bench.wording.usual, series.view)
+        found.append(GroupSeries(", ".join(filter(None, group)) or "all", series, own, about, worded))
+    return found

@@ -89,7 +89,11 @@ def _list(records: "list[AlertRecord]", *, as_json: bool) -> None:
             told["fingerprint"],
         )
     # Where no terminal sets the width, an alert is one line, for grep and less.
-    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        shell.out(line.rstrip())
 
 
 def _show(detail: "AlertDetail", *, as_json: bool) -> None:

@@ -53,6 +53,7 @@ def test_the_yaml_and_the_command_make_the_same_change(told: tuple[Finished, Pat
     result = json.loads(told[0].stdout)
     words = shlex.split(result["command"])
     assert words[:3] == ["makegood", "shadow", "sentiment_drop"]
+    assert "--why" in words, "no candidate without a reason"
     assert words[-2:] == ["--backtest", str(told[1] / "backtest.json")]
     given = read_changes([value for name, value in itertools.pairwise(words) if name == "--set"])
     document = parse_yaml((recording / "noisy.yaml").read_text())

@@ -16,7 +16,8 @@ class Example(NamedTuple):
 
     Attributes:
         line: where it begins, from 1.
-        mark: what the comment above says: ``file: NAME``, ``settings``, ``not run: WHY``; empty for none.
+        mark: what the comment above says: ``file: NAME``, ``settings``, ``not run: WHY``, ``background`` (the command
+            goes on until the end of the page), ``soon`` (its output comes within seconds); empty for none.
         language: ``yaml``, ``console``, ...
         text: inside.
     """
