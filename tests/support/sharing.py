@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,6 +10,7 @@ from zlib import crc32
 
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
+from tests.support.forked import Forked
 from tests.support.kafka import REPO, Cluster
 from tests.support.own_redis import OwnRedis
 from tests.support.patience import PATIENCE_S
@@ -52,11 +51,12 @@ class SharedFlow:
     def __init__(self, config: Path, url: str, index: int, of: int, program: str = "pipeline.cli") -> None:
         own = {"MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning", "PYTHONPATH": str(REPO)}
         environment = {**os.environ, **own}
-        command = [sys.executable, "-m", program, "flow", "--config", str(config), "--share", f"{index}/{of}"]
+        command = ["flow", "--config", str(config), "--share", f"{index}/{of}"]
         self.log = config.parent / f"flow-{index}.log"
         self._lock = config.parent / "var" / f"flow-{index}" / "lock"
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=environment, stderr=log, cwd=config.parent)
+        self.process = Forked(
+            command, environment=environment, cwd=config.parent, stdout=self.log, stderr=self.log, program=program
+        )
 
     def wait_until_it_holds_its_folder(self, seconds: float = PATIENCE_S) -> None:
         end = time.monotonic() + seconds

@@ -17,6 +17,7 @@ from pipeline.feeds.http import HttpFeed
 from pipeline.ingest.settings import HttpSettings
 from tests.pipeline.ingest.signing import SECRET
 from tests.pipeline.ingest.spools import drained
+from tests.support.forked import Forked
 from tests.support.patience import PATIENCE_S
 
 REPO = Path(__file__).resolve().parents[3]
@@ -42,7 +43,7 @@ class Ingest:
         self.folder = folder
         self.port = 0
         self._before_exec = before_exec
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | subprocess.Popen[bytes] | None = None
         (folder / "m.yaml").write_text(f"feeds:\n{feeds}\nstore: {{dir: var}}\n", encoding="utf-8")
 
     @property
@@ -52,15 +53,18 @@ class Ingest:
     def start(self) -> "Ingest":
         """Start it on a free port, and wait until it listens."""
         log = self.folder / "log"
-        with log.open("wb") as stream:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.cli", "ingest", "--config", "m.yaml", "--listen", "127.0.0.1:0"],
-                cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": str(REPO), "INGEST_SECRET": SECRET},
-                stdout=stream,
-                stderr=stream,
-                preexec_fn=self._before_exec,  # noqa: PLW1509 - no threads of ours hold locks here
-            )
+        log.write_bytes(b"")
+        line = ["ingest", "--config", "m.yaml", "--listen", "127.0.0.1:0"]
+        environment = {**os.environ, "PYTHONPATH": str(REPO), "INGEST_SECRET": SECRET}
+        if self._before_exec is None:
+            self._process = Forked(line, environment=environment, cwd=self.folder, stdout=log, stderr=log)
+        else:
+            with log.open("ab") as stream:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "pipeline.cli", *line], cwd=self.folder, env=environment,
+                    stdout=stream, stderr=stream,
+                    preexec_fn=self._before_exec,  # noqa: PLW1509 - no threads of ours hold locks here
+                )  # fmt: skip
         process = self._process
         until(lambda: bool(_LISTENS.search(log.read_bytes())) or process.poll() is not None, lambda: self.log)
         found = _LISTENS.search(log.read_bytes())
@@ -69,7 +73,7 @@ class Ingest:
         return self
 
     @property
-    def running(self) -> "subprocess.Popen[bytes]":
+    def running(self) -> "Forked | subprocess.Popen[bytes]":
         assert self._process is not None
         return self._process
 

@@ -1,11 +1,10 @@
 """The live flow as a process of its own: its store goes away, it is killed, it is asked to stop."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from config.delivery import StoreSettings
 from detectors.contract import AlertChange
 from pipeline.assembly import load_settings
 from pipeline.replay import replay
+from tests.support.forked import Forked
 from tests.support.own_redis import OwnRedis
 from tests.support.patience import PATIENCE_S
 from tests.support.recording import LATENESS_US, make_recording, write_config, write_lines
@@ -29,6 +29,7 @@ store: {dir: var}
 metrics: {listen: "127.0.0.1:0"}
 """
 Changes = Counter[tuple[str, str, str]]
+_numbers = itertools.count()
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -61,17 +62,20 @@ class Flow:
 
     def __init__(self, config: Path, url: str) -> None:
         environment = {**os.environ, "MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning"}
-        command = [sys.executable, "-m", "pipeline.cli", "flow", "--config", str(config)]
-        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, cwd=config.parent)
+        self._log = config.parent / f"flow-{next(_numbers)}.log"
+        command = ["flow", "--config", str(config)]
+        self.process = Forked(command, environment=environment, cwd=config.parent, stdout=self._log, stderr=self._log)
+
+    def said(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=PATIENCE_S)
-        assert self.process.returncode == 0, errors.decode()
+        assert self.process.wait(PATIENCE_S) == 0, self.said()
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=PATIENCE_S)
+        self.process.wait(PATIENCE_S)
 
 
 @contextlib.contextmanager
@@ -105,7 +109,7 @@ def notified(server: OwnRedis) -> int:
 def until(condition: Callable[[], bool], flow: Flow, seconds: float = PATIENCE_S) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert flow.process.poll() is None, flow.process.communicate()[1].decode()
+        assert flow.process.poll() is None, flow.said()
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
 
@@ -166,9 +170,10 @@ def test_a_replay_gives_the_changes_of_the_live_run_with_their_ids_and_times(
     assert len(early) == len(live)
 
 
+@pytest.mark.parametrize("seconds", [0, pytest.param(10, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("how", ["killed", "frozen"])
-def test_a_store_that_is_away_for_10_s_loses_and_doubles_nothing(
-    tmp_path: Path, redis_server: OwnRedis, expected: Changes, how: str
+def test_a_store_that_is_away_loses_and_doubles_nothing(
+    tmp_path: Path, redis_server: OwnRedis, expected: Changes, how: str, seconds: float
 ) -> None:
     with running(write_live_config(tmp_path), redis_server) as flow:
         until(lambda: stored(redis_server).total() > 20, flow)
@@ -176,7 +181,8 @@ def test_a_store_that_is_away_for_10_s_loses_and_doubles_nothing(
             redis_server.kill()
         else:
             redis_server.pause()
-        time.sleep(10)
+        until(lambda: "store.away" in flow.said(), flow)
+        time.sleep(seconds)
         assert flow.process.poll() is None, "the flow waits for its store"
         if how == "killed":
             redis_server.start()
@@ -221,7 +227,6 @@ def test_two_flows_on_one_folder_are_refused(tmp_path: Path, redis_server: OwnRe
     with running(config, redis_server) as flow:
         until(lambda: stored(redis_server).total() > 0, flow)
         with running(config, redis_server) as second:
-            _, errors = second.process.communicate(timeout=PATIENCE_S)
-            assert second.process.returncode == 1
-            assert b"in use by another process" in errors
+            assert second.process.wait(PATIENCE_S) == 1
+            assert "in use by another process" in second.said()
         flow.stop()

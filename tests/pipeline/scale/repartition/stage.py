@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support.forked import Forked
 from tests.support.kafka import Cluster
 from tests.support.own_redis import OwnRedis
 from tests.support.patience import PATIENCE_S
@@ -56,9 +57,8 @@ class Process(SharedFlow):
     def __init__(self, config: Path, url: str, command: str, *arguments: str) -> None:
         environment = {**os.environ, "MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning"}
         self.log = config.parent / f"{command}{''.join(arguments).replace('/', '-')}.log"
-        line = [sys.executable, "-m", "pipeline.cli", command, "--config", str(config), *arguments]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(line, env=environment, stderr=log, cwd=config.parent)
+        line = [command, "--config", str(config), *arguments]
+        self.process = Forked(line, environment=environment, cwd=config.parent, stdout=self.log, stderr=self.log)
 
 
 class SortingStage:
