@@ -1,5 +1,7 @@
 """What is normal: detectors/models/baseline.py, and the views that stand on it."""
 
+import math
+
 import pytest
 
 from detectors.assembler import ClosedWindow
@@ -49,6 +51,29 @@ def test_evidence_of_its_own_outweighs_the_siblings() -> None:
     teach(known, 0.6, range(200), ("b",))
     teach(known, 0.2, range(200, 230))
     assert known.predict(A, START_US + 230 * HOUR_US).value == pytest.approx(0.2, abs=0.05)
+
+
+def test_what_the_siblings_have_just_learned_counts_for_the_next_prediction_of_the_same_end() -> None:
+    known = baseline()
+    teach(known, 0.2, range(100), ("b",))
+    end_us = START_US + 100 * HOUR_US
+    groups = (A, ("b",), ("c",))
+    for share, group in ((0.9, ("b",)), (0.4, ("c",)), (0.1, A)):
+        known.predict(A, end_us)
+        known.learn(group, end_us, share, expected=known.predict(group, end_us), count=200, spread=0.2, weight=1.0)
+        fresh = baseline()
+        fresh.restore(known.state())
+        assert [known.predict(one, end_us) for one in groups] == [fresh.predict(one, end_us) for one in groups]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_no_number_is_refused_and_changes_nothing(value: float) -> None:
+    known = baseline()
+    teach(known, 0.4, range(50))
+    before, end_us = known.state(), START_US + 50 * HOUR_US
+    with pytest.raises(ValueError, match="must be finite"):
+        known.learn(A, end_us, 0.4, expected=known.predict(A, end_us), count=200, spread=0.2, weight=value)
+    assert known.state() == before
 
 
 def test_hours_of_the_day_are_learned_and_so_are_those_of_the_week() -> None:

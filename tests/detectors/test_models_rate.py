@@ -117,6 +117,32 @@ def test_more_than_usual_in_all_groups_does_not_make_the_usual_too_few() -> None
     assert of.score(campaign[0], of.expect(campaign[0])).p_value > 0.2
 
 
+@pytest.mark.parametrize("change", ["learn", "unsettle", "forget", "restore"])
+def test_what_was_expected_at_the_beginning_of_an_end_is_anew_when_something_changes(change: str) -> None:
+    def counts(hour: int) -> list[int]:
+        return [100 + hour % 24, 50, 80, 90]
+
+    of, other = view("low", "hour_of_day", relative=True), view("low", "hour_of_day", relative=True)
+    play(of, counts, 100)
+    play(other, counts, 10)
+    windows = [window(100, f"g{index}", 90) for index in range(4)]
+    of.begin(windows)
+    first = of.expect(windows[0])
+    if change == "learn":
+        of.learn(windows[1], of.expect(windows[1]), 1.0)
+    elif change == "restore":
+        of.restore(other.state())
+    elif change == "forget":
+        of.forget(("g0",))
+    else:
+        of.unsettle(("g0",), 0.1)
+    now = of.expect(windows[0])
+    assert now != first
+    fresh = view("low", "hour_of_day")
+    fresh.restore(of.state())
+    assert now.doubt == fresh.expect(windows[0]).doubt
+
+
 def test_windows_in_which_too_little_is_expected_are_not_scored_unless_much_comes() -> None:
     of = view("high", min_expected=5.0)
     play(of, lambda _hour: [2], 10 * 24)
