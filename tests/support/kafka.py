@@ -25,6 +25,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSp
 from pipeline.kafka_producing import LOSSLESS
 from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
+from tests.support.tied import tied_to_us
 
 REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_kafka.sh")
@@ -308,11 +309,6 @@ def shared_broker() -> Broker:
     atexit.register(folder.cleanup)
     atexit.register(broker.kill)
     return broker.start()
-
-
-def tied_to_us() -> list[str]:
-    """Return a prefix that makes the kernel end the broker when the test process dies, where ``setpriv`` is there."""
-    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 _PROPERTIES = """\

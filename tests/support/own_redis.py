@@ -12,6 +12,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from tests.support.ports import free_port
+from tests.support.tied import tied_to_us
 
 
 class OwnRedis:
@@ -24,7 +25,7 @@ class OwnRedis:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self._command = [
-            *(program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)),
+            *(*tied_to_us(), program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)),
             *("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--loglevel", "warning"),
             *options,
         ]

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support.kafka import BrokerUnavailable, tied_to_us
+from tests.support.kafka import BrokerUnavailable
 from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
+from tests.support.tied import tied_to_us
 
 REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_apicurio.sh")
