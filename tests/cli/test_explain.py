@@ -11,6 +11,7 @@ import pytest
 from alerts.model import AlertDetail, NotificationRecord, rfc3339
 from alerts.store import AlertStore
 from detectors.contract import AlertChange
+from detectors.wording import time_text
 from pipeline.findings.alerted import from_lines, lines
 from pipeline.findings.page import PATH, findings_page
 from pipeline.findings.places import findings_paths
@@ -48,17 +49,20 @@ def explained(recorded: Recorded, *arguments: str | Path) -> Any:
 
 
 def test_a_window_that_fired_is_told_in_words(recorded: Recorded) -> None:
-    done = explain(recorded, "sentiment_drop", "service=mobile", FIRED)
+    fired = next(one for one in recorded.findings if one.verdict == "fires" and one.group == {"service": "mobile"})
+    begin, end = time_text(fired.start_us), time_text(fired.end_us)
+    done = explain(recorded, "sentiment_drop", "service=mobile", rfc3339(fired.end_us))
     assert (done.returncode, done.defect) == (0, None)
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("sentiment_drop, service=mobile: window 2026-03-04 23:30 to 2026-03-05 00:30 UTC (1h), ")
+    assert lines[0].startswith(f"sentiment_drop, service=mobile: window {begin} to {end} UTC (1h), ")
     assert lines[1].startswith("An alert opened: p = ")
     text = done.stdout
     for words in (
-        "keeps alert_budget: 2 per week: about 261 windows a day are judged",
+        "keeps alert_budget: 2 per week: about ",
+        " windows a day are judged, in all groups together",
         "settings  as in the settings file",
         "(6 are needed)",
-        "alert     since 2026-03-05 00:30 UTC; resolves above p = 0.05",
+        f"alert     since {end} UTC; resolves above p = 0.05",
         "negative_share",
         "mean sentiment",
         "the last windows of the group together",
@@ -69,7 +73,7 @@ def test_a_window_that_fired_is_told_in_words(recorded: Recorded) -> None:
         "service=broadband",
     ):
         assert words in text, words
-    assert [line for line in lines if line.startswith(">  2026-03-05 00:30")]
+    assert [line for line in lines if line.startswith(f">  {end}")]
     assert not [line for line in lines if line != line.rstrip()]
 
 
