@@ -9,7 +9,8 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	"$$p" -c '$(FITS)' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
 STAMP := $(VENV)/.installed
-PYTEST_ARGS ?= -n 2
+# More workers than most machines have cores: many tests wait, for processes, brokers and time that passes.
+PYTEST_ARGS ?= -n 4 --dist worksteal
 PEERS_ARGS ?=
 
 help: ## Show what there is to make
