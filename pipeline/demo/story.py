@@ -105,7 +105,12 @@ class Story:
             return
         self._people = people_of(records)
         for detail in found:
-            if detail is not None:
+            if detail is None:
+                continue
+            before = f"before {detail.current.fingerprint} {detail.current.starts_at_us}"
+            if not self._live:  # of the history: a detector may be wrong now and then, and nobody is there to hear it
+                self._told.add(before)
+            elif before not in self._told:
                 self.alert(detail)
 
     def people(self) -> None:

@@ -51,7 +51,7 @@ def test_the_demo_shows_incidents_of_several_kinds_and_delivers_an_alert_by_fail
     assert tries[-1][1] == "delivered"
     assert "WARNING" in done.stdout, "the alert that went to the terminal is shown there"
     why = run("explain", alert["fingerprint"], *config)
-    assert "keeps alert_budget: 2 per month" in why.stdout
+    assert "keeps alert_budget: 2 per week" in why.stdout
 
 
 def test_a_demo_leaves_a_running_one_alone_and_says_when_it_was_interrupted(tmp_path: Path) -> None:

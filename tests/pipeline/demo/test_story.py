@@ -194,6 +194,22 @@ def test_a_pager_that_answers_503_hands_over_and_alerts_about_single_people_are_
     assert "503" in told.of("failed")[0]
 
 
+def test_alerts_of_the_history_are_not_part_of_the_story(told: Told, tmp_path: Path) -> None:
+    one = story(told)
+    with redis_server() as url, redis_client(url) as client:
+        store = fresh_store(client)
+        rig = Rig(store, tmp_path, {"pager": {"type": "file", "path": tmp_path / "told.jsonl"}})
+        store.apply([change("SocialSpike")])
+        rig.drain()
+        one.look(store)
+        one.time_is(START_US + 1, live=True)
+        one.look(store)
+        store.apply([change("SentimentDrop")])
+        rig.drain()
+        one.look(store)
+    assert told.of("alert") == ["SentimentDrop: Something is wrong"]
+
+
 def test_a_store_that_is_away_is_no_end_of_the_story(told: Told) -> None:
     with redis_server() as url:
         client = redis.Redis.from_url(url)
