@@ -34,6 +34,8 @@ _MOST_Z = 5.0
 _LEAST_P = 1e-6
 _LONG_WINDOWS = 8
 """Lengths of a window after which a group that has been unusual all the time is no longer learned from by the pools."""
+_MOST_DOUBT = 5.0
+"""How many times rarer the views together may be called than their past, already read once, bears out."""
 _NORMAL = NormalDist()
 _FORMAT = 2
 _TAIL = struct.Struct("<5f")
@@ -183,7 +185,7 @@ class ViewsScorer:
         combined = any_of(p_values)
         known = _read(readings, len(readings) - 1, combined, scores)
         # Of so many valid p-values the smallest is at or below x in at least x of all windows.
-        p_value = max(combined / len(p_values), known)
+        p_value = min(_MOST_DOUBT * combined, max(combined / len(p_values), known))
         first = told.get(self._views[0].name) or next(iter(told.values()))
         ready = history >= self._warm_up
         harmless = self._may_fire is not None and not self._may_fire(window, told)
