@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 	"$$p" -c '$(FITS)' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
 STAMP := $(VENV)/.installed
 # More workers than most machines have cores: many tests wait, for processes, brokers and time that passes.
-PYTEST_ARGS ?= -n 4 --dist worksteal
+PYTEST_ARGS ?= -n 3 --dist worksteal
 PEERS_ARGS ?=
 
 help: ## Show what there is to make
