@@ -59,7 +59,7 @@ def build(name: str, settings: FeedSilenceSettings, _context: Context) -> Window
         msg = f"event_types: there is no event type {unknown[0]!r}; see the reference of events"
         raise ValueError(msg)
 
-    def may_fire(window: ClosedWindow, told: dict[str, ViewScore]) -> bool:
+    def may_fire(window: ClosedWindow, told: dict[str, ViewScore], _expectations: object) -> bool:
         return window.vector[COUNT] <= settings.quiet_share * told["events"].baseline
 
     def scorer() -> ViewsScorer:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +14,8 @@ from detectors.contract import DETECTORS, Context
 from detectors.events import ConclusionEvent, Event
 from detectors.models.baseline import Scale
 from detectors.models.mean import MICRO, MeanView
+from detectors.models.rate import KnownRate
+from detectors.models.views import ViewScore
 from detectors.scoring import ViewsScorer
 from detectors.windowed import BaselineSettings, Windowed, WindowParts, WindowSettings
 from detectors.wording import Phrase, Wording
@@ -23,13 +25,17 @@ COUNT, SUM, SQUARES = range(3)
 """Places in a window's vector: cases resolved; logs of their times in seconds, and squares of these (millionths)."""
 _SCALE = Scale(low=0.0, high=25.0, start=9.0, start_sd=4.0, group_sd=1.0, hour_sd=0.3)
 _PRIOR_SPREAD = 1.0
+_LEAST_SHARE = 0.7
+"""Of the cases that are usually resolved at this time. Where few come in, as in a holiday, those that are resolved are
+old ones, and no case takes longer than it used to."""
 
 
 class ResolutionLagSettings(WindowSettings):
     """Alerts ``ResolutionLag`` when the cases of a group take longer to resolve than its past can explain.
 
     It counts what ``sla_breach`` concludes of promises of resolution, so the settings need such a promise. Times are
-    compared on a logarithmic scale, so that one case of a month does not outweigh a hundred of an hour.
+    compared on a logarithmic scale, so that one case of a month does not outweigh a hundred of an hour. Where far fewer
+    cases are resolved than usual at this time, it waits: in a holiday few new cases come, and the rest are old.
 
     Attributes:
         measure: opening hours without pauses, as the promise counts them, or all the time that has passed.
@@ -70,7 +76,8 @@ def build(name: str, settings: ResolutionLagSettings, _context: Context) -> Wind
             prior_spread=_PRIOR_SPREAD,
             memory=settings.memory(),
         )
-        return ViewsScorer([view], **settings.learning())
+        usual = KnownRate("resolved", count=COUNT, memory=settings.memory())
+        return ViewsScorer([view, usual], **settings.learning(), may_fire=_may_fire)
 
     return Windowed(
         name,
@@ -88,6 +95,11 @@ def build(name: str, settings: ResolutionLagSettings, _context: Context) -> Wind
             ),
         ),
     )
+
+
+def _may_fire(window: ClosedWindow, _told: dict[str, ViewScore], expectations: tuple[Any, ...]) -> bool:
+    """Return whether about as many cases are resolved as is usual at this time."""
+    return bool(window.vector[COUNT] >= _LEAST_SHARE * expectations[1].count)
 
 
 def _vectors(figures: Figures) -> Integers:

@@ -39,6 +39,7 @@ _MOST_DOUBT = 5.0
 _NORMAL = NormalDist()
 _FORMAT = 2
 _TAIL = struct.Struct("<5f")
+MayFire = Callable[[ClosedWindow, dict[str, ViewScore], tuple[Any, ...]], bool]
 Reading = Callable[[float], float]
 """Makes a p-value of a score, ``-log10`` of what a model said."""
 
@@ -66,8 +67,8 @@ class ViewsScorer:
         joint: whether to add up what all views say, too: several of them a little off are more than one.
         regimes: notices that a group's normal has moved; None: nobody does.
         series: makes a view out of the first one that looks at its number as a series; None: there is none.
-        may_fire: asked with the window and the views' scores; what is not bad enough to tell a person of is not an
-            alert, however unusual. None: everything may.
+        may_fire: asked with the window, the views' scores and what was expected of it, in the order of the views; what
+            is not bad enough to tell a person of is not an alert, however unusual. None: everything may.
         patient: whether even overwhelming evidence waits until a group has warmed up.
     """
 
@@ -80,7 +81,7 @@ class ViewsScorer:
         joint: bool = False,
         regimes: Regimes | None = None,
         series: Callable[[View], View] | None = None,
-        may_fire: Callable[[ClosedWindow, dict[str, ViewScore]], bool] | None = None,
+        may_fire: MayFire | None = None,
         patient: bool = False,
     ) -> None:
         self._views = [*views, series(views[0])] if series is not None else list(views)
@@ -188,7 +189,7 @@ class ViewsScorer:
         p_value = min(_MOST_DOUBT * combined, max(combined / len(p_values), known))
         first = told.get(self._views[0].name) or next(iter(told.values()))
         ready = history >= self._warm_up
-        harmless = self._may_fire is not None and not self._may_fire(window, told)
+        harmless = self._may_fire is not None and not self._may_fire(window, told, expectations)
         return Score(
             p_value,
             first.value,

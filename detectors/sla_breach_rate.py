@@ -1,7 +1,7 @@
 """SLA breach rate: more promises are broken than is normal for the hour."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -11,7 +11,9 @@ from detectors.combine import Figures, Integers
 from detectors.contract import DETECTORS, Context
 from detectors.events import Event
 from detectors.models.baseline import Scale
+from detectors.models.rate import KnownRate
 from detectors.models.share import ShareView
+from detectors.models.views import ViewScore
 from detectors.scoring import ViewsScorer
 from detectors.windowed import Windowed, WindowParts, WindowSettings
 from detectors.wording import Phrase, Wording, percent_text
@@ -25,8 +27,10 @@ _SCALE = Scale(low=0.002, high=0.995, start=0.1, start_sd=0.2, group_sd=0.1, hou
 class SlaBreachRateSettings(WindowSettings):
     """Alerts ``SlaBreachRate`` when the share of promises that are broken is higher than the group's past can explain.
 
-    It counts what ``sla_breach`` concludes, so the settings need an entry of that type. A promise counts once: when it
-    is met, or when it is broken. Group by ``queue``, ``service``, ``region``, ``tier``, ``promise`` or ``priority``.
+    It counts what ``sla_breach`` concludes, so the settings need an entry of that type. A promise counts when it is met
+    and when it is broken. Where no more of them are broken than usual at this time, nothing is wrong, whatever their
+    share: in a holiday few new promises are met, and those of the days before are still broken.
+    Group by ``queue``, ``service``, ``region``, ``tier``, ``promise`` or ``priority``.
 
     Attributes:
         min_count: windows in which fewer promises were met or broken are not scored.
@@ -52,7 +56,8 @@ def build(name: str, settings: SlaBreachRateSettings, _context: Context) -> Wind
             memory=settings.memory(),
             scale=_SCALE,
         )
-        return ViewsScorer([view], **settings.learning())
+        usual = KnownRate("broken", count=BROKEN, memory=settings.memory())
+        return ViewsScorer([view, usual], **settings.learning(), may_fire=_may_fire)
 
     return Windowed(
         name,
@@ -73,6 +78,11 @@ def build(name: str, settings: SlaBreachRateSettings, _context: Context) -> Wind
             ),
         ),
     )
+
+
+def _may_fire(window: ClosedWindow, _told: dict[str, ViewScore], expectations: tuple[Any, ...]) -> bool:
+    """Return whether more promises are broken than is usual at this time."""
+    return bool(window.vector[BROKEN] > expectations[1].count)
 
 
 def _broken(events: Sequence[Event]) -> list[float | None]:

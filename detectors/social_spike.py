@@ -96,7 +96,7 @@ def build(name: str, settings: SocialSpikeSettings, _context: Context) -> Window
     )
 
 
-def _may_fire(window: ClosedWindow, told: dict[str, ViewScore]) -> bool:
+def _may_fire(_window: ClosedWindow, told: dict[str, ViewScore], _expectations: object) -> bool:
     """Return whether people are not as happy as ever, as far as is known, and there is more of something."""
     volume = min((told[name].p_value for name in ("posts", "negative_posts") if name in told), default=1.0)
     share = told.get("negative_share")

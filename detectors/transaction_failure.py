@@ -131,9 +131,8 @@ def _scorer(settings: TransactionFailureSettings) -> ViewsScorer:
     return ViewsScorer(views, **settings.learning(), joint=len(views) > 1, may_fire=_may_fire)
 
 
-def _may_fire(window: ClosedWindow, told: dict[str, ViewScore]) -> bool:
+def _may_fire(_window: ClosedWindow, told: dict[str, ViewScore], _expectations: object) -> bool:
     """Return whether something besides the volume is at least suspect."""
-    del window
     return any(score.p_value <= _SUSPECT for name, score in told.items() if name in _TELLING)
 
 

@@ -130,3 +130,14 @@ class RateView:
         """Take over what :meth:`state` returned."""
         self._predicted = {}
         self._baseline.restore(_DECODER.decode(state))
+
+
+class KnownRate(RateView):
+    """The number of events that is usual at this time, to compare with. It is no view of its own: it scores nothing."""
+
+    def __init__(self, name: str, *, count: int, memory: Memory) -> None:
+        super().__init__(name, count=count, bad="high", min_expected=0.0, memory=memory)
+
+    def scores(self, window: ClosedWindow, expected: RateExpectation) -> bool:
+        """Return False."""
+        return False

@@ -94,7 +94,7 @@ def test_two_views_that_are_both_a_little_off_are_more_than_one() -> None:
 
 
 def test_what_is_not_bad_enough_is_harmless_and_still_has_its_p_value() -> None:
-    of = two_views(may_fire=lambda _window, told: told["a"].value > 0.9)
+    of = two_views(may_fire=lambda _window, told, _expected: told["a"].value > 0.9)
     teach(of, 30)
     harmless, harmful = of.score(window(30, 50, 40, 15)), of.score(window(30, 50, 48, 15))
     assert (harmless.harmless, harmful.harmless) == (True, False)
