@@ -26,9 +26,9 @@ Floats = npt.NDArray[np.float32]
 def calm(older: Floats, blocks: Sequence[tuple[int, Floats]], tail_share: float) -> Floats:
     """Return the scores of the blocks in which no more of them were in the tail than chance and habit explain.
 
-    What a block's share may be is read off the median block of these hours and the median deviation from it, which
-    storms in a quarter of them hardly move; where unusual windows come in long runs, calm blocks differ, and so they
-    may.
+    What a block's share may be is read off the median block of these hours and the median deviation of all blocks from
+    theirs, which storms in a quarter of them hardly move; where unusual windows come in long runs, calm blocks differ,
+    and so they may.
 
     Args:
         older: scores from before the blocks; they are kept.
@@ -43,14 +43,17 @@ def calm(older: Floats, blocks: Sequence[tuple[int, Floats]], tail_share: float)
     sizes = np.array([len(scores) for _, scores in blocks])
     shares = np.array([np.mean(scores > limit) for _, scores in blocks])
     hours = np.array([number % DAY_BLOCKS for number, _ in blocks])
+    alike = [np.flatnonzero((hours == hour) & (sizes >= _LEAST_SCORES)) for hour in range(DAY_BLOCKS)]
+    alike = [same for same in alike if len(same) >= _LEAST_BLOCKS]
+    if not alike:
+        return everything
+    medians = [float(np.median(shares[same])) for same in alike]
+    off = np.concatenate([np.abs(shares[same] - median) for same, median in zip(alike, medians, strict=True)])
+    habit = _MAD_SD * float(np.median(off))
     storms: set[int] = set()
-    for hour in range(DAY_BLOCKS):
-        (same,) = np.nonzero((hours == hour) & (sizes >= _LEAST_SCORES))
-        if len(same) >= _LEAST_BLOCKS:
-            median = float(np.median(shares[same]))
-            habit = _MAD_SD * float(np.median(np.abs(shares[same] - median)))
-            chance = np.sqrt(max(median, tail_share / 2.0) / sizes[same])
-            excess = (shares[same] - median) / np.hypot(habit, chance)
-            worst = np.argsort(-excess, kind="stable")[: len(same) // _MOST_STORMS]
-            storms.update(int(same[index]) for index in worst if excess[index] > _STORM)
+    for same, median in zip(alike, medians, strict=True):
+        chance = np.sqrt(max(median, tail_share / 2.0) / sizes[same])
+        excess = (shares[same] - median) / np.hypot(habit, chance)
+        worst = np.argsort(-excess, kind="stable")[: len(same) // _MOST_STORMS]
+        storms.update(int(same[index]) for index in worst if excess[index] > _STORM)
     return np.concatenate([part for index, part in enumerate(parts) if index - 1 not in storms])
