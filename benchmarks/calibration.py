@@ -68,6 +68,18 @@ def calibrate(null: str, days: float, groups: int, seeds: list[int], only: list[
     return table
 
 
+def as_table(tables: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Return a table in Markdown: a line for each detector, a column for each null, realised over nominal rates."""
+    lines = [f"| | {' | '.join(tables)} |", f"|---|{'---|' * len(tables)}"]
+    for name in next(iter(tables.values())):
+        cells = [
+            " / ".join(f"{realised / rate:.2f}" for realised, rate in zip(table[name].values(), RATES, strict=True))
+            for table in tables.values()
+        ]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -84,11 +96,7 @@ def main() -> None:
     seeds = list(range(1, options.seeds + 1)) if options.table else [options.seed]
     tables = {null: calibrate(null, options.days, options.groups, seeds, options.detector) for null in nulls}
     if options.table:
-        print("| null | detector | 1e-2 | 1e-3 | 1e-4 |\n|---|---|---|---|---|")
-        for null, table in tables.items():
-            for name, rates in table.items():
-                cells = " | ".join(f"{value / rate:.2f}" for value, rate in zip(rates.values(), RATES, strict=True))
-                print(f"| {null} | `{name}` | {cells} |")
+        print(as_table(tables))
     if options.json:
         print(json.dumps(tables[options.null] if not options.table else tables))
 
