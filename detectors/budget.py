@@ -27,6 +27,8 @@ _MEMORY_US = 8 * 7 * 86_400_000_000
 _DAY_US = 86_400_000_000
 _DAYS = 7
 _LEAST_SLOPE = 0.7
+_LEAST_DEEP_SLOPE = 0.85
+"""The same below the generous levels: rarer windows cluster less, and more of them are bad enough to tell."""
 _AIM = 0.85
 """The share of the budget that is aimed at. The tail beyond what was seen is estimated, and estimates of small
 probabilities are too small as often as too large, which makes more alarms on average (measured: a fifth)."""
@@ -109,8 +111,9 @@ class BudgetLevel:
         a_day = self.tests_a_day(end_us)
         if a_day <= 0.0:
             return min(self._most, _GENEROUS[-1])
-        low, slope = self._line()
-        level = _GENEROUS[1] * math.pow(_AIM * accepted / a_day / low, 1.0 / slope)
+        low = self._opening_rate(1)
+        times = _AIM * accepted / a_day / low
+        level = _GENEROUS[1] * math.pow(times, 1.0 / self._slope(deep=times < 1.0))
         return min(self._most, max(_LEAST_LEVEL, level))
 
     def tests_a_day(self, end_us: int) -> float:
@@ -128,18 +131,18 @@ class BudgetLevel:
 
     def expected_false_alarms(self, level: float, end_us: int, span_us: int) -> float:
         """Return how many alerts open by chance in ``span_us`` at a level, by what was counted."""
-        low, slope = self._line()
-        return low * math.pow(level / _GENEROUS[1], slope) * self.tests_a_day(end_us) * span_us / _DAY_US
+        times = math.pow(level / _GENEROUS[1], self._slope(deep=level < _GENEROUS[1]))
+        return self._opening_rate(1) * times * self.tests_a_day(end_us) * span_us / _DAY_US
 
     def counted(self) -> float:
         """Return of how many openings the estimate of the rate is, old ones counting less; the assumption is in it."""
         return self._openings[1] + _PRIOR_OPENINGS
 
-    def _line(self) -> tuple[float, float]:
-        """Return openings a window at the lower generous level, and how steeply they rise with the level."""
+    def _slope(self, *, deep: bool) -> float:
+        """Return how steeply openings rise with the level: below the generous levels, or between and above them."""
         high, low = self._opening_rate(0), self._opening_rate(1)
         slope = math.log(high / low) / math.log(_GENEROUS[0] / _GENEROUS[1])
-        return low, min(float(self._needed), max(_LEAST_SLOPE, slope))
+        return min(float(self._needed), max(_LEAST_DEEP_SLOPE if deep else _LEAST_SLOPE, slope))
 
     def record(self, group: Group, end_us: int, p_value: float | None, *, ready: bool) -> None:
         """Count a window that was judged, at :meth:`level` or at another."""
