@@ -133,7 +133,7 @@ class PooledTail:
     @property
     def tail(self) -> Tail:
         """What :func:`read_off` reads a score off."""
-        return self._threshold, self._share, self._shape, self._scale, 1.0 / (_REACH * len(self._sorted))
+        return self._threshold, self._share, self._shape, self._scale, 1.0 / (_REACH * len(self._lookup))
 
     def _recent(self, now: int) -> int:
         """Return how many of the newest scores count."""
@@ -160,13 +160,13 @@ class PooledTail:
 
     def _fit(self, scores: Floats) -> None:
         told = calm(*self._by_block(scores), _TAIL_SHARE)
-        self._sorted: Floats = np.sort(np.concatenate((told, self._expected)))
+        ranked: Floats = np.sort(np.concatenate((told, self._expected)))
         # One score is looked up at a time: bisecting an array takes a twentieth of what numpy needs for it.
-        self._lookup = array("f", self._sorted.tobytes())
-        known = len(self._sorted)
+        self._lookup = array("f", ranked.tobytes())
+        known = len(ranked)
         first = known - max(10, int(_TAIL_SHARE * known))
-        self._threshold = float(self._sorted[first - 1])
-        tail = self._sorted[first:].astype(np.float64) - self._threshold
+        self._threshold = float(ranked[first - 1])
+        tail = ranked[first:].astype(np.float64) - self._threshold
         tail = tail[tail > 0.0]
         self._share = len(tail) / known
         self._shape, self._scale = fit_tail(tail, int(_CENSORED * known))
