@@ -1,6 +1,6 @@
 """What the log of controls says of one detector: its versions, what is live, and what decides in the shadow."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -100,8 +100,12 @@ def as_taken(controls: Iterable[Control], taken: Mapping[tuple[str, int], Contro
     return found
 
 
-def flat(changes: Mapping[str, Any]) -> dict[str, str]:
+def flat(changes: Mapping[str, Any], written: Callable[[Any], str] = str) -> dict[str, str]:
     """Return changes by dotted name, as text.
+
+    Args:
+        changes: of settings, with tables in them.
+        written: makes a text of a value.
 
     >>> flat({"p_value": {"fire": "0.001"}, "confirm": "2 of 3"})
     {'p_value.fire': '0.001', 'confirm': '2 of 3'}
@@ -109,7 +113,7 @@ def flat(changes: Mapping[str, Any]) -> dict[str, str]:
     told: dict[str, str] = {}
     for name, value in changes.items():
         if isinstance(value, Mapping):
-            told |= {f"{name}.{inner}": text for inner, text in flat(value).items()}
+            told |= {f"{name}.{inner}": text for inner, text in flat(value, written).items()}
         else:
-            told[name] = str(value)
+            told[name] = written(value)
     return told
