@@ -52,9 +52,17 @@ class Harness:
     Args:
         detectors: by name.
         shards: how many shards the keys of each case detector are spread over. Does not change any answer.
+        concluded: is given what case detectors conclude for others, as they do.
     """
 
-    def __init__(self, detectors: Mapping[str, Detector] | Iterable[Detector], *, shards: int = 1) -> None:
+    def __init__(
+        self,
+        detectors: Mapping[str, Detector] | Iterable[Detector],
+        *,
+        shards: int = 1,
+        concluded: Callable[[Sequence[Event]], None] = lambda _derived: None,
+    ) -> None:
+        self._concluded = concluded
         listed = list(detectors.values() if isinstance(detectors, Mapping) else detectors)
         wanted = frozenset[str]().union(*(detector.event_types for detector in listed))
         self._cases: list[tuple[CaseDetector, tuple[type, ...], list[CaseShard]]] = []
@@ -135,6 +143,7 @@ class Harness:
                 outcome = shard.update(part, progress)
                 derived += outcome.derived
                 self._take(outcome)
+        self._concluded(derived)
         for combiner, classes, state in self._windows:
             combiner.add([event for event in events if isinstance(event, classes)])
             self._take(state.update(combiner.take(), progress))
