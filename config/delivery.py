@@ -1,16 +1,17 @@
 """Settings of the store, the notifier, the receivers with their tiers, and the routes that choose a receiver."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from config.base import SettingsModel
 from config.durations import US_PER_SECOND, DurationUs
 from config.matchers import MatcherText
-from config.references import ChannelName, ReceiverName
+from config.references import ChannelName, EscalationName, ReceiverName
 from config.secret import SecretRef
 
+LabelName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 _DAY_US = 86_400 * US_PER_SECOND
 
 
@@ -86,12 +87,37 @@ class RouteSettings(SettingsModel):
         matchers: all must match. The root has none: it takes everything.
         routes: children, tried in their order.
         continue_: whether siblings after this route are tried too.
+        group_by: alerts with equal values of these labels are told together; ``["..."]``: each alert alone; none: all
+            that the route takes. A child without it takes its parent's, as with the four below.
+        group_wait: how long a new group waits for more alerts before it is told for the first time; by default 30s.
+        group_interval: how long after that until changes of the group are told, each time; by default 5m.
+        repeat_interval: how long until a group is told again although nothing in it has changed; by default 4h.
+        escalation: name of an entry in ``escalations:``, which runs until somebody acknowledges.
     """
 
     receiver: ReceiverName | None = None
     matchers: tuple[MatcherText, ...] = ()
     routes: tuple["RouteSettings", ...] = ()
     continue_: bool = Field(default=False, alias="continue")
+    group_by: tuple[LabelName, ...] | None = None
+    group_wait: DurationUs | None = Field(default=None, ge=0)
+    group_interval: DurationUs | None = Field(default=None, ge=1_000)
+    repeat_interval: DurationUs | None = Field(default=None, ge=1_000)
+    escalation: EscalationName | None = None
+
+    @field_validator("group_by")
+    @classmethod
+    def _all_or_some(cls, group_by: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if group_by is None:
+            return None
+        if "..." in group_by and len(group_by) > 1:
+            msg = "'...' groups by all labels; leave the others out"
+            raise ValueError(msg)
+        twice = sorted({name for name in group_by if group_by.count(name) > 1})
+        if twice:
+            msg = f"a label can be in group_by only once; twice: {', '.join(twice)}"
+            raise ValueError(msg)
+        return group_by
 
 
 class RootRouteSettings(RouteSettings):

@@ -19,7 +19,7 @@ class Reference(NamedTuple):
     """Marks text that must be the name of an entry of a section of the settings file.
 
     Attributes:
-        section: ``calendars``, ``channels``, ``receivers``, ``feeds``, ``detectors``.
+        section: ``calendars``, ``channels``, ``receivers``, ``feeds``, ``detectors``, ``people``, ``schedules``, ``escalations``.
     """
 
     section: str
@@ -29,6 +29,9 @@ CalendarName = Annotated[str, Reference("calendars")]
 ChannelName = Annotated[str, Reference("channels")]
 ReceiverName = Annotated[str, Reference("receivers")]
 FeedName = Annotated[str, Reference("feeds")]
+EscalationName = Annotated[str, Reference("escalations")]
+ScheduleName = Annotated[str, Reference("schedules")]
+PersonName = Annotated[str, Reference("people")]
 
 
 def broken_references(settings: BaseModel, document: Document) -> list[Problem]:
