@@ -1,7 +1,7 @@
 -- Apply one alert change: state, history and pending notification in one atomic step; once per change id.
 -- KEYS: none beyond the prefix (one Redis, not a cluster: the names depend on the data).
--- ARGV: prefix, change id, fingerprint, episode, order key, status, change (JSON), event time in ms,
---       urgency (0 is most urgent), retention in ms, retention of applied ids in ms
+-- ARGV: prefix, change id, fingerprint, episode, order key, status ('closed' when a person resolves it), change (JSON), event
+--       time in ms, urgency (0 is most urgent), retention in ms, retention of applied ids in ms
 -- Returns 1 when applied, 0 when it had been applied before.
 local p, id, fp, episode, order, status, change = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local at_ms, urgency, retention, applied_retention = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11]
@@ -14,10 +14,12 @@ local clock = redis.call('TIME')
 local now_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
 -- The newest change of each episode. Of the episodes, one that fires counts before one that does not, then the later one:
--- a breach that moves to an earlier time retracts the later episode while the earlier one fires.
+-- a breach that moves to an earlier time retracts the later episode while the earlier one fires. An episode that a person has
+-- closed stays closed, whatever its detector says of it before or after.
 local episodes = p .. 'episodes:' .. fp
 local known = redis.call('HGET', episodes, episode)
-if not known or string.match(known, '^[^|]*') < order then
+local known_order, known_status = string.match(known or '', '^([^|]*)|([^|]*)')
+if status == 'closed' or not known or (known_status ~= 'closed' and known_order < order) then
   redis.call('HSET', episodes, episode, order .. '|' .. status .. '|' .. change)
 end
 local all = redis.call('HGETALL', episodes)
@@ -63,13 +65,13 @@ local firing, resolved = p .. 'alerts:firing', p .. 'alerts:resolved'
 if best_fires then
   redis.call('ZADD', firing, at_ms, fp)
   redis.call('ZREM', resolved, fp)
-  for _, name in ipairs({alert, history, notes, episodes}) do
+  for _, name in ipairs({alert, history, notes, episodes, p .. 'responses:' .. fp}) do
     redis.call('PERSIST', name)
   end
 else
   redis.call('ZREM', firing, fp)
   redis.call('ZADD', resolved, now_ms, fp)
-  for _, name in ipairs({alert, history, notes, episodes}) do
+  for _, name in ipairs({alert, history, notes, episodes, p .. 'responses:' .. fp}) do
     redis.call('PEXPIRE', name, retention)
   end
 end

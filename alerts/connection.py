@@ -92,6 +92,14 @@ class Scripts:
         self._texts: dict[str, str] = {}
         self._hashes: dict[str, str] = {}
 
+    def text(self, name: str) -> str:
+        """Return the whole text of ``<name>.lua``."""
+        if name not in self._texts:
+            common = self._folder / "common.lua"
+            head = common.read_text(encoding="utf-8") if common.exists() else ""
+            self._texts[name] = head + (self._folder / f"{name}.lua").read_text(encoding="utf-8")
+        return self._texts[name]
+
     def run(self, name: str, *args: str | int) -> object:
         """Run ``<name>.lua`` with ``args`` as its ``ARGV``.
 
@@ -127,9 +135,5 @@ class Scripts:
 
     def _hash(self, name: str) -> str:
         if name not in self._hashes:
-            if name not in self._texts:
-                common = self._folder / "common.lua"
-                head = common.read_text(encoding="utf-8") if common.exists() else ""
-                self._texts[name] = head + (self._folder / f"{name}.lua").read_text(encoding="utf-8")
-            self._hashes[name] = str(self._client.script_load(self._texts[name]))
+            self._hashes[name] = str(self._client.script_load(self.text(name)))
         return self._hashes[name]

@@ -10,6 +10,8 @@ class Keys(NamedTuple):
     ``applied:<id>``      string   a change that was applied; expires
     ``episodes:<fp>``     hash     per episode of an alert: order key, status and change, of its newest change
     ``alert:<fp>``        hash     current change, its order key, number of changes
+    ``responses:<fp>``    hash     what people said of an alert, by number and by id; who has acknowledged it; its code
+    ``code:<code>``       string   fingerprint of the alert that people call so; expires when it was not used for long
     ``history:<fp>``      list     every change, in order of arrival
     ``alerts:firing``     zset     fingerprints, by event time of the current change
     ``alerts:resolved``   zset     fingerprints, by the clock of Redis

@@ -11,9 +11,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OFFSET_US = 2**62
 _STEP_RANKS = {
     "firing": 0, "suspected": 0, "confirmed": 1, "updated": 2, "resolved": 5, "corrected": 6, "reinstated": 6,
-    "moved": 8, "retracted": 8,
+    "closed": 7, "moved": 8, "retracted": 8,
 }  # fmt: skip
 _OTHER_STEP_RANK = 3
+CLOSED = "closed"
+"""The step by which a person resolves an episode. It stays the episode's state, whatever its detector says later."""
 _COUNTED = frozenset({"updated", "corrected", "reinstated"})
 """Steps that may come several times within one round of an episode: the number behind their name counts them."""
 Status = Literal["firing", "resolved"]

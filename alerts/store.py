@@ -10,7 +10,7 @@ import redis
 
 from alerts.connection import Scripts, StoreUnavailableError, store_errors
 from alerts.keys import Keys
-from alerts.model import AlertDetail, AlertRecord, NotificationRecord, Status, Try, episode_key, order_key
+from alerts.model import CLOSED, AlertDetail, AlertRecord, NotificationRecord, Status, Try, episode_key, order_key
 from config.delivery import StoreSettings
 from config.matchers import Matcher, matches_all
 from detectors.contract import AlertChange
@@ -66,6 +66,10 @@ class AlertStore:
             calls = [self._arguments(change) for change in changes[start : start + _BATCH]]
             applied += sum(1 for answer in self._scripts.run_many("apply", calls) if answer == 1)
         return applied
+
+    def writing(self, change: AlertChange) -> tuple[str, tuple[str | int, ...]]:
+        """Return the script that applies a change, and its arguments: to be run in one transaction with other writes."""
+        return self._scripts.text("apply"), self._arguments(change)
 
     def apply_waiting(
         self,
@@ -185,7 +189,7 @@ class AlertStore:
             change.fingerprint,
             episode_key(change),
             order_key(change),
-            change.status,
+            CLOSED if change.step == CLOSED else change.status,
             _change_json.encode(change).decode(),
             change.at_us // 1000,
             _URGENCY.get(change.labels.get("severity", ""), _OTHER_URGENCY),
