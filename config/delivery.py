@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from config.base import SettingsModel
 from config.durations import US_PER_SECOND, DurationUs
-from config.matchers import MatcherText
+from config.matchers import MatcherTexts
 from config.references import ChannelName, EscalationName, ReceiverName
 from config.secret import SecretRef
 
@@ -96,7 +96,7 @@ class RouteSettings(SettingsModel):
     """
 
     receiver: ReceiverName | None = None
-    matchers: tuple[MatcherText, ...] = ()
+    matchers: MatcherTexts = ()
     routes: tuple["RouteSettings", ...] = ()
     continue_: bool = Field(default=False, alias="continue")
     group_by: tuple[LabelName, ...] | None = None
