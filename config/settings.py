@@ -18,6 +18,7 @@ from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSetting
 from config.describe import discriminator
 from config.durations import DurationUs
 from config.enrichment import ProfileSettings, SentimentSettings
+from config.inhibition import InhibitRuleSettings
 from config.scale import ScaleSettings
 
 _ADDRESS = r"^(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5}$"
@@ -109,6 +110,7 @@ class Settings(SettingsModel):
         channels: ways to reach people, by name.
         receivers: who is told, by name, over which channels in which order.
         route: which alert goes to which receiver.
+        inhibit_rules: which alerts keep others from being told while they fire.
         store: where alerts are kept.
         notifier: the service that delivers.
         time: how event time is followed.
@@ -128,6 +130,7 @@ class Settings(SettingsModel):
     channels: Mapping[Name, ComponentSettings] = Field(default={})
     receivers: Mapping[Name, ReceiverSettings] = Field(default={})
     route: RootRouteSettings | None = None
+    inhibit_rules: tuple[InhibitRuleSettings, ...] = ()
     store: StoreSettings = StoreSettings()
     notifier: NotifierSettings = NotifierSettings()
     time: TimeSettings = TimeSettings()
