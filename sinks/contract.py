@@ -86,6 +86,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         alerts: the changes that it tells, at least one, in their order (one, as long as alerts are not grouped).
         group_labels: what the alerts have in common.
         accepted_us: when the store took it.
+        thread: what all notifications about the same alert (or group of alerts) to this receiver share: the name of the
+            incident at a far side that keeps incidents. Empty: the key stands in for it.
     """
 
     key: str
@@ -93,6 +95,12 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     alerts: tuple[AlertChange, ...]
     group_labels: dict[str, str]
     accepted_us: int
+    thread: str = ""
+
+    @property
+    def thread_key(self) -> str:
+        """The name of the incident at a far side that keeps incidents."""
+        return self.thread or self.key
 
     @property
     def status(self) -> Literal["firing", "resolved"]:
@@ -107,6 +115,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         title: one line. text: everything a person needs, in plain text; ends with ``notes``.
         notes: what went wrong on the way: which tiers failed and why, and whether this may have been delivered already.
         failure: why the channel's template did not render; ``title`` and ``text`` are then the plain ones.
+        earlier: ``provider_id`` of this channel's first message of the thread, by recipient: for channels that update
+            or answer it. Empty when there is none.
     """
 
     notification: Notification
@@ -114,6 +124,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
+    earlier: dict[str, str] = {}
 
     @property
     def key(self) -> str:
