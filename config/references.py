@@ -19,10 +19,20 @@ class Reference(NamedTuple):
     """Marks text that must be the name of an entry of a section of the settings file.
 
     Attributes:
-        section: ``calendars``, ``channels``, ``receivers``, ``feeds``, ``detectors``, ``people``, ``schedules``, ``escalations``.
+        section: ``calendars``, ``channels``, ``receivers``, ``feeds``, ``detectors``, ``people``, ``schedules``,
+            ``escalations``.
+        or_section: where the name may also be; empty: nowhere else.
     """
 
     section: str
+    or_section: str = ""
+
+    def known(self, settings: BaseModel) -> list[str]:
+        """Return the names that there are."""
+        return sorted({*getattr(settings, self.section, {}), *getattr(settings, self.or_section, {})})
+
+    def __str__(self) -> str:
+        return f"{self.section!r} or {self.or_section!r}" if self.or_section else repr(self.section)
 
 
 CalendarName = Annotated[str, Reference("calendars")]
@@ -32,16 +42,18 @@ FeedName = Annotated[str, Reference("feeds")]
 EscalationName = Annotated[str, Reference("escalations")]
 ScheduleName = Annotated[str, Reference("schedules")]
 PersonName = Annotated[str, Reference("people")]
+DetectorName = Annotated[str, Reference("detectors")]
+OwnerName = Annotated[str, Reference("people", "schedules")]
 
 
 def broken_references(settings: BaseModel, document: Document) -> list[Problem]:
     """Return a problem for each reference to an entry that is not there."""
     problems = []
     for path, reference, name in references(settings):
-        known = sorted(getattr(settings, reference.section, {}))
+        known = reference.known(settings)
         if name not in known:
-            there = f"There are: {', '.join(known)}" if known else f"The section {reference.section!r} has no entries"
-            message = f"no entry of {reference.section!r} is called {name!r}.{suggestion(name, known)} {there}"
+            there = f"There are: {', '.join(known)}" if known else f"There are no entries of {reference}"
+            message = f"no entry of {reference} is called {name!r}.{suggestion(name, known)} {there}"
             problems.append(Problem(path, document.line(path), message))
     return problems
 

@@ -17,9 +17,14 @@ from config.control import ControlSettings
 from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings, StoreSettings
 from config.describe import discriminator
 from config.durations import DurationUs
+from config.duty import PersonSettings, ScheduleSettings
 from config.enrichment import ProfileSettings, SentimentSettings
+from config.escalations import EscalationSettings
 from config.inhibition import InhibitRuleSettings
+from config.maintenance import MaintenanceSettings
+from config.owners import OwnerSettings
 from config.scale import ScaleSettings
+from config.urgency import UrgencySettings
 
 _ADDRESS = r"^(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5}$"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
@@ -110,7 +115,13 @@ class Settings(SettingsModel):
         channels: ways to reach people, by name.
         receivers: who is told, by name, over which channels in which order.
         route: which alert goes to which receiver.
+        people: who can be on duty, by name.
+        schedules: who is on duty when, by name.
+        escalations: whom to tell in which order until somebody acknowledges, by name; routes refer to them.
+        maintenance_windows: times in which alerts are not told, by name.
+        owners: who answers for which alerts.
         inhibit_rules: which alerts keep others from being told while they fire.
+        urgency: how urgent a notification is.
         store: where alerts are kept.
         notifier: the service that delivers.
         time: how event time is followed.
@@ -130,7 +141,13 @@ class Settings(SettingsModel):
     channels: Mapping[Name, ComponentSettings] = Field(default={})
     receivers: Mapping[Name, ReceiverSettings] = Field(default={})
     route: RootRouteSettings | None = None
+    people: Mapping[Name, PersonSettings] = Field(default={})
+    schedules: Mapping[Name, ScheduleSettings] = Field(default={})
+    escalations: Mapping[Name, EscalationSettings] = Field(default={})
+    maintenance_windows: Mapping[Name, MaintenanceSettings] = Field(default={})
+    owners: tuple[OwnerSettings, ...] = ()
     inhibit_rules: tuple[InhibitRuleSettings, ...] = ()
+    urgency: UrgencySettings = UrgencySettings()
     store: StoreSettings = StoreSettings()
     notifier: NotifierSettings = NotifierSettings()
     time: TimeSettings = TimeSettings()
