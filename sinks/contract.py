@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 from pydantic import Field
 
+from alerts.urgency import Urgency
 from config.base import ComponentSettings
 from config.components import Registry
 from config.durations import US_PER_SECOND, DurationUs
@@ -78,16 +79,42 @@ def permanent(reason: Reason, detail: str) -> DeliveryError:
     return DeliveryError(Failure(reason=reason, permanent=True, detail=detail))
 
 
+Kind = Literal["group", "repeat", "escalation", "digest", "test"]
+"""Why something is told: it changed; it goes on; nobody reacted; there was too much; to try the way."""
+
+
+class IncidentNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message says about the incident that its alerts belong to.
+
+    Attributes:
+        title: in words. alerts: how many belong to it.
+        evidence: what each feed shows, a line each.
+        blind: feeds that are silent: what they would show is not known.
+    """
+
+    id: str
+    title: str = ""
+    alerts: int = 0
+    evidence: tuple[str, ...] = ()
+    blind: tuple[str, ...] = ()
+
+
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be told to one receiver.
 
     Attributes:
         key: idempotency key: the same over tries, tiers and replicas.
-        alerts: the changes that it tells, at least one, in their order (one, as long as alerts are not grouped).
+        alerts: the changes that it tells, at least one, firing first.
         group_labels: what the alerts have in common.
         accepted_us: when the store took it.
         thread: what all notifications about the same alert (or group of alerts) to this receiver share: the name of the
             incident at a far side that keeps incidents. Empty: the key stands in for it.
+        kind: why it is told.
+        truncated: how many alerts it is about beyond ``alerts``.
+        left_out: how many of these there are of what (``checkout``: 30), where that is known.
+        notes: lines about its way (late, to the catch-all) that end every text.
+        incident, urgency: where they are known.
+        absorbed: how many notifications a digest stands for.
     """
 
     key: str
@@ -96,6 +123,13 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     group_labels: dict[str, str]
     accepted_us: int
     thread: str = ""
+    kind: Kind = "group"
+    truncated: int = 0
+    left_out: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
+    incident: IncidentNote | None = None
+    urgency: Urgency | None = None
+    absorbed: int = 0
 
     @property
     def thread_key(self) -> str:
