@@ -9,8 +9,8 @@ hours, slow ones for a day, with pauses between them. All of it goes through the
 - An incident is *found* when an alert of a detector that ought to fire overlaps it, in a group that it touches.
 - An alert is *right* when it overlaps an incident that is none of the benign look-alikes, or the hours after it
   (:data:`AFTERMATH_US`: what was broken is answered, delivered and complained about later), in a group that it touches.
-  An alert about cases (``sla_breach_rate``, ``resolution_lag``) is about the incident in which those were opened that make
-  half or more of it: a promise of 90 hours breaks days after what broke it (:mod:`benchmarks.detection.causes`).
+  An alert about cases (``sla_breach_rate``, ``resolution_lag``) is about the incident in which those were opened that
+  make half or more of it: a promise of 90 hours breaks days after what broke it (:mod:`benchmarks.detection.causes`).
 - *Windows to detect*: from the incident's beginning (of a slow one: when it has grown to half) to the first such alert,
   in hops of the detector that found it first.
 

@@ -46,8 +46,8 @@ class Causes:
     def of(self, detector: str, labels: Mapping[str, str], start_us: int, end_us: int) -> int | None:
         """Return the incident that made half or more of what an alert speaks of in ``[start_us, end_us)``: its place.
 
-        Of ``sla_breach_rate`` that is the number of broken promises; of ``resolution_lag`` by how much the logs of the times
-        exceed, together, those of cases that no incident touched.
+        Of ``sla_breach_rate`` that is the number of broken promises; of ``resolution_lag`` by how much the logs of the
+        times exceed, together, those of cases that no incident touched.
 
         Args:
             detector: a type of :data:`COUNTS`.
