@@ -1,15 +1,14 @@
 """Settings of the Kafka feed, and what the client is told besides."""
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from config.secret import SecretRef
+from config.kafka import Bootstrap, ClientProperties, TopicName, check_properties, plain_properties
 from pipeline.feeds.contract import FeedSettings
 from pipeline.feeds.kafka_registry_settings import RegistrySettings
 
-_OWNED = {
+_OWNED: dict[str, str | None] = {
     "bootstrap.servers": "bootstrap",
     "auto.offset.reset": "start",
     "enable.auto.commit": None,
@@ -18,7 +17,6 @@ _OWNED = {
     "error_cb": None,
     "logger": None,
 }
-_SECRET = re.compile(r"password|secret|\.key\.pem$|^ssl\.key$|sasl\.oauthbearer\.config")
 _TUNING: dict[str, Any] = {
     "group.id": "makegood",  # the client demands one; nothing is ever committed under it
     # A reader that fills its queue of 100,000 records would otherwise wait a second before it fetches again.
@@ -57,36 +55,18 @@ class KafkaSettings(FeedSettings):
     """
 
     type: Literal["kafka"] = "kafka"
-    bootstrap: Annotated[list[str], Field(min_length=1)]
-    topics: Annotated[list[str], Field(min_length=1)]
+    bootstrap: Bootstrap
+    topics: Annotated[list[TopicName], Field(min_length=1)]
     start: Literal["earliest", "latest"] = "earliest"
     value: Literal["json", "avro", "protobuf", "json_schema"] = "json"
     schema_registry: RegistrySettings | None = None
     cloudevents: Literal["auto", "binary", "structured"] = "auto"
     repartition: bool = False
-    properties: dict[str, str | bool | int | float | SecretRef] = Field(default={})
-
-    @field_validator("bootstrap", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-    @field_validator("bootstrap")
-    @classmethod
-    def _host_and_port(cls, servers: list[str]) -> list[str]:
-        for server in servers:
-            if not re.fullmatch(r"(\w+://)?(\[[0-9a-fA-F:.%]+\]|[^\s:/\[\]]+):\d{1,5}", server):
-                msg = f"{server!r} is not a server: write host:port, like kafka.example.com:9092"
-                raise ValueError(msg)
-        return servers
+    properties: ClientProperties = Field(default={})
 
     @field_validator("topics")
     @classmethod
     def _distinct(cls, topics: list[str]) -> list[str]:
-        for topic in topics:
-            if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", topic):
-                msg = f"{topic!r} is not a topic: 1 to 249 letters, digits, dots, underscores and hyphens"
-                raise ValueError(msg)
         if len(set(topics)) != len(topics):
             msg = "a topic is named twice"
             raise ValueError(msg)
@@ -104,14 +84,7 @@ class KafkaSettings(FeedSettings):
 
     @model_validator(mode="after")
     def _only_what_is_the_users(self) -> Self:
-        for name, value in self.properties.items():
-            if name in _OWNED:
-                instead = f"; write it as {_OWNED[name]!r} of the feed" if _OWNED[name] else ""
-                msg = f"properties: {name!r} is set by Makegood{instead}"
-                raise ValueError(msg)
-            if _SECRET.search(name) and not isinstance(value, SecretRef) and not name.endswith(".location"):
-                msg = f"properties: {name!r} is a secret: write {{env: NAME}} or {{file: PATH}} in place of the value"
-                raise ValueError(msg)
+        check_properties(self.properties, _OWNED, "feed")
         return self
 
     def client_properties(self) -> dict[str, Any]:
@@ -120,8 +93,5 @@ class KafkaSettings(FeedSettings):
         Raises:
             SecretMissingError: naming the variable or file.
         """
-        given = {
-            name: value.resolve().get_secret_value() if isinstance(value, SecretRef) else value
-            for name, value in self.properties.items()
-        }
+        given = plain_properties(self.properties)
         return {**_TUNING, **given, "bootstrap.servers": ",".join(self.bootstrap)}
