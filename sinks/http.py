@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import anyio
+import httpcore
 import httpx
 
+from sinks.addresses import AddressRefusedError, AddressRule, refused, written_out
 from sinks.contract import DeliveryError, Reason, transient
+from sinks.guarded import GuardedNetwork
 
 _PHASE_SHARE = 0.95
 """A connection that is not made fails a little before the deadline, so that the error says what it was."""
@@ -39,9 +42,11 @@ class BoundedHttp:
 
     Args:
         verify_tls: whether the far side's certificate is checked.
+        addresses: where requests may go; None: to public addresses, and to those that are written out.
     """
 
-    def __init__(self, *, verify_tls: bool = True) -> None:
+    def __init__(self, *, verify_tls: bool = True, addresses: AddressRule | None = None) -> None:
+        self._rule = addresses or AddressRule()
         # trust_env: a proxy or a .netrc of the environment would send our headers where the settings do not say.
         self._tls = httpx.create_ssl_context(verify=verify_tls, trust_env=False)
         anyio.run(anyio.sleep, 0)  # loads what the first request would otherwise load within its deadline
@@ -73,13 +78,17 @@ class BoundedHttp:
             read_body: whether the answer's body is read; else it is left unread and the connection closed.
 
         Raises:
+            DeliveryError: for an address that nothing is sent to (see ``sinks.addresses``).
             httpx.HTTPError: as httpx does; ``ReadTimeout`` also when the whole exchange took too long.
             httpx.InvalidURL: for an address that cannot be used.
         """
 
         async def exchange() -> httpx.Response:
             client = httpx.AsyncClient(
-                verify=self._tls, follow_redirects=False, trust_env=False, timeout=timeout_s * _PHASE_SHARE
+                transport=self._transport(url),
+                follow_redirects=False,
+                trust_env=False,
+                timeout=timeout_s * _PHASE_SHARE,
             )
             async with (
                 asyncio.timeout(timeout_s),
@@ -94,6 +103,16 @@ class BoundedHttp:
 
         try:
             return asyncio.run(exchange())
+        except AddressRefusedError as error:
+            raise refused(error) from error
         except TimeoutError as error:
             msg = "the exchange took too long"
             raise httpx.ReadTimeout(msg) from error
+
+    def _transport(self, url: str) -> httpx.AsyncHTTPTransport:
+        transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
+        # httpx has no place for a network of one's own, the pool below it has.
+        transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001
+            ssl_context=self._tls, network_backend=GuardedNetwork(self._rule, written=written_out(url))
+        )
+        return transport

@@ -11,14 +11,15 @@ import httpx
 from pydantic import Field
 
 from config.secret import SecretMissingError, SecretRef
-from sinks.contract import CHANNELS, ChannelSettings, DeliveryError, Message, Reason, Receipt, permanent
+from sinks.addresses import AddressedSettings, AddressRefusedError, AddressRule
+from sinks.contract import CHANNELS, DeliveryError, Message, Reason, Receipt, permanent
 from sinks.http import BoundedHttp, exchange_failed
 from sinks.http_status import http_date_us, http_failure
 from sinks.payload import webhook_payload
 from sinks.quiet import quiet_httpx
 
 
-class WebhookSettings(ChannelSettings):
+class WebhookSettings(AddressedSettings):
     """Settings of a webhook channel.
 
     Attributes:
@@ -38,10 +39,20 @@ class WebhookSettings(ChannelSettings):
     verify_tls: bool = True
 
     def model_post_init(self, context: object, /) -> None:
-        """Check that there is one address."""
+        """Check that there is one address, and that something would be sent there."""
         if (self.url is None) == (self.url_secret is None):
             msg = "a webhook has exactly one of `url` and `url_secret`"
             raise ValueError(msg)
+        if self.url is None:
+            return
+        if "@" in urlsplit(self.url).netloc:
+            msg = "`url` has a user name in it; keep an address with a name or password under `url_secret`"
+            raise ValueError(msg)
+        try:
+            AddressRule(self.allow_private_addresses).check(self.url)
+        except AddressRefusedError as error:
+            msg = f"`url`: {error}"
+            raise ValueError(msg) from error
 
 
 @CHANNELS.register("webhook", WebhookSettings)
@@ -54,7 +65,9 @@ class WebhookChannel:
         self.recipients: tuple[str, ...] = (host or name,)
         self._settings = settings
         quiet_httpx()
-        self._http = BoundedHttp(verify_tls=settings.verify_tls)
+        self._http = BoundedHttp(
+            verify_tls=settings.verify_tls, addresses=AddressRule(settings.allow_private_addresses)
+        )
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Post once."""
