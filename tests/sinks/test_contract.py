@@ -13,8 +13,12 @@ from pydantic import ValidationError
 
 from sinks.channels import catalogue, console
 from sinks.contract import CHANNELS, Channel, ChannelSettings, DeliveryError, Receipt
+from tests.support.alertmanager import TOKEN as ALERTMANAGER_TOKEN
+from tests.support.alertmanager import fake_alertmanager
 from tests.support.http import Answer, black_hole, http_server, refused_port
 from tests.support.messages import message
+from tests.support.opsgenie import API_KEY, fake_opsgenie
+from tests.support.pagerduty import ROUTING_KEY, fake_pagerduty
 from tests.support.smtp import PASSWORD, USER, certificate, smtp_server
 from tests.support.twilio import ACCOUNT, SENDER, TOKEN, fake_twilio
 
@@ -70,7 +74,33 @@ def _sms(case: Case, fault: str) -> tuple[dict[str, Any], Callable[[], int]]:
     return {**base, "base_url": twilio.url}, lambda: len(twilio.sent)
 
 
+def _pagerduty(case: Case, fault: str) -> tuple[dict[str, Any], Callable[[], int]]:
+    base = {"type": "pagerduty", "routing_key": {"env": "MG_TEST_PAGERDUTY"}}
+    if fault:
+        return {**base, "base_url": f"http://127.0.0.1:{case.port(fault)}"}, lambda: 0
+    pagerduty = case.stack.enter_context(fake_pagerduty())
+    return {**base, "base_url": pagerduty.url}, lambda: len(pagerduty.events)
+
+
+def _opsgenie(case: Case, fault: str) -> tuple[dict[str, Any], Callable[[], int]]:
+    base = {"type": "opsgenie", "api_key": {"env": "MG_TEST_OPSGENIE"}}
+    if fault:
+        return {**base, "base_url": f"http://127.0.0.1:{case.port(fault)}"}, lambda: 0
+    opsgenie = case.stack.enter_context(fake_opsgenie())
+    return {**base, "base_url": opsgenie.url}, lambda: len(opsgenie.taken)
+
+
+def _alertmanager(case: Case, fault: str) -> tuple[dict[str, Any], Callable[[], int]]:
+    base = {"type": "alertmanager", "bearer_token": {"env": "MG_TEST_ALERTMANAGER"}}
+    if fault:
+        return {**base, "urls": [f"http://127.0.0.1:{case.port(fault)}" for _ in range(2)]}, lambda: 0
+    login = f"Bearer {ALERTMANAGER_TOKEN}"
+    cluster = [case.stack.enter_context(fake_alertmanager(login)) for _ in range(2)]
+    return {**base, "urls": [one.url for one in cluster]}, lambda: sum(len(one.posted) for one in cluster)
+
+
 CASES = {"console": _console, "file": _file, "webhook": _webhook, "email": _email, "sms_twilio": _sms}
+CASES |= {"pagerduty": _pagerduty, "opsgenie": _opsgenie, "alertmanager": _alertmanager}
 CANNOT_FAIL = {"console": "prints to a stream that is there", "file": "has no far side; its faults are its own tests"}
 NAMES = CHANNELS.names()
 
@@ -80,6 +110,9 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
     monkeypatch.setenv("MG_TEST_SECRET", SECRET)
     monkeypatch.setenv("MG_TEST_SMTP", PASSWORD)
     monkeypatch.setenv("MG_TEST_TWILIO", TOKEN)
+    monkeypatch.setenv("MG_TEST_PAGERDUTY", ROUTING_KEY)
+    monkeypatch.setenv("MG_TEST_OPSGENIE", API_KEY)
+    monkeypatch.setenv("MG_TEST_ALERTMANAGER", ALERTMANAGER_TOKEN)
     with ExitStack() as stack:
         yield Case(tmp_path, stack)
 

@@ -1,0 +1,247 @@
+"""Opsgenie, and what it became in Jira Service Management, by the Alert API. Its 202 means accepted, not delivered.
+
+Source: https://docs.opsgenie.com/docs/alert-api, for codes https://docs.opsgenie.com/docs/response, for rates
+https://docs.opsgenie.com/docs/api-rate-limiting. All notifications of a thread have one ``alias``: Opsgenie counts
+repeats on the open alert and wakes nobody twice.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+from urllib.parse import quote, urlsplit
+
+import httpx
+from pydantic import Field
+
+from alerts.model import rfc3339
+from config.base import SettingsModel
+from config.secret import SecretRef
+from detectors.contract import AlertChange
+from sinks.addresses import AddressedSettings, AddressRule
+from sinks.contract import CHANNELS, Failure, Message, Reason, Receipt, permanent, transient
+from sinks.http import BoundedHttp
+from sinks.json_api import (
+    check_url,
+    cut,
+    encode,
+    exchange,
+    header_secret,
+    json_object,
+    name_within,
+    named_fields,
+    raise_if,
+    refusal,
+    text_within,
+    units,
+    unreadable,
+)
+from sinks.quiet import quiet_httpx
+
+_HOSTS = {"us": "https://api.opsgenie.com", "eu": "https://api.eu.opsgenie.com"}
+_FIELDS = frozenset({
+    "message", "alias", "description", "responders", "visibleTo", "actions", "tags", "details", "entity", "source",
+    "priority", "user", "note",
+})  # fmt: skip
+_FROM = {"source": "Makegood", "user": "Makegood"}
+_MAX_TAGS, _MAX_TAG, _MAX_DETAILS = 20, 50, 8000
+Priority = Literal["P1", "P2", "P3", "P4", "P5"]
+
+
+class OpsgenieResponder(SettingsModel):
+    """Whom Opsgenie is to notify. Without any, the integration's own team and rules decide.
+
+    Attributes:
+        type: of responder.
+        id, name, username: exactly one; ``username`` for a user, ``name`` for the others.
+    """
+
+    type: Literal["team", "user", "escalation", "schedule"]
+    id: str | None = Field(default=None, min_length=1)
+    name: str | None = Field(default=None, min_length=1)
+    username: str | None = Field(default=None, min_length=1)
+
+    def model_post_init(self, context: object, /) -> None:
+        """Check that it is named, once."""
+        by = "username" if self.type == "user" else "name"
+        given = [key for key in ("id", "name", "username") if getattr(self, key) is not None]
+        if given not in (["id"], [by]):
+            msg = f"a responder of type `{self.type}` has exactly one of `id` and `{by}`"
+            raise ValueError(msg)
+
+
+class OpsgenieSettings(AddressedSettings):
+    """Settings of an Opsgenie channel.
+
+    Attributes:
+        api_key: where the key of an API integration is kept.
+        region: of the account.
+        base_url: in place of the region's address: ``https://api.atlassian.com/jsm/ops/integration`` for Jira Service
+            Management; another one for tests and proxies.
+        priorities: Opsgenie's priority by the alert's label ``severity``.
+        default_priority: for severities that are not listed, and alerts without one.
+        responders: whom to notify.
+        tags: on every alert, beside its detector and severity.
+        entity_label: label whose value becomes Opsgenie's "entity".
+    """
+
+    type: Literal["opsgenie"]
+    api_key: SecretRef
+    region: Literal["us", "eu"] = "us"
+    base_url: str | None = Field(default=None, pattern=r"^https?://[^\s/@?#]+(/[^\s/?#]+)*$")
+    priorities: dict[str, Priority] = Field(default={"critical": "P1", "error": "P2", "warning": "P3", "info": "P5"})
+    default_priority: Priority = "P3"
+    responders: tuple[OpsgenieResponder, ...] = Field(default=(), max_length=50)
+    tags: tuple[str, ...] = Field(default=(), max_length=_MAX_TAGS - 2)
+    entity_label: str = "service"
+
+    def model_post_init(self, context: object, /) -> None:
+        """Check that something would be sent to ``base_url``."""
+        if self.base_url is not None:
+            check_url("base_url", self.base_url, self.allow_private_addresses)
+
+
+@CHANNELS.register("opsgenie", OpsgenieSettings)
+class OpsgenieChannel:
+    """Creates an alert as long as one of ours fires, then closes it by its alias."""
+
+    def __init__(self, name: str, settings: OpsgenieSettings) -> None:
+        self.name = name
+        self._base = (settings.base_url or _HOSTS[settings.region]) + "/v2/alerts"
+        self.recipients: tuple[str, ...] = (urlsplit(self._base).hostname or name,)
+        self._settings = settings
+        quiet_httpx()
+        self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+
+    def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
+        """Create or close. The receipt's ``provider_id`` is for :meth:`result`."""
+        if message.notification.status == "firing":
+            path, body = "", created(message, self._settings)
+        else:
+            path, body = f"/{quote(alias(message), safe='')}/close?identifierType=alias", closed(message)
+        answer = self._ask("POST", path, timeout_s, encode(body))
+        raise_if(judge(answer))
+        request_id = str((json_object(answer) or {})["requestId"])
+        return [Receipt(recipient=name, outcome="accepted", provider_id=request_id) for name in recipients]
+
+    def result(self, recipient: str, provider_id: str, timeout_s: float) -> Receipt:
+        """Ask what became of a request: ``accepted`` as long as Opsgenie has not processed it.
+
+        Closing what is not open (a person was faster, or it never opened) counts as delivered: nothing is left to do.
+
+        Args:
+            recipient: of the receipt of :meth:`send`.
+            provider_id: of the same.
+            timeout_s: for the answer, in seconds.
+
+        Raises:
+            DeliveryError: when Opsgenie does not say; that means nothing about the delivery itself.
+        """
+        answer = self._ask("GET", f"/requests/{quote(provider_id, safe='')}", timeout_s)
+        if answer.status_code == 404:
+            return Receipt(recipient=recipient, outcome="accepted", provider_id=provider_id)
+        raise_if(refusal(answer, f"Opsgenie: HTTP {answer.status_code} for the status of a request"))
+        said = (json_object(answer) or {}).get("data")
+        if not isinstance(said, dict) or not isinstance(said.get("isSuccess"), bool):
+            raise transient(Reason.SERVER_ERROR, "Opsgenie's status of a request could not be read")
+        if said["isSuccess"] or said.get("action") == "Close":
+            return Receipt(recipient=recipient, outcome="delivered", provider_id=provider_id)
+        failure = Failure(
+            reason=Reason.REJECTED, permanent=True, detail="Opsgenie took the request and then failed to process it"
+        )
+        return Receipt(recipient=recipient, outcome="failed", provider_id=provider_id, failure=failure)
+
+    def check(self, timeout_s: float) -> None:
+        """Count the open alerts: proves address and key, changes nothing. The key needs the right to read.
+
+        Raises:
+            DeliveryError: when Opsgenie does not answer as it should.
+        """
+        answer = self._ask("GET", "/count?query=status%3Aopen", timeout_s)
+        raise_if(refusal(answer, f"Opsgenie: HTTP {answer.status_code} for a count of alerts"))
+        if "data" not in (json_object(answer) or {}):
+            raise permanent(Reason.REJECTED, "what answers at the channel's address is not Opsgenie")
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _ask(self, method: str, path: str, timeout_s: float, content: bytes | None = None) -> httpx.Response:
+        headers = {"Authorization": f"GenieKey {header_secret(self._settings.api_key)}"}
+        return exchange(self._http, method, self._base + path, timeout_s=timeout_s, headers=headers, content=content)
+
+
+def alias(message: Message) -> str:
+    """Return the alert's alias: the same for all notifications of a thread."""
+    return name_within(message.notification.thread_key, 512)
+
+
+def created(message: Message, settings: OpsgenieSettings) -> dict[str, Any]:
+    """Return the body that creates an alert, within all of Opsgenie's limits."""
+    notification = message.notification
+    first = notification.alerts[0]
+    firing = [one for one in notification.alerts if one.status == "firing"]
+    own = [f"{name}={first.labels[name]}" for name in ("detector", "severity") if first.labels.get(name)]
+    made: dict[str, Any] = {
+        "message": cut(message.title, 130),
+        "alias": alias(message),
+        "description": text_within(message, 15_000),
+        "tags": [cut(tag, _MAX_TAG) for tag in (*settings.tags, *own)],
+        "details": details(message),
+        "priority": min(
+            settings.priorities.get(one.labels.get("severity", ""), settings.default_priority) for one in firing
+        ),
+        **_FROM,
+    }
+    if first.labels.get(settings.entity_label):
+        made["entity"] = cut(first.labels[settings.entity_label], 512)
+    if settings.responders:
+        made["responders"] = [one.model_dump(exclude_none=True) for one in settings.responders]
+    return made
+
+
+def closed(message: Message) -> dict[str, Any]:
+    """Return the body that closes an alert; why is in the note."""
+    return {**_FROM, "note": cut(f"{message.title}\n\n{text_within(message, 20_000)}", 25_000)}
+
+
+def details(message: Message) -> dict[str, str]:
+    """Return Opsgenie's "extra properties": what the alerts are, as far as 8000 characters go."""
+    notification = message.notification
+    wanted = {"key": message.key, "receiver": notification.receiver}
+    wanted |= {f"label.{name}": value for name, value in notification.alerts[0].labels.items()}
+    wanted["startsAt"] = rfc3339(min(one.starts_at_us for one in notification.alerts))
+    wanted["fingerprints"] = _fingerprints(notification.alerts)
+    room, kept = _MAX_DETAILS, {}
+    for name, value in wanted.items():
+        short = cut(value, 1000)
+        room -= units(name) + units(short)
+        if room >= 0:
+            kept[name] = short
+    return kept
+
+
+def judge(answer: httpx.Response) -> Failure | None:
+    """Return what Opsgenie's answer to a create or close means: None for accepted.
+
+    202 accepted; 400 and 422 refused; 401, 402, 403 key or plan; 429 too many, for the time of
+    ``X-RateLimit-Period-In-Sec``; the rest as in HTTP.
+    """
+    said = json_object(answer)
+    about = ""
+    if said is not None and answer.status_code in {400, 422}:
+        about = named_fields(said.get("errors", ""), _FIELDS)
+    failure = refusal(
+        answer,
+        f"Opsgenie: HTTP {answer.status_code}{about}",
+        retry_after=answer.headers.get("X-RateLimit-Period-In-Sec") if answer.status_code == 429 else None,
+    )
+    if failure is not None:
+        return failure
+    if said is None or not isinstance(said.get("requestId"), str) or not said["requestId"]:
+        return unreadable("Opsgenie", answer)
+    if said.get("errors") or said.get("code"):
+        detail = f"Opsgenie: HTTP {answer.status_code} with an error inside"
+        return Failure(reason=Reason.REJECTED, permanent=True, detail=detail)
+    return None
+
+
+def _fingerprints(alerts: Sequence[AlertChange]) -> str:
+    return " ".join(one.fingerprint for one in alerts)
