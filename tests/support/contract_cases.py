@@ -1,0 +1,38 @@
+"""How the contract suite builds the channels kafka, apprise and voice_twilio: against a far side that works, or not."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import pytest
+
+from tests.support.kafka import Broker, BrokerUnavailable, shared_broker
+
+
+class Case(Protocol):
+    """What the suite hands over."""
+
+    stack: ExitStack
+
+    def port(self, fault: str) -> int: ...
+
+
+Built = tuple[dict[str, Any], Callable[[], int]]
+"""The channel's entry in the settings, and how many messages have arrived."""
+
+
+def kafka(case: Case, fault: str) -> Built:
+    # The password is of no use without SASL: it is there to be missing.
+    base = {"type": "kafka", "properties": {"sasl.password": {"env": "MG_TEST_SECRET"}}}
+    if fault:
+        return {**base, "bootstrap": f"127.0.0.1:{case.port(fault)}", "topic": "t"}, lambda: 0
+    broker = _broker()
+    topic = broker.create_topic()
+    return {**base, "bootstrap": broker.bootstrap, "topic": topic}, lambda: broker.end_offset(topic, 0)
+
+
+def _broker() -> Broker:
+    try:
+        return shared_broker().ensure_running()
+    except BrokerUnavailable as why:
+        pytest.skip(str(why))
