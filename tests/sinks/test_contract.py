@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from sinks.channels import catalogue, console
 from sinks.contract import CHANNELS, Channel, ChannelSettings, DeliveryError, Receipt
-from tests.support import contract_cases
+from tests.support import chat_cases, contract_cases
 from tests.support.alertmanager import TOKEN as ALERTMANAGER_TOKEN
 from tests.support.alertmanager import fake_alertmanager
 from tests.support.http import Answer, black_hole, http_server, refused_port
@@ -29,9 +29,10 @@ SECRET = "hunter2-contract"
 class Case:
     """How to build a channel against a far side that works, that refuses connections, or that swallows."""
 
-    def __init__(self, tmp_path: Path, stack: ExitStack) -> None:
+    def __init__(self, tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
         self.tmp_path = tmp_path
         self.stack = stack
+        self.monkeypatch = monkeypatch
 
     def port(self, fault: str) -> int:
         return self.stack.enter_context(refused_port() if fault == "refused" else black_hole())
@@ -102,7 +103,8 @@ def _alertmanager(case: Case, fault: str) -> tuple[dict[str, Any], Callable[[], 
 
 CASES = {"console": _console, "file": _file, "webhook": _webhook, "email": _email, "sms_twilio": _sms}
 CASES |= {"pagerduty": _pagerduty, "opsgenie": _opsgenie, "alertmanager": _alertmanager}
-CASES |= {"kafka": contract_cases.kafka}
+CASES |= {"kafka": contract_cases.kafka, "voice_twilio": contract_cases.voice_twilio}
+CASES |= {"slack": chat_cases.slack, "slack_webhook": chat_cases.slack_webhook, "teams": chat_cases.teams}
 CANNOT_FAIL = {"console": "prints to a stream that is there", "file": "has no far side; its faults are its own tests"}
 NAMES = CHANNELS.names()
 
@@ -116,7 +118,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
     monkeypatch.setenv("MG_TEST_OPSGENIE", API_KEY)
     monkeypatch.setenv("MG_TEST_ALERTMANAGER", ALERTMANAGER_TOKEN)
     with ExitStack() as stack:
-        yield Case(tmp_path, stack)
+        yield Case(tmp_path, stack, monkeypatch)
 
 
 def _build(name: str, entry: dict[str, Any]) -> tuple[Channel, ChannelSettings]:

@@ -1,6 +1,6 @@
 """Payloads as files: what is sent today is what was read and approved once.
 
-``MAKEGOOD_WRITE_GOLDEN=1`` writes the files anew; read the difference before it is committed.
+``WRITE_GOLDEN=1`` writes the files anew; read the difference before it is committed.
 """
 
 import json
@@ -14,7 +14,7 @@ def check_golden(name: str, payload: object) -> None:
     """Compare ``payload`` with the file ``NAME.json`` below ``tests/sinks/golden``."""
     path = GOLDEN / f"{name}.json"
     text = json.dumps(payload, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-    if os.environ.get("MAKEGOOD_WRITE_GOLDEN"):
+    if os.environ.get("WRITE_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert json.loads(text) == json.loads(path.read_text(encoding="utf-8")), f"{path} is another one"
