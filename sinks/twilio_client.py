@@ -1,7 +1,7 @@
-"""Sends one message by Twilio's own client. Only a channel that sends SMS imports it: the client is slow to load."""
+"""Makes one request by Twilio's own client. Only channels over Twilio import it: the client is slow to load."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpx
 from twilio.base.exceptions import TwilioException, TwilioRestException
@@ -13,41 +13,74 @@ from sinks.contract import DeliveryError, Failure, Reason, transient
 from sinks.http import BoundedHttp, exchange_failed
 from sinks.http_status import http_date_us, http_failure, parse_retry_after
 from sinks.twilio_errors import ERRORS
-
-if TYPE_CHECKING:
-    from sinks.channels.sms_twilio import SmsTwilioSettings
+from sinks.twilio_settings import TwilioSettings
 
 TWILIO = "https://api.twilio.com"
+_MADE_IN_VAIN = frozenset({"failed", "undelivered", "busy", "no-answer", "canceled"})
 
 
-def send_one(
-    http: BoundedHttp, settings: "SmsTwilioSettings", token: str, recipient: str, text: str, timeout_s: float
-) -> str:
-    """Send one message; return Twilio's id of it.
+class TwilioApi:
+    """Twilio's API with the settings of one channel.
 
-    Raises:
-        DeliveryError: when it was not taken, or nobody knows.
+    Args:
+        http: makes the requests.
+        settings: of the account.
     """
-    carrier = _Carrier(http, settings.base_url, timeout_s)
-    user = settings.api_key_sid or settings.account_sid
-    client = Client(user, token, settings.account_sid, http_client=carrier, environment={})
-    sender = (
-        {"from_": settings.sender} if settings.sender else {"messaging_service_sid": settings.messaging_service_sid}
-    )
-    try:
-        made = client.messages.create(to=recipient, body=text, **sender)
-    except httpx.HTTPError as error:
-        raise exchange_failed(error, f"{timeout_s:.1f} s") from error
-    except TwilioException as error:
-        raise DeliveryError(_failure(error, carrier.headers)) from error
-    except (ValueError, KeyError, TypeError) as error:  # what Twilio's client raises for a body that is none
-        raise transient(Reason.SERVER_ERROR, "Twilio's answer could not be read", ambiguous=True) from error
-    if made.status in {"failed", "undelivered"}:
-        code = int(made.error_code or 30008)
-        reason, is_permanent = ERRORS.get(code, (Reason.REJECTED, True))
-        detail = f"Twilio took it as {made.status}, error {code}"
-        raise DeliveryError(Failure(reason=reason, permanent=is_permanent, detail=detail))
-    return str(made.sid)
+
+    def __init__(self, http: BoundedHttp, settings: TwilioSettings) -> None:
+        self._http = http
+        self._settings = settings
+
+    def send_message(self, fields: Mapping[str, Any], timeout_s: float) -> str:
+        """Send a message and return Twilio's id of it.
+
+        Args:
+            fields: of the message, by their names in Twilio's client.
+            timeout_s: for all of it, in seconds.
+
+        Raises:
+            DeliveryError: when it was not taken, or nobody knows.
+        """
+        return self._make(lambda client: client.messages.create(**fields), timeout_s)
+
+    def call(self, fields: Mapping[str, Any], timeout_s: float) -> str:
+        """Begin a call and return Twilio's id of it. Arguments and errors are as for a message."""
+        return self._make(lambda client: client.calls.create(**fields), timeout_s)
+
+    def check(self, timeout_s: float) -> None:
+        """Ask Twilio about the account: sends nothing.
+
+        Raises:
+            DeliveryError: when it does not answer, does not know us, or has closed the account.
+        """
+        account = self._ask(lambda client: client.api.accounts(self._settings.account_sid).fetch(), timeout_s)
+        if account.status != "active":
+            detail = f"the Twilio account is {account.status}"
+            raise DeliveryError(Failure(reason=Reason.AUTH, permanent=True, detail=detail))
+
+    def _make(self, make: Callable[[Client], Any], timeout_s: float) -> str:
+        made = self._ask(make, timeout_s)
+        if made.status in _MADE_IN_VAIN:
+            code = int(getattr(made, "error_code", None) or 30008)
+            reason, is_permanent = ERRORS.get(code, (Reason.REJECTED, True))
+            detail = f"Twilio took it as {made.status}, error {code}"
+            raise DeliveryError(Failure(reason=reason, permanent=is_permanent, detail=detail))
+        return str(made.sid)
+
+    def _ask(self, ask: Callable[[Client], Any], timeout_s: float) -> Any:
+        settings = self._settings
+        token = settings.token()
+        carrier = _Carrier(self._http, settings.base_url, timeout_s)
+        user = settings.api_key_sid or settings.account_sid
+        client = Client(user, token, settings.account_sid, http_client=carrier, environment={})
+        try:
+            return ask(client)
+        except httpx.HTTPError as error:
+            raise exchange_failed(error, f"{timeout_s:.1f} s") from error
+        except TwilioException as error:
+            raise DeliveryError(_failure(error, carrier.headers)) from error
+        except (ValueError, KeyError, TypeError) as error:  # what Twilio's client raises for a body that is none
+            raise transient(Reason.SERVER_ERROR, "Twilio's answer could not be read", ambiguous=True) from error
 
 
 class _Carrier(HttpClient):  # type: ignore[misc]

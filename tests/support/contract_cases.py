@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import pytest
 
 from tests.support.kafka import Broker, BrokerUnavailable, shared_broker
+from tests.support.twilio import ACCOUNT, SENDER, fake_twilio
 
 
 class Case(Protocol):
@@ -29,6 +30,15 @@ def kafka(case: Case, fault: str) -> Built:
     broker = _broker()
     topic = broker.create_topic()
     return {**base, "bootstrap": broker.bootstrap, "topic": topic}, lambda: broker.end_offset(topic, 0)
+
+
+def voice_twilio(case: Case, fault: str) -> Built:
+    base = {"type": "voice_twilio", "account_sid": ACCOUNT, "auth_token": {"env": "MG_TEST_TWILIO"}, "sender": SENDER}
+    entry: dict[str, Any] = {**base, "to": ["+15005550001", "+15005550002"]}
+    if fault:
+        return {**entry, "base_url": f"http://127.0.0.1:{case.port(fault)}"}, lambda: 0
+    twilio = case.stack.enter_context(fake_twilio())
+    return {**entry, "base_url": twilio.url}, lambda: len(twilio.calls)
 
 
 def _broker() -> Broker:

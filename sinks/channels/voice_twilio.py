@@ -1,0 +1,156 @@
+"""A call by Twilio, in which a voice reads the alert. That it was taken means accepted, not heard.
+
+Sources: https://www.twilio.com/docs/voice/api/call-resource#create-a-call-resource, and for what is said
+https://www.twilio.com/docs/voice/twiml/say and https://www.twilio.com/docs/voice/twiml/gather.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from xml.sax.saxutils import escape, quoteattr
+
+from pydantic import Field
+
+from config.durations import US_PER_SECOND, DurationUs
+from sinks.addresses import AddressRule
+from sinks.contract import CHANNELS, Message, Receipt
+from sinks.http import BoundedHttp
+from sinks.one_by_one import one_by_one
+from sinks.quiet import quiet_httpx
+from sinks.twilio_settings import PhoneNumber, TwilioSettings
+
+MAX_TWIML_CHARS = 4_000
+"""Of the field ``Twiml``; Twilio's error 32018."""
+_MAX_QUOTED_CHARS = 4_500
+"""Of what one ``<Say>`` says, percent-encoded; Twilio's warning 13521."""
+_KEY_CHARS = 64
+_TEXT_CHARS = 1_200
+"""Of the document, kept for the text: a hundred characters, twice, each up to six of XML."""
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_URL = r"^https?://[^\s/]+(/\S*)?$"
+
+
+class VoiceTwilioSettings(TwilioSettings):
+    """Settings of a channel that calls.
+
+    Attributes:
+        sender: number to call from; one of the account's.
+        language: of the voice that reads, like ``en-GB`` or ``de-DE``.
+        voice: name of the voice, like ``Polly.Amy``; None: Twilio's for the language.
+        ring_for: how long it may ring.
+        max_chars: of what is read, once; a longer text is cut.
+        ack_url: where Twilio posts the digit that the called person presses, with ``key`` (the notification's key) in
+            the query; None: nobody is asked for one.
+        ack_prompt: what is said after the text, to ask for the digit.
+        status_callback: where Twilio posts what became of the call.
+    """
+
+    type: Literal["voice_twilio"]
+    sender: PhoneNumber
+    language: str = Field(default="en-US", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    voice: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    ring_for: DurationUs = Field(default=30 * US_PER_SECOND, ge=5 * US_PER_SECOND, le=600 * US_PER_SECOND)
+    max_chars: int = Field(default=600, ge=50, le=1_500)
+    ack_url: str | None = Field(default=None, pattern=_URL, max_length=1_000)
+    ack_prompt: str = Field(default="Press any digit to acknowledge.", min_length=1, max_length=200)
+    status_callback: str | None = Field(default=None, pattern=_URL, max_length=1_000)
+
+    def model_post_init(self, context: object, /) -> None:
+        """Check that what is around the text leaves room for it."""
+        if len(_document("", "k" * _KEY_CHARS, self)) > MAX_TWIML_CHARS - _TEXT_CHARS:
+            msg = f"`ack_url` and `ack_prompt` leave no room for the text in the {MAX_TWIML_CHARS} characters of a call"
+            raise ValueError(msg)
+
+
+@CHANNELS.register("voice_twilio", VoiceTwilioSettings)
+class VoiceTwilioChannel:
+    """One call for each recipient."""
+
+    def __init__(self, name: str, settings: VoiceTwilioSettings) -> None:
+        self.name = name
+        self.recipients: tuple[str, ...] = settings.to
+        self._settings = settings
+        quiet_httpx()
+        from sinks.twilio_client import TwilioApi  # noqa: PLC0415 - slow to load
+
+        http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+        self._api = TwilioApi(http, settings)
+
+    def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
+        """Call each of ``recipients``, until one failure shows that the others would fail too."""
+        self._settings.token()
+        fields: dict[str, object] = {
+            "from_": self._settings.sender,
+            "twiml": twiml(message, self._settings),
+            "timeout": self._settings.ring_for // US_PER_SECOND,
+        }
+        if self._settings.status_callback is not None:
+            fields["status_callback"] = self._settings.status_callback
+
+        def call(recipient: str, left_s: float) -> Receipt:
+            sid = self._api.call({**fields, "to": recipient}, left_s)
+            return Receipt(recipient=recipient, outcome="accepted", provider_id=sid)
+
+        return one_by_one(recipients, timeout_s, call)
+
+    def check(self, timeout_s: float) -> None:
+        """Ask Twilio about the account; calls nobody.
+
+        Raises:
+            DeliveryError: when no call could be made.
+        """
+        self._api.check(timeout_s)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def twiml(message: Message, settings: VoiceTwilioSettings) -> str:
+    """Return what Twilio does in the call: reads the text, pauses, reads it again; at most 4000 characters.
+
+    With ``ack_url`` the reading ends when a digit is pressed.
+    """
+    text = _spoken(message)
+    room = settings.max_chars
+    while True:
+        cut = text if len(text) <= room else text[: room - 1].rstrip() + "…"
+        made = _document(cut, message.key, settings)
+        over = len(made) - MAX_TWIML_CHARS
+        if len(quote(cut)) > _MAX_QUOTED_CHARS:
+            over = max(over, 1)
+        if over <= 0 or room <= 1:
+            return made
+        room = max(1, min(room, len(text)) - max(1, over // 12))
+
+
+def _document(text: str, key: str, settings: VoiceTwilioSettings) -> str:
+    voice = "" if settings.voice is None else f" voice={quoteattr(settings.voice)}"
+    start = f"<Say{voice} language={quoteattr(settings.language)}>"
+    asked = "" if settings.ack_url is None else f"{start}{escape(_clean(settings.ack_prompt))}</Say>"
+    said = f"{start}{escape(text)}</Say>{asked}"
+    both = f'{said}<Pause length="1"/>{said}'
+    if settings.ack_url is not None:
+        action = quoteattr(_with_key(settings.ack_url, key))
+        both = f'<Gather action={action} method="POST" numDigits="1" timeout="10">{both}</Gather>'
+    return f"<Response>{both}</Response>"
+
+
+def _with_key(url: str, key: str) -> str:
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, urlencode({"key": key})) if part)
+    return urlunsplit(parts._replace(query=query))
+
+
+def _spoken(message: Message) -> str:
+    """Return title, notes, text, as one line; the notes come early, so that they are not what is cut."""
+    text = message.text
+    for note in message.notes:
+        text = text.replace(note, "")
+    parts = [part.strip() for part in (message.title, *message.notes, *text.splitlines())]
+    return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in map(_clean, parts) if part)
+
+
+def _clean(text: str) -> str:
+    """Return ``text`` as one line without what XML has no place for."""
+    return " ".join(_NOT_IN_XML.sub("", text).split())

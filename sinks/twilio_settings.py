@@ -1,0 +1,39 @@
+"""What the settings of every channel over Twilio have."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from config.secret import SecretMissingError, SecretRef
+from sinks.addresses import AddressedSettings
+from sinks.contract import Reason, permanent
+
+PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$")]
+
+
+class TwilioSettings(AddressedSettings):
+    """Settings of an account with Twilio.
+
+    Attributes:
+        account_sid: of the Twilio account. api_key_sid: None: ``auth_token`` is the account's; else the key's secret.
+        auth_token: where the token is kept.
+        to: numbers in E.164 form.
+        base_url: of Twilio's API; another one for tests and proxies.
+    """
+
+    account_sid: str = Field(pattern=r"^AC[0-9a-fA-F]{32}$")
+    api_key_sid: str | None = Field(default=None, pattern=r"^SK[0-9a-fA-F]{32}$")
+    auth_token: SecretRef
+    to: tuple[PhoneNumber, ...] = Field(min_length=1)
+    base_url: str = Field(default="https://api.twilio.com", pattern=r"^https?://[^\s/]+$")
+
+    def token(self) -> str:
+        """Return the token, read anew.
+
+        Raises:
+            DeliveryError: when it is not there.
+        """
+        try:
+            return self.auth_token.resolve().get_secret_value()
+        except SecretMissingError as error:
+            raise permanent(Reason.AUTH, str(error)) from error
