@@ -74,11 +74,15 @@ def _wrapped(body: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _within(lines: Iterable[str], room: int) -> Iterator[dict[str, Any]]:
     """Yield the lines as elements that take ``room`` bytes at most, commas between them included."""
+    apart = False  # the next line is about another alert
+    begun = False
     for line in lines:
         if not line.strip():
+            apart = begun
             continue
         parts = list(pieces(line))
-        whole = _line(_runs(parts))
+        whole = _line(_runs(parts), separator=apart)
+        apart, begun = False, True
         cost = _cost(whole)
         if cost <= room:
             room -= cost
@@ -123,5 +127,6 @@ def _run(text: str, **how: Any) -> dict[str, Any]:
     return {"type": "TextRun", "text": text, **how}
 
 
-def _line(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"type": "RichTextBlock", "inlines": runs}
+def _line(runs: list[dict[str, Any]], *, separator: bool = False) -> dict[str, Any]:
+    line = {"type": "RichTextBlock", "inlines": runs}
+    return {**line, "separator": True} if separator else line

@@ -39,7 +39,11 @@ _RUN = _element(
         "selectAction": _OPEN,
     },
 )
-_RICH = _element("RichTextBlock", ["inlines"], {"inlines": {"type": "array", "minItems": 1, "items": _RUN}})
+_RICH = _element(
+    "RichTextBlock",
+    ["inlines"],
+    {"inlines": {"type": "array", "minItems": 1, "items": _RUN}, "separator": {"type": "boolean"}},
+)
 _CONTAINER = _element(
     "Container",
     ["items"],
