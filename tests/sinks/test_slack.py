@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from sinks.channels.slack import SlackChannel, SlackSettings
 from sinks.contract import DeliveryError, Failure, Message, Reason, Receipt
 from sinks.http_status import http_failure
-from sinks.slack_errors import ERRORS
+from sinks.slack_errors import ERRORS, WEBHOOK_ERRORS
 from sinks.slack_message import COLOURS, SECTION_LIMIT, content, escaped
 from tests.support.chats import NOTE, samples
 from tests.support.golden import check_golden
@@ -21,6 +21,7 @@ from tests.support.messages import message
 from tests.support.slack import TOKEN, FakeSlack, fake_slack, good, refusal
 from tests.support.strict import untrusted_https
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "channels" / "slack.md"
 FIRST = "C0ALERTS:1424520000.000000"
 
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors, chat.update and auth.test: all that they list.
@@ -196,6 +197,14 @@ def test_what_fails_for_one_as_for_all_is_not_tried_for_all(slack: FakeSlack) ->
 
 def test_the_table_has_every_code_and_no_other() -> None:
     assert set(ERRORS) == set(CODES)
+
+
+def test_the_page_lists_every_code_beside_its_reason() -> None:
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    for codes in (ERRORS, WEBHOOK_ERRORS):
+        for code, meaning in codes.items():
+            listed = [row for row in rows if f"`{code}`" in row.rpartition("|")[0].rpartition("|")[2]]
+            assert any(row.startswith(f"| `{meaning.reason}`") for row in listed), code
 
 
 def test_every_code_means_what_the_table_says(slack: FakeSlack) -> None:

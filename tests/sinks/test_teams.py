@@ -19,6 +19,7 @@ from tests.support.messages import message
 from tests.support.strict import untrusted_https
 from tests.support.teams import PATH, RUN, FakeTeams, fake_teams
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "channels" / "teams.md"
 CODES = {
     "AuthorizationFailed": (403, Reason.AUTH),
     "DirectApiAuthorizationRequired": (401, Reason.AUTH),
@@ -107,6 +108,12 @@ def test_what_customers_wrote_is_shown_as_it_stands_and_is_no_disguised_link(
 
 def test_the_table_has_every_code_and_no_other() -> None:
     assert set(ERRORS) == set(CODES)
+
+
+def test_the_page_lists_every_code_beside_its_reason() -> None:
+    rows = PAGE.read_text(encoding="utf-8").splitlines()
+    for code, (_status, reason) in CODES.items():
+        assert any(row.startswith(f"| `{reason}`") and f"`{code}`" in row for row in rows), code
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
