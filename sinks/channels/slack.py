@@ -70,15 +70,22 @@ class SlackChannel:
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Post to each of ``recipients``, until one failure shows that the others would fail too."""
+        end_s = time.monotonic() + timeout_s
         token = header_secret(self._settings.token)
         shown = content(message, self._settings.max_chars)
+        threads: list[_Place] = []
 
         def send_one(recipient: str, left_s: float) -> Receipt:
             found = _PLACE.fullmatch(message.earlier.get(recipient, ""))
-            first = None if found is None else _Place(found[1], found[2])
-            return self._tell(token, message, shown, recipient, first, left_s)
+            if found is None:
+                return self._post(token, message, shown, recipient, recipient, left_s)
+            return self._tell(token, message, shown, recipient, _Place(found[1], found[2]), left_s, threads)
 
-        return one_by_one(recipients, timeout_s, send_one)
+        receipts = one_by_one(recipients, timeout_s, send_one)
+        # First everybody is told. From here on nothing may fail any more, or they would be told twice.
+        for first in threads:
+            self._update(token, shown, first, end_s - time.monotonic())
+        return receipts
 
     def check(self, timeout_s: float) -> None:
         """Ask Slack whether the token is good. Posts nothing, and does not look at the channels.
@@ -92,11 +99,17 @@ class SlackChannel:
         """Nothing to release."""
 
     def _tell(
-        self, token: str, message: Message, shown: dict[str, Any], recipient: str, first: _Place | None, left_s: float
+        self,
+        token: str,
+        message: Message,
+        shown: dict[str, Any],
+        recipient: str,
+        first: _Place,
+        left_s: float,
+        threads: list[_Place],
     ) -> Receipt:
+        """Post into the thread of ``first``, and note it in ``threads``; or outside, when the thread takes nothing."""
         end_s = time.monotonic() + left_s
-        if first is None:
-            return self._post(token, message, shown, recipient, recipient, left_s)
         loud = self._settings.broadcast
         broadcast = loud == "always" or (loud == "firing" and message.notification.status == "firing")
         threaded = {**shown, "thread_ts": first.ts, "reply_broadcast": broadcast}
@@ -106,8 +119,7 @@ class SlackChannel:
             if error.code not in NO_THREAD:
                 raise
             return self._post(token, message, shown, recipient, recipient, max(0.001, end_s - time.monotonic()))
-        # The change is told: from here on nothing may fail any more, or it would be told twice.
-        self._update(token, shown, first, end_s - time.monotonic())
+        threads.append(first)
         return receipt
 
     def _post(

@@ -155,6 +155,16 @@ def test_a_first_message_that_cannot_be_changed_is_logged_and_the_news_is_told_a
     assert code in entry["detail"]
 
 
+def test_first_everybody_is_told_then_the_first_messages_are_changed(slack: FakeSlack) -> None:
+    to = ("C0ALERTS", "C0OTHER")
+    first = {receipt.recipient: receipt.provider_id for receipt in send(slack.url, to=to)}
+    slack.errors["chat.update"] = Answer(hold=True)
+    told = msgspec.structs.replace(later(message(step="resolved")), earlier=first)
+    receipts = send(slack.url, told, to=to, timeout_s=1)
+    assert [receipt.outcome for receipt in receipts] == ["delivered", "delivered"]
+    assert slack.methods[2:5] == ["chat.postMessage", "chat.postMessage", "chat.update"]
+
+
 def test_an_answer_in_the_thread_that_fails_changes_nothing_and_is_tried_again(slack: FakeSlack) -> None:
     send(slack.url)
     slack.errors["chat.postMessage"] = refusal("ratelimited", 429, Retry_After="3")
