@@ -104,6 +104,7 @@ def _alertmanager(case: Case, fault: str) -> tuple[dict[str, Any], Callable[[], 
 CASES = {"console": _console, "file": _file, "webhook": _webhook, "email": _email, "sms_twilio": _sms}
 CASES |= {"pagerduty": _pagerduty, "opsgenie": _opsgenie, "alertmanager": _alertmanager}
 CASES |= {"kafka": contract_cases.kafka, "voice_twilio": contract_cases.voice_twilio}
+CASES |= {"apprise": contract_cases.apprise}
 CASES |= {"slack": chat_cases.slack, "slack_webhook": chat_cases.slack_webhook, "teams": chat_cases.teams}
 CANNOT_FAIL = {"console": "prints to a stream that is there", "file": "has no far side; its faults are its own tests"}
 NAMES = CHANNELS.names()

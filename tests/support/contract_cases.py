@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.support.http import http_server
 from tests.support.kafka import Broker, BrokerUnavailable, shared_broker
 from tests.support.twilio import ACCOUNT, SENDER, fake_twilio
 
@@ -20,6 +21,20 @@ class Case(Protocol):
 
 Built = tuple[dict[str, Any], Callable[[], int]]
 """The channel's entry in the settings, and how many messages have arrived."""
+
+
+def apprise(case: Case, fault: str) -> Built:
+    names = ["one", "two"]
+    entry = {"type": "apprise", "urls": {name: {"env": f"MG_TEST_APPRISE_{name.upper()}"} for name in names}}
+    if fault:
+        place, arrived = f"127.0.0.1:{case.port(fault)}", lambda: 0
+    else:
+        server = case.stack.enter_context(http_server())
+        place, arrived = server.url.removeprefix("http://"), lambda: len(server.requests)
+    patch = case.stack.enter_context(pytest.MonkeyPatch.context())
+    for name in names:
+        patch.setenv(f"MG_TEST_APPRISE_{name.upper()}", f"json://user:hunter2-apprise@{place}/{name}")
+    return entry, arrived
 
 
 def kafka(case: Case, fault: str) -> Built:
