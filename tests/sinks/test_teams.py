@@ -11,13 +11,12 @@ import pytest
 from sinks.channels.teams import ERRORS, TeamsChannel, TeamsSettings
 from sinks.contract import DeliveryError, Failure, Message, Reason, Receipt
 from sinks.http_status import http_failure
-from sinks.teams_card import card_message
-from tests.support.chats import HOSTILE, NOTE, samples
+from tests.support.chats import HOSTILE, samples
 from tests.support.golden import check_golden
 from tests.support.http import Answer, black_hole, http_server, refused_port
 from tests.support.messages import message
 from tests.support.strict import untrusted_https
-from tests.support.teams import PATH, RUN, FakeTeams, fake_teams
+from tests.support.teams import PATH, RUN, FakeTeams, fake_teams, shown
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "channels" / "teams.md"
 CODES = {
@@ -63,15 +62,6 @@ def failure(channel: TeamsChannel, timeout_s: float = 5) -> Failure:
         send(channel, timeout_s=timeout_s)
     assert "hunter2" not in repr((caught.value, caught.value.failure, caught.value.__cause__))
     return caught.value.failure
-
-
-def shown(payload: dict[str, Any]) -> list[str]:
-    """What a person reads, line by line."""
-    lines = []
-    for element in payload["attachments"][0]["content"]["body"]:
-        blocks = element.get("items", [element])
-        lines += ["".join(run["text"] for run in block["inlines"]) for block in blocks]
-    return lines
 
 
 @pytest.mark.parametrize("name", sorted(samples()))
@@ -216,41 +206,6 @@ def test_the_address_is_nowhere_to_be_seen(channel: TeamsChannel, caplog: pytest
     caplog.set_level(logging.DEBUG)
     receipts = send(channel)
     assert "hunter2" not in repr((receipts, channel.recipients, vars(channel))) + caplog.text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "word " * 20_000,
-        "🚨" * 9_000,
-        '"\\' * 9_000,
-        "x\n" * 9_000,
-        "https://x.y/z " * 5_000,
-        "http://x/" + "a" * 40_000,
-    ],
-)
-@pytest.mark.parametrize("max_bytes", [12_000, 20_000, 28_672])
-def test_a_message_is_cut_to_the_size_and_nothing_in_it_is_cut_in_half(text: str, max_bytes: int) -> None:
-    payload = card_message(message(summary=text, notes=(NOTE,) * 9), max_bytes)
-    size = len(json.dumps(payload, ensure_ascii=False).encode())
-    assert max_bytes - 300 <= size <= max_bytes
-    lines = shown(payload)
-    assert lines[-1] == "ops · mg-0123456789abcdef0123456789abcdef"
-    assert lines[-8:-1] == [NOTE] * 6 + ["... and 3 more of these notes."]
-    assert lines[0].endswith("…")
-    for element in payload["attachments"][0]["content"]["body"][1:]:
-        for run in element["inlines"]:
-            assert "selectAction" not in run or run["text"] == "https://x.y/z"
-
-
-def test_the_gravest_of_what_fires_gives_the_colour() -> None:
-    styles = {
-        name: card_message(told, 20_000)["attachments"][0]["content"]["body"][0]["style"]
-        for name, told in samples().items()
-    }
-    assert styles["firing"] == "attention"
-    assert styles["resolved"] == "good"
-    assert styles["several"] == "warning"
 
 
 def test_the_address_is_a_secret_and_must_be_kept_as_one() -> None:

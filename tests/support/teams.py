@@ -116,6 +116,15 @@ class FakeTeams(HttpServer):
         return Answer(202, {"x-ms-workflow-run-id": RUN}, b"")
 
 
+def shown(payload: dict[str, Any]) -> list[str]:
+    """What a person reads, line by line."""
+    lines = []
+    for element in payload["attachments"][0]["content"]["body"]:
+        blocks = element.get("items", [element])
+        lines += ["".join(run["text"] for run in block["inlines"]) for block in blocks]
+    return lines
+
+
 @contextmanager
 def fake_teams() -> Iterator[FakeTeams]:
     """Give a fake workflow; anything unexpected that it was asked fails the test at the end."""
