@@ -21,6 +21,7 @@ from sinks.channels.kafka import KafkaChannel, KafkaChannelSettings, record_valu
 from sinks.contract import DeliveryError, Failure, Message, Reason
 from sinks.kafka_errors import ERRORS, kafka_failure
 from sinks.payload import webhook_payload
+from tests.support.error_tables import documented
 from tests.support.golden import check_golden
 from tests.support.http import black_hole, refused_port
 from tests.support.kafka import Broker, BrokerUnavailable, Cluster
@@ -278,3 +279,11 @@ def _long() -> Message:
     told = message()
     notification = msgspec.structs.replace(told.notification, alerts=told.notification.alerts * 400)
     return msgspec.structs.replace(told, notification=notification, text="Ünïcode 🚨 " * 2_000)
+
+
+def test_the_page_has_the_table() -> None:
+    told = {
+        KafkaError(code).name(): reason.value + ("" if is_permanent else " again")
+        for code, (reason, is_permanent, _ambiguous) in ERRORS.items()
+    }
+    assert documented("kafka", r"`(_?[A-Z][A-Z_]+)`") == told

@@ -8,6 +8,7 @@ from sinks.channels.sms_twilio import SmsTwilioChannel, SmsTwilioSettings
 from sinks.channels.voice_twilio import VoiceTwilioChannel, VoiceTwilioSettings, twiml
 from sinks.contract import DeliveryError, Failure, Message, Reason, Receipt
 from sinks.twilio_errors import ERRORS
+from tests.support.error_tables import documented
 from tests.support.golden import check_golden
 from tests.support.http import Answer, black_hole, refused_port
 from tests.support.messages import message
@@ -196,3 +197,10 @@ def test_the_check_asks_for_the_account_and_calls_nobody(monkeypatch: pytest.Mon
 def test_wrong_settings_are_refused(more: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError, match=field):
         _settings(**more)
+
+
+def test_the_page_has_the_table() -> None:
+    told = {
+        str(code): reason.value + ("" if is_permanent else " again") for code, (reason, is_permanent) in ERRORS.items()
+    }
+    assert documented("voice_twilio", r"\b\d{5,6}\b") == told
