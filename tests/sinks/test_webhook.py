@@ -9,6 +9,7 @@ from sinks.channels.webhook import WebhookChannel, WebhookSettings
 from sinks.contract import Reason
 from sinks.http_status import http_failure, parse_retry_after
 from sinks.payload import webhook_payload
+from tests.support.golden import check_golden
 from tests.support.http import Request, http_server
 from tests.support.messages import message
 
@@ -70,6 +71,7 @@ def _post(**more: Any) -> Request:
 def test_the_payload_is_alertmanagers_version_4_with_our_key_beside_it() -> None:
     payload = _post().json
     assert payload == webhook_payload(message())
+    check_golden("webhook/firing", payload)
     labels = {"alertname": "SlaBreach", "detector": "test", "service": "pay", "severity": "critical"}
     annotations = {"summary": "Checkout is slow", "description": "Checkout is slow, in more words."}
     assert payload == {
@@ -98,6 +100,13 @@ def test_the_payload_is_alertmanagers_version_4_with_our_key_beside_it() -> None
         "text": payload["text"],
         "notes": [],
     }
+
+
+def test_a_recovery_with_a_note_is_told() -> None:
+    with http_server() as server:
+        channel = WebhookChannel("web", WebhookSettings.model_validate({"type": "webhook", "url": server.url}))
+        channel.send(message(step="resolved", notes=("It may have reached you already.",)), channel.recipients, 5)
+    check_golden("webhook/resolved", server.requests[0].json)
 
 
 def test_the_signature_is_over_the_bytes_that_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
