@@ -9,6 +9,7 @@ import httpx
 
 from config.secret import SecretMissingError, SecretRef
 from sinks.addresses import AddressRefusedError, AddressRule
+from sinks.chat import tidy
 from sinks.contract import DeliveryError, Failure, Message, Reason, permanent
 from sinks.http import BoundedHttp, exchange_failed
 from sinks.http_status import http_date_us, http_failure
@@ -128,8 +129,16 @@ def named_fields(said: object, fields: frozenset[str]) -> str:
 
 
 def encode(body: object) -> bytes:
-    """Return ``body`` as JSON in UTF-8; half characters, which UTF-8 does not have, become question marks."""
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    """Return ``body`` as JSON in UTF-8. Control characters and half characters, which providers refuse, become �."""
+    return json.dumps(_tidied(body), ensure_ascii=False).encode()
+
+
+def _tidied(value: Any) -> Any:
+    if isinstance(value, str):
+        return tidy(value)
+    if isinstance(value, Mapping):
+        return {name: _tidied(one) for name, one in value.items()}
+    return [_tidied(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def units(text: str) -> int:
@@ -173,9 +182,10 @@ def name_within(key: str, limit: int) -> str:
     >>> name_within("abc", 255)
     'abc'
     """
+    key = tidy(key)
     if units(key) <= limit:
         return key
-    digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    digest = hashlib.sha256(key.encode()).hexdigest()
     return cut(key, limit - len(digest) - 1).removesuffix(_MORE) + "-" + digest
 
 

@@ -168,7 +168,8 @@ def fitted(made: dict[str, Any]) -> bytes:
             details["alerts"] = details["alerts"][: len(details["alerts"]) // 2]
             details["alerts_left_out"] = number - len(details["alerts"])
         elif details["text"]:
-            details["text"] = cut(details["text"], max(1, len(details["text"]) // 2))
+            half = len(details["text"]) // 2
+            details["text"] = cut(details["text"], half) if half else ""
         else:
             raise permanent(Reason.REJECTED, f"the event is longer than {MAX_EVENT_BYTES} bytes without its text")
         content = encode({**made, "payload": {**made["payload"], "custom_details": details}})

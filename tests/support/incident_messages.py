@@ -6,7 +6,7 @@ from sinks.render import render
 from tests.support.alerts import MINUTE_US, START_US, change
 
 THREAD = "mg-thread-0123456789abcdef"
-HOSTILE = '"},{"x":[red]\u202eÜ🚨<b>&amp;</b>\r\nBcc: x@y.z\x00\x1b[31m{{ labels.x }} ${env} %s \ud800 \\'
+HOSTILE = '"},{"x":[red]\u202eÜ🚨<b>&amp;</b>\r\nBcc: x@y.z\x00\x1b[31m{{ labels.x }} ${env} %s \\'
 LONG = "What happened, at great length. " * 520
 
 
@@ -39,7 +39,7 @@ def hostile() -> AlertChange:
         labels={"alertname": "SlaBreach", "detector": "test", "severity": HOSTILE, "service": HOSTILE, "a-b.c": "1"},
         annotations={
             "summary": HOSTILE,
-            "description": HOSTILE,
+            "description": HOSTILE + "\ud800",
             "runbook_url": "https://runbooks.example.com/pay",
             "evil_url": "javascript:alert(1)",
         },
