@@ -5,7 +5,7 @@ import pytest
 
 from sinks.channels.alertmanager import NEVER, AlertmanagerChannel, AlertmanagerSettings, posted
 from sinks.contract import DeliveryError, Message, Reason, Receipt
-from tests.support.alertmanager import (
+from tests.support.alertmanager_fake import (
     NEEDS_REAL,
     PASSWORD,
     TOKEN,

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from sinks.channels import catalogue, console
 from sinks.contract import CHANNELS, Channel, ChannelSettings, DeliveryError, Receipt
 from tests.support import chat_cases, contract_cases
-from tests.support.alertmanager import TOKEN as ALERTMANAGER_TOKEN
-from tests.support.alertmanager import fake_alertmanager
+from tests.support.alertmanager_fake import TOKEN as ALERTMANAGER_TOKEN
+from tests.support.alertmanager_fake import fake_alertmanager
 from tests.support.http import Answer, black_hole, http_server, refused_port
 from tests.support.messages import message
 from tests.support.opsgenie import API_KEY, fake_opsgenie

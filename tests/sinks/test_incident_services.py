@@ -12,7 +12,7 @@ import pytest
 from sinks.channels import alertmanager, catalogue, opsgenie, pagerduty
 from sinks.contract import CHANNELS, Channel, DeliveryError, Failure, Reason, Receipt
 from sinks.http_status import LONGEST_RETRY_AFTER_US
-from tests.support.alertmanager import TOKEN
+from tests.support.alertmanager_fake import TOKEN
 from tests.support.http import Answer, black_hole, http_server, refused_port
 from tests.support.incident_messages import GOLDEN_MESSAGES
 from tests.support.opsgenie import API_KEY
