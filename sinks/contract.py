@@ -18,7 +18,9 @@ from alerts.urgency import Urgency
 from config.base import ComponentSettings
 from config.components import Registry
 from config.durations import US_PER_SECOND, DurationUs
+from config.redaction import ChannelRedaction
 from detectors.contract import AlertChange
+from sinks.words.sandbox import TemplateText
 
 
 class Reason(StrEnum):
@@ -147,6 +149,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         title: one line. text: everything a person needs, in plain text; ends with ``notes``.
+        body: the text without the notes, for channels that show these in a place of their own.
+        links: addresses that do something, by what they do (``acknowledge``).
         notes: what went wrong on the way: which tiers failed and why, and whether this may have been delivered already.
         failure: why the channel's template did not render; ``title`` and ``text`` are then the plain ones.
         earlier: ``provider_id`` of this channel's first message of the thread, by recipient: for channels that update
@@ -156,6 +160,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     notification: Notification
     title: str
     text: str
+    body: str = ""
+    links: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
     earlier: dict[str, str] = {}
@@ -215,7 +221,8 @@ class ChannelSettings(ComponentSettings):
         max_per_minute: messages per minute, by each notifier; further ones wait. None: no limit.
         breaker_failures: failed tries in a row after which the channel is left alone ...
         breaker_open_for: ... for that long; then one message probes it.
-        title, text: templates (see ``sinks.render``); None: the standard ones.
+        title, text: templates in place of the standard words; see "Write messages" in the documentation.
+        redaction: what personal data this channel sends, where that is not what the section ``redaction`` says.
     """
 
     timeout: DurationUs = Field(default=10 * US_PER_SECOND, ge=US_PER_SECOND // 100)
@@ -223,8 +230,9 @@ class ChannelSettings(ComponentSettings):
     max_per_minute: int | None = Field(default=None, ge=1)
     breaker_failures: int = Field(default=5, ge=1)
     breaker_open_for: DurationUs = Field(default=30 * US_PER_SECOND, ge=US_PER_SECOND // 100)
-    title: str | None = None
-    text: str | None = None
+    title: TemplateText | None = None
+    text: TemplateText | None = None
+    redaction: ChannelRedaction | None = None
 
 
 ChannelFactory = Callable[[str, Any], Channel]

@@ -1,115 +1,187 @@
 """From a notification to the words that people read.
 
-A template is text with names in double braces: ``{{ labels.service }}``, ``{{ annotations.summary }}``, ``{{ status
-}}``, ``{{ severity }}``, ``{{ startsAt }}``, ``{{ endsAt }}``, ``{{ fingerprint }}``, ``{{ receiver }}``, ``{{ key
-}}``. A name that
-the alert does not have is an error, not an empty place: the message then goes out in the standard words, and to the
-    next
-tier as well.
+A channel's own words are templates (:mod:`sinks.words.sandbox`). One that does not render, or renders to nothing,
+leaves the standard words, says so in the text, and is the message's ``failure``, so that the next tier is used too: a
+mistake in a template never costs an alert.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from alerts.model import rfc3339
-from detectors.contract import AlertChange
+import msgspec
+import structlog
+
+from alerts.links import Action, Keys, SubjectKind, WeakSecretError, url_of
+from alerts.urgency import urgency
+from config.links import LinkSettings
+from config.redaction import ChannelRedaction, RedactionSettings
+from config.secret import SecretMissingError
+from config.urgency import UrgencySettings
+from config.words import WordsSettings
 from sinks.contract import ChannelSettings, Failure, Message, Notification, Reason
+from sinks.redact import Redactor
+from sinks.words.budget import TemplateError
+from sinks.words.people import clock_text
+from sinks.words.sandbox import compile_template
+from sinks.words.short import short_text
+from sinks.words.standard import standard_text, standard_title
+from sinks.words.variables import variables
 
-_NAME = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-_HIDDEN_LABELS = {"alertname", "severity"}
+__all__ = ["Renderer", "TemplateError", "fill", "for_people", "message_variables", "render", "short_form"]
+_log = structlog.get_logger("makegood.words")
+_TITLE_CHARS = 1000
+_EMPTY = "the template gives an empty text"
+for_people = clock_text
 
 
-class TemplateError(Exception):
-    """A template asks for something that the notification does not have."""
+class Renderer:
+    """Makes messages as the settings say: how urgent, without personal data, with links. Used by several threads.
+
+    Args:
+        words, urgency, redaction: sections of the settings.
+        links: None: messages have no links.
+    """
+
+    def __init__(
+        self,
+        words: WordsSettings | None = None,
+        urgency: UrgencySettings | None = None,
+        redaction: RedactionSettings | None = None,
+        links: LinkSettings | None = None,
+    ) -> None:
+        self._words = WordsSettings() if words is None else words
+        self._urgency = UrgencySettings() if urgency is None else urgency
+        self._redaction = RedactionSettings() if redaction is None else redaction
+        self._links = links
+        self._redactors: dict[ChannelRedaction | None, Redactor] = {}
+
+    def __call__(self, notification: Notification, settings: ChannelSettings, notes: Sequence[str] = ()) -> Message:
+        """Return the message for one channel. It never fails; the same notification gives the same message."""
+        if notification.urgency is None:
+            found = urgency(notification.alerts, self._urgency)
+            notification = msgspec.structs.replace(notification, urgency=found)
+        links, problem = self._signed(notification)
+        redactor = self._redactor(settings.redaction)
+        told = redactor.texts([*notes, *problem])
+        return render(redactor.notification(notification), settings, told, words=self._words, links=links)
+
+    def _redactor(self, channel: ChannelRedaction | None) -> Redactor:
+        found = self._redactors.get(channel)
+        if found is None:
+            found = self._redactors[channel] = Redactor(self._redaction, channel)
+        return found
+
+    def _signed(self, notification: Notification) -> tuple[dict[str, str], list[str]]:
+        """Return the links of a message, and what is to be told where they cannot be made."""
+        settings = self._links
+        if settings is None or notification.status != "firing" or notification.kind == "test":
+            return {}, []
+        try:
+            keys = Keys.of(settings)
+        except (SecretMissingError, WeakSecretError) as error:
+            _log.warning("links_not_signed", key=notification.key, detail=str(error))
+            return {}, ["There is no link to acknowledge: the secret of links cannot be used (see `makegood check`)."]
+        kind, subject, episode_us = subject_of(notification)
+        action = Action(
+            action="acknowledge",
+            kind=kind,
+            subject=subject,
+            episode_us=episode_us,
+            expires_us=notification.accepted_us + settings.valid_for,
+        )
+        return {"acknowledge": url_of(settings, keys.sign(action))}, []
 
 
-def render(notification: Notification, settings: ChannelSettings, notes: Sequence[str] = ()) -> Message:
-    """Return the message for one channel. Never fails: a template that does not render leaves its ``failure`` in it."""
+def subject_of(notification: Notification) -> tuple[SubjectKind, str, int | None]:
+    """Return what a link is about: its one alert and episode; else the incident; else all that it tells."""
+    if len(notification.alerts) == 1 and not notification.truncated:
+        alert = notification.alerts[0]
+        return "alert", alert.fingerprint, alert.starts_at_us
+    if notification.incident is not None:
+        return "incident", notification.incident.id, None
+    return "notification", notification.key, None
+
+
+def render(
+    notification: Notification,
+    settings: ChannelSettings,
+    notes: Sequence[str] = (),
+    *,
+    words: WordsSettings | None = None,
+    links: Mapping[str, str] | None = None,
+) -> Message:
+    """Return the message for one channel, of a notification as it is. Never fails: see ``Message.failure``.
+
+    Args:
+        notification: as it is sent.
+        settings: of the channel.
+        notes: lines about the way; they follow those of the notification, and end the text whatever the template does.
+        words: the section of the settings; None: the defaults.
+        links: addresses, by what they do.
+    """
+    words, links = WordsSettings() if words is None else words, {} if links is None else links
+    title, body = standard_title(notification), standard_text(notification, links, words)
+    told = [*notification.notes, *notes]
     failure = None
-    title, text = plain_title(notification), plain_text(notification)
-    try:
-        custom_title = title if settings.title is None else fill(settings.title, notification)
-        custom_text = text if settings.text is None else fill(settings.text, notification)
-    except TemplateError as error:
-        failure = Failure(reason=Reason.TEMPLATE, permanent=True, detail=str(error))
-        notes = [*notes, f"The channel's template could not be used ({error}); these are the standard words."]
-    else:
-        title, text = custom_title, custom_text
-    title = " ".join(title.split())
-    if notes:
-        text = "\n".join([text, "", *notes])
-    return Message(notification=notification, title=title, text=text, notes=tuple(notes), failure=failure)
+    if settings.title is not None or settings.text is not None:
+        known = message_variables(notification, notes, words=words, links=links)
+        try:
+            custom_title = title if settings.title is None else compile_template(settings.title).render(known)
+            custom_body = body if settings.text is None else compile_template(settings.text).render(known)
+            if not custom_body.strip():
+                raise TemplateError(_EMPTY)
+        except TemplateError as error:
+            failure = Failure(reason=Reason.TEMPLATE, permanent=True, detail=str(error))
+            told.append(f"The channel's template could not be used ({error}); these are the standard words.")
+        else:
+            title, body = custom_title, custom_body
+    title = " ".join(title.split())[:_TITLE_CHARS] or standard_title(notification)
+    text = "\n".join([body, "", *told]) if told else body
+    return Message(
+        notification=notification,
+        title=title,
+        text=text,
+        body=body,
+        links=dict(links),
+        notes=tuple(told),
+        failure=failure,
+    )
+
+
+def message_variables(
+    notification: Notification,
+    notes: Sequence[str] = (),
+    *,
+    words: WordsSettings | None = None,
+    links: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return everything that a template can name."""
+    words, links = WordsSettings() if words is None else words, {} if links is None else links
+    return {
+        **variables(notification, links, words.zone),
+        "notes": [*notification.notes, *notes],
+        "standard_title": standard_title(notification),
+        "standard_text": standard_text(notification, links, words),
+    }
 
 
 def fill(template: str, notification: Notification) -> str:
-    """Return ``template`` with the values of the notification's first alert in its places.
+    """Return ``template`` with what a notification has in its places.
 
     Raises:
         TemplateError: naming what is missing.
     """
-    alert = notification.alerts[0]
-    known = {
-        "status": notification.status,
-        "severity": alert.labels.get("severity", ""),
-        "startsAt": rfc3339(alert.starts_at_us),
-        "endsAt": "" if alert.ends_at_us is None else rfc3339(alert.ends_at_us),
-        "fingerprint": alert.fingerprint,
-        "receiver": notification.receiver,
-        "key": notification.key,
-        **{f"labels.{name}": value for name, value in alert.labels.items()},
-        **{f"annotations.{name}": value for name, value in alert.annotations.items()},
-    }
-
-    def value(found: re.Match[str]) -> str:
-        if found[1] not in known:
-            msg = f"the template names {{{{ {found[1]} }}}}, which this alert does not have"
-            raise TemplateError(msg)
-        return known[found[1]]
-
-    filled = _NAME.sub(value, template)
-    if "{{" in template and _NAME.search(template) is None:
-        msg = "the template has {{ without a matching }}"
-        raise TemplateError(msg)
-    return filled
+    return compile_template(template).render(message_variables(notification))
 
 
-def plain_title(notification: Notification) -> str:
-    """Return the standard first line: status, severity, summary."""
-    alert = notification.alerts[0]
-    summary = alert.annotations.get("summary") or alert.labels.get("alertname", "alert")
-    state = _state(alert)
-    more = f" (and {len(notification.alerts) - 1} more)" if len(notification.alerts) > 1 else ""
-    return f"[{state}] {summary}{more}"
+def short_form(message: Message, max_chars: int, end: str = "") -> str:
+    """Return a message for a channel that carries little: notes and links last, and cut last.
 
-
-def plain_text(notification: Notification) -> str:
-    """Return the standard text: for every alert its description, times and labels."""
-    return "\n\n".join(_paragraph(alert) for alert in notification.alerts)
-
-
-def _state(alert: AlertChange) -> str:
-    severity = alert.labels.get("severity", "")
-    if alert.status == "resolved":
-        return "RETRACTED" if alert.step.startswith("retracted") else "RESOLVED"
-    return severity.upper() or "FIRING"
-
-
-def _paragraph(alert: AlertChange) -> str:
-    lines = [alert.annotations.get("description") or alert.annotations.get("summary", "")]
-    if alert.annotations.get("reason"):
-        lines.append(f"Reason: {alert.annotations['reason']}")
-    lines.append(f"Since {for_people(alert.starts_at_us)}")
-    if alert.ends_at_us is not None:
-        lines.append(f"Until {for_people(alert.ends_at_us)}")
-    labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()) if name not in _HIDDEN_LABELS)
-    lines.append(f"{alert.labels.get('alertname', '')} {labels}".strip())
-    return "\n".join(line for line in lines if line)
-
-
-def for_people(time_us: int) -> str:
-    """Return a time as a person reads it, in UTC, to the second.
-
-    >>> for_people(1_424_520_000_900_000)
-    '2015-02-21 12:00:00 UTC'
+    Args:
+        message: of :func:`render`.
+        max_chars: how long it may be.
+        end: a last line, like a reference.
     """
-    return rfc3339(time_us)[:19].replace("T", " ") + " UTC"
+    links = [url for url in message.links.values() if url]
+    body = "\n".join(line for line in message.body.splitlines() if not any(url in line for url in links))
+    return short_text(message.title, body, notes=message.notes, links=links, end=end, max_chars=max_chars)

@@ -1,0 +1,1 @@
+"""What people read: templates in a sandbox, filters, variables, the standard words."""
