@@ -21,10 +21,13 @@ from config.duty import PersonSettings, ScheduleSettings
 from config.enrichment import ProfileSettings, SentimentSettings
 from config.escalations import EscalationSettings
 from config.inhibition import InhibitRuleSettings
+from config.links import LinkSettings
 from config.maintenance import MaintenanceSettings
 from config.owners import OwnerSettings
+from config.redaction import RedactionSettings
 from config.scale import ScaleSettings
 from config.urgency import UrgencySettings
+from config.words import WordsSettings
 
 _ADDRESS = r"^(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+):\d{1,5}$"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
@@ -122,6 +125,9 @@ class Settings(SettingsModel):
         owners: who answers for which alerts.
         inhibit_rules: which alerts keep others from being told while they fire.
         urgency: how urgent a notification is.
+        words: zone and length of messages.
+        redaction: what personal data is taken out of messages.
+        links: links in messages that acknowledge; without it there are none.
         store: where alerts are kept.
         notifier: the service that delivers.
         time: how event time is followed.
@@ -148,6 +154,9 @@ class Settings(SettingsModel):
     owners: tuple[OwnerSettings, ...] = ()
     inhibit_rules: tuple[InhibitRuleSettings, ...] = ()
     urgency: UrgencySettings = UrgencySettings()
+    words: WordsSettings = WordsSettings()
+    redaction: RedactionSettings = RedactionSettings()
+    links: LinkSettings | None = None
     store: StoreSettings = StoreSettings()
     notifier: NotifierSettings = NotifierSettings()
     time: TimeSettings = TimeSettings()
