@@ -1,10 +1,10 @@
--- Apply one alert change: state, history and pending notification in one atomic step; once per change id.
+-- Apply one alert change: state, history and what is to be routed in one atomic step; once per change id.
 -- KEYS: none beyond the prefix (one Redis, not a cluster: the names depend on the data).
 -- ARGV: prefix, change id, fingerprint, episode, order key, status ('closed' when a person resolves it), change (JSON), event
---       time in ms, urgency (0 is most urgent), retention in ms, retention of applied ids in ms
+--       time in ms, retention in ms, retention of applied ids in ms
 -- Returns 1 when applied, 0 when it had been applied before.
 local p, id, fp, episode, order, status, change = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local at_ms, urgency, retention, applied_retention = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11]
+local at_ms, retention, applied_retention = tonumber(ARGV[8]), ARGV[9], ARGV[10]
 
 local applied = p .. 'applied:' .. id
 if redis.call('EXISTS', applied) == 1 then
@@ -46,32 +46,31 @@ local history = p .. 'history:' .. fp
 local notes = p .. 'notes:' .. fp
 local best_status = best_fires and 'firing' or 'resolved'
 local text = string.match(best_value, '^[^|]*|[^|]*|(.*)$')
-redis.call('HSET', alert, 'current', text, 'status', best_status)
+redis.call('HSET', alert, 'current', text, 'status', best_status, 'order', string.match(best_value, '^[^|]*'))
 redis.call('HINCRBY', alert, 'changes', 1)
 redis.call('RPUSH', history, change)
 
--- The pending notification, not yet routed. Its line holds what is pending about this alert, in order.
-local key = 'change-' .. id
-redis.call('HSET', p .. 'note:' .. key, 'change', change, 'change_id', id, 'fp', fp, 'order', order, 'urgency', urgency,
-  'accepted_ms', now_ms, 'status', 'pending', 'receiver', '', 'line', fp)
-redis.call('RPUSH', notes, key)
-redis.call('ZADD', p .. 'pending', now_ms, key)
-redis.call('ZADD', p .. 'line:' .. fp, 0, order .. '|' .. key)
-if not redis.call('ZSCORE', p .. 'leased', fp) and not redis.call('ZSCORE', p .. 'later', fp) then
-  redis.call('ZADD', p .. 'ready', 'LT', urgency * 1e13 + now_ms, fp)
-end
+-- The change is to be routed: in the order of arrival.
+redis.call('HSET', p .. 'unrouted', id, string.format('%d|', now_ms) .. change)
+redis.call('RPUSH', p .. 'unrouted:order', id)
+redis.call('ZADD', p .. 'pending', now_ms, 'change-' .. id)
+redis.call('PUBLISH', p .. 'wake', '1')
 
 local firing, resolved = p .. 'alerts:firing', p .. 'alerts:resolved'
 if best_fires then
-  redis.call('ZADD', firing, at_ms, fp)
+  if redis.call('ZADD', firing, at_ms, fp) == 1 then
+    redis.call('INCR', p .. 'alerts:version')
+  end
   redis.call('ZREM', resolved, fp)
-  for _, name in ipairs({alert, history, notes, episodes, p .. 'responses:' .. fp}) do
+  for _, name in ipairs({alert, history, notes, episodes, p .. 'accounts:' .. fp, p .. 'responses:' .. fp}) do
     redis.call('PERSIST', name)
   end
 else
-  redis.call('ZREM', firing, fp)
+  if redis.call('ZREM', firing, fp) == 1 then
+    redis.call('INCR', p .. 'alerts:version')
+  end
   redis.call('ZADD', resolved, now_ms, fp)
-  for _, name in ipairs({alert, history, notes, episodes, p .. 'responses:' .. fp}) do
+  for _, name in ipairs({alert, history, notes, episodes, p .. 'accounts:' .. fp, p .. 'responses:' .. fp}) do
     redis.call('PEXPIRE', name, retention)
   end
 end

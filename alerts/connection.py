@@ -1,7 +1,7 @@
 """Connections to Redis, and what its errors mean."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,21 +83,22 @@ class Scripts:
     """Lua scripts from ``.lua`` files, run by their hash and loaded again whenever the server has forgotten them.
 
     Args:
-        folder: holds ``<name>.lua``; where it has a ``common.lua``, its functions are put before every script.
+        folder: holds ``<name>.lua``.
+        heads: files whose text is put before every script.
     """
 
-    def __init__(self, client: "redis.Redis", folder: Path) -> None:
+    def __init__(self, client: "redis.Redis", folder: Path, heads: Sequence[Path] = ()) -> None:
         self._client = client
         self._folder = folder
+        self._heads = tuple(heads)
         self._texts: dict[str, str] = {}
         self._hashes: dict[str, str] = {}
 
     def text(self, name: str) -> str:
         """Return the whole text of ``<name>.lua``."""
         if name not in self._texts:
-            common = self._folder / "common.lua"
-            head = common.read_text(encoding="utf-8") if common.exists() else ""
-            self._texts[name] = head + (self._folder / f"{name}.lua").read_text(encoding="utf-8")
+            files = [*self._heads, self._folder / f"{name}.lua"]
+            self._texts[name] = "".join(path.read_text(encoding="utf-8") for path in files)
         return self._texts[name]
 
     def run(self, name: str, *args: str | int) -> object:
@@ -125,6 +126,31 @@ class Scripts:
             except NoScriptError:
                 self._hashes.pop(name, None)
                 return self._pipeline(name, calls)
+
+    def run_mixed(self, calls: Sequence[tuple[str, tuple[str | int, ...]]]) -> list[object]:
+        """Run several scripts in one round trip; return their answers. Each is atomic, all together are not.
+
+        Raises:
+            StoreUnavailableError, StoreError: some of the calls may have been carried out.
+        """
+        with store_errors():
+            answers = self._mixed(calls)
+            lost = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+            if lost:  # only these: what was carried out must not be again
+                self._hashes.clear()
+                for place, answer in zip(lost, self._mixed([calls[place] for place in lost]), strict=True):
+                    answers[place] = answer
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+            return answers
+
+    def _mixed(self, calls: Sequence[tuple[str, tuple[str | int, ...]]]) -> list[object]:
+        hashes = [self._hash(name) for name, _args in calls]
+        pipeline = self._client.pipeline(transaction=False)
+        for digest, (_name, args) in zip(hashes, calls, strict=True):
+            pipeline.evalsha(digest, 0, *args)
+        return list(pipeline.execute(raise_on_error=False))
 
     def _pipeline(self, name: str, calls: list[tuple[str | int, ...]]) -> list[object]:
         digest = self._hash(name)

@@ -14,16 +14,31 @@ class Keys(NamedTuple):
     ``code:<code>``       string   fingerprint of the alert that people call so; expires when it was not used for long
     ``history:<fp>``      list     every change, in order of arrival
     ``alerts:firing``     zset     fingerprints, by event time of the current change
+    ``alerts:version``    string   counts how often the set of those that fire has changed
     ``alerts:resolved``   zset     fingerprints, by the clock of Redis
+    ``unrouted``          hash     change id: a change that is in no group yet
+    ``unrouted:order``    list     their ids, in order of arrival
+    ``groups``            set      every group
+    ``group:<g>``         hash     a group: route, receiver, labels, its ticks
+    ``members:<g>``       set      fingerprints in it
+    ``news:<g>``          list     changes that came since it was looked at last
+    ``told:<g>``          string   what its receiver was told last; expires
+    ``groups_of:<fp>``    set      groups that an alert is in
+    ``groups:due``        zset     groups, by when they are to be looked at
+    ``groups:leased``     zset     groups that a notifier is looking at, by the end of the lease
+    ``groups:lease``      hash     group: token of the lease
+    ``accounts:<fp>``     list     what became of an alert's changes, in each group
+    ``wake``              channel  something was written that a notifier may want to look at at once
     ``note:<key>``        hash     a notification
     ``tries:<key>``       list     its tries
     ``notes:<fp>``        list     keys of an alert's notifications
-    ``line:<line>``       zset     a line: pending notifications about one alert for one receiver, in their order
+    ``line:<line>``       zset     a line: pending notifications of one group to one receiver, in their order
     ``ready``             zset     lines with something to do, most urgent first
     ``later``             zset     lines that wait for a time
     ``leased``            zset     lines that a notifier works on, by the end of the lease
     ``lease``             hash     line: token of the lease
-    ``pending``           zset     keys of undone notifications, by the time they were accepted
+    ``pending``           zset     what is not done, by when it was accepted: keys of notifications, ``change-<id>`` (in
+                                   no group yet), ``news-<g>-<id>`` (its group has not been looked at since)
     ``undelivered``       zset     of these: every tier has failed
     ``fence``             string   counts leases
     ``clock``             string   the last time that was seen while there was something to do
@@ -50,6 +65,10 @@ class Keys(NamedTuple):
     def notes_of(self, fingerprint: str) -> str:
         """Return the key of the list of an alert's notifications."""
         return f"{self.prefix}notes:{fingerprint}"
+
+    def accounts(self, fingerprint: str) -> str:
+        """Return the key of what became of an alert's changes."""
+        return f"{self.prefix}accounts:{fingerprint}"
 
     def note(self, key: str) -> str:
         """Return the key of a notification."""

@@ -77,6 +77,28 @@ def episode_key(change: AlertChange) -> str:
     return f"{change.starts_at_us + _OFFSET_US:020d}"
 
 
+Verdict = Literal["told", "known", "replaced", "muted", "unwanted", "never_told"]
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a change in one group.
+
+    Attributes:
+        group: name of the group.
+        verdict: ``told``; ``known`` (the receiver had been told just that); ``replaced`` (a later change of the alert
+            was told in its place); ``muted``; ``unwanted`` (the receiver takes no resolves); ``never_told`` (it
+            resolved before it was told).
+        by: of ``told``: the notification's key; of ``muted``: what hid it, in words.
+    """
+
+    change_id: str
+    receiver: str
+    group: str
+    verdict: Verdict
+    by: str = ""
+    at_us: int = 0
+
+
 class Try(msgspec.Struct, frozen=True, kw_only=True):
     """One try to tell somebody, or one reason why it was not tried, as recorded.
 
@@ -105,17 +127,49 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
     plain: bool = False
 
 
-class NotificationRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one notification: which change, for whom, how it stands, every try.
+NotificationKind = Literal["group", "repeat", "escalation", "digest", "test"]
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a notification is to say, as it was decided. Its receiver and its key are beside it in the store.
 
     Attributes:
-        key: idempotency key, the same over tries, tiers and replicas. change_id: of what it tells.
-        status: ``pending``, ``delivered``, ``skipped`` (the receiver does not want it) or ``routed`` (became others).
+        alerts: current changes of the group's alerts, firing first; at most as many as the receiver's ``max_alerts``.
+        group: name of the group: Alertmanager's key of the route, and the values of its labels.
+        thread: the same for all notifications about the group, from its first firing to its resolve.
+        changes: ids of the changes that it tells.
+        truncated: how many alerts of the group are not in ``alerts``, by service, else by name.
+        notes: lines that belong under the text, such as why a step of an escalation was taken.
+        incident: number of the incident that its alerts belong to.
+        absorbed: of a digest: how many notifications it stands for.
+    """
+
+    kind: NotificationKind
+    alerts: tuple[AlertChange, ...]
+    group_labels: dict[str, str]
+    group: str
+    thread: str
+    changes: tuple[str, ...] = ()
+    truncated: dict[str, int] = {}
+    notes: tuple[str, ...] = ()
+    incident: str = ""
+    absorbed: int = 0
+
+
+class NotificationRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one notification: what it tells, to whom, how it stands, every try.
+
+    Attributes:
+        key: idempotency key, the same over tries, tiers and replicas. changes: ids of what it tells.
+        group: name of the group of alerts that it is about.
+        status: ``pending``, ``delivered``, ``digested`` (a digest stands for it) or ``skipped``.
         undelivered: every tier has failed at least once and none has delivered yet.
     """
 
     key: str
-    change_id: str
+    kind: NotificationKind = "group"
+    changes: tuple[str, ...]
+    group: str = ""
     receiver: str
     status: str
     undelivered: bool
@@ -133,8 +187,9 @@ class AlertRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert with all its changes, in their order, and all its notifications."""
+    """An alert with all its changes, in their order, all its notifications, and what became of each change."""
 
     current: AlertChange
     history: list[AlertChange]
     notifications: list[NotificationRecord]
+    accounts: list[Account] = []

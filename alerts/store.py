@@ -10,19 +10,30 @@ import redis
 
 from alerts.connection import Scripts, StoreUnavailableError, store_errors
 from alerts.keys import Keys
-from alerts.model import CLOSED, AlertDetail, AlertRecord, NotificationRecord, Status, Try, episode_key, order_key
+from alerts.model import (
+    CLOSED,
+    Account,
+    AlertDetail,
+    AlertRecord,
+    Draft,
+    NotificationRecord,
+    Status,
+    Try,
+    episode_key,
+    order_key,
+)
 from config.delivery import StoreSettings
 from config.matchers import Matcher, matches_all
 from detectors.contract import AlertChange
 
-_URGENCY = {"critical": 0, "warning": 1, "info": 2}
-_OTHER_URGENCY = 1
 _BATCH = 500
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
 _change_json = msgspec.json.Encoder(order="deterministic")
 _to_change = msgspec.json.Decoder(AlertChange)
 _to_try = msgspec.json.Decoder(Try)
+_to_draft = msgspec.json.Decoder(Draft)
+_to_account = msgspec.json.Decoder(Account)
 
 
 class AlertStore:
@@ -53,7 +64,7 @@ class AlertStore:
         self._scripts = Scripts(client, Path(__file__).parent)
 
     def apply(self, changes: Sequence[AlertChange]) -> int:
-        """Write changes, each atomically with its history and its pending notification; return how many were new.
+        """Write changes, each atomically with its history, to be routed; return how many were new.
 
         A change that was applied before has no effect. A change that is older than what the store knows is added to the
         history (and told), but does not become the alert's state.
@@ -68,7 +79,7 @@ class AlertStore:
         return applied
 
     def writing(self, change: AlertChange) -> tuple[str, tuple[str | int, ...]]:
-        """Return the script that applies a change, and its arguments: to be run in one transaction with other writes."""
+        """Return the script that applies a change, and its arguments, to be run together with other writes."""
         return self._scripts.text("apply"), self._arguments(change)
 
     def apply_waiting(
@@ -156,8 +167,12 @@ class AlertStore:
             history = [_to_change.decode(text) for text in self.client.lrange(self.keys.history(fingerprint), 0, -1)]
             keys = self.client.lrange(self.keys.notes_of(fingerprint), 0, -1)
             notes = [note for note in map(self._notification, keys) if note is not None]
+            accounts = [_to_account.decode(text) for text in self.client.lrange(self.keys.accounts(fingerprint), 0, -1)]
         return AlertDetail(
-            current=_to_change.decode(current), history=sorted(history, key=order_key), notifications=notes
+            current=_to_change.decode(current),
+            history=sorted(history, key=order_key),
+            notifications=notes,
+            accounts=accounts,
         )
 
     def ping(self) -> None:
@@ -167,12 +182,15 @@ class AlertStore:
 
     def _notification(self, key: str) -> NotificationRecord | None:
         note: dict[str, Any] = self.client.hgetall(self.keys.note(key))
-        if not note or note["status"] == "routed":
+        if not note:
             return None
+        draft = _to_draft.decode(note["body"])
         tries = self.client.lrange(self.keys.tries(key), 0, -1)
         return NotificationRecord(
             key=key,
-            change_id=note["change_id"],
+            kind=draft.kind,
+            changes=draft.changes,
+            group=draft.group,
             receiver=note["receiver"],
             status=note["status"],
             undelivered=self.client.zscore(self.keys.named("undelivered"), key) is not None,
@@ -192,7 +210,6 @@ class AlertStore:
             CLOSED if change.step == CLOSED else change.status,
             _change_json.encode(change).decode(),
             change.at_us // 1000,
-            _URGENCY.get(change.labels.get("severity", ""), _OTHER_URGENCY),
             self.settings.retention // 1000,
             self.settings.applied_retention // 1000,
         )

@@ -60,10 +60,12 @@ class ReceiverSettings(SettingsModel):
     Attributes:
         tiers: at least one; a channel at most once.
         send_resolved: whether to tell that an alert has resolved.
+        max_alerts: of one group that are told in full in one message; further ones are counted.
     """
 
     tiers: tuple[TierSettings, ...] = Field(min_length=1)
     send_resolved: bool = True
+    max_alerts: int = Field(default=100, ge=1, le=10_000)
 
     @field_validator("tiers")
     @classmethod

@@ -1,6 +1,6 @@
 -- Lease the most urgent lines to the caller.
 -- ARGV: prefix, now in ms or '', lease in ms, how many at most
--- Returns, per line: {line, token, key, fields of the notification, its tries, now}.
+-- Returns, per line: {line, token, key, fields of the notification, its tries, now, ids of its thread's first messages}.
 local lease_ms, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 for _, set in ipairs({'leased', 'later'}) do -- whose lease has ended (its notifier died), whose time has come
@@ -23,8 +23,11 @@ while #claimed < limit do
     local token = tostring(redis.call('INCR', p .. 'fence'))
     redis.call('HSET', p .. 'lease', line, token)
     redis.call('ZADD', p .. 'leased', now + lease_ms, line)
+    local note = redis.call('HGETALL', p .. 'note:' .. key)
+    local thread = redis.call('HGET', p .. 'note:' .. key, 'thread')
     claimed[#claimed + 1] = {
-      line, token, key, redis.call('HGETALL', p .. 'note:' .. key), redis.call('LRANGE', p .. 'tries:' .. key, 0, -1), now
+      line, token, key, note, redis.call('LRANGE', p .. 'tries:' .. key, 0, -1), now,
+      redis.call('HGETALL', p .. 'thread:' .. thread)
     }
   end
 end

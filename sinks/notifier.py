@@ -1,32 +1,38 @@
-"""The notifier: a service of its own that takes notifications from the outbox and makes sure that people hear.
+"""The notifier: a service of its own that decides what is told of new changes, and makes sure that people hear it.
 
-Several may run, on several machines: each notification is leased to one. Each runs its tries in a bounded pool of
-threads (the clients of e-mail, SMS and HTTP block); a channel takes part of them at most (``max_concurrent``), and
-nothing waits in a thread, so that a slow channel cannot hold up the others.
+Several may run, on several machines: each group and each notification is leased to one. Each runs its tries in a
+bounded pool of threads (the clients of e-mail, SMS and HTTP block); a channel takes part of them at most
+(``max_concurrent``), and nothing waits in a thread, so that a slow channel cannot hold up the others.
 """
 
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 
 import structlog
 
 from alerts.connection import StoreUnavailableError
-from alerts.routing import receivers_for
-from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings
+from alerts.dispatch import Dispatcher
+from alerts.urgency import urgency
+from config.delivery import NotifierSettings, ReceiverSettings
+from config.urgency import UrgencySettings
 from sinks.contract import Channel, Notification
 from sinks.metrics import NotifierMetrics
 from sinks.outbox import Claim, LeaseLostError, Outbox
 from sinks.stages.contract import Clock
-from sinks.stages.dedup import already_told, unwanted
+from sinks.stages.dedup import already_told
 from sinks.stages.record import Record
 from sinks.stages.tiers import Tiers, Verdict
 from sinks.stages.transport import Step, StepHook
+from sinks.waking import Waking
 
 _log = structlog.get_logger("makegood.notifier")
 _DEFECT_WAIT_US = 10_000_000
 _AWAY_WAIT_S = 0.5
+_TURN = 200
+"""Changes, and groups, that are decided of at once."""
 
 
 class Notifier:
@@ -36,21 +42,25 @@ class Notifier:
         self,
         *,
         outbox: Outbox,
+        dispatcher: Dispatcher,
         tiers: Tiers,
         record: Record,
         receivers: Mapping[str, ReceiverSettings],
-        route: RootRouteSettings,
+        catch_all: str,
         settings: NotifierSettings,
+        urgency: UrgencySettings,
         channels: Mapping[str, Channel],
         metrics: NotifierMetrics,
         clock: Clock,
         on_step: StepHook,
     ) -> None:
         self._outbox = outbox
+        self._dispatcher = dispatcher
         self._tiers = tiers
         self._record = record
         self._receivers = receivers
-        self._route = route
+        self._catch_all = catch_all
+        self._urgency = urgency
         self._settings = settings
         self._channels = channels
         self._metrics = metrics
@@ -58,15 +68,16 @@ class Notifier:
         self._on_step = on_step
 
     def run_once(self, limit: int = 100) -> int:
-        """Work on up to ``limit`` notifications that are due, one after the other; return how many there were.
+        """Decide of up to ``limit`` changes and groups, deliver as many notifications; return how many there were.
 
         Raises:
             StoreUnavailableError: Redis is away.
         """
+        decided = self._dispatcher.turn(limit, self._settings.lease)
         claims = self._outbox.claim(limit, self._settings.lease)
         for claim in claims:
             self._turn(claim)
-        return len(claims)
+        return decided + len(claims)
 
     def run(self, stop: threading.Event, beat: Callable[[], None] | None = None) -> None:
         """Work until ``stop`` is set; then let the tries that run come to their end.
@@ -77,15 +88,20 @@ class Notifier:
         """
         running: set[Future[None]] = set()
         away = False
-        with ThreadPoolExecutor(self._settings.workers, thread_name_prefix="notifier") as pool:
+        pause_s = self._settings.poll / 1_000_000
+        with (
+            ThreadPoolExecutor(self._settings.workers, thread_name_prefix="notifier") as pool,
+            Waking(self._outbox.store) as waking,
+        ):
             while not stop.is_set():
                 if beat is not None:
                     beat()
                 running = {future for future in running if not future.done()}
                 room = self._settings.workers - len(running)
                 try:
+                    decided = self._dispatcher.turn(_TURN, self._settings.lease)
                     claims = self._outbox.claim(room, self._settings.lease) if room else []
-                    if not claims:
+                    if not claims and not decided:
                         self._measure()
                 except StoreUnavailableError as error:
                     if not away:
@@ -98,8 +114,10 @@ class Notifier:
                     _log.info("store_back")
                 away = False
                 running |= {pool.submit(self._turn, claim) for claim in claims}
-                if not claims:
-                    stop.wait(self._settings.poll / 1_000_000)
+                if not decided and not room:
+                    wait_for(running, pause_s, FIRST_COMPLETED)
+                elif not decided and not claims:
+                    waking.wait(pause_s, stop)
 
     def close(self) -> None:
         """Close the channels."""
@@ -110,10 +128,7 @@ class Notifier:
         """Do what can be done for a notification now. Whatever goes wrong leaves it in the outbox."""
         try:
             self._on_step(Step.CLAIMED, claim.key)
-            if claim.receiver == "":
-                self._outbox.route(claim, receivers_for(claim.change.labels, self._route))
-            else:
-                self._deliver(claim)
+            self._deliver(claim)
         except (LeaseLostError, StoreUnavailableError) as error:
             # Another notifier has it, or will have it when the lease ends.
             _log.info("notification_left", key=claim.key, detail=str(error))
@@ -125,26 +140,13 @@ class Notifier:
 
     def _deliver(self, claim: Claim) -> None:
         # A receiver that the settings no longer have: its notifications go to the one that takes everything.
-        name = claim.receiver if claim.receiver in self._receivers else self._route.receiver or ""
+        name = claim.receiver if claim.receiver in self._receivers else self._catch_all
         receiver = self._receivers[name]
         told = already_told(claim)
         if told is not None:
             self._finish(claim, "delivered", told)
             return
-        why_not = unwanted(claim, receiver)
-        if why_not is not None:
-            self._metrics.skipped.labels(name).inc()
-            self._finish(claim, "skipped", why_not)
-            return
-        change = claim.change
-        notification = Notification(
-            key=claim.key,
-            receiver=name,
-            alerts=(change,),
-            group_labels=dict(change.labels),
-            accepted_us=claim.accepted_us,
-        )
-        verdict: Verdict = self._tiers(claim, notification, receiver)
+        verdict: Verdict = self._tiers(claim, notification_of(claim, name, self._urgency), receiver)
         if verdict.delay_us is None:
             self._finish(claim, "delivered", verdict.note)
         else:
@@ -169,3 +171,22 @@ class Notifier:
         oldest_us = self._outbox.oldest_pending_us()
         self._metrics.oldest_pending_s.set(0 if oldest_us is None else max(0, self._clock() - oldest_us) / 1_000_000)
         self._record.refresh_failing(list(self._outbox.failing()))
+
+
+def notification_of(claim: Claim, receiver: str, settings: UrgencySettings) -> Notification:
+    """Return what a claim is about, for the channels."""
+    draft = claim.draft
+    return Notification(
+        key=claim.key,
+        receiver=receiver,
+        alerts=draft.alerts,
+        group_labels=draft.group_labels,
+        accepted_us=claim.accepted_us,
+        thread=draft.thread,
+        kind=draft.kind,
+        truncated=sum(draft.truncated.values()),
+        left_out=draft.truncated,
+        notes=draft.notes,
+        urgency=urgency(draft.alerts, settings),
+        absorbed=draft.absorbed,
+    )

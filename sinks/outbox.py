@@ -1,25 +1,24 @@
-"""The outbox: what is to be told, leased to one notifier at a time, in order for every alert and receiver.
+"""The outbox: what is to be told, leased to one notifier at a time, in order for every group and receiver.
 
-Pending notifications stand in lines, one for each alert and receiver. Only the first of a line can be worked on, so a
+Pending notifications stand in lines, one for each group and receiver. Only the first of a line can be worked on, so a
 resolve never overtakes the notice that something fired. A line is leased: a notifier that dies loses its lease after a
 while, and another goes on. Every lease has a token that only rises; who has lost the lease is told so before it would
 send.
 """
 
-from collections.abc import Callable, Sequence
-from hashlib import blake2b
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from alerts.connection import Scripts, store_errors
-from alerts.model import Try
+from alerts.groups import HEAD
+from alerts.model import Draft, Try
 from alerts.store import AlertStore
-from detectors.contract import AlertChange
 from sinks.progress import Progress
 
-_to_change = msgspec.json.Decoder(AlertChange)
+_to_draft = msgspec.json.Decoder(Draft)
 _to_progress = msgspec.json.Decoder(Progress)
 _to_try = msgspec.json.Decoder(Try)
 
@@ -32,7 +31,7 @@ class Claim(msgspec.Struct, kw_only=True):
     """A notification, leased.
 
     Attributes:
-        receiver: empty for one that is not yet routed.
+        earlier: what the far sides call the first message of the thread, by channel and recipient.
         sending: what was about to be sent when its notifier was last heard of; empty when nothing was.
         claimed_us: when, by the clock of the outbox.
     """
@@ -41,17 +40,13 @@ class Claim(msgspec.Struct, kw_only=True):
     token: str
     key: str
     receiver: str
-    change: AlertChange
+    draft: Draft
     accepted_us: int
     claimed_us: int
     progress: Progress
     sending: str
     tries: list[Try]
-
-
-def idempotency_key(change_id: str, receiver: str) -> str:
-    """Return the key of the notification of a change to a receiver: the same whoever computes it, whenever."""
-    return "mg-" + blake2b(f"{change_id}|{receiver}".encode(), digest_size=16).hexdigest()
+    earlier: dict[str, dict[str, str]] = {}
 
 
 class Outbox:
@@ -70,21 +65,13 @@ class Outbox:
         self._keys = store.keys
         self._clock_us = clock_us
         self._retention_ms = store.settings.retention // 1000
-        self._scripts = Scripts(store.client, Path(__file__).parent)
+        folder = Path(__file__).parent
+        self._scripts = Scripts(store.client, folder, [HEAD, folder / "common.lua"])
 
     def claim(self, limit: int, lease_us: int) -> list[Claim]:
         """Lease up to ``limit`` notifications, the most urgent first, for ``lease_us``."""
         answer: Any = self._run("claim", _ms(lease_us), limit)
         return [self._claim(*entry) for entry in answer]
-
-    def route(self, claim: Claim, receivers: Sequence[str]) -> None:
-        """Replace an unrouted notification by one for each of ``receivers``.
-
-        Raises:
-            LeaseLostError: nothing was done.
-        """
-        pairs = [text for name in receivers for text in (name, idempotency_key(claim.change.change_id, name))]
-        self._mine(self._run("route", claim.line, claim.token, claim.key, self._retention_ms, *pairs))
 
     def begin(self, claim: Claim, lease_us: int, sending: str) -> None:
         """Write down that the notification is about to be sent, and hold it for ``lease_us`` from now.
@@ -101,7 +88,10 @@ class Outbox:
             LeaseLostError: the try was recorded; what comes next is another notifier's business.
         """
         texts = msgspec.json.encode(one).decode(), msgspec.json.encode(progress).decode()
-        answer = self._run("tried", claim.line, claim.token, claim.key, *texts)
+        names = [text for recipient, id_ in one.provider_ids.items() for text in (f"{one.channel}|{recipient}", id_)]
+        answer = self._run(
+            "tried", claim.line, claim.token, claim.key, *texts, claim.draft.thread, self._retention_ms, *names
+        )
         claim.tries.append(one)
         self._mine(answer)
 
@@ -123,7 +113,7 @@ class Outbox:
         )
 
     def finish(self, claim: Claim, status: str, note: str) -> None:
-        """End the notification as ``delivered`` or ``skipped``; ``note`` says how. Ending it twice has no effect."""
+        """End the notification as ``delivered``; ``note`` says how. Ending it twice has no effect."""
         self._run("finish", claim.line, claim.token, claim.key, status, note, self._retention_ms)
 
     def oldest_pending_us(self) -> int | None:
@@ -161,19 +151,26 @@ class Outbox:
             msg = "the lease was lost: another notifier has the notification"
             raise LeaseLostError(msg)
 
-    def _claim(self, line: str, token: str, key: str, fields: list[str], tries: list[str], now_ms: int) -> Claim:
+    def _claim(
+        self, line: str, token: str, key: str, fields: list[str], tries: list[str], now_ms: int, thread: list[str]
+    ) -> Claim:
         note = dict(zip(fields[::2], fields[1::2], strict=True))
+        earlier: dict[str, dict[str, str]] = {}
+        for name, provider_id in zip(thread[::2], thread[1::2], strict=True):
+            channel, _, recipient = name.partition("|")
+            earlier.setdefault(channel, {})[recipient] = provider_id
         return Claim(
             line=line,
             token=token,
             key=key,
             receiver=note["receiver"],
-            change=_to_change.decode(note["change"]),
+            draft=_to_draft.decode(note["body"]),
             accepted_us=int(note["accepted_ms"]) * 1000,
             claimed_us=now_ms * 1000,
             progress=_to_progress.decode(note["progress"]) if "progress" in note else Progress(),
             sending=note.get("sending", ""),
             tries=[_to_try.decode(text) for text in tries],
+            earlier=earlier,
         )
 
 

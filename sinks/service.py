@@ -7,8 +7,16 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from alerts.dispatch import Dispatcher
+from alerts.duty_files import DutyFiles
+from alerts.escalating import Escalations
+from alerts.groups import Groups
+from alerts.mutes import Mutes
+from alerts.responses import Responses
+from alerts.routing import Router
 from alerts.store import AlertStore
-from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings
+from config.delivery import RootRouteSettings, RouteSettings
+from config.settings import Settings
 from sinks.channels import catalogue  # noqa: F401 - importing it registers the channels
 from sinks.clock import EvenClock
 from sinks.contract import CHANNELS, Channel, ChannelSettings
@@ -27,11 +35,8 @@ def build_channels(settings: Mapping[str, ChannelSettings]) -> dict[str, Channel
 
 def build_notifier(
     store: AlertStore,
+    settings: Settings,
     *,
-    channels: Mapping[str, ChannelSettings],
-    receivers: Mapping[str, ReceiverSettings],
-    route: RootRouteSettings,
-    settings: NotifierSettings | None = None,
     registry: CollectorRegistry = REGISTRY,
     wait: Callable[[float], bool],
     clock_us: Callable[[], int] | None = None,
@@ -41,11 +46,8 @@ def build_notifier(
     """Return a notifier over ``store``.
 
     Args:
-        store: whose outbox it works on.
-        channels: of the settings.
-        receivers: of the settings.
-        route: of the settings.
-        settings: None: the defaults.
+        store: what is told of, and the outbox.
+        settings: the whole file; it has a route, and channels for all receivers.
         registry: for the metrics.
         wait: waits that many seconds; True when the program stops (``threading.Event.wait``).
         clock_us: None: the system's clock here, that of Redis for leases.
@@ -54,13 +56,13 @@ def build_notifier(
 
     Raises:
         StoreUnavailableError: Redis is away.
-        ValueError: when a reference has no target.
+        ValueError: when a reference has no target, or there is no route.
     """
-    _check_references(channels, receivers, route)
-    settings = NotifierSettings() if settings is None else settings
+    channels = _channels(settings)
+    route = _checked_route(settings)
     clock = EvenClock(_system_clock_us, _steady_clock_us) if clock_us is None else clock_us
     step = _no_step if on_step is None else on_step
-    metrics = NotifierMetrics(channels, receivers, registry)
+    metrics = NotifierMetrics(channels, settings.receivers, registry)
     outbox = Outbox(store, clock_us=clock_us)
     record = Record(outbox, metrics, clock, wait, step)
     built = build_channels(channels)
@@ -68,18 +70,20 @@ def build_notifier(
         {name: (built[name], channels[name]) for name in built},
         outbox=outbox,
         record=record,
-        settings=settings,
+        settings=settings.notifier,
         clock=clock,
         rng=random.SystemRandom() if rng is None else rng,
         on_step=step,
     )
     return Notifier(
         outbox=outbox,
+        dispatcher=build_dispatcher(store, settings, clock_us=clock_us, on_defect=metrics.defects.inc),
         tiers=tiers,
         record=record,
-        receivers=receivers,
-        route=route,
-        settings=settings,
+        receivers=settings.receivers,
+        catch_all=route.receiver or "",
+        settings=settings.notifier,
+        urgency=settings.urgency,
         channels=built,
         metrics=metrics,
         clock=clock,
@@ -87,49 +91,70 @@ def build_notifier(
     )
 
 
+def build_dispatcher(
+    store: AlertStore,
+    settings: Settings,
+    *,
+    clock_us: Callable[[], int] | None = None,
+    on_defect: Callable[[], None] = lambda: None,
+) -> Dispatcher:
+    """Return what decides what is told, by a settings file."""
+    mutes = Mutes(store, settings.inhibit_rules, settings.maintenance_windows)
+    responses = Responses(store)
+    duty = DutyFiles(settings)
+    return Dispatcher(
+        Groups(store, clock_us=clock_us),
+        Router(_checked_route(settings)),
+        settings.receivers,
+        hiding=mutes,
+        escalations=Escalations(settings.escalations, duty.current, responses, mutes.next_change_us),
+        lapse=responses.lapse,
+        clock=_system_clock_us if clock_us is None else clock_us,
+        urgency=settings.urgency,
+        on_defect=on_defect,
+    )
+
+
 def run_notifier(
     store: AlertStore,
+    settings: Settings,
     stop: threading.Event,
     *,
-    channels: Mapping[str, ChannelSettings],
-    receivers: Mapping[str, ReceiverSettings],
-    route: RootRouteSettings,
-    settings: NotifierSettings | None = None,
     registry: CollectorRegistry = REGISTRY,
     beat: Callable[[], None] | None = None,
 ) -> None:
     """Run a notifier until ``stop`` is set; ``beat`` is called each time it has looked for work."""
-    notifier = build_notifier(
-        store,
-        channels=channels,
-        receivers=receivers,
-        route=route,
-        settings=settings,
-        registry=registry,
-        wait=stop.wait,
-    )
+    notifier = build_notifier(store, settings, registry=registry, wait=stop.wait)
     try:
         notifier.run(stop, beat)
     finally:
         notifier.close()
 
 
-def _check_references(
-    channels: Mapping[str, ChannelSettings], receivers: Mapping[str, ReceiverSettings], route: RootRouteSettings
-) -> None:
-    for name, receiver in receivers.items():
+def _channels(settings: Settings) -> dict[str, ChannelSettings]:
+    found = {name: entry for name, entry in settings.channels.items() if isinstance(entry, ChannelSettings)}
+    for name, receiver in settings.receivers.items():
         for tier in receiver.tiers:
-            if tier.channel not in channels:
-                known = ", ".join(channels) or "none"
+            if tier.channel not in found:
+                known = ", ".join(found) or "none"
                 msg = f"receivers.{name}: there is no channel {tier.channel!r}; there are: {known}"
                 raise ValueError(msg)
-    waiting = [route]
+    return found
+
+
+def _checked_route(settings: Settings) -> RootRouteSettings:
+    if settings.route is None:
+        msg = "the settings have no `route`, so that nobody would be told of anything"
+        raise ValueError(msg)
+    waiting: list[RouteSettings] = [settings.route]
     while waiting:
         node = waiting.pop()
-        waiting.extend(node.routes)  # type: ignore[arg-type]
-        if node.receiver is not None and node.receiver not in receivers:
-            msg = f"route: there is no receiver {node.receiver!r}; there are: {', '.join(receivers) or 'none'}"
+        waiting.extend(node.routes)
+        if node.receiver is not None and node.receiver not in settings.receivers:
+            known = ", ".join(settings.receivers) or "none"
+            msg = f"route: there is no receiver {node.receiver!r}; there are: {known}"
             raise ValueError(msg)
+    return settings.route
 
 
 def _system_clock_us() -> int:

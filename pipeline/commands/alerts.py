@@ -137,7 +137,9 @@ def _note(note: "NotificationRecord") -> dict[str, Any]:
     ]
     return {
         "key": note.key,
-        "change_id": note.change_id,
+        "kind": note.kind,
+        "changes": list(note.changes),
+        "group": note.group,
         "receiver": note.receiver,
         "status": note.status,
         "undelivered": note.undelivered,

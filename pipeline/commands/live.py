@@ -2,20 +2,17 @@
 
 import os
 import time
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.commands import shell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from config.delivery import RootRouteSettings
     from config.settings import Settings
     from pipeline.feeds.contract import Share
-    from sinks.contract import ChannelSettings
 
 Listen = Annotated[
     str | None,
@@ -157,15 +154,7 @@ def run_notifier(settings: "Settings", listen: str) -> None:
                 return False, {"notifier": "waiting", "store": str(error)}
 
         with StatusServer(listen, report, live=liveness.live):
-            service.run_notifier(
-                store,
-                stop,
-                channels=cast("Mapping[str, ChannelSettings]", settings.channels),
-                receivers=settings.receivers,
-                route=cast("RootRouteSettings", settings.route),
-                settings=settings.notifier,
-                beat=liveness.beat,
-            )
+            service.run_notifier(store, settings, stop, beat=liveness.beat)
 
 
 def share_of(text: str) -> "Share":

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from alerts.model import AlertDetail, rfc3339, to_json
+from alerts.model import Account, AlertDetail, rfc3339, to_json
 from alerts.store import AlertStore
 from detectors.contract import AlertChange, Detector
 from detectors.windowed import Windowed
@@ -104,7 +104,11 @@ def timeline(detail: AlertDetail) -> list[Moment]:
     told: dict[str, list[str]] = {}
     for note in detail.notifications:
         undelivered = ", undelivered" if note.undelivered else ""
-        told.setdefault(note.change_id, []).append(f"told {note.receiver}: {note.status}{undelivered}")
+        for change_id in note.changes:
+            told.setdefault(change_id, []).append(f"told {note.receiver}: {note.status}{undelivered}")
+    for account in detail.accounts:
+        if account.verdict != "told":
+            told.setdefault(account.change_id, []).append(_untold(account))
     return [
         Moment(
             rfc3339(change.at_us)[:19] + "Z",
@@ -115,6 +119,20 @@ def timeline(detail: AlertDetail) -> list[Moment]:
         )
         for change in detail.history
     ]
+
+
+_UNTOLD = {
+    "known": "had been told that already",
+    "replaced": "was told a later change in its place",
+    "unwanted": "wants no resolves",
+    "never_told": "was not told: it had resolved before",
+}
+
+
+def _untold(account: Account) -> str:
+    if account.verdict == "muted":
+        return f"{account.receiver} not told: {account.by}"
+    return f"{account.receiver} {_UNTOLD[account.verdict]}"
 
 
 def lines(detail: AlertDetail) -> list[str]:

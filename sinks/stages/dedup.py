@@ -1,6 +1,5 @@
 """Dedup: what need not be told (any more), read from the record before anything is sent."""
 
-from config.delivery import ReceiverSettings
 from sinks.outbox import Claim
 
 
@@ -14,9 +13,3 @@ def already_told(claim: Claim) -> str | None:
             return f"by tier {one.tier} ({one.channel})"
     return None
 
-
-def unwanted(claim: Claim, receiver: ReceiverSettings) -> str | None:
-    """Return why the receiver does not want the notification; None when it does."""
-    if claim.change.status == "resolved" and not receiver.send_resolved:
-        return "the receiver wants no resolved alerts"
-    return None

@@ -11,6 +11,7 @@ from alerts.store import AlertStore
 from config.delivery import StoreSettings
 from config.matchers import parse_matcher
 from tests.support.alerts import MINUTE_US, START_US, change
+from tests.support.dispatch import dispatch
 from tests.support.redis import fresh_store
 
 
@@ -20,8 +21,11 @@ def test_a_change_becomes_state_history_and_one_pending_notification(store: Aler
     detail = store.get(one.fingerprint)
     assert detail is not None
     assert (detail.current, detail.history) == (one, [one])
-    assert [(note.change_id, note.status, note.tries) for note in detail.notifications] == [
-        (one.change_id, "pending", [])
+    dispatch(store)
+    detail = store.get(one.fingerprint)
+    assert detail is not None
+    assert [(note.changes, note.status, note.tries) for note in detail.notifications] == [
+        ((one.change_id,), "pending", [])
     ]
     assert store.counts() == {"firing": 1, "resolved": 0, "pending": 1, "undelivered": 0}
 

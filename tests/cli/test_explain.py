@@ -205,7 +205,7 @@ def test_each_change_of_an_alert_says_who_was_told_of_it(stored: Recorded) -> No
     one = change("Told", summary="Posts are angry")
     note = NotificationRecord(
         key="mg-1",
-        change_id=one.change_id,
+        changes=(one.change_id,),
         receiver="on-call",
         status="delivered",
         undelivered=False,

@@ -8,12 +8,14 @@ from prometheus_client import CollectorRegistry
 
 from alerts.store import AlertStore
 from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings
+from config.settings import Settings
 from sinks.outbox import LeaseLostError, Outbox
 from sinks.progress import Progress
 from sinks.service import build_notifier
 from tests.support.alerts import MINUTE_US, START_US, change
+from tests.support.dispatch import dispatch
 from tests.support.http import Answer, http_server
-from tests.support.notifier import Clock, channel_settings
+from tests.support.notifier import AT_ONCE, Clock, channel_settings
 from tests.support.patience import until
 
 LEASE_US = 10_000_000
@@ -31,6 +33,7 @@ def outbox(store: AlertStore, clock: Clock) -> Outbox:
 
 def test_two_notifiers_do_not_get_the_same_notification(store: AlertStore, clock: Clock, outbox: Outbox) -> None:
     store.apply([change(case_id=str(number)) for number in range(6)])
+    dispatch(store, clock)
     other = Outbox(store, clock_us=clock)
     mine = [claim.key for claim in outbox.claim(4, LEASE_US)]
     others = [claim.key for claim in other.claim(4, LEASE_US)]
@@ -43,6 +46,7 @@ def test_a_lease_that_ends_is_taken_over_and_its_first_holder_may_not_send(
     store: AlertStore, clock: Clock, outbox: Outbox
 ) -> None:
     store.apply([change()])
+    dispatch(store, clock)
     (first,) = outbox.claim(1, LEASE_US)
     assert outbox.claim(1, LEASE_US) == []
     clock.forward(10)
@@ -51,7 +55,6 @@ def test_a_lease_that_ends_is_taken_over_and_its_first_holder_may_not_send(
     lates: list[Callable[[], None]] = [
         lambda: outbox.begin(first, LEASE_US, "x"),
         lambda: outbox.later(first, 1, Progress(), undelivered=False),
-        lambda: outbox.route(first, ["ops"]),
     ]
     for late in lates:
         with pytest.raises(LeaseLostError):
@@ -63,6 +66,7 @@ def test_beginning_a_send_holds_the_lease_until_it_must_be_over(
     store: AlertStore, clock: Clock, outbox: Outbox
 ) -> None:
     store.apply([change()])
+    dispatch(store, clock)
     (claim,) = outbox.claim(1, LEASE_US)
     clock.forward(9)
     outbox.begin(claim, 2 * LEASE_US, "tier 1 (web)")
@@ -72,48 +76,41 @@ def test_beginning_a_send_holds_the_lease_until_it_must_be_over(
     assert outbox.claim(1, LEASE_US)[0].sending == "tier 1 (web)"
 
 
-def test_only_the_first_of_a_line_can_be_claimed_in_order_of_event_time(store: AlertStore, outbox: Outbox) -> None:
-    steps = [change(), change(step="updated:1", at_us=START_US + 1), change(step="resolved", at_us=START_US + 2)]
-    for one in reversed(steps):
+def test_only_the_first_of_a_line_can_be_claimed_in_order(store: AlertStore, clock: Clock, outbox: Outbox) -> None:
+    steps = [change(step="suspected"), change(step="confirmed", at_us=START_US + 1), change(step="resolved", at_us=START_US + 2)]
+    for one in steps:
         store.apply([one])
+        dispatch(store, clock)
     seen = []
     while claims := outbox.claim(5, LEASE_US):
         assert len(claims) == 1
-        seen.append(claims[0].change.step)
+        seen.append(claims[0].draft.alerts[0].step)
         outbox.finish(claims[0], "delivered", "")
-    assert seen == ["firing", "updated:1", "resolved"]
+    assert seen == ["suspected", "confirmed", "resolved"]
 
 
 def test_a_line_that_waits_wakes_at_its_time_and_keeps_its_progress(
     store: AlertStore, clock: Clock, outbox: Outbox
 ) -> None:
     store.apply([change()])
+    dispatch(store, clock)
     (claim,) = outbox.claim(1, LEASE_US)
     outbox.later(claim, 5_000_000, Progress(tier=1, causes=["why"]), undelivered=True)
     store.apply([change(step="resolved", at_us=START_US + MINUTE_US)])
+    dispatch(store, clock)
     clock.forward(4.9)
     assert outbox.claim(1, LEASE_US) == []
     assert store.counts()["undelivered"] == 1
     clock.forward(0.1)
     (again,) = outbox.claim(1, LEASE_US)
-    assert (again.change.step, again.progress.tier, again.progress.causes) == ("firing", 1, ["why"])
+    assert (again.draft.alerts[0].step, again.progress.tier, again.progress.causes) == ("firing", 1, ["why"])
 
 
-def test_routing_makes_one_notification_for_each_receiver_and_they_do_not_wait_for_each_other(
-    store: AlertStore, clock: Clock, outbox: Outbox
-) -> None:
+def test_ending_a_notification_twice_has_no_effect(store: AlertStore, clock: Clock, outbox: Outbox) -> None:
     store.apply([change()])
-    outbox.route(outbox.claim(1, LEASE_US)[0], ["ops", "boss"])
-    first, second = sorted(outbox.claim(5, LEASE_US), key=lambda claim: claim.receiver)
-    assert [first.receiver, second.receiver] == ["boss", "ops"]
-    assert first.key != second.key
-    outbox.later(first, MINUTE_US, Progress(), undelivered=False)
-    outbox.finish(second, "delivered", "")
-    assert store.counts()["pending"] == 1
-
-
-def test_ending_a_notification_twice_has_no_effect(store: AlertStore, outbox: Outbox) -> None:
-    store.apply([change(), change(step="resolved", at_us=START_US + 1)])
+    dispatch(store, clock)
+    store.apply([change(step="resolved", at_us=START_US + 1)])
+    dispatch(store, clock)
     (claim,) = outbox.claim(1, LEASE_US)
     outbox.finish(claim, "delivered", "")
     outbox.finish(claim, "delivered", "")
@@ -127,10 +124,12 @@ def test_several_notifiers_at_work_send_each_notification_once(store: AlertStore
         notifiers = [
             build_notifier(
                 store,
-                channels=channel_settings({"web": {"type": "webhook", "url": server.url}}),
-                receivers={"ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]})},
-                route=RootRouteSettings(receiver="ops"),
-                settings=NotifierSettings.model_validate({"poll": "5ms"}),
+                Settings(
+                    channels=channel_settings({"web": {"type": "webhook", "url": server.url}}),
+                    receivers={"ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]})},
+                    route=RootRouteSettings.model_validate({"receiver": "ops", **AT_ONCE}),
+                    notifier=NotifierSettings.model_validate({"poll": "5ms"}),
+                ),
                 registry=CollectorRegistry(),
                 wait=stop.wait,
             )
@@ -161,15 +160,17 @@ def test_a_channel_that_hangs_does_not_hold_up_the_others(store: AlertStore, tmp
         }
         notifier = build_notifier(
             store,
-            channels=channel_settings(entries),
-            receivers={
-                "slow": ReceiverSettings.model_validate({"tiers": [{"channel": "hanging"}]}),
-                "ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]}),
-            },
-            route=RootRouteSettings.model_validate(
-                {"receiver": "ops", "routes": [{"matchers": ["alertname=Slow"], "receiver": "slow"}]}
+            Settings(
+                channels=channel_settings(entries),
+                receivers={
+                    "slow": ReceiverSettings.model_validate({"tiers": [{"channel": "hanging"}]}),
+                    "ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]}),
+                },
+                route=RootRouteSettings.model_validate(
+                    {"receiver": "ops", **AT_ONCE, "routes": [{"matchers": ["alertname=Slow"], "receiver": "slow"}]}
+                ),
+                notifier=NotifierSettings.model_validate({"poll": "5ms", "workers": 4}),
             ),
-            settings=NotifierSettings.model_validate({"poll": "5ms", "workers": 4}),
             registry=CollectorRegistry(),
             wait=stop.wait,
         )
@@ -190,6 +191,7 @@ def test_a_clock_that_is_set_back_makes_nothing_wait_longer(
     store: AlertStore, clock: Clock, outbox: Outbox, back_s: int
 ) -> None:
     store.apply([change(case_id=str(number)) for number in range(2)])
+    dispatch(store, clock)
     waits, dies = outbox.claim(2, LEASE_US)
     outbox.later(waits, 30_000_000, Progress(), undelivered=False)
     clock.forward(5)
@@ -208,6 +210,7 @@ def test_a_notifier_at_work_keeps_its_lease_when_the_clock_is_set_back(
     store: AlertStore, clock: Clock, outbox: Outbox
 ) -> None:
     store.apply([change()])
+    dispatch(store, clock)
     (claim,) = outbox.claim(1, LEASE_US)
     clock.forward(-3600)
     outbox.begin(claim, LEASE_US, "tier 1 (web)")

@@ -7,10 +7,11 @@ from alerts.connection import connect
 from alerts.embedded_redis import EmbeddedRedis
 from alerts.store import AlertStore
 from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings, StoreSettings
+from config.settings import Settings
 from sinks.service import build_notifier
 from tests.support.alerts import change
 from tests.support.http import http_server
-from tests.support.notifier import channel_settings
+from tests.support.notifier import AT_ONCE, channel_settings
 from tests.support.patience import PATIENCE_S, until
 
 
@@ -23,10 +24,12 @@ def test_a_redis_that_stops_and_comes_back_costs_neither_a_notification_nor_a_re
     with http_server() as server:
         notifier = build_notifier(
             store,
-            channels=channel_settings({"web": {"type": "webhook", "url": server.url}}),
-            receivers={"ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]})},
-            route=RootRouteSettings(receiver="ops"),
-            settings=NotifierSettings.model_validate({"poll": "5ms", "lease": "4s"}),
+            Settings(
+                channels=channel_settings({"web": {"type": "webhook", "url": server.url}}),
+                receivers={"ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]})},
+                route=RootRouteSettings.model_validate({"receiver": "ops", **AT_ONCE}),
+                notifier=NotifierSettings.model_validate({"poll": "5ms", "lease": "4s"}),
+            ),
             registry=CollectorRegistry(),
             wait=stop.wait,
         )

@@ -14,9 +14,10 @@ from prometheus_client import CollectorRegistry
 from alerts.connection import connect
 from alerts.store import AlertStore
 from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings, StoreSettings
+from config.settings import Settings
 from sinks.service import build_notifier
 from sinks.stages.transport import Step
-from tests.support.notifier import channel_settings
+from tests.support.notifier import AT_ONCE, channel_settings
 
 
 def main(order: dict[str, object]) -> None:
@@ -34,10 +35,12 @@ def main(order: dict[str, object]) -> None:
     stop = threading.Event()
     notifier = build_notifier(
         store,
-        channels=channel_settings(order["channels"]),  # type: ignore[arg-type]
-        receivers={"ops": ReceiverSettings.model_validate({"tiers": order["tiers"]})},
-        route=RootRouteSettings(receiver="ops"),
-        settings=NotifierSettings.model_validate({"lease": order["lease"], "poll": "10ms", "workers": 1}),
+        Settings(
+            channels=channel_settings(order["channels"]),  # type: ignore[arg-type]
+            receivers={"ops": ReceiverSettings.model_validate({"tiers": order["tiers"]})},
+            route=RootRouteSettings.model_validate({"receiver": "ops", **AT_ONCE}),
+            notifier=NotifierSettings.model_validate({"lease": order["lease"], "poll": "10ms", "workers": 1}),
+        ),
         registry=CollectorRegistry(),
         wait=stop.wait,
         rng=random.Random(1),

@@ -8,12 +8,16 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from alerts.store import AlertStore
-from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings
+from config.delivery import ReceiverSettings, RootRouteSettings
+from config.settings import Settings
 from sinks.contract import CHANNELS, ChannelSettings
 from sinks.notifier import Notifier
 from sinks.service import build_notifier
 from sinks.stages.transport import StepHook
 from tests.support.alerts import START_US
+
+AT_ONCE = {"group_by": ["..."], "group_wait": "0s", "group_interval": "1ms"}
+"""Of a route: every change is told by itself."""
 
 
 class Clock:
@@ -57,6 +61,7 @@ class Rig:
         receiver: Mapping[str, Any] | None = None,
         on_step: StepHook | None = None,
         clock: Clock | None = None,
+        **more: Any,
     ) -> None:
         self.store = store
         self.clock = Clock() if clock is None else clock
@@ -66,15 +71,21 @@ class Rig:
         tiers = [{"channel": name, **(tier or {})} for name in names]
         self.notifier: Notifier = build_notifier(
             store,
-            channels=channel_settings({**channels, "own": {"type": "file", "path": self.file}}),
-            receivers={
-                "ops": ReceiverSettings.model_validate({"tiers": tiers, **(receiver or {})}),
-                "own": ReceiverSettings.model_validate({"tiers": [{"channel": "own"}]}),
-            },
-            route=RootRouteSettings.model_validate(
-                {"receiver": "ops", "routes": [{"matchers": ["alertname=ChannelFailing"], "receiver": "own"}]}
+            Settings(
+                channels=channel_settings({**channels, "own": {"type": "file", "path": self.file}}),
+                receivers={
+                    "ops": ReceiverSettings.model_validate({"tiers": tiers, **(receiver or {})}),
+                    "own": ReceiverSettings.model_validate({"tiers": [{"channel": "own"}]}),
+                },
+                route=RootRouteSettings.model_validate(
+                    {
+                        "receiver": "ops",
+                        **AT_ONCE,
+                        "routes": [{"matchers": ["alertname=ChannelFailing"], "receiver": "own"}],
+                    }
+                ),
+                **more,
             ),
-            settings=NotifierSettings(),
             registry=self.registry,
             wait=lambda _s: False,
             clock_us=self.clock,
@@ -104,6 +115,11 @@ class Rig:
             return []
         notes = [note for note in detail.notifications if note.receiver == receiver]
         return [(one.channel, one.outcome, one.reason) for note in notes for one in note.tries]
+
+    def accounts(self, fingerprint: str) -> list[str]:
+        """Return what became of each change of an alert."""
+        detail = self.store.get(fingerprint)
+        return [] if detail is None else [account.verdict for account in detail.accounts]
 
     def status(self, fingerprint: str) -> list[str]:
         """Return the status of each notification about an alert."""

@@ -57,7 +57,7 @@ def detail(*tries: Try, receiver: str = "ops") -> AlertDetail:
     current = change("SentimentDrop", summary="checkout is [red] with anger", severity="warning")
     note = NotificationRecord(
         key="mg-1",
-        change_id=current.change_id,
+        changes=(current.change_id,),
         receiver=receiver,
         status="pending",
         undelivered=False,

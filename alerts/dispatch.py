@@ -1,0 +1,242 @@
+"""From changes to notifications: routes them into groups, and decides of groups that are due what is told.
+
+Nothing here waits or sends. A turn reads what is there, decides by pure functions (:mod:`alerts.routing`,
+:mod:`alerts.grouping`), and writes each decision in one step; what is cut short is done again by whoever comes next.
+"""
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from alerts.connection import StoreUnavailableError
+from alerts.escalating import Escalations, Step
+from alerts.grouping import Decision, Group, Member, Timing, decide, tick_after
+from alerts.groups import Claimed, Groups, Outgoing, Plan, Target, Unrouted
+from alerts.model import Account, Draft, NotificationKind
+from alerts.muting import Mute
+from alerts.routing import RouteMatch, Router
+from alerts.urgency import urgency
+from config.delivery import ReceiverSettings
+from config.urgency import UrgencySettings
+from detectors.contract import AlertChange
+
+_log = structlog.get_logger("makegood.notifier")
+_json = msgspec.json.Encoder(order="deterministic")
+
+_EDGES_EVERY_US = 100_000
+_Mutes = Callable[[AlertChange], Mute | None]
+
+
+class Hiding(Protocol):
+    """What hides alerts; :class:`alerts.mutes.Mutes` is the real one."""
+
+    def __call__(self, now_us: int) -> _Mutes:
+        """Return what answers why an alert is not told at a time."""
+        ...
+
+    def pass_edges(self, now_us: int) -> None:
+        """Wake groups for what has begun or ended by the clock."""
+        ...
+
+
+def idempotency_key(*parts: str) -> str:
+    """Return the key of the notification that these texts name: the same whoever computes it, whenever."""
+    return "mg-" + blake2b("|".join(parts).encode(), digest_size=16).hexdigest()
+
+
+class Dispatcher:
+    """Decides for one settings file.
+
+    Args:
+        groups: of the store.
+        router: of the settings.
+        receivers: of the settings.
+        hiding: what hides alerts.
+        escalations: of the settings.
+        lapse: wakes groups whose acknowledgement has run out.
+        clock: microseconds since 1970 UTC.
+        urgency: how urgent alerts are.
+        on_defect: is told of each unexpected error; what it concerned was handled in the plainest way.
+    """
+
+    def __init__(
+        self,
+        groups: Groups,
+        router: Router,
+        receivers: Mapping[str, ReceiverSettings],
+        *,
+        hiding: Hiding,
+        escalations: Escalations,
+        lapse: Callable[[int], object],
+        clock: Callable[[], int],
+        urgency: UrgencySettings,
+        on_defect: Callable[[], None],
+    ) -> None:
+        self._groups = groups
+        self._router = router
+        self._receivers = receivers
+        self._hiding = hiding
+        self._escalations = escalations
+        self._lapse = lapse
+        self._clock = clock
+        self._urgency = urgency
+        self._on_defect = on_defect
+        self._edges_us = 0
+
+    def turn(self, limit: int, lease_us: int) -> int:
+        """Work on up to ``limit`` changes and as many groups; return how many there were.
+
+        Raises:
+            StoreUnavailableError: Redis is away. What was not written is done again.
+        """
+        now_us = self._clock()
+        if not 0 <= now_us - self._edges_us < _EDGES_EVERY_US:
+            self._edges_us = now_us
+            self._hiding.pass_edges(now_us)
+            self._lapse(now_us)
+        changes, claimed = self._groups.look(limit, limit, lease_us)
+        if changes:
+            self._groups.assign([(one.change, self._targets(one)) for one in changes])
+        if claimed:
+            mutes = self._hiding(claimed[0].now_us)
+            self._groups.flush([(one, self._plan(one, mutes)) for one in claimed])
+        return len(changes) + len(claimed)
+
+    def _targets(self, one: Unrouted) -> Sequence[Target]:
+        try:
+            return [_target(match, one.change.labels) for match in self._router.match(one.change.labels)]
+        except Exception as error:  # a defect must not keep an alert from being told: the root takes everything
+            self._defect(error)
+            return [_target(self._router.root.match, one.change.labels)]
+
+    def _plan(self, claimed: Claimed, mutes: _Mutes) -> Plan:
+        match = self._router.route(claimed.group.route) or self._router.root.match
+        receiver = claimed.group.receiver if claimed.group.receiver in self._receivers else match.receiver
+        try:
+            return self._decided(claimed, match, receiver, mutes)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # as above: told without asking what hides it, and to its receiver only
+            self._defect(error)
+            return self._decided(claimed, msgspec.structs.replace(match, escalation=None), receiver, lambda _: None)
+
+    def _decided(self, claimed: Claimed, match: RouteMatch, receiver: str, mutes: _Mutes) -> Plan:
+        group, now_us, timing = claimed.group, claimed.now_us, match.timing
+        on_tick = group.tick_us is not None and now_us >= group.tick_us
+        step = self._escalations.look(group, match.escalation, mutes, now_us, on_tick=on_tick)
+        if on_tick:
+            settings = self._receivers[receiver]
+            decision = decide(group, now_us, timing=timing, mute=mutes, send_resolved=settings.send_resolved)
+        else:  # woken between ticks: what there is to tell, is told on the next
+            tick_us = group.tick_us
+            if tick_us is None:
+                tick_us = tick_after(group.origin_us, timing.interval_us, now_us)
+            decision = Decision(kind=None, members=(), told=None, removed=(), accounts=(), look_again_us=tick_us)
+        outgoing = self._outgoing(group, decision, step, receiver, now_us)
+        return Plan(
+            told=decision.told,
+            repeat_us=timing.repeat_us,
+            removed=decision.removed,
+            accounts=_accounts(group, decision, outgoing) if on_tick else (),
+            outgoing=outgoing,
+            news=group.news if on_tick else (),
+            tick_us=decision.look_again_us,
+            due_us=step.due_us,
+            escalation=step.kept,
+        )
+
+    def _outgoing(
+        self, group: Group, decision: Decision, step: Step, receiver: str, now_us: int
+    ) -> tuple[Outgoing, ...]:
+        told = decision.told or group.told
+        thread = f"{group.key}-{group.origin_us // 1000}" if told is None else told.thread
+        made = []
+        if decision.kind is not None:
+            notes = step.notes if receiver in step.to else ()
+            made.append(self._one(group, decision.kind, decision.members, receiver, thread, now_us, notes))
+        made += [
+            self._one(group, "escalation", step.members, name, thread, now_us, step.notes)
+            for name in step.to
+            if name in self._receivers and (name != receiver or decision.kind is None)
+        ]
+        resolved = tuple(member for member in group.members if member.change.status == "resolved")
+        made += [
+            self._one(group, "group", resolved, name, thread, now_us, ())
+            for name in step.resolved_to
+            if resolved and name != receiver and name in self._receivers and self._receivers[name].send_resolved
+        ]
+        return tuple(made)
+
+    def _one(
+        self,
+        group: Group,
+        kind: NotificationKind,
+        members: Sequence[Member],
+        receiver: str,
+        thread: str,
+        now_us: int,
+        notes: tuple[str, ...],
+    ) -> Outgoing:
+        changes = [member.change for member in members]
+        most = self._receivers[receiver].max_alerts
+        fresh = {news.fingerprint: news.accepted_us for news in group.news}
+        ids = tuple(change.change_id for change in changes if change.fingerprint in fresh)
+        times = [fresh[change.fingerprint] for change in changes if change.fingerprint in fresh]
+        return Outgoing(
+            key=idempotency_key(group.key, thread, str(now_us), receiver, kind, *ids),
+            receiver=receiver,
+            line=f"{receiver}/{group.key}",
+            urgency=urgency(changes, self._urgency).rank,
+            accepted_us=min(times) if times and kind == "group" else now_us,
+            draft=Draft(
+                kind=kind,
+                alerts=tuple(changes[:most]),
+                group_labels=group.labels,
+                group=group.name,
+                thread=thread,
+                changes=ids,
+                truncated=_left_out(changes[most:]),
+                notes=notes,
+            ),
+            fingerprints=tuple(change.fingerprint for change in changes),
+        )
+
+    def _defect(self, error: Exception) -> None:
+        where = "".join(traceback.format_tb(error.__traceback__))  # no message, no locals: they can hold secrets
+        _log.error("dispatcher_defect", error=type(error).__name__, where=where)
+        self._on_defect()
+
+
+def _target(match: RouteMatch, labels: Mapping[str, str]) -> Target:
+    name = match.group_key(labels)
+    timing: Timing = match.timing
+    return Target(
+        key=blake2b(name.encode(), digest_size=10).hexdigest(),
+        receiver=match.receiver,
+        labels=_json.encode(match.group_labels(labels)).decode(),
+        route=match.route,
+        wait_ms=-(-timing.wait_us // 1000),
+        interval_ms=max(1, timing.interval_us // 1000),
+    )
+
+
+def _left_out(changes: Sequence[AlertChange]) -> dict[str, int]:
+    """Return how many alerts are not listed, by service where there is one, else by name."""
+    found: dict[str, int] = {}
+    for change in changes:
+        what = change.labels.get("service") or change.labels.get("alertname", "")
+        found[what] = found.get(what, 0) + 1
+    return found
+
+
+def _accounts(group: Group, decision: Decision, outgoing: Sequence[Outgoing]) -> tuple[tuple[str, Account], ...]:
+    key = outgoing[0].key if decision.kind is not None else ""
+    found = []
+    for news, account in zip(group.news, decision.accounts, strict=True):
+        told = account.verdict in {"told", "replaced"}
+        found.append((news.fingerprint, msgspec.structs.replace(account, by=key) if told else account))
+    return tuple(found)

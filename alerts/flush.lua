@@ -1,0 +1,88 @@
+-- What was decided about a group: its notifications, what became of its changes, when to look again. One step.
+-- ARGV: prefix, now in ms or '', group, token, plan (JSON)
+-- The plan: told ('' leaves it), told_ms (how long it is kept), news (how many were looked at), removed {{fp, order}, ...},
+--   accounts {{fp, json}, ...}, settled {members of `pending`}, tick (ms; '' for none), due (ms, not for content; '' for none),
+--   escalation (JSON or ''), retention, notes {{key, receiver, line, urgency, accepted, thread, body, fps}, ...}
+-- Returns 1; 0 when the lease was lost.
+local gk, token = ARGV[3], ARGV[4]
+if redis.call('HGET', p .. 'groups:lease', gk) ~= token then
+  return 0
+end
+local plan, name = cjson.decode(ARGV[5]), p .. 'group:' .. gk
+
+local function expire_with_alert(fp, key)
+  local left = redis.call('PTTL', p .. 'alert:' .. fp)
+  if left > 0 then
+    redis.call('PEXPIRE', key, left)
+  elseif left == -2 then
+    redis.call('PEXPIRE', key, plan.retention)
+  end
+end
+
+for _, one in ipairs(plan.removed) do -- unless it changed meanwhile: then there is news of it
+  if (redis.call('HGET', p .. 'alert:' .. one[1], 'order') or one[2]) == one[2] then
+    redis.call('SREM', p .. 'members:' .. gk, one[1])
+    redis.call('SREM', p .. 'groups_of:' .. one[1], gk)
+  end
+end
+if plan.told ~= '' then
+  redis.call('SET', p .. 'told:' .. gk, plan.told, 'PX', plan.told_ms)
+end
+if plan.news > 0 then
+  redis.call('LTRIM', p .. 'news:' .. gk, plan.news, -1)
+end
+for _, one in ipairs(plan.accounts) do
+  local key = p .. 'accounts:' .. one[1]
+  redis.call('RPUSH', key, one[2])
+  expire_with_alert(one[1], key)
+end
+for _, one in ipairs(plan.notes) do
+  local key, note = one.key, p .. 'note:' .. one.key
+  if redis.call('EXISTS', note) == 0 then
+    local order = string.format('%020d', redis.call('INCR', p .. 'sequence'))
+    redis.call('HSET', note, 'body', one.body, 'order', order, 'urgency', one.urgency, 'accepted_ms', one.accepted,
+      'status', 'pending', 'receiver', one.receiver, 'line', one.line, 'group', gk,
+      'thread', one.thread)
+    redis.call('ZADD', p .. 'pending', one.accepted, key)
+    redis.call('ZADD', p .. 'line:' .. one.line, 0, order .. '|' .. key)
+    if not redis.call('ZSCORE', p .. 'leased', one.line) and not redis.call('ZSCORE', p .. 'later', one.line) then
+      redis.call('ZADD', p .. 'ready', 'LT', one.urgency * 1e13 + tonumber(one.accepted), one.line)
+    end
+    for _, fp in ipairs(one.fps) do
+      redis.call('RPUSH', p .. 'notes:' .. fp, key)
+      expire_with_alert(fp, p .. 'notes:' .. fp)
+    end
+  end
+end
+for _, member in ipairs(plan.settled) do
+  redis.call('ZREM', p .. 'pending', member)
+end
+redis.call('HSET', name, 'escalation', plan.escalation)
+
+local waiting = redis.call('LLEN', p .. 'news:' .. gk)
+if waiting == 0 and redis.call('SCARD', p .. 'members:' .. gk) == 0 then
+  redis.call('DEL', name, p .. 'news:' .. gk)
+  redis.call('ZREM', p .. 'groups:due', gk)
+  redis.call('SREM', p .. 'groups', gk)
+else
+  local tick = tonumber(plan.tick)
+  if waiting > 0 then -- it came while this was decided
+    local next = tick_after(name, now)
+    tick = tick and math.min(tick, next) or next
+  end
+  if tick then
+    redis.call('HSET', name, 'tick', string.format('%d', tick))
+  else
+    redis.call('HDEL', name, 'tick')
+  end
+  local again = tonumber(redis.call('HGET', name, 'again') or '')
+  for _, due in ipairs({tick or false, tonumber(plan.due) or false, again or false}) do
+    if due then
+      redis.call('ZADD', p .. 'groups:due', 'LT', due, gk)
+    end
+  end
+  redis.call('HDEL', name, 'again')
+end
+redis.call('ZREM', p .. 'groups:leased', gk)
+redis.call('HDEL', p .. 'groups:lease', gk)
+return 1

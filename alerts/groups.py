@@ -1,0 +1,209 @@
+"""Groups in the store: which changes are in none, which groups are due, and what was decided of them.
+
+A group is leased to one notifier while it decides. The decision is written in one step, and only under the lease; a
+notifier that dies before has changed nothing. A change is in ``pending`` from when the store takes it until every group
+that it belongs to has accounted for it.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from alerts.connection import Scripts
+from alerts.grouping import Group, Member, News, Told
+from alerts.model import Account, Draft
+from alerts.store import AlertStore
+from detectors.contract import AlertChange
+
+HEAD = Path(__file__).parent / "clock.lua"
+_TOLD_KEPT_US = 5 * 86_400_000_000
+"""Alertmanager keeps its notification log as long."""
+_to_change = msgspec.json.Decoder(AlertChange)
+_to_told = msgspec.json.Decoder(Told)
+_to_labels = msgspec.json.Decoder(dict[str, str])
+_json = msgspec.json.Encoder(order="deterministic")
+
+
+class Unrouted(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that is in no group yet."""
+
+    change: AlertChange
+    accepted_us: int
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A group that a change belongs to.
+
+    Attributes:
+        key: in the store.
+        labels: name, route and labels of the group, as JSON.
+        wait_ms, interval_ms: ``group_wait`` and ``group_interval``.
+    """
+
+    key: str
+    receiver: str
+    labels: str
+    route: str
+    wait_ms: int
+    interval_ms: int
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """A group, leased."""
+
+    token: str
+    group: Group
+    now_us: int
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """A notification on its way into the outbox.
+
+    Attributes:
+        line: those of one line are delivered in their order.
+        urgency: 0 is most urgent.
+        accepted_us: when the store took the oldest change that it tells.
+        fingerprints: of every alert that it is about, listed or not.
+    """
+
+    key: str
+    receiver: str
+    line: str
+    urgency: int
+    accepted_us: int
+    draft: Draft
+    fingerprints: tuple[str, ...]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written of a decision.
+
+    Attributes:
+        told: None leaves what was told. repeat_us: it is remembered for at least twice as long.
+        removed: members that leave, as they were seen.
+        accounts: one for each of the group's news.
+        tick_us: when content is to be looked at again; None: when there is news.
+        due_us: when the escalation is to be looked at.
+        escalation: the group's from now on, as JSON; empty: none.
+    """
+
+    told: Told | None
+    repeat_us: int
+    removed: tuple[Member, ...]
+    accounts: tuple[tuple[str, Account], ...]
+    outgoing: tuple[Outgoing, ...]
+    news: tuple[News, ...]
+    tick_us: int | None
+    due_us: int | None = None
+    escalation: str = ""
+
+
+class Groups:
+    """The groups of a store.
+
+    Args:
+        store: whose.
+        clock_us: None: the clock of Redis, which all notifiers share. Tests inject their own.
+
+    Every method raises :class:`StoreUnavailableError` while Redis is away.
+    """
+
+    def __init__(self, store: AlertStore, *, clock_us: Callable[[], int] | None = None) -> None:
+        self._keys = store.keys
+        self._clock_us = clock_us
+        self._retention_ms = store.settings.retention // 1000
+        self._scripts = Scripts(store.client, Path(__file__).parent, [HEAD])
+
+    def look(self, changes: int, groups: int, lease_us: int) -> tuple[list[Unrouted], list[Claimed]]:
+        """Return changes that are in no group, the oldest first, and lease groups that are due, in one round trip."""
+        answers: list[Any] = self._scripts.run_mixed(
+            [("unrouted", self._arguments(changes)), ("claim_groups", self._arguments(-(-lease_us // 1000), groups))]
+        )
+        flat: list[str] = answers[0]
+        unrouted = []
+        for text in flat[1::2]:
+            accepted, _, change = text.partition("|")
+            unrouted.append(Unrouted(change=_to_change.decode(change), accepted_us=int(accepted) * 1000))
+        return unrouted, [_claimed(*entry) for entry in answers[1]]
+
+    def assign(self, assigned: Sequence[tuple[AlertChange, Sequence[Target]]]) -> None:
+        """Put changes into their groups; what is there already is left."""
+        self._scripts.run_mixed(
+            [
+                ("assign", self._arguments(change.change_id, change.fingerprint, _json.encode(targets).decode()))
+                for change, targets in assigned
+            ]
+        )
+
+    def flush(self, decided: Sequence[tuple[Claimed, Plan]]) -> list[bool]:
+        """Write decisions, each in one step; return of each whether it was: not, when its lease was lost."""
+        answers = self._scripts.run_mixed(
+            [
+                ("flush", self._arguments(claimed.group.key, claimed.token, self._plan(claimed.group.key, plan)))
+                for claimed, plan in decided
+            ]
+        )
+        return [answer == 1 for answer in answers]
+
+    def _plan(self, key: str, plan: Plan) -> str:
+        written = {
+            "told": "" if plan.told is None else _json.encode(plan.told).decode(),
+            "told_ms": max(_TOLD_KEPT_US, 2 * plan.repeat_us) // 1000,
+            "news": len(plan.news),
+            "removed": [[member.change.fingerprint, member.order] for member in plan.removed],
+            "accounts": [[fingerprint, _json.encode(account).decode()] for fingerprint, account in plan.accounts],
+            "settled": [f"news-{key}-{news.change_id}" for news in plan.news],
+            "tick": "" if plan.tick_us is None else -(-plan.tick_us // 1000),
+            "due": "" if plan.due_us is None else -(-plan.due_us // 1000),
+            "escalation": plan.escalation,
+            "retention": self._retention_ms,
+            "notes": [
+                {
+                    "key": one.key,
+                    "receiver": one.receiver,
+                    "line": one.line,
+                    "urgency": one.urgency,
+                    "accepted": one.accepted_us // 1000,
+                    "thread": one.draft.thread,
+                    "body": _json.encode(one.draft).decode(),
+                    "fps": one.fingerprints,
+                }
+                for one in plan.outgoing
+            ],
+        }
+        return _json.encode(written).decode()
+
+    def _arguments(self, *more: str | int) -> tuple[str | int, ...]:
+        now: str | int = "" if self._clock_us is None else self._clock_us() // 1000
+        return (self._keys.prefix, now, *more)
+
+
+def _claimed(
+    key: str, token: str, flat: list[str], told: str, members: list[str], news: list[str], now_ms: str
+) -> Claimed:
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    texts = (text.split("|") for text in news)
+    return Claimed(
+        token=token,
+        now_us=int(now_ms) * 1000,
+        group=Group(
+            key=key,
+            route=fields["route"],
+            receiver=fields["receiver"],
+            labels=_to_labels.decode(fields["labels"]),
+            origin_us=int(fields["origin"]) * 1000,
+            tick_us=int(fields["tick"]) * 1000 if "tick" in fields else None,
+            told=_to_told.decode(told) if told else None,
+            members=tuple(
+                Member(change=_to_change.decode(change), order=order)
+                for order, change in zip(members[1::3], members[2::3], strict=True)
+            ),
+            news=tuple(
+                News(fingerprint=print_, change_id=change_id, accepted_us=int(accepted) * 1000)
+                for print_, change_id, accepted in texts
+            ),
+            escalation=fields.get("escalation", ""),
+        ),
+    )
