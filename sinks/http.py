@@ -1,55 +1,88 @@
-"""One HTTP request within a time that holds for all of it.
+"""One HTTP request within a time that holds for all of it: from looking up the name to the last byte of the answer.
 
 Timeouts of HTTP libraries are per read: a server that sends a byte now and then holds such a request for as long as it
-likes, past the tier's deadline and the lease of the notification. Here the whole exchange has one deadline.
+likes, past the tier's deadline and the lease of the notification. Their cost is the other reason for a client of our
+own: at a thousand notifications a second, the libraries alone would take the core that the rest needs.
+
+It does what sending needs and nothing else: HTTP/1.1; no redirects, cookies or proxies; nothing of the environment.
 """
 
-import asyncio
+import re
+import socket
+import ssl
+import time
+import weakref
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-import anyio
-import httpcore
-import httpx
+import certifi
 
-from sinks.addresses import AddressRefusedError, AddressRule, refused, written_out
-from sinks.contract import DeliveryError, Reason, transient
-from sinks.guarded import GuardedNetwork
+from sinks.addresses import AddressRefusedError, AddressRule, refused
+from sinks.contract import Reason, permanent, transient
+from sinks.guarded import connect
+from sinks.http_answer import HttpAnswer, NoHttpError
+from sinks.http_connection import Connection, IdleConnections, secured
+from sinks.http_target import Target, UnusableAddressError, basic, form, target
 
-_PHASE_SHARE = 0.95
-"""A connection that is not made fails a little before the deadline, so that the error says what it was."""
+MAX_ANSWER_BYTES = 1024 * 1024
+"""Of an answer's body. What is longer is cut, and is then, as a rule, no answer that a channel understands."""
+_FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*")
+_STANDARD = {"user-agent": "Makegood", "accept": "*/*", "accept-encoding": "identity"}
 
 
-def exchange_failed(error: httpx.HTTPError, waited: str) -> DeliveryError:
-    """Return the typed error for an exchange that broke. Its text repeats nothing of the address or headers.
+class _Job(NamedTuple):
+    """One request: where it goes, its bytes, until when, what is wanted of the answer."""
+
+    goal: Target
+    request: bytes
+    end_s: float
+    max_body_bytes: int
+    waited: str
+
+
+def tls_context(*, verify: bool = True, ca_file: Path | None = None) -> ssl.SSLContext:
+    """Return how TLS connections are made.
 
     Args:
-        error: of :meth:`BoundedHttp.request`.
-        waited: the timeout, in words.
+        verify: whether the far side's certificate is checked.
+        ca_file: certificates to trust, in place of the usual ones (those of Mozilla, by the package ``certifi``).
+
+    Raises:
+        DeliveryError: when the file cannot be read, or has no certificate in it.
     """
-    if isinstance(error, httpx.ConnectTimeout):
-        return transient(Reason.UNREACHABLE, f"no connection within {waited}")
-    if isinstance(error, httpx.TimeoutException):
-        return transient(Reason.TIMEOUT, f"no answer within {waited}", ambiguous=True)
-    if isinstance(error, httpx.ConnectError):
-        return transient(Reason.UNREACHABLE, "the connection was refused, or the name or certificate is wrong")
-    # The connection broke after it was made: the far side may have the message.
-    return transient(Reason.UNREACHABLE, f"the connection broke: {type(error).__name__}", ambiguous=True)
+    try:
+        context = ssl.create_default_context(cafile=str(ca_file or certifi.where()))
+    except OSError as error:  # ssl.SSLError is one
+        why = "has no certificate in it" if isinstance(error, ssl.SSLError) else f"cannot be read ({error.strerror})"
+        raise permanent(Reason.REJECTED, f"`ca_file` {ca_file} {why}") from error
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 class BoundedHttp:
-    """Makes requests one by one, each with a connection of its own; follows no redirect; ignores the environment.
+    """Makes requests, each within its deadline. Used by several threads at once.
+
+    A connection is kept for some seconds, for the next request to the same place. Nothing is sent twice in here: a
+    request on a connection that the far side was just closing is a failure like any other broken connection.
 
     Args:
         verify_tls: whether the far side's certificate is checked.
         addresses: where requests may go; None: to public addresses, and to those that are written out.
+        ca_file: certificates to trust in place of the usual ones.
     """
 
-    def __init__(self, *, verify_tls: bool = True, addresses: AddressRule | None = None) -> None:
+    def __init__(
+        self, *, verify_tls: bool = True, addresses: AddressRule | None = None, ca_file: Path | None = None
+    ) -> None:
         self._rule = addresses or AddressRule()
-        # trust_env: a proxy or a .netrc of the environment would send our headers where the settings do not say.
-        self._tls = httpx.create_ssl_context(verify=verify_tls, trust_env=False)
-        anyio.run(anyio.sleep, 0)  # loads what the first request would otherwise load within its deadline
+        self._verify_tls = verify_tls
+        self._ca_file = ca_file
+        self._tls: ssl.SSLContext | None = None
+        self._idle = IdleConnections()
+        weakref.finalize(self, self._idle.close)
 
     def request(
         self,
@@ -59,60 +92,115 @@ class BoundedHttp:
         timeout_s: float,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
-        data: dict[str, Any] | None = None,
-        params: dict[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
         auth: tuple[str, str] | None = None,
         read_body: bool = True,
-    ) -> httpx.Response:
-        """Send one request and return the answer. Arguments that are not listed are as in httpx.
+    ) -> HttpAnswer:
+        """Send one request and return the answer, whatever its status.
 
         Args:
             method: ``POST``, ...
-            url: address.
-            timeout_s: for everything from looking up the name to the last byte, in seconds.
+            url: address. It is repeated in no error.
+            timeout_s: for everything, in seconds.
             headers: of the request.
             content: body.
             data: fields of a form, in place of a body.
-            params: of the address.
+            params: added to the address.
             auth: name and password.
-            read_body: whether the answer's body is read; else it is left unread and the connection closed.
+            read_body: whether the answer's body is wanted.
 
         Raises:
-            DeliveryError: for an address that nothing is sent to (see ``sinks.addresses``).
-            httpx.HTTPError: as httpx does; ``ReadTimeout`` also when the whole exchange took too long.
-            httpx.InvalidURL: for an address that cannot be used.
+            DeliveryError: when there is no answer; ``ambiguous`` when the request may have arrived all the same.
         """
-
-        async def exchange() -> httpx.Response:
-            client = httpx.AsyncClient(
-                transport=self._transport(url),
-                follow_redirects=False,
-                trust_env=False,
-                timeout=timeout_s * _PHASE_SHARE,
-            )
-            async with (
-                asyncio.timeout(timeout_s),
-                client,
-                client.stream(
-                    method, url, headers=headers, content=content, data=data, params=params, auth=auth
-                ) as answer,
-            ):
-                if read_body:
-                    await answer.aread()
-                return answer
-
+        end_s = time.monotonic() + timeout_s
+        fields = dict(headers or {})
+        if auth is not None:
+            fields["Authorization"] = basic(*auth)
+        if data is not None:
+            fields["Content-Type"] = "application/x-www-form-urlencoded"
+            content = form(data)
         try:
-            return asyncio.run(exchange())
+            goal = target(url, params)
+        except UnusableAddressError as error:
+            raise permanent(Reason.BAD_RECIPIENT, str(error)) from error
+        job = _Job(
+            goal=goal,
+            request=_request(method, goal, fields, content),
+            end_s=end_s,
+            max_body_bytes=MAX_ANSWER_BYTES if read_body else 0,
+            waited=f"{timeout_s:.3g} s",
+        )
+        return self._exchange(self._idle.take(goal.place) or self._open(job), job)
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._idle.close()
+
+    def _exchange(self, connection: Connection, job: _Job) -> HttpAnswer:
+        try:
+            answer = connection.exchange(job.request, job.end_s, job.max_body_bytes)
+        except TimeoutError as error:
+            raise transient(Reason.TIMEOUT, f"no answer within {job.waited}", ambiguous=True) from error
+        except NoHttpError as error:
+            raise transient(Reason.SERVER_ERROR, str(error), ambiguous=True) from error
+        except OSError as error:
+            # It broke after it was made: the far side may have the message.
+            detail = f"the connection broke: {type(error).__name__}"
+            raise transient(Reason.UNREACHABLE, detail, ambiguous=connection.sent) from error
+        finally:
+            if connection.reusable:
+                self._idle.give(job.goal.place, connection)
+            else:
+                connection.close()
+        return answer
+
+    def _open(self, job: _Job) -> Connection:
+        goal = job.goal
+        try:
+            sock = connect(self._rule, goal.host, goal.port, written=goal.written, end_s=job.end_s)
+            if goal.secure:
+                if self._tls is None:
+                    self._tls = tls_context(verify=self._verify_tls, ca_file=self._ca_file)
+                sock = secured(sock, self._tls, goal.host, job.end_s)
         except AddressRefusedError as error:
             raise refused(error) from error
+        except ssl.SSLCertVerificationError as error:
+            # The text of the library names the host; the number says what is wrong.
+            detail = f"the server's certificate is not trusted (verification error {error.verify_code})"
+            raise permanent(Reason.UNREACHABLE, detail) from error
         except TimeoutError as error:
-            msg = "the exchange took too long"
-            raise httpx.ReadTimeout(msg) from error
+            raise transient(Reason.UNREACHABLE, f"no connection within {job.waited}") from error
+        except (OSError, UnicodeError) as error:
+            raise transient(Reason.UNREACHABLE, _why_not(error)) from error
+        return Connection(sock)
 
-    def _transport(self, url: str) -> httpx.AsyncHTTPTransport:
-        transport = httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False)
-        # httpx has no place for a network of one's own, the pool below it has.
-        transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001
-            ssl_context=self._tls, network_backend=GuardedNetwork(self._rule, written=written_out(url))
-        )
-        return transport
+
+def _why_not(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return "the name of the server is not known"
+    if isinstance(error, ssl.SSLError):
+        return f"there is no TLS with the server ({error.reason})"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused"
+    return f"there is no connection: {type(error).__name__}"
+
+
+def _request(method: str, goal: Target, headers: Mapping[str, str], content: bytes | None) -> bytes:
+    """Return head and body.
+
+    Raises:
+        DeliveryError: for a header field that cannot be sent; it is not repeated.
+    """
+    fields = {name.lower(): f"{name}: {value}" for name, value in headers.items()}
+    for name, value in _STANDARD.items():
+        fields.setdefault(name, f"{name}: {value}")
+    if goal.authorization:
+        fields.setdefault("authorization", f"Authorization: {goal.authorization}")
+    if content is not None:
+        fields["content-length"] = f"Content-Length: {len(content)}"
+    for name, field in fields.items():
+        if _FIELD.fullmatch(field) is None:
+            raise permanent(Reason.REJECTED, f"the header field {name!r} has a character that none can carry")
+    head = "\r\n".join([f"{method} {goal.path} HTTP/1.1", f"Host: {goal.host_field}", *fields.values(), "", ""])
+    return head.encode("latin-1") + (content or b"")

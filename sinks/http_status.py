@@ -4,6 +4,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from sinks.contract import Failure, Reason
+from sinks.http_answer import HttpAnswer
 
 LONGEST_RETRY_AFTER_US = 3_600 * 1_000_000
 
@@ -57,6 +58,24 @@ def http_failure(
         retry_after_us=None if retry_after is None or is_permanent else parse_retry_after(retry_after, now_us),
         retry_at_us=None if retry_after is None or is_permanent or now_us is not None else http_date_us(retry_after),
     )
+
+
+def answer_failure(
+    answer: HttpAnswer, detail: str, *, status: int | None = None, retry_after: str | None = None
+) -> Failure | None:
+    """Return what an answer means by its status; None for 2xx.
+
+    Args:
+        answer: its headers ``Retry-After`` and ``Date`` are read.
+        detail: for people.
+        status: in place of the answer's own.
+        retry_after: where the header of that name is missing.
+    """
+    meant = answer.status_code if status is None else status
+    if 200 <= meant < 300:
+        return None
+    said = answer.headers.get("Retry-After", retry_after)
+    return http_failure(meant, detail, retry_after=said, now_us=http_date_us(answer.headers.get("Date", "")))
 
 
 def parse_retry_after(text: str, now_us: int | None) -> int | None:

@@ -5,14 +5,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
-
 from config.secret import SecretMissingError, SecretRef
 from sinks.addresses import AddressRefusedError, AddressRule
 from sinks.chat import tidy
 from sinks.contract import DeliveryError, Failure, Message, Reason, permanent
-from sinks.http import BoundedHttp, exchange_failed
-from sinks.http_status import http_date_us, http_failure
+from sinks.http import BoundedHttp
+from sinks.http_answer import HttpAnswer
+from sinks.http_status import answer_failure
 
 _MORE = "…"
 
@@ -61,7 +60,7 @@ def exchange(
     headers: Mapping[str, str] | None = None,
     content: bytes | None = None,
     auth: tuple[str, str] | None = None,
-) -> httpx.Response:
+) -> HttpAnswer:
     """Make one request, with a JSON body if any, and return the answer, read whole.
 
     Args:
@@ -76,18 +75,13 @@ def exchange(
     Raises:
         DeliveryError: when there is no answer.
     """
-    sent = {"User-Agent": "Makegood", "Accept": "application/json", **(headers or {})}
+    sent = {"Accept": "application/json", **(headers or {})}
     if content is not None:
         sent.setdefault("Content-Type", "application/json")
-    try:
-        return http.request(method, url, timeout_s=timeout_s, headers=sent, content=content, auth=auth)
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise permanent(Reason.BAD_RECIPIENT, "the address of the channel cannot be used") from error
-    except httpx.HTTPError as error:
-        raise exchange_failed(error, f"{timeout_s:.3g} s") from error
+    return http.request(method, url, timeout_s=timeout_s, headers=sent, content=content, auth=auth)
 
 
-def refusal(answer: httpx.Response, detail: str, *, retry_after: str | None = None) -> Failure | None:
+def refusal(answer: HttpAnswer, detail: str, *, retry_after: str | None = None) -> Failure | None:
     """Return what the status of ``answer`` means by HTTP itself (see ``sinks.http_status``); None for 2xx.
 
     Args:
@@ -95,21 +89,16 @@ def refusal(answer: httpx.Response, detail: str, *, retry_after: str | None = No
         detail: for people; without what the provider said, which can repeat what we sent.
         retry_after: in place of the header ``Retry-After``, in either of its forms, where a provider says it elsewhere.
     """
-    return http_failure(
-        answer.status_code,
-        detail,
-        retry_after=answer.headers.get("Retry-After", retry_after),
-        now_us=http_date_us(answer.headers.get("Date", "")),
-    )
+    return answer_failure(answer, detail, retry_after=retry_after)
 
 
-def unreadable(provider: str, answer: httpx.Response) -> Failure:
+def unreadable(provider: str, answer: HttpAnswer) -> Failure:
     """Return the failure for an answer of success that is not the provider's: it may have been delivered or not."""
     detail = f"HTTP {answer.status_code}, but the answer is none of {provider}: perhaps of a proxy in between"
     return Failure(reason=Reason.SERVER_ERROR, permanent=False, detail=detail, ambiguous=True)
 
 
-def json_object(answer: httpx.Response) -> dict[str, Any] | None:
+def json_object(answer: HttpAnswer) -> dict[str, Any] | None:
     """Return the object that is the body; None when it is none."""
     try:
         found = json.loads(answer.content)

@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import httpx
 import msgspec
 
 from sinks.contract import DeliveryError, Failure, Reason
-from sinks.http_status import http_date_us, http_failure
+from sinks.http_answer import HttpAnswer
+from sinks.http_status import answer_failure
 from sinks.json_api import refusal
 
 WEBHOOK_DOCS = "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors"
@@ -126,7 +126,7 @@ class SlackError(DeliveryError):
         self.code = code
 
 
-def slack_error(answer: httpx.Response, said: object, meanings: Mapping[str, Meaning], docs: str) -> SlackError | None:
+def slack_error(answer: HttpAnswer, said: object, meanings: Mapping[str, Meaning], docs: str) -> SlackError | None:
     """Return the error of an answer; None when it is a success that says nothing of an error.
 
     A known code decides, else the HTTP status.
@@ -150,7 +150,7 @@ def slack_error(answer: httpx.Response, said: object, meanings: Mapping[str, Mea
     return SlackError(failure, code)
 
 
-def undocumented(said: object, answer: httpx.Response, docs: str) -> SlackError:
+def undocumented(said: object, answer: HttpAnswer, docs: str) -> SlackError:
     """Return the error for ``ok: false`` with a code that its documentation does not have.
 
     Such codes come "in the case where the service is down or other unexpected factors affect processing": it may pass.
@@ -161,14 +161,9 @@ def undocumented(said: object, answer: httpx.Response, docs: str) -> SlackError:
     return SlackError(_waiting(failure, answer), code)
 
 
-def _waiting(failure: Failure, answer: httpx.Response) -> Failure:
+def _waiting(failure: Failure, answer: HttpAnswer) -> Failure:
     """Return ``failure`` with how long Slack asked to be left alone, in either form."""
-    passing = http_failure(
-        503,
-        failure.detail,
-        retry_after=answer.headers.get("Retry-After"),
-        now_us=http_date_us(answer.headers.get("Date", "")),
-    )
+    passing = answer_failure(answer, failure.detail, status=503)
     if passing is None:
         return failure
     return msgspec.structs.replace(failure, retry_after_us=passing.retry_after_us, retry_at_us=passing.retry_at_us)

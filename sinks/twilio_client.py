@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpx
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http import HttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
 from sinks.contract import DeliveryError, Failure, Reason, transient
-from sinks.http import BoundedHttp, exchange_failed
+from sinks.http import BoundedHttp
 from sinks.http_status import http_date_us, http_failure, parse_retry_after
 from sinks.twilio_errors import ERRORS
 from sinks.twilio_settings import TwilioSettings
@@ -75,8 +74,6 @@ class TwilioApi:
         client = Client(user, token, settings.account_sid, http_client=carrier, environment={})
         try:
             return ask(client)
-        except httpx.HTTPError as error:
-            raise exchange_failed(error, f"{timeout_s:.1f} s") from error
         except TwilioException as error:
             raise DeliveryError(_failure(error, carrier.headers)) from error
         except (ValueError, KeyError, TypeError) as error:  # what Twilio's client raises for a body that is none
@@ -104,23 +101,23 @@ class _Carrier(HttpClient):  # type: ignore[misc]
         timeout: float | None = None,
         allow_redirects: bool = False,
     ) -> Response:
-        """Send one request. Errors are httpx's."""
+        """Send one request.
+
+        Raises:
+            DeliveryError: when there is no answer.
+        """
         url = uri.replace(TWILIO, self._base_url, 1)
         answer = self._http.request(
             method,
             url,
-            params=_flat(params),
-            data=_flat(data),
+            params=params,
+            data=data,
             headers=headers,
             auth=auth,
             timeout_s=self._timeout_s,
         )
         self.headers = answer.headers
         return Response(answer.status_code, answer.text, answer.headers)
-
-
-def _flat(values: dict[str, object] | None) -> dict[str, Any] | None:
-    return None if values is None else dict(values)
 
 
 def _failure(error: TwilioException, headers: Mapping[str, str]) -> Failure:

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-import httpx
 from pydantic import Field, StringConstraints
 
 from alerts.model import rfc3339
@@ -23,8 +22,8 @@ from detectors.contract import AlertChange
 from sinks.addresses import AddressedSettings, AddressRule
 from sinks.contract import CHANNELS, DeliveryError, Failure, Message, Reason, Receipt, permanent
 from sinks.http import BoundedHttp
+from sinks.http_answer import HttpAnswer
 from sinks.json_api import check_url, encode, exchange, header_secret, json_object, raise_if, refusal, unreadable
-from sinks.quiet import quiet_httpx
 
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@?#]+(/[^\s/?#]+)*/?$")]
 NEVER = "9999-12-31T00:00:00Z"
@@ -83,7 +82,6 @@ class AlertmanagerChannel:
         self._urls = {address_name(url): url.rstrip("/") for url in settings.urls}
         self.recipients: tuple[str, ...] = tuple(self._urls)
         self._settings = settings
-        quiet_httpx()
         self._http = BoundedHttp(
             verify_tls=settings.verify_tls, addresses=AddressRule(settings.allow_private_addresses)
         )
@@ -126,7 +124,8 @@ class AlertmanagerChannel:
             raise_if(refusal(answer, f"Alertmanager at {recipient}: HTTP {answer.status_code} for its health"))
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the connections."""
+        self._http.close()
 
     def _login(self) -> tuple[dict[str, str], tuple[str, str] | None]:
         """Return headers and basic authentication."""
@@ -187,7 +186,7 @@ def _named(values: dict[str, str]) -> dict[str, str]:
     return named
 
 
-def judge(answer: httpx.Response) -> Failure | None:
+def judge(answer: HttpAnswer) -> Failure | None:
     """Return what Alertmanager's answer means: None for taken.
 
     200 with an empty body: taken; 400 refused; 500 for now; the rest, from proxies, as in HTTP.

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-import httpx
 from pydantic import Field
 
 from alerts.model import rfc3339
@@ -19,6 +18,7 @@ from detectors.contract import AlertChange
 from sinks.addresses import AddressedSettings, AddressRule
 from sinks.contract import CHANNELS, Failure, Message, Reason, Receipt, permanent, transient
 from sinks.http import BoundedHttp
+from sinks.http_answer import HttpAnswer
 from sinks.json_api import (
     check_url,
     cut,
@@ -34,7 +34,6 @@ from sinks.json_api import (
     units,
     unreadable,
 )
-from sinks.quiet import quiet_httpx
 
 _HOSTS = {"us": "https://api.opsgenie.com", "eu": "https://api.eu.opsgenie.com"}
 _FIELDS = frozenset({
@@ -108,7 +107,6 @@ class OpsgenieChannel:
         self._base = (settings.base_url or _HOSTS[settings.region]) + "/v2/alerts"
         self.recipients: tuple[str, ...] = (urlsplit(self._base).hostname or name,)
         self._settings = settings
-        quiet_httpx()
         self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
@@ -161,9 +159,10 @@ class OpsgenieChannel:
             raise permanent(Reason.REJECTED, "what answers at the channel's address is not Opsgenie")
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the connections."""
+        self._http.close()
 
-    def _ask(self, method: str, path: str, timeout_s: float, content: bytes | None = None) -> httpx.Response:
+    def _ask(self, method: str, path: str, timeout_s: float, content: bytes | None = None) -> HttpAnswer:
         headers = {"Authorization": f"GenieKey {header_secret(self._settings.api_key)}"}
         return exchange(self._http, method, self._base + path, timeout_s=timeout_s, headers=headers, content=content)
 
@@ -218,7 +217,7 @@ def details(message: Message) -> dict[str, str]:
     return kept
 
 
-def judge(answer: httpx.Response) -> Failure | None:
+def judge(answer: HttpAnswer) -> Failure | None:
     """Return what Opsgenie's answer to a create or close means: None for accepted.
 
     202 accepted; 400 and 422 refused; 401, 402, 403 key or plan; 429 too many, for the time of

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import httpx
 from pydantic import Field
 
 from alerts.model import rfc3339, to_json
@@ -18,6 +17,7 @@ from detectors.contract import AlertChange
 from sinks.addresses import AddressedSettings, AddressRule
 from sinks.contract import CHANNELS, Failure, Message, Reason, Receipt, permanent
 from sinks.http import BoundedHttp
+from sinks.http_answer import HttpAnswer
 from sinks.json_api import (
     check_url,
     cut,
@@ -30,7 +30,6 @@ from sinks.json_api import (
     refusal,
     unreadable,
 )
-from sinks.quiet import quiet_httpx
 
 MAX_EVENT_BYTES = 512_000
 """PagerDuty takes 512 KB; the smaller of what that can mean."""
@@ -88,7 +87,6 @@ class PagerDutyChannel:
         self._url = (settings.base_url or _HOSTS[settings.region]) + "/v2/enqueue"
         self.recipients: tuple[str, ...] = (urlsplit(self._url).hostname or name,)
         self._settings = settings
-        quiet_httpx()
         self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
@@ -105,7 +103,8 @@ class PagerDutyChannel:
         return [Receipt(recipient=name, outcome="accepted", provider_id=incident) for name in recipients]
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the connections."""
+        self._http.close()
 
 
 def incident_key(message: Message) -> str:
@@ -176,7 +175,7 @@ def fitted(made: dict[str, Any]) -> bytes:
     return content
 
 
-def judge(answer: httpx.Response) -> Failure | None:
+def judge(answer: HttpAnswer) -> Failure | None:
     """Return what PagerDuty's answer means: None for accepted.
 
     202 accepted; 400 refused, with ``errors``; 429 too many; 5xx and the rest as in HTTP.

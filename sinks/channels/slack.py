@@ -20,7 +20,6 @@ from sinks.contract import CHANNELS, DeliveryError, Message, Receipt
 from sinks.http import BoundedHttp
 from sinks.json_api import encode, exchange, header_secret, json_object, unreadable
 from sinks.one_by_one import one_by_one
-from sinks.quiet import quiet_httpx
 from sinks.slack_errors import ERRORS, NO_THREAD, SlackError, slack_error, undocumented
 from sinks.slack_message import content
 
@@ -65,7 +64,6 @@ class SlackChannel:
         self.name = name
         self.recipients: tuple[str, ...] = settings.to
         self._settings = settings
-        quiet_httpx()
         self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
@@ -96,7 +94,8 @@ class SlackChannel:
         self._call(header_secret(self._settings.token), "auth.test", {}, timeout_s)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the connections."""
+        self._http.close()
 
     def _tell(
         self,

@@ -14,7 +14,6 @@ from sinks.addresses import AddressedSettings, AddressRule
 from sinks.contract import CHANNELS, DeliveryError, Message, Receipt
 from sinks.http import BoundedHttp
 from sinks.json_api import encode, exchange, header_secret, unreadable
-from sinks.quiet import quiet_httpx
 from sinks.slack_errors import WEBHOOK_DOCS, WEBHOOK_ERRORS, slack_error
 from sinks.slack_message import content
 
@@ -40,7 +39,6 @@ class SlackWebhookChannel:
         self.name = name
         self.recipients: tuple[str, ...] = (name,)
         self._settings = settings
-        quiet_httpx()
         self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
@@ -57,4 +55,5 @@ class SlackWebhookChannel:
         return [Receipt(recipient=name, outcome="delivered") for name in recipients]
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the connections."""
+        self._http.close()

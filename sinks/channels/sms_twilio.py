@@ -13,7 +13,6 @@ from sinks.addresses import AddressRule
 from sinks.contract import CHANNELS, Message, Receipt
 from sinks.http import BoundedHttp
 from sinks.one_by_one import one_by_one
-from sinks.quiet import quiet_httpx
 from sinks.twilio_settings import TwilioSettings
 
 
@@ -45,11 +44,10 @@ class SmsTwilioChannel:
         self.name = name
         self.recipients: tuple[str, ...] = settings.to
         self._settings = settings
-        quiet_httpx()
         from sinks.twilio_client import TwilioApi  # noqa: PLC0415 - slow to load
 
-        http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
-        self._api = TwilioApi(http, settings)
+        self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+        self._api = TwilioApi(self._http, settings)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Send to each of ``recipients``, until one failure shows that the others would fail too."""
@@ -76,7 +74,8 @@ class SmsTwilioChannel:
         self._api.check(timeout_s)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the connections."""
+        self._http.close()
 
 
 def sms_text(message: Message, max_chars: int) -> str:

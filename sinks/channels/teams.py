@@ -14,16 +14,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import httpx
 from pydantic import Field
 
 from config.secret import SecretRef
 from sinks.addresses import AddressedSettings, AddressRule
 from sinks.contract import CHANNELS, Failure, Message, Reason, Receipt
 from sinks.http import BoundedHttp
-from sinks.http_status import http_date_us, http_failure
+from sinks.http_answer import HttpAnswer
+from sinks.http_status import answer_failure
 from sinks.json_api import encode, exchange, header_secret, json_object, raise_if
-from sinks.quiet import quiet_httpx
 from sinks.teams_card import LIMIT_BYTES, card_message
 
 DOCS = "https://learn.microsoft.com/connectors/teams#microsoft-teams-webhook"
@@ -72,7 +71,6 @@ class TeamsChannel:
         self.name = name
         self.recipients: tuple[str, ...] = (name,)
         self._settings = settings
-        quiet_httpx()
         self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
@@ -105,10 +103,11 @@ class TeamsChannel:
         ]
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the connections."""
+        self._http.close()
 
 
-def teams_failure(answer: httpx.Response) -> Failure | None:
+def teams_failure(answer: HttpAnswer) -> Failure | None:
     """Return what an answer means: None when the message was taken.
 
     A known code in its body decides, then the words of an old connector, then the HTTP status.
@@ -130,10 +129,5 @@ def teams_failure(answer: httpx.Response) -> Failure | None:
     return _by_status(answer.status_code, f"Teams: HTTP {answer.status_code} ({DOCS})", answer)
 
 
-def _by_status(status: int, detail: str, answer: httpx.Response) -> Failure | None:
-    return http_failure(
-        status,
-        detail,
-        retry_after=answer.headers.get("Retry-After"),
-        now_us=http_date_us(answer.headers.get("Date", "")),
-    )
+def _by_status(status: int, detail: str, answer: HttpAnswer) -> Failure | None:
+    return answer_failure(answer, detail, status=status)

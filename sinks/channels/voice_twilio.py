@@ -17,7 +17,6 @@ from sinks.addresses import AddressRule
 from sinks.contract import CHANNELS, Message, Receipt
 from sinks.http import BoundedHttp
 from sinks.one_by_one import one_by_one
-from sinks.quiet import quiet_httpx
 from sinks.twilio_settings import PhoneNumber, TwilioSettings
 
 MAX_TWIML_CHARS = 4_000
@@ -71,11 +70,10 @@ class VoiceTwilioChannel:
         self.name = name
         self.recipients: tuple[str, ...] = settings.to
         self._settings = settings
-        quiet_httpx()
         from sinks.twilio_client import TwilioApi  # noqa: PLC0415 - slow to load
 
-        http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
-        self._api = TwilioApi(http, settings)
+        self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+        self._api = TwilioApi(self._http, settings)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Call each of ``recipients``, until one failure shows that the others would fail too."""
@@ -103,7 +101,8 @@ class VoiceTwilioChannel:
         self._api.check(timeout_s)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the connections."""
+        self._http.close()
 
 
 def twiml(message: Message, settings: VoiceTwilioSettings) -> str:

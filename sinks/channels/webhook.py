@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
-import httpx
 from pydantic import Field
 
 from config.secret import SecretMissingError, SecretRef
 from sinks.addresses import AddressedSettings, AddressRefusedError, AddressRule
-from sinks.contract import CHANNELS, DeliveryError, Message, Reason, Receipt, permanent
-from sinks.http import BoundedHttp, exchange_failed
-from sinks.http_status import http_date_us, http_failure
+from sinks.contract import CHANNELS, Message, Reason, Receipt, permanent
+from sinks.http import BoundedHttp
+from sinks.http_status import answer_failure
+from sinks.json_api import header_secret, raise_if
 from sinks.payload import webhook_payload
-from sinks.quiet import quiet_httpx
 
 
 class WebhookSettings(AddressedSettings):
@@ -64,7 +63,6 @@ class WebhookChannel:
         host = "" if settings.url is None else urlsplit(settings.url).hostname or ""
         self.recipients: tuple[str, ...] = (host or name,)
         self._settings = settings
-        quiet_httpx()
         self._http = BoundedHttp(
             verify_tls=settings.verify_tls, addresses=AddressRule(settings.allow_private_addresses)
         )
@@ -72,46 +70,39 @@ class WebhookChannel:
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Post once."""
         body = json.dumps(webhook_payload(message), ensure_ascii=False, sort_keys=True).encode()
-        try:
-            url = self._url()
-            headers = self._headers(message.key, body)
-        except SecretMissingError as error:
-            raise permanent(Reason.AUTH, str(error)) from error
-        answer = _post(self._http, url, body, headers, timeout_s)
-        failure = http_failure(
-            answer.status_code,
-            f"HTTP {answer.status_code} {answer.reason_phrase}".strip(),
-            retry_after=answer.headers.get("Retry-After"),
-            now_us=http_date_us(answer.headers.get("Date", "")),
+        # The answer's body is nobody's business, however long it is.
+        answer = self._http.request(
+            "POST",
+            self._url(),
+            content=body,
+            headers=self._headers(message.key, body),
+            timeout_s=timeout_s,
+            read_body=False,
         )
-        if failure is not None:
-            raise DeliveryError(failure)
+        raise_if(answer_failure(answer, f"HTTP {answer.status_code}"))
         return [Receipt(recipient=name, outcome="delivered") for name in recipients]
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the connections."""
+        self._http.close()
 
     def _url(self) -> str:
         if self._settings.url_secret is not None:
-            return self._settings.url_secret.resolve().get_secret_value()
+            return header_secret(self._settings.url_secret)
         return self._settings.url or ""
 
     def _headers(self, key: str, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "Makegood", "Idempotency-Key": key}
         if self._settings.bearer_token is not None:
-            headers["Authorization"] = f"Bearer {self._settings.bearer_token.resolve().get_secret_value()}"
+            headers["Authorization"] = f"Bearer {header_secret(self._settings.bearer_token)}"
         if self._settings.signing_secret is not None:
-            secret = self._settings.signing_secret.resolve().get_secret_value().encode()
+            secret = _secret(self._settings.signing_secret).encode()
             headers["X-Makegood-Signature"] = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
         return headers
 
 
-def _post(http: BoundedHttp, url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> httpx.Response:
-    """Post; turn what can go wrong into typed errors, whose texts repeat nothing of the address or headers."""
+def _secret(ref: SecretRef) -> str:
     try:
-        # The body is nobody's business, however long it is.
-        return http.request("POST", url, content=body, headers=headers, timeout_s=timeout_s, read_body=False)
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise permanent(Reason.BAD_RECIPIENT, "the address of the webhook cannot be used") from error
-    except httpx.HTTPError as error:
-        raise exchange_failed(error, f"{timeout_s:g} s") from error
+        return ref.resolve().get_secret_value()
+    except SecretMissingError as error:
+        raise permanent(Reason.AUTH, str(error)) from error

@@ -5,7 +5,6 @@ import socket
 import threading
 from collections.abc import Callable
 
-import httpx
 import pytest
 from pydantic import ValidationError
 
@@ -155,7 +154,7 @@ def test_a_form_that_hides_where_it_leads_is_refused(host: str) -> None:
     ],
 )
 def test_a_form_that_no_client_should_read_leads_nowhere(host: str) -> None:
-    with pytest.raises((DeliveryError, httpx.InvalidURL, httpx.ConnectError)):
+    with pytest.raises(DeliveryError):
         _post(f"http://{host}:9/")
 
 
@@ -194,7 +193,7 @@ def test_a_resolver_that_hangs_does_not_hold_the_request_beyond_its_deadline(mon
 
     monkeypatch.setattr(addresses, "look_up", look_up)
     http = BoundedHttp()
-    with pytest.raises(httpx.ConnectTimeout):
+    with pytest.raises(DeliveryError, match="no connection within"):
         http.request("POST", f"http://{NAME}/", timeout_s=0.1)
     assert not released.is_set()
     released.set()

@@ -4,9 +4,9 @@ import socket
 import threading
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
+from sinks.contract import DeliveryError
 from sinks.http import BoundedHttp
 
 
@@ -36,5 +36,6 @@ def dripping() -> Iterator[str]:
 
 
 def test_an_answer_that_drips_is_a_timeout(dripping: str) -> None:
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(DeliveryError, match="no answer within") as caught:
         BoundedHttp().request("POST", dripping, content=b"{}", timeout_s=0.5)
+    assert (caught.value.failure.reason, caught.value.failure.ambiguous) == ("timeout", True)

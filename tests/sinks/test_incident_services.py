@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 
 from sinks.channels import alertmanager, catalogue, opsgenie, pagerduty
 from sinks.contract import CHANNELS, Channel, DeliveryError, Failure, Reason, Receipt
+from sinks.http_answer import HttpAnswer
 from sinks.http_status import LONGEST_RETRY_AFTER_US
 from tests.support.alertmanager_fake import TOKEN
 from tests.support.http import Answer, black_hole, http_server, refused_port
@@ -29,7 +29,7 @@ class Service(NamedTuple):
     """One of the three: its settings for an address, its judgement of answers, and an answer that means taken."""
 
     entry: Callable[[str], dict[str, Any]]
-    judge: Callable[[httpx.Response], Failure | None]
+    judge: Callable[[HttpAnswer], Failure | None]
     taken: bytes
     error_inside: bytes
 
@@ -100,7 +100,7 @@ def test_every_status_means_what_the_page_says(name: str) -> None:
     told = {status: table.get(str(status), table[f"{status // 100}xx"]) for status in range(100, 600)}
     found: dict[int, tuple[str, bool] | None] = {}
     for status in range(100, 600):
-        failure = SERVICES[name].judge(httpx.Response(status, content=SERVICES[name].taken))
+        failure = SERVICES[name].judge(HttpAnswer(status, content=SERVICES[name].taken))
         found[status] = None if failure is None else (str(failure.reason), failure.permanent)
         assert failure is None or str(status) in failure.detail
         assert failure is None or failure.ambiguous == (status == 504)
@@ -175,7 +175,7 @@ def test_success_in_a_body_that_is_not_the_providers_is_ambiguous(name: str, bod
 @pytest.mark.parametrize("name", ["opsgenie", "pagerduty"])
 @pytest.mark.parametrize("body", [b"{}", b'{"status": 1, "requestId": null}'])
 def test_success_without_what_proves_it_is_ambiguous(name: str, body: bytes) -> None:
-    failure = SERVICES[name].judge(httpx.Response(202, content=body))
+    failure = SERVICES[name].judge(HttpAnswer(202, content=body))
     assert failure is not None
     assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.SERVER_ERROR, False, True)
 

@@ -1,10 +1,10 @@
 from typing import Any
 
-import httpx
 import pytest
 
 from sinks.channels.opsgenie import OpsgenieChannel, OpsgenieSettings, created, details, judge
 from sinks.contract import DeliveryError, Message, Reason, Receipt
+from sinks.http_answer import HttpAnswer
 from tests.support.alerts import START_US, change
 from tests.support.golden import check_golden
 from tests.support.http import Answer, http_server
@@ -166,6 +166,6 @@ def test_a_responder_is_named_once_and_rightly(responder: dict[str, str]) -> Non
 
 
 def test_an_answer_without_a_request_id_is_none_of_opsgenies() -> None:
-    failure = judge(httpx.Response(202, content=b'{"requestId": ""}'))
+    failure = judge(HttpAnswer(202, content=b'{"requestId": ""}'))
     assert failure is not None
     assert failure.ambiguous

@@ -90,8 +90,8 @@ def test_notes_end_the_text_of_every_template_too() -> None:
 
 
 def test_resolved_and_retracted_are_told_apart() -> None:
-    assert message(step="resolved").title == "[RESOLVED] Checkout is slow"
-    assert message(step="retracted").title == "[RETRACTED] Checkout is slow"
+    for step, state in (("resolved", "RESOLVED"), ("retracted", "RETRACTED")):
+        assert render(message(step=step).notification, PLAIN).title == f"[{state}] Checkout is slow"
 
 
 def test_the_first_line_says_urgency_severity_what_where_and_how_far() -> None:

@@ -156,7 +156,7 @@ def test_refused_swallowed_and_dropped_are_typed() -> None:
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
     with untrusted_https(tmp_path) as url:
         found = failure(send(url))
-    assert (found.reason, found.permanent, found.ambiguous) == (Reason.UNREACHABLE, False, False)
+    assert (found.reason, found.permanent, found.ambiguous) == (Reason.UNREACHABLE, True, False)
 
 
 def test_a_redirect_is_not_followed(slack: FakeSlack) -> None:

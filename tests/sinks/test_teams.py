@@ -192,7 +192,7 @@ def test_refused_swallowed_and_dropped_are_typed(monkeypatch: pytest.MonkeyPatch
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with untrusted_https(tmp_path) as url:
         found = failure(made(monkeypatch, url))
-    assert (found.reason, found.permanent, found.ambiguous) == (Reason.UNREACHABLE, False, False)
+    assert (found.reason, found.permanent, found.ambiguous) == (Reason.UNREACHABLE, True, False)
 
 
 def test_a_redirect_is_not_followed(channel: TeamsChannel, teams: FakeTeams) -> None:

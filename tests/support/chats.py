@@ -2,10 +2,10 @@
 
 import msgspec
 
-from sinks.contract import ChannelSettings, Message
-from sinks.render import render
+from sinks.contract import Message
 from tests.support.alerts import MINUTE_US, START_US, change
 from tests.support.messages import message
+from tests.support.worded import worded
 
 HOSTILE = (
     "<!channel> & <@U1>: <https://evil.example|pay.example> [pay](https://evil.example/?a=1&b=2) *bold* _it_ `code` "
@@ -23,7 +23,7 @@ def several() -> Message:
         change("SocialSpike", severity="warning", summary="Many posts", service="pay"),
     )
     notification = msgspec.structs.replace(first, alerts=alerts, group_labels={"service": "pay"})
-    return render(notification, ChannelSettings(type="test"))
+    return worded(notification)
 
 
 def samples() -> dict[str, Message]:

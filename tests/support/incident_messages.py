@@ -1,9 +1,9 @@
 """Messages that golden files show: what each channel over an incident service makes of them."""
 
 from detectors.contract import AlertChange, alert_change
-from sinks.contract import ChannelSettings, Message, Notification
-from sinks.render import render
+from sinks.contract import Message, Notification
 from tests.support.alerts import MINUTE_US, START_US, change
+from tests.support.worded import worded
 
 THREAD = "mg-thread-0123456789abcdef"
 HOSTILE = '"},{"x":[red]\u202eÜ🚨<b>&amp;</b>\r\nBcc: x@y.z\x00\x1b[31m{{ labels.x }} ${env} %s \\'
@@ -11,7 +11,7 @@ LONG = "What happened, at great length. " * 520
 
 
 def told(*alerts: AlertChange, notes: tuple[str, ...] = (), thread: str = THREAD) -> Message:
-    """Return the message about these changes, in the standard words."""
+    """Return the message about these changes."""
     notification = Notification(
         key="mg-0123456789abcdef0123456789abcdef",
         receiver="ops",
@@ -20,7 +20,7 @@ def told(*alerts: AlertChange, notes: tuple[str, ...] = (), thread: str = THREAD
         accepted_us=START_US + 30 * MINUTE_US,
         thread=thread,
     )
-    return render(notification, ChannelSettings(type="test"), notes)
+    return worded(notification, notes)
 
 
 def firing() -> AlertChange:

@@ -1,12 +1,12 @@
 """Messages for tests of channels."""
 
-from sinks.contract import ChannelSettings, Message, Notification
-from sinks.render import render
+from sinks.contract import Message, Notification
 from tests.support.alerts import START_US, change
+from tests.support.worded import worded
 
 
 def message(*, notes: tuple[str, ...] = (), summary: str = "Checkout is slow", step: str = "firing") -> Message:
-    """Return a message with the standard words."""
+    """Return a message about one alert."""
     alert = change(summary=summary, step=step, severity="critical", service="pay", at_us=START_US + 1)
     notification = Notification(
         key="mg-0123456789abcdef0123456789abcdef",
@@ -15,4 +15,4 @@ def message(*, notes: tuple[str, ...] = (), summary: str = "Checkout is slow", s
         group_labels=dict(alert.labels),
         accepted_us=START_US,
     )
-    return render(notification, ChannelSettings(type="test"), notes)
+    return worded(notification, notes)
