@@ -20,7 +20,8 @@ def read_incident(number: int, part: Sequence[Any], now_us: int, quiet_us: int) 
     Args:
         number: of the incident.
         part: its fields, its tally, what its feeds say, how many customers, some of these, what is linked.
-        now_us: tells whether it has ended. quiet_us: how long nothing must have fired.
+        now_us: tells whether it has ended.
+        quiet_us: how long nothing must have fired.
     """
     fields, tally, says, customers, some, linked = part
     sorted_: dict[str, dict[str, int]] = {kind: {} for kind in ("severity", "name", "feed", "firing", "touched")}

@@ -27,6 +27,7 @@ from alerts.response_model import (
     standing,
 )
 from alerts.store import AlertStore
+from config.responses import ResponseSettings
 from detectors.contract import AlertChange, alert_change
 
 __all__ = ["Acknowledgement", "Answer", "Assignment", "Response", "ResponseError", "Responses", "Said", "Standing"]
@@ -42,13 +43,15 @@ class Responses:
 
     Args:
         store: of the alerts.
+        settings: how long an acknowledgement holds where nobody says.
 
     Every method raises :class:`StoreUnavailableError` while Redis is away: the same response, with the same id, may
     then be given again.
     """
 
-    def __init__(self, store: AlertStore) -> None:
+    def __init__(self, store: AlertStore, settings: ResponseSettings | None = None) -> None:
         self._store = store
+        self._settings = ResponseSettings() if settings is None else settings
         self._client: Any = store.client
         self._keys = store.keys
         self._scripts = Scripts(store.client, Path(__file__).parent)
@@ -59,7 +62,7 @@ class Responses:
         Args:
             fingerprint: of the alert.
             said: who, when, by which way.
-            until_us: when it counts as unacknowledged again; None: when it fires anew.
+            until_us: when it counts as unacknowledged again; None: as the settings say, else when it fires anew.
             text: what else there is to say.
 
         Raises:
@@ -96,6 +99,8 @@ class Responses:
             ResponseError: when nobody can have given it.
             StoreUnavailableError: it may have been kept all the same: give it again, with its id.
         """
+        if kind == "acknowledge" and until_us is None and self._settings.acknowledged_for is not None:
+            until_us = said.at_us + self._settings.acknowledged_for
         response = checked(
             Response(
                 kind=kind,

@@ -20,11 +20,13 @@ from config.durations import DurationUs
 from config.duty import PersonSettings, ScheduleSettings
 from config.enrichment import ProfileSettings, SentimentSettings
 from config.escalations import EscalationSettings
+from config.incidents import IncidentSettings
 from config.inhibition import InhibitRuleSettings
 from config.links import LinkSettings
 from config.maintenance import MaintenanceSettings
 from config.owners import OwnerSettings
 from config.redaction import RedactionSettings
+from config.responses import ResponseSettings
 from config.scale import ScaleSettings
 from config.urgency import UrgencySettings
 from config.words import WordsSettings
@@ -125,6 +127,8 @@ class Settings(SettingsModel):
         owners: who answers for which alerts.
         inhibit_rules: which alerts keep others from being told while they fire.
         urgency: how urgent a notification is.
+        incidents: which alerts belong together.
+        responses: what people answer to alerts.
         words: zone and length of messages.
         redaction: what personal data is taken out of messages.
         links: links in messages that acknowledge; without it there are none.
@@ -154,6 +158,8 @@ class Settings(SettingsModel):
     owners: tuple[OwnerSettings, ...] = ()
     inhibit_rules: tuple[InhibitRuleSettings, ...] = ()
     urgency: UrgencySettings = UrgencySettings()
+    incidents: IncidentSettings = IncidentSettings()
+    responses: ResponseSettings = ResponseSettings()
     words: WordsSettings = WordsSettings()
     redaction: RedactionSettings = RedactionSettings()
     links: LinkSettings | None = None

@@ -13,6 +13,7 @@ from alerts.response_model import Kind
 from alerts.responses import Answer, ResponseError, Responses, Said
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
+from config.responses import ResponseSettings
 from detectors.contract import AlertChange
 from tests.support.alerts import MINUTE_US, START_US, change
 from tests.support.redis import fresh_store
@@ -57,6 +58,16 @@ def test_an_acknowledgement_with_an_end_lapses_by_itself(responses: Responses) -
     responses.acknowledge(PRINT, said(), until_us=until_us)
     assert acknowledged(responses, until_us - 1)
     assert not acknowledged(responses, until_us)
+
+
+def test_an_acknowledgement_holds_as_long_as_the_settings_say_unless_somebody_says(store: AlertStore) -> None:
+    store.apply([FIRST])
+    responses = Responses(store, ResponseSettings.model_validate({"acknowledged_for": "1h"}))
+    (one, other) = (responses.acknowledge(PRINT, said("a")), responses.acknowledge(PRINT, said("b"), until_us=NEXT_US))
+    assert [None if told.response is None else told.response.until_us for told in (one, other)] == [
+        said().at_us + 60 * MINUTE_US,
+        NEXT_US,
+    ]
 
 
 def test_an_acknowledgement_can_be_taken_back(responses: Responses) -> None:
