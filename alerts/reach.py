@@ -28,11 +28,21 @@ class Doubt(NamedTuple):
 
 def route_doubts(root: RouteSettings) -> Iterator[Doubt]:
     """Yield the routes that are never reached; of a part of the tree only the topmost."""
-    yield from _below(root, ("route",), [])
+    yield from _below(root, ("route",), (), ())
 
 
-def _below(node: RouteSettings, path: PathItems, given: Sequence[Matcher]) -> Iterator[Doubt]:
-    left = list(given)  # what holds for an alert that is still there
+def _below(
+    node: RouteSettings, path: PathItems, given: Sequence[Matcher], untaken: Sequence[Matcher]
+) -> Iterator[Doubt]:
+    """Yield the doubts below a node.
+
+    Args:
+        node: of the tree.
+        path: of the node.
+        given: matchers of the node and of those above it.
+        untaken: what else holds for an alert that comes here: that no route before took it.
+    """
+    left = list(untaken)
     for number, child in enumerate(node.routes):
         here: PathItems = (*path, "routes", number)
         own = matchers_of(child.matchers)
@@ -45,11 +55,11 @@ def _below(node: RouteSettings, path: PathItems, given: Sequence[Matcher]) -> It
             before = dotted((*path, "routes", cover))
             what = f"is never reached: {before} takes everything that this route would, and stops there"
             yield Doubt("error", here, f"{what}. Put this route before it, or write `continue: true` there")
-        elif impossible([*left, *own]):
+        elif impossible([*given, *left, *own]):
             what = "is never reached: the routes before it take everything that this route would, and stop there"
             yield Doubt("error", here, f"{what}. Put this route before them, or write `continue: true` there")
         else:
-            yield from _below(child, here, (*left, *own))
+            yield from _below(child, here, (*given, *own), tuple(left))
         if not child.continue_ and len(own) == 1:
             left.append(opposite(own[0]))
 

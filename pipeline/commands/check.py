@@ -1,5 +1,6 @@
 """``makegood check``: is this settings file right, and what does it describe?"""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +12,26 @@ if TYPE_CHECKING:
     from config.mapping import MappingSettings
     from config.problems import Problem
     from config.settings import Settings
+    from config.yamlfile import Document
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @shell.command(app, "check", example="makegood check --config makegood.yaml")
-    def check(config: shell.Config, *, as_json: shell.Json = False) -> None:
+    def check(config: shell.Config, *, at: shell.At = None, as_json: shell.Json = False) -> None:
         """Check a settings file: read it, build everything in it, run the examples of its mappings.
 
-        Nothing is connected to. Exit status 2 when the file cannot be used, 1 when it can but an example fails, or
-        feeds that several processes cannot share stand beside `scale`. Notes tell what may be meant so: a secret that
-        is not there on this machine, settings that watch nothing.
+        Nothing is connected to. Exit status 2 when the file cannot be used, 1 when it can but an example fails, feeds
+        that several processes cannot share stand beside `scale`, a route is never reached, or an escalation has nobody
+        on duty at some time in the next 14 days. Warnings tell what should be looked at: receivers that nothing leads
+        to, detectors without an owner, owners to be reviewed, windows that never take place again. Notes tell what may
+        be meant so: a secret that is not there on this machine, settings that watch nothing.
         """
-        from config.problems import SettingsError
+        from config.problems import SettingsError, render
         from pipeline.assembly import example_problems, load_settings, sharing_problems
+
+        now_us = time.time_ns() // 1_000 if at is None else shell.time_us("--at", at)
 
         try:
             settings, document = load_settings(config)
@@ -34,7 +40,8 @@ def register(app: typer.Typer) -> None:
                 shell.out_json({"file": str(config), "usable": False, "problems": [_plain(p) for p in error.problems]})
                 raise typer.Exit(shell.UNUSABLE_INPUT) from None
             raise
-        problems = example_problems(settings, document) + sharing_problems(settings, document)
+        wrong, doubtful = delivery_problems(settings, document, now_us)
+        problems = [*example_problems(settings, document), *sharing_problems(settings, document), *wrong]
         if as_json:
             told = [_plain(problem) for problem in problems]
             shell.out_json(
@@ -42,12 +49,15 @@ def register(app: typer.Typer) -> None:
                     "file": str(config),
                     "usable": True,
                     "problems": told,
+                    "warnings": [_plain(problem) for problem in doubtful],
                     "notes": notes_on(settings),
                     **describe(settings),
                 }
             )
         else:
             _tree(config, settings)
+            for problem in doubtful:
+                shell.out(f"warning: {render(document.name, problem)}")
             for note in notes_on(settings):
                 shell.out(f"note: {note}")
         if problems:
@@ -56,6 +66,21 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(shell.FOUND_WRONG)
         if not as_json:
             shell.out("no problems found")
+
+
+def delivery_problems(settings: "Settings", document: "Document", now_us: int) -> "tuple[list[Problem], list[Problem]]":
+    """Return what is wrong with who is told, and what is doubtful, as of a time; calendars are read."""
+    from alerts.checks import delivery_doubts
+    from alerts.duty_files import DutyFiles
+    from config.problems import Problem
+
+    files = DutyFiles(settings)
+    duty = files.current()
+    doubts = delivery_doubts(settings, duty, now_us, calendars=files.calendars, problems=files.problems)
+    found: dict[str, list[Problem]] = {"error": [], "warning": []}
+    for doubt in doubts:
+        found[doubt.level].append(Problem(doubt.path, document.line(doubt.path), doubt.message))
+    return found["error"], found["warning"]
 
 
 def notes_on(settings: "Settings") -> list[str]:

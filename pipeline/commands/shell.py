@@ -4,6 +4,7 @@ import errno
 import functools
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast, get_args
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 FOUND_WRONG = 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
 UNUSABLE_INPUT = 2
 LEVELS = get_args(Level)
@@ -27,6 +29,10 @@ FORMATS = get_args(Format)
 Config = Annotated[
     Path,
     typer.Option("--config", "-c", metavar="FILE", envvar="MAKEGOOD_CONFIG", help="Settings file (YAML)."),
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="As of this time (RFC 3339, or a date in UTC).  [default: now]"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, for machines.")]
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -62,6 +68,24 @@ def load(config: Path) -> "Settings":
     from pipeline.assembly import load_settings
 
     return load_settings(config).settings
+
+
+def time_us(option: str, text: str) -> int:
+    """Return a time that an option gives, in microseconds UTC.
+
+    Raises:
+        UserError: when it is neither a time with its offset nor a date, which is its beginning in UTC.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is not None and moment.tzinfo is None and len(text) == len("2026-03-02"):
+        moment = moment.replace(tzinfo=UTC)
+    if moment is None or moment.tzinfo is None:
+        msg = f"{option} {text}: expected a time with its offset like 2026-03-02T09:00:00Z, or a date in UTC"
+        raise UserError(msg)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def out(text: str) -> None:
