@@ -32,11 +32,9 @@ def test_shifts_are_a_table_in_the_zone_of_the_schedule(tmp_path: Path) -> None:
     done = makegood("duty", "primary", "--config", config, "--at", "2026-03-24T00:00:00Z", "--days", "8")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        "schedule  from                      until                      on duty\n"
-        "primary   Tue 2026-03-24 01:00 CET  Mon 2026-03-30 09:00 CEST  ben\n"
+        "schedule  from                       until                      on duty\n"
+        "primary   Tue 2026-03-24 01:00 CET   Mon 2026-03-30 09:00 CEST  ben\n"
         "primary   Mon 2026-03-30 09:00 CEST  Wed 2026-04-01 02:00 CEST  ana\n"
-    ).replace("from                      until", "from                       until").replace(
-        "01:00 CET  Mon", "01:00 CET   Mon"
     )
 
 
@@ -78,7 +76,7 @@ def test_check_tells_errors_with_their_line_and_warnings_apart(tmp_path: Path) -
     done = makegood("check", "--config", config, "--at", "2026-03-10")
     assert done.returncode == 1
     assert f"{config}:6: route.routes[0].matchers: no alert can have all its labels" in done.stderr
-    assert f"warning: {config}:14: escalations.pay: no route says" in done.stdout
+    assert f"warning: {config}:15: escalations.pay: no route says" in done.stdout
     told = json.loads(makegood("check", "--config", config, "--at", "2026-03-10", "--json").stdout)
     assert [problem["path"] for problem in told["problems"]] == ["route.routes[0].matchers"]
     assert [problem["path"] for problem in told["warnings"]] == ["escalations.pay", "receivers.ben-phone"]
