@@ -40,6 +40,9 @@ class _Job(NamedTuple):
     max_body_bytes: int
     waited: str
 
+    def __repr__(self) -> str:
+        return "_Job()"  # the rest has secrets in it
+
 
 def tls_context(*, verify: bool = True, ca_file: Path | None = None) -> ssl.SSLContext:
     """Return how TLS connections are made.

@@ -35,6 +35,9 @@ class Target(NamedTuple):
     written: bool
     authorization: str
 
+    def __repr__(self) -> str:
+        return f"Target({self.host!r})"  # path and login can be secrets
+
     @property
     def place(self) -> tuple[bool, str, int, bool]:
         """What connections to it have in common."""

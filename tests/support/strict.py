@@ -96,10 +96,18 @@ def strict(provider: P) -> Iterator[P]:
 @contextmanager
 def untrusted_https(folder: Path) -> Iterator[str]:
     """Give the address of a server whose certificate nobody trusts."""
-    server = HttpServer()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate(folder))
-    server._server.socket = context.wrap_socket(server._server.socket, server_side=True)
-    with server.serving():
+    with https_server(*certificate(folder)) as server:
         yield server.url.replace("http://", "https://")
     assert server.requests == []
+
+
+@contextmanager
+def https_server(chain: Path, key: Path) -> Iterator[HttpServer]:
+    """Give a server with TLS."""
+    server = HttpServer()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    # The handshake is made by the thread that serves the connection, or one that is never made would hold up all.
+    server._server.socket = context.wrap_socket(server._server.socket, server_side=True, do_handshake_on_connect=False)
+    with server.serving():
+        yield server
