@@ -125,6 +125,7 @@ class Router:
 
     def __init__(self, root: RouteSettings) -> None:
         self.root = Node(root, None, {})
+        self._by_id = {node.match.route: node.match for _depth, node in self.nodes()}
 
     def match(self, labels: Mapping[str, str]) -> list[RouteMatch]:
         """Return an entry for each node that takes an alert with ``labels``, in the order of the tree; never none."""
@@ -142,7 +143,7 @@ class Router:
 
     def route(self, route_id: str) -> RouteMatch | None:
         """Return what holds at a node; None when there is none with this id (any more)."""
-        return next((node.match for _, node in self.nodes() if node.match.route == route_id), None)
+        return self._by_id.get(route_id)
 
     def explain(self, labels: Mapping[str, str]) -> list[Tried]:
         """Return every node, depth first, with what became of it."""
@@ -177,7 +178,7 @@ def _untried(node: Node, why: str, depth: int, told: list[Tried]) -> None:
 
 
 def _named(node: Node) -> str:
-    return node.match.route.rsplit("/", 1)[-1] if "/" in node.match.route else "{}"
+    return f"{{{','.join(map(str, node.matchers))}}}"
 
 
 def _why_not(node: Node, labels: Mapping[str, str]) -> str:

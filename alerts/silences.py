@@ -1,7 +1,7 @@
 """The silences of an installation, kept in Redis: made, changed, expired, listed; and what they wake at their edges."""
 
 import secrets
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
@@ -15,17 +15,9 @@ from alerts.store import AlertStore
 from config.matchers import condition, matchers_of
 
 __all__ = [
-    "Edge",
-    "Silence",
-    "SilenceBook",
-    "SilenceConflictError",
-    "SilenceEdit",
-    "SilenceError",
-    "State",
-    "UnknownSilenceError",
-    "Wanted",
-    "mute",
-]
+    "Edge", "Edited", "Silence", "SilenceBook", "SilenceConflictError", "SilenceEdit", "SilenceError", "State",
+    "UnknownSilenceError", "Wanted", "mute",
+]  # fmt: skip
 _Silences = list[Silence]
 _TRIES = 10
 _AT_ONCE = 1000
@@ -160,7 +152,7 @@ class SilenceBook:
             raise UnknownSilenceError(msg)
         return found[0]
 
-    def list(self, now_us: int, states: Collection[State] = ("active", "pending")) -> _Silences:
+    def list(self, now_us: int, states: Sequence[State] = ("active", "pending")) -> _Silences:
         """Return silences: active ones before pending before expired ones, each by their end."""
         chosen = [silence for silence in self._all() if silence.state(now_us) in states]
         return sorted(chosen, key=lambda one: (_STATES[one.state(now_us)], one.ends_us, one.id))

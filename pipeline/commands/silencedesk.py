@@ -1,0 +1,76 @@
+"""What the commands of ``makegood silence`` work with: settings, store, silences, the time."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.commands import shell
+
+if TYPE_CHECKING:
+    from alerts.model import AlertRecord
+    from alerts.preview import Preview
+    from alerts.silences import SilenceBook
+    from alerts.store import AlertStore
+    from config.settings import Settings
+
+
+class Desk:
+    """The settings, the store, the silences and the time of one command."""
+
+    def __init__(self, settings: "Settings", store: "AlertStore", book: "SilenceBook", now_us: int) -> None:
+        self.settings = settings
+        self.store = store
+        self.book = book
+        self.now_us = now_us
+
+    def hidden(self, matches: Callable[[Mapping[str, str]], bool]) -> "list[AlertRecord]":
+        """Return the alerts that fire now and match."""
+        return [one for one in self.store.list_alerts(status="firing") if matches(one.current.labels)]
+
+    def window(self, name: str, from_us: int, to_us: int) -> "Preview":
+        """Return what a maintenance window would have hidden in a span.
+
+        Raises:
+            UserError: when there is no such window.
+        """
+        from alerts.maintenance import Maintenance
+        from alerts.preview import preview
+
+        settings = self.settings.maintenance_windows.get(name)
+        if settings is None:
+            known = ", ".join(sorted(self.settings.maintenance_windows)) or "none"
+            msg = f"--window {name}: the settings have no such maintenance window; there are: {known}"
+            raise shell.UserError(msg)
+        windows = Maintenance({name: settings})
+        return preview(
+            self.store, lambda labels, at_us: windows.mute(labels, at_us) is not None, from_us=from_us, to_us=to_us
+        )
+
+
+@contextmanager
+def desk(config: Path) -> Iterator[Desk]:
+    """Open the store of a settings file, and look at the clock."""
+    from alerts.opening import open_store
+    from alerts.silences import SilenceBook
+    from pipeline.clock import wall_clock_us
+
+    settings = shell.load(config)
+    with open_store(settings.store) as store:
+        yield Desk(settings, store, SilenceBook(store), wall_clock_us())
+
+
+def ends_us(lasts: str | None, until: str | None, from_us: int, now_us: int) -> int | None:
+    """Return when it ends, by ``--for`` or ``--until``; None when neither says so.
+
+    Raises:
+        UserError: when both do, or one cannot be read.
+    """
+    from pipeline.commands.times import span_us, time_us
+
+    if lasts is not None and until is not None:
+        msg = "--for and --until both say when it ends: give one of them"
+        raise shell.UserError(msg)
+    if until is not None:
+        return time_us("--until", until, now_us)
+    return None if lasts is None else from_us + span_us("--for", lasts)
