@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from pipeline.commands import shell
+from pipeline.commands import answers, shell
 
 if TYPE_CHECKING:
     from alerts.model import AlertDetail, AlertRecord, NotificationRecord
@@ -55,7 +55,8 @@ def register(app: typer.Typer) -> None:
                 if detail is None:
                     msg = f"there is no alert {fingerprint}; `makegood alerts --status all` lists those there are"
                     raise shell.UserError(msg, shell.FOUND_WRONG)
-                _show(detail, as_json=as_json)
+                said = answers.of(store, settings, fingerprint)
+                _show(detail, said, as_json=as_json)
                 return
             wanted = None if status == "all" else cast("Literal['firing', 'resolved']", status)
             _list(store.list_alerts(status=wanted, matchers=matchers), as_json=as_json)
@@ -96,19 +97,21 @@ def _list(records: "list[AlertRecord]", *, as_json: bool) -> None:
         shell.out(line.rstrip())
 
 
-def _show(detail: "AlertDetail", *, as_json: bool) -> None:
+def _show(detail: "AlertDetail", said: answers.Answers, *, as_json: bool) -> None:
     from alerts.model import rfc3339, to_json
 
     if as_json:
         history = [{**to_json(change), "step": change.step, "at": rfc3339(change.at_us)} for change in detail.history]
         notes = [_note(note) for note in detail.notifications]
-        shell.out_json({**to_json(detail.current), "history": history, "notifications": notes})
+        shell.out_json({**to_json(detail.current), **said.plain(), "history": history, "notifications": notes})
         return
     current = to_json(detail.current)
     shell.out(f"{current['status']}  {current['annotations'].get('summary', '')}")
     shell.out(f"  {current['annotations'].get('description', '')}")
     for name, value in sorted(current["labels"].items()):
         shell.out(f"  {name}: {value}")
+    for line in said.lines():
+        shell.out(line)
     shell.out("history")
     for change in detail.history:
         shell.out(f"  {rfc3339(change.at_us)}  {change.status}  {change.step}")
