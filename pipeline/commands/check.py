@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.commands import shell
+from pipeline.commands import shell, times
 
 if TYPE_CHECKING:
     from config.mapping import MappingSettings
@@ -31,7 +31,8 @@ def register(app: typer.Typer) -> None:
         from config.problems import SettingsError, render
         from pipeline.assembly import example_problems, load_settings, sharing_problems
 
-        now_us = time.time_ns() // 1_000 if at is None else shell.time_us("--at", at)
+        clock_us = time.time_ns() // 1_000
+        now_us = clock_us if at is None else times.time_us("--at", at, clock_us)
 
         try:
             settings, document = load_settings(config)

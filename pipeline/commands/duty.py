@@ -1,19 +1,15 @@
 """``makegood duty``: who is on duty, now or at another time, and who will be."""
 
-import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.commands import shell
+from pipeline.commands import shell, times
 
 if TYPE_CHECKING:
     from alerts.duty import Duty, Shift
-
-_WIDE = 250
-_COLUMNS = ("schedule", "from", "until", "on duty")
 
 
 def register(app: typer.Typer) -> None:
@@ -43,34 +39,24 @@ def register(app: typer.Typer) -> None:
         from config.duty import DAY_US
 
         settings = shell.load(config)
-        names = _names(sorted(settings.schedules), schedule)
+        names = shell.chosen("schedule", sorted(settings.schedules), schedule)
         files = DutyFiles(settings)
         current = files.current()
-        now_us = time.time_ns() // 1_000 if at is None else shell.time_us("--at", at)
-        shifts = {name: current.changes(name, now_us, now_us + days * DAY_US) for name in names}
+        now_us = time.time_ns() // 1_000
+        from_us = now_us if at is None else times.time_us("--at", at, now_us)
+        shifts = {name: current.changes(name, from_us, from_us + days * DAY_US) for name in names}
         problems = [problem for problem in files.problems if problem.schedule in names]
         if as_json:
             shell.out_json({name: _plain(current, name, found) for name, found in shifts.items()})
         elif not names:
             shell.out("no schedules")
         else:
-            _table(current, shifts)
+            rows = [row for name, found in shifts.items() for row in _rows(current, name, found)]
+            shell.out_table(("schedule", "from", "until", "on duty"), rows)
         for problem in problems:
             shell.warn(f"{config}: schedules.{problem.schedule}.icalendar: {problem.message}")
         if problems or any(not shift.people for found in shifts.values() for shift in found):
             raise typer.Exit(shell.FOUND_WRONG)
-
-
-def _names(known: Sequence[str], wanted: str | None) -> list[str]:
-    from config.explain import suggestion
-
-    if wanted is None:
-        return list(known)
-    if wanted not in known:
-        there = f"There are: {', '.join(known)}" if known else "The settings have no schedules"
-        msg = f"there is no schedule {wanted!r}.{suggestion(wanted, known)} {there}"
-        raise shell.UserError(msg)
-    return [wanted]
 
 
 def _plain(duty: "Duty", name: str, shifts: "Sequence[Shift]") -> dict[str, Any]:
@@ -86,22 +72,11 @@ def _plain(duty: "Duty", name: str, shifts: "Sequence[Shift]") -> dict[str, Any]
     }
 
 
-def _table(duty: "Duty", shifts: "dict[str, list[Shift]]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+def _rows(duty: "Duty", name: str, shifts: "Sequence[Shift]") -> list[tuple[str, str, str, str]]:
     from alerts.localtime import shown
 
-    table = Table(box=None, pad_edge=False)
-    for column in _COLUMNS:
-        table.add_column(column, no_wrap=True)
-    for name, found in shifts.items():
-        zone = duty.zone(name)
-        for shift in found:
-            people = ", ".join(shift.people) or "NOBODY"
-            table.add_row(name, shown(shift.start_us, zone), shown(shift.end_us, zone), people)
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        shell.out(line.rstrip())
+    zone = duty.zone(name)
+    return [
+        (name, shown(shift.start_us, zone), shown(shift.end_us, zone), ", ".join(shift.people) or "NOBODY")
+        for shift in shifts
+    ]

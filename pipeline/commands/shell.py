@@ -3,8 +3,7 @@
 import errno
 import functools
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast, get_args
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 FOUND_WRONG = 1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WIDE = 10_000
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
 UNUSABLE_INPUT = 2
 LEVELS = get_args(Level)
@@ -32,7 +31,7 @@ Config = Annotated[
 ]
 At = Annotated[
     str | None,
-    typer.Option("--at", metavar="TIME", help="As of this time (RFC 3339, or a date in UTC).  [default: now]"),
+    typer.Option("--at", metavar="TIME", help="As of this time, a date, or like +2h.  [default: now]"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout, for machines.")]
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -70,27 +69,44 @@ def load(config: Path) -> "Settings":
     return load_settings(config).settings
 
 
-def time_us(option: str, text: str) -> int:
-    """Return a time that an option gives, in microseconds UTC.
+def chosen(kind: str, known: Sequence[str], wanted: str | None) -> list[str]:
+    """Return the one name that is wanted, or all there are.
 
     Raises:
-        UserError: when it is neither a time with its offset nor a date, which is its beginning in UTC.
+        UserError: when there is none of that name.
     """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is not None and moment.tzinfo is None and len(text) == len("2026-03-02"):
-        moment = moment.replace(tzinfo=UTC)
-    if moment is None or moment.tzinfo is None:
-        msg = f"{option} {text}: expected a time with its offset like 2026-03-02T09:00:00Z, or a date in UTC"
+    from config.explain import suggestion
+
+    if wanted is None:
+        return list(known)
+    if wanted not in known:
+        there = f"There are: {', '.join(known)}" if known else "The settings have none"
+        msg = f"there is no {kind} {wanted!r}.{suggestion(wanted, known)} {there}"
         raise UserError(msg)
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return [wanted]
 
 
 def out(text: str) -> None:
     """Write a line of result to stdout."""
     sys.stdout.write(text + "\n")
+
+
+def out_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table to stdout. Where no terminal sets the width, a row is one line, for grep and less."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=not sys.stdout.isatty())
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        out(line.rstrip())
 
 
 def out_json(value: object) -> None:

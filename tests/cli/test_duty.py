@@ -90,3 +90,22 @@ def test_check_judges_as_of_the_time_that_is_given(tmp_path: Path) -> None:
     after = makegood("check", "--config", config, "--at", "2026-03-10")
     assert after.returncode == 0, after.stderr
     assert "warning" not in after.stdout
+
+
+def test_maintenance_windows_are_shown_in_their_own_zone(tmp_path: Path) -> None:
+    window = (
+        "maintenance_windows:\n  patches:\n    matchers: [service=shop]\n    zone: Europe/Berlin\n"
+        "    start: 2026-01-04T01:00\n    end: '05:00'\n    rrule: FREQ=WEEKLY;BYDAY=SU\n    comment: database\n"
+    )
+    config = written(tmp_path, SETTINGS + window)
+    done = makegood("maintenance", "patches", "--config", config, "--at", "2026-03-29T00:30:00Z", "--days", "7")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [" ".join(line.split()) for line in done.stdout.splitlines()[1:]] == [
+        "patches Sun 2026-03-29 01:00 CET Sun 2026-03-29 05:00 CEST open service=shop database",
+        "patches Sun 2026-04-05 01:00 CEST Sun 2026-04-05 05:00 CEST service=shop database",
+    ]
+    told = json.loads(makegood("maintenance", "-c", config, "--at", "2026-03-30", "--days", "1", "--json").stdout)
+    assert (told["patches"]["open"], told["patches"]["next"]) == (False, "2026-04-04T23:00:00.000000Z")
+    assert told["patches"]["occurrences"] == []
+    wrong = makegood("maintenance", "patch", "--config", config)
+    assert (wrong.returncode, "Did you mean 'patches'?" in wrong.stderr) == (2, True)
