@@ -210,6 +210,10 @@ if a.silence and newer then
     redis.call('HSET', silent, name, a.member)
     redis.call('ZADD', till, a.to and text(a.to) or FOREVER, name)
   end
+  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', till, '-inf', text(a.from - a.retention), 'LIMIT', 0, 16)) do
+    redis.call('HDEL', silent, gone)
+    redis.call('ZREM', till, gone)
+  end
 end
 
 -- How long it is kept, and how it is found: as long as something fires without end, then as long as resolved alerts.
@@ -233,6 +237,11 @@ for _, index in ipairs(cjson.decode(redis.call('HGET', incident, 'indexes'))) do
     redis.call('PERSIST', index)
   else
     redis.call('PEXPIRE', index, a.retention)
+  end
+end
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', p .. 'incidents', '-inf', text(a.from - a.retention), 'LIMIT', 0, 4)) do
+  if redis.call('EXISTS', key(gone)) == 0 then
+    redis.call('ZREM', p .. 'incidents', gone)
   end
 end
 redis.call('ZADD', p .. 'incidents', tonumber(firing) > 0 and FOREVER or redis.call('HGET', incident, 'until'), number)

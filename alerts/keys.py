@@ -10,8 +10,16 @@ class Keys(NamedTuple):
     ``applied:<id>``      string   a change that was applied; expires
     ``episodes:<fp>``     hash     per episode of an alert: order key, status and change, of its newest change
     ``alert:<fp>``        hash     current change, its order key, number of changes
-    ``responses:<fp>``    hash     what people said of an alert, by number and by id; who has acknowledged it; its code
+    ``responses:<fp>``    hash     what people said of an alert, by number and by id; who has acknowledged which episode
+    ``acked:until``       zset     fingerprints whose acknowledgement ends by itself, by when
     ``code:<code>``       string   fingerprint of the alert that people call so; expires when it was not used for long
+    ``code_of:<fp>``      string   its code; expires with it
+    ``incidents``         zset     numbers, by event time of the last change; those that fire come last
+    ``incidents:count``   string   the last number
+    ``incident:<n>``      hash     an incident; its ``alerts``, ``tally``, ``says``, ``customers``, ``linked`` beside it
+    ``incident_of:<fp>``  hash     episode of an alert: number of its incident
+    ``incidents:near:*``  zset     numbers of incidents about one value of a label, by event time
+    ``incidents:silent``  hash     silences of feeds; ``incidents:silent:until``: by when they ended
     ``history:<fp>``      list     every change, in order of arrival
     ``alerts:firing``     zset     fingerprints, by event time of the current change
     ``alerts:version``    string   counts how often the set of those that fire has changed

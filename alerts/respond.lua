@@ -30,7 +30,7 @@ end
 
 local number = redis.call('HINCRBY', mine, 'count', 1)
 redis.call('HSET', mine, 'id:' .. id, number, 'said:' .. number, episode .. '|' .. response)
-local lapsing = p .. 'acknowledged:until'
+local lapsing = p .. 'acked:until'
 if kind == 'acknowledge' then
   redis.call('HSET', mine, acknowledged, response)
   if until_ms == '' then

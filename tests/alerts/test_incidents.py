@@ -350,6 +350,16 @@ def test_an_incident_expires_as_resolved_alerts_do_and_leaves_the_list(client: "
     assert numbers(incidents, failing(7, **CHECKOUT)) == [3]
 
 
+def test_silences_and_incidents_of_long_ago_are_forgotten(client: "redis.Redis") -> None:
+    store = fresh_store(client, retention="1h")
+    incidents = Incidents(store, IncidentSettings())
+    put(incidents, silent(0, source="x"), silent(0, "resolved", to=5, source="x"))
+    client.delete(*client.keys(f"{store.keys.prefix}incident:1*"))
+    put(incidents, silent(500, source="y"))
+    assert client.hlen(store.keys.named("incidents:silent")) == 1
+    assert client.zrange(store.keys.named("incidents"), 0, -1) == ["2"]
+
+
 def test_many_notifiers_at_once_make_the_incidents_that_one_makes(redis_url: str, store: AlertStore) -> None:
     changes = [failing(minute, service=f"s{minute % 3}") for minute in range(24)]
     changes += [answer(5, customer=f"c{number}", service=f"s{number % 3}") for number in range(12)]
