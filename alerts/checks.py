@@ -14,7 +14,7 @@ from alerts.owners import Owners, overdue, owned
 from alerts.reach import Doubt, inhibition_doubts, reach_doubts, route_doubts
 from config.durations import US_PER_SECOND, format_duration_us
 from config.duty import DAY_US
-from config.escalations import EscalationSettings, StepSettings
+from config.escalations import EscalationSettings, EscalationStepSettings
 from config.problems import PathItems
 from config.settings import Settings
 
@@ -74,14 +74,14 @@ def _nobody(name: str, policy: EscalationSettings, duty: Duty, now_us: int) -> I
         zone = duty.zone(schedules[0])
         start_us, end_us = gaps[0]
         total = format_duration_us(sum(end - start for start, end in gaps) // US_PER_SECOND * US_PER_SECOND)
-        more = f" and {len(gaps) - 1} more times" if len(gaps) > 1 else ""
+        more = "" if len(gaps) == 1 else " and once more" if len(gaps) == 2 else f" and {len(gaps) - 1} more times"
         when = f"from {shown(start_us, zone)} to {shown(end_us, zone)}{more} in the next 14 days, {total} in all"
         what = f"nobody is on duty in {' and '.join(schedules)} {when}: {policy.then} would be told instead"
         to_do = "close the gap by a rotation or an override, or add a receiver or a person to this step"
         yield Doubt("error", path, f"{what}; {to_do}")
 
 
-def _gaps(step: StepSettings, duty: Duty, from_us: int, to_us: int) -> list[tuple[int, int]]:
+def _gaps(step: EscalationStepSettings, duty: Duty, from_us: int, to_us: int) -> list[tuple[int, int]]:
     """Return when a step reaches nobody."""
     if any(target.schedule is None for target in step.notify):
         return []

@@ -27,7 +27,7 @@ import msgspec
 from alerts.duty import Duty
 from alerts.icalendar import CalendarError
 from config.durations import US_PER_SECOND, format_duration_us
-from config.escalations import EscalationSettings, TargetSettings
+from config.escalations import EscalationSettings, EscalationTargetSettings
 
 LATE_US = 60 * US_PER_SECOND
 """A step that is told later than this after it was due says so."""
@@ -70,7 +70,7 @@ class Advance(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     state: EscalationState
-    targets: tuple[TargetSettings, ...] = ()
+    targets: tuple[EscalationTargetSettings, ...] = ()
     next_due_us: int | None = None
     step: int = 0
     round: int = 0
@@ -123,7 +123,7 @@ def _tell(policy: EscalationSettings, state: EscalationState, now_us: int, *, la
         notes.insert(0, f"Nobody has acknowledged. {taken} taken{times}; nobody else will be told.")
         return Advance(
             state=_seen(state, now_us, phase="ended", left_us=0, running=False),
-            targets=(TargetSettings(receiver=policy.then),),
+            targets=(EscalationTargetSettings(receiver=policy.then),),
             step=steps + 1,
             round=1 + policy.repeat,
             notes=tuple(notes),
@@ -176,7 +176,7 @@ class Recipients(msgspec.Struct, frozen=True, kw_only=True):
     nobody: bool = False
 
 
-def receivers_of(target: TargetSettings, duty: Duty, now_us: int) -> list[str]:
+def receivers_of(target: EscalationTargetSettings, duty: Duty, now_us: int) -> list[str]:
     """Return the receivers that a target stands for now; empty: nobody is on duty.
 
     Raises:
@@ -188,14 +188,14 @@ def receivers_of(target: TargetSettings, duty: Duty, now_us: int) -> list[str]:
     return [duty.receiver(person) for person in people_of(target, duty, now_us)]
 
 
-def people_of(target: TargetSettings, duty: Duty, now_us: int) -> tuple[str, ...]:
+def people_of(target: EscalationTargetSettings, duty: Duty, now_us: int) -> tuple[str, ...]:
     """Return the people that a target stands for now; none for a receiver. Raises as :func:`receivers_of` does."""
     if target.person is not None:
         return (target.person,)
     return () if target.schedule is None else duty.on_duty(target.schedule, now_us)
 
 
-def recipients(targets: Iterable[TargetSettings], duty: Duty, now_us: int, *, catch_all: str) -> Recipients:
+def recipients(targets: Iterable[EscalationTargetSettings], duty: Duty, now_us: int, *, catch_all: str) -> Recipients:
     """Return whom a step reaches now: its targets, or the catch-all in their place when that is nobody.
 
     Args:

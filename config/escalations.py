@@ -9,7 +9,7 @@ from config.durations import US_PER_SECOND, DurationUs
 from config.references import PersonName, ReceiverName, ScheduleName
 
 
-class TargetSettings(SettingsModel):
+class EscalationTargetSettings(SettingsModel):
     """Whom a step tells; exactly one of the keys.
 
     Attributes:
@@ -32,7 +32,7 @@ class TargetSettings(SettingsModel):
         return self
 
 
-class StepSettings(SettingsModel):
+class EscalationStepSettings(SettingsModel):
     """One step of an escalation.
 
     Attributes:
@@ -40,7 +40,7 @@ class StepSettings(SettingsModel):
         wait: for an acknowledgement, before the next step.
     """
 
-    notify: tuple[TargetSettings, ...] = Field(min_length=1)
+    notify: tuple[EscalationTargetSettings, ...] = Field(min_length=1)
     wait: DurationUs = Field(default=300 * US_PER_SECOND, ge=US_PER_SECOND)
 
 
@@ -54,6 +54,6 @@ class EscalationSettings(SettingsModel):
             place of a step that reaches nobody, because nobody is on duty.
     """
 
-    steps: tuple[StepSettings, ...] = Field(min_length=1)
+    steps: tuple[EscalationStepSettings, ...] = Field(min_length=1)
     repeat: int = Field(default=0, ge=0, le=20)
     then: ReceiverName

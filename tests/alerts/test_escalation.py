@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from alerts.duty import Duty
 from alerts.escalation import START, Advance, EscalationState, advance, receivers_of, recipients
 from config.duty import PersonSettings, ScheduleSettings
-from config.escalations import EscalationSettings, TargetSettings
+from config.escalations import EscalationSettings, EscalationTargetSettings
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -212,8 +212,8 @@ def duty() -> Duty:
     return Duty(PEOPLE, schedules)
 
 
-def targets(*texts: dict[str, str]) -> list[TargetSettings]:
-    return [TargetSettings.model_validate(text) for text in texts]
+def targets(*texts: dict[str, str]) -> list[EscalationTargetSettings]:
+    return [EscalationTargetSettings.model_validate(text) for text in texts]
 
 
 def test_a_target_is_the_receivers_of_those_on_duty() -> None:
