@@ -194,8 +194,3 @@ def _why_not(node: Node, labels: Mapping[str, str]) -> str:
 def matching_routes(labels: Mapping[str, str], root: RouteSettings) -> list[RouteMatch]:
     """Return what :meth:`Router.match` does, compiled for this once."""
     return Router(root).match(labels)
-
-
-def receivers_for(labels: Mapping[str, str], root: RouteSettings) -> list[str]:
-    """Return the receivers of an alert with ``labels``, each once, in the order of the tree; never none."""
-    return list(dict.fromkeys(match.receiver for match in matching_routes(labels, root)))

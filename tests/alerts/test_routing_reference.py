@@ -1,5 +1,6 @@
-"""Routing equals Alertmanager's: the same trees and labels through ``amtool`` and through ours."""
+"""Routing equals Alertmanager's: the same trees and labels through ``amtool``, through a server, and through ours."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,64 +12,22 @@ from pydantic import ValidationError
 
 from alerts.routing import Router
 from config.delivery import RootRouteSettings
-from config.matcher_syntax import read, written
-from tests.support.alertmanager import accepted_by_amtool, needs_amtool, routed_by_amtool
-
-NAMES = ["severity", "team", "service", "a:b"]
-VALUES = ["", "critical", "web", "pay,ments", 'q"uote', "back\\slash", "line\nbreak", "x y", "straße", "WEB", "{}", "="]
-EXPRESSIONS = [
-    "", ".*", ".+", "crit.*", "web|db", "(?i)web", "[^w].*", "pay,.*", r".*\\.*", r"\w+", r"\d*", "line.break",
-    "(?s).*k", "^web$", "^", "a)|(web", "x{0,2}.*", r"\bweb\b", r"[[:upper:]]+", r"\pL+", 'q".*', "stra.e", "{}", "=",
-]  # fmt: skip
-BARE = ["team=web", "severity=~crit.*|x", "service!=", " team = web ", "service!~pay.*", r"team=back\slash", "team=x y"]
-
-
-@st.composite
-def matcher(draw: st.DrawFn) -> str:
-    kind = draw(st.integers(0, 9))
-    if kind == 0:
-        return draw(st.sampled_from(BARE))
-    name, negative = draw(st.sampled_from(NAMES)), draw(st.booleans())
-    if kind < 6:
-        return written(name, "!=" if negative else "=", draw(st.sampled_from(VALUES)))
-    return written(name, "!~" if negative else "=~", draw(st.sampled_from(EXPRESSIONS)))
-
-
-@st.composite
-def matcher_line(draw: st.DrawFn) -> str:
-    found = draw(st.lists(matcher(), min_size=1, max_size=2))
-    return f"{{{', '.join(found)}}}" if draw(st.booleans()) else ",".join(found)
-
-
-@st.composite
-def tree(draw: st.DrawFn) -> dict[str, Any]:
-    """A tree whose nodes have each a receiver of its own, or its parent's."""
-    count = 0
-
-    def node(depth: int) -> dict[str, Any]:
-        nonlocal count
-        count += 1
-        made: dict[str, Any] = {"matchers": draw(st.lists(matcher_line(), max_size=2))}
-        if draw(st.integers(0, 4)):
-            made["receiver"] = f"r{count}"
-        if draw(st.booleans()):
-            made["continue"] = True
-        if depth < 3:
-            made["routes"] = [node(depth + 1) for _ in range(draw(st.integers(0, 3 if depth < 2 else 1)))]
-        return made
-
-    return {"receiver": "root", "routes": [node(1) for _ in range(draw(st.integers(1, 4)))]}
+from config.matcher_syntax import read
+from tests.support.alertmanager import (
+    Alertmanager,
+    accepted_by_amtool,
+    alertmanager,
+    needs_alertmanager,
+    needs_amtool,
+    routed_by_amtool,
+)
+from tests.support.patience import until
+from tests.support.routes import label_sets, tree
 
 
 def receivers(route: dict[str, Any]) -> set[str]:
     own = {route["receiver"]} if "receiver" in route else set()
     return own.union(*(receivers(child) for child in route.get("routes", [])))
-
-
-label_sets = st.lists(
-    st.dictionaries(st.sampled_from(NAMES), st.sampled_from([value for value in VALUES if value])),
-    min_size=3, max_size=3,
-)  # fmt: skip
 
 
 @needs_amtool
@@ -102,3 +61,55 @@ def test_what_alertmanager_takes_for_a_matcher_is_one_here(text: str, tmp_path: 
     router = Router(RootRouteSettings.model_validate(route))
     for labels in ({"a": "b"}, {"a": "b", "b": "a"}, {"a": "b", "b": "1"}):
         assert [match.receiver for match in router.match(labels)] == routed_by_amtool(config, labels)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+    with alertmanager(tmp_path_factory.mktemp("alertmanager")) as server:
+        yield server
+
+
+runs: list[str] = []
+grouping = st.sampled_from([None, [], ["..."], ["team"], ["service", "team"], ["severity", "missing"]])
+
+
+def grouped(route: dict[str, Any], draw: st.DrawFn) -> dict[str, Any]:
+    chosen = draw(grouping)
+    made = {**route, "routes": [grouped(child, draw) for child in route.get("routes", [])]}
+    return made if chosen is None else {**made, "group_by": chosen}
+
+
+@st.composite
+def grouped_tree(draw: st.DrawFn) -> dict[str, Any]:
+    return grouped(draw(tree()), draw)
+
+
+@needs_alertmanager
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(route=grouped_tree(), alerts=label_sets)
+def test_alerts_are_in_the_groups_that_alertmanager_puts_them_into(
+    route: dict[str, Any], alerts: list[dict[str, str]], reference: Alertmanager
+) -> None:
+    run = str(len(runs))  # the server remembers the alerts of earlier examples
+    runs.append(run)
+    valid = [{name.replace(":", "_"): value for name, value in labels.items()} for labels in alerts if labels]
+    told = [dict(one) for one in {tuple(sorted({**labels, "run": run}.items())) for labels in valid}]
+    reference.configure({"route": route, "receivers": [{"name": one} for one in sorted(receivers(route))]})
+    reference.fire(told)
+    router = Router(RootRouteSettings.model_validate(route))
+    ours = sorted(
+        (match.receiver, sorted(match.group_labels(labels).items()), sorted(labels.items()))
+        for labels in told
+        for match in router.match(labels)
+    )
+
+    def theirs() -> list[Any]:
+        groups = reference.ask(f"/api/v2/alerts/groups?filter=run%3D%22{run}%22")
+        return sorted(
+            (group["receiver"]["name"], sorted(group["labels"].items()), sorted(alert["labels"].items()))
+            for group in groups
+            for alert in group["alerts"]
+        )
+
+    until(lambda: len(theirs()) >= len(ours), "the alerts in their groups")
+    assert theirs() == ours

@@ -8,8 +8,8 @@ import pytest
 
 from alerts.silences import Silence, SilenceBook, SilenceConflictError, UnknownSilenceError, Wanted
 from alerts.store import AlertStore
-from tests.alerts.test_silencing import HOUR_US, NOW_US
 from tests.support.alerts import change
+from tests.support.silences import HOUR_US, NOW_US
 
 Ids = Callable[[], str]
 

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from alerts.silencing import MOST_COMMENT, Silence, SilenceError, Wanted, create, edit, expire, mute
-
-HOUR_US = 3_600_000_000
-NOW_US = 1_772_445_600_000_000  # 2026-03-02T10:00:00Z
+from tests.support.silences import HOUR_US, NOW_US
 
 
 def silence(
