@@ -24,7 +24,7 @@ _IBAN = re.compile(r"(?<![A-Za-z0-9])(?=([A-Za-z]{2}\d{2}(?:[ \u00a0-]?[A-Za-z0-
 """Looks ahead, so that a word before it that looks like the beginning of one does not hide it."""
 _PHONE = re.compile(
     r"""(?<![\w.,+/=-])(?:
-      (?:\+|00)[ ]?[1-9]\d{0,2} (?:[ \u00a0./-]?\(\d{1,5}\))? (?:[ \u00a0./-]{0,2}\d){5,13}   # +49 30 123456
+      (?:\+|00)[ ]?[1-9]\d{0,2} (?:[ \u00a0./-]?\(\d{1,5}\))? (?:[ \u00a0./-]{0,3}\d){5,13}   # +49 30 123456
     | \(0?\d{2,5}\)[ ./-]?\d{2,4}(?:[ ./-]?\d{2,5}){1,3}                                      # (030) 123 456
     | 0\d{1,4}[ /-]\d{2,4}(?:[ /-]?\d{2,5}){1,3}                                              # 0171 123 4567
     | \d{3}[-.]\d{3}[-.]\d{4}                                                                 # 555-123-4567
@@ -143,13 +143,13 @@ def is_iban(signs: str) -> bool:
 def _cards_in(text: str, places: list[int]) -> Iterator[Span]:
     """Yield cards among digits: they begin and end where a group does."""
     begins = [at for at, place in enumerate(places) if at == 0 or place - places[at - 1] > 1]
-    ends = [*(at for at in begins if at), len(places)]
+    ends = {*begins[1:], len(places)}
     free = 0
     for begin in begins:
         if begin < free:
             continue
-        for end in reversed(ends):  # the longest first
-            if not _MIN_CARD <= end - begin <= _MAX_CARD:
+        for end in range(begin + _MAX_CARD, begin + _MIN_CARD - 1, -1):  # the longest first
+            if end not in ends:
                 continue
             digits = "".join(text[place] for place in places[begin:end])
             span = Span(places[begin], places[end - 1] + 1)

@@ -88,12 +88,16 @@ class Redactor:
             return text
         if self._quotes:
             text = _QUOTE.sub(lambda _found: _QUOTED, text)
-        for name in names:
-            text = name.sub(lambda found: self._place("name", found[0]), text)
         for kind, pattern in self._patterns:
             text = pattern.sub(lambda found, kind=kind: self._place(kind, found[0]), text)  # type: ignore[misc]
-        if MAYBE.search(text) is None:
-            return text
+        if MAYBE.search(text) is not None:
+            text = self._without_forms(text)
+        for name in names:  # last: a name in an address must not hide the address
+            text = name.sub(lambda found: self._place("name", found[0]), text)
+        return text
+
+    def _without_forms(self, text: str) -> str:
+        """Return a text without what can be told by its form."""
         for kind, finder in self._finders:
             parts, end = [], 0
             for span in finder(text):

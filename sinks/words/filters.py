@@ -16,18 +16,20 @@ INTERNAL = "_"
 """Filters and variables that begin so are ours; a template cannot name them."""
 _MAX_DIGITS = 12
 _MAX_INDENT = 40
+_MAX_NUMBER_CHARS = 40
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, str):
+    number = value
+    if isinstance(value, str) and len(value) <= _MAX_NUMBER_CHARS:
         try:
-            value = float(value.replace(",", "")) if len(value) <= 40 else None
+            number = float(value.replace(",", ""))
         except ValueError:
-            value = None
-    if not isinstance(value, int | float) or math.isnan(value):
-        msg = f"expected a number, not {str(value)[:40]!r}" if isinstance(value, str) else "expected a number"
+            number = None
+    if not isinstance(number, int | float) or math.isnan(number):
+        msg = f"expected a number, not {value[:_MAX_NUMBER_CHARS]!r}" if isinstance(value, str) else "expected a number"
         raise TemplateError(msg)
-    return fits(value)  # type: ignore[no-any-return]
+    return fits(number)  # type: ignore[no-any-return]
 
 
 def _digits(value: Any) -> int:
