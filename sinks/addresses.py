@@ -19,6 +19,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -62,9 +63,11 @@ class AddressedSettings(ChannelSettings):
     Attributes:
         allow_private_addresses: networks, like ``10.20.0.0/16``, that the name in the address may lead to although they
             are not public. An address that is written out in its plain form (``http://127.0.0.1:9000``) needs no entry.
+        ca_file: certificates to trust, in place of the system's and those of Mozilla.
     """
 
     allow_private_addresses: tuple[NetworkText, ...] = Field(default=())
+    ca_file: Path | None = None
 
 
 def kind(address: Address) -> str | None:

@@ -16,14 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import certifi
-
-from sinks.addresses import AddressRefusedError, AddressRule, refused
+from sinks.addresses import AddressedSettings, AddressRefusedError, AddressRule, refused
 from sinks.contract import Reason, permanent, transient
 from sinks.guarded import connect
 from sinks.http_answer import HttpAnswer, NoHttpError
 from sinks.http_connection import Connection, IdleConnections, secured
 from sinks.http_target import Target, UnusableAddressError, basic, form, target
+from sinks.tls import tls_context
 
 MAX_ANSWER_BYTES = 1024 * 1024
 """Of an answer's body. What is longer is cut, and is then, as a rule, no answer that a channel understands."""
@@ -42,27 +41,6 @@ class _Job(NamedTuple):
 
     def __repr__(self) -> str:
         return "_Job()"  # the rest has secrets in it
-
-
-def tls_context(*, verify: bool = True, ca_file: Path | None = None) -> ssl.SSLContext:
-    """Return how TLS connections are made.
-
-    Args:
-        verify: whether the far side's certificate is checked.
-        ca_file: certificates to trust, in place of the usual ones (those of Mozilla, by the package ``certifi``).
-
-    Raises:
-        DeliveryError: when the file cannot be read, or has no certificate in it.
-    """
-    try:
-        context = ssl.create_default_context(cafile=str(ca_file or certifi.where()))
-    except OSError as error:  # ssl.SSLError is one
-        why = "has no certificate in it" if isinstance(error, ssl.SSLError) else f"cannot be read ({error.strerror})"
-        raise permanent(Reason.REJECTED, f"`ca_file` {ca_file} {why}") from error
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 class BoundedHttp:
@@ -136,6 +114,26 @@ class BoundedHttp:
         )
         return self._exchange(self._idle.take(goal.place) or self._open(job), job)
 
+    def reach(self, url: str, timeout_s: float) -> str:
+        """Connect, say nothing, and close; return with whom, and how: ``TLSv1.3 with pager.example.com:443``.
+
+        Args:
+            url: address. Nothing of it is repeated but the host and port.
+            timeout_s: for everything, in seconds.
+
+        Raises:
+            DeliveryError: as in :meth:`request`.
+        """
+        try:
+            goal = target(url)
+        except UnusableAddressError as error:
+            raise permanent(Reason.BAD_RECIPIENT, str(error)) from error
+        job = _Job(goal, b"", time.monotonic() + timeout_s, 0, f"{timeout_s:.3g} s")
+        connection = self._open(job)
+        protocol = connection.protocol
+        connection.close()
+        return f"{protocol} with {goal.host}:{goal.port}"
+
     def close(self) -> None:
         """Close the connections that are kept."""
         self._idle.close()
@@ -177,6 +175,12 @@ class BoundedHttp:
         except (OSError, UnicodeError) as error:
             raise transient(Reason.UNREACHABLE, _why_not(error)) from error
         return Connection(sock)
+
+
+def http_for(settings: AddressedSettings, *, verify_tls: bool = True) -> BoundedHttp:
+    """Return the client for a channel with these settings."""
+    rule = AddressRule(settings.allow_private_addresses)
+    return BoundedHttp(verify_tls=verify_tls, addresses=rule, ca_file=settings.ca_file)
 
 
 def _why_not(error: Exception) -> str:

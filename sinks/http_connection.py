@@ -85,6 +85,12 @@ class Connection:
             raise TimeoutError(msg)
         self._sock.settimeout(left_s)
 
+    @property
+    def protocol(self) -> str:
+        """``TLSv1.3`` or the like; ``a plain connection`` without TLS."""
+        version = self._sock.version() if isinstance(self._sock, ssl.SSLSocket) else None
+        return version or "a plain connection"
+
     def rest(self, now_s: float) -> None:
         """Take note that it waits from now on."""
         self._idle_since_s = now_s

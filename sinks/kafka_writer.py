@@ -41,8 +41,8 @@ class KafkaWriter:
         """Say whether this is still the client for ``properties`` (a password may have changed)."""
         return not self.broken and properties == self._properties
 
-    def ask(self, topic: str, timeout_s: float) -> None:
-        """Ask the cluster whether the topic is there.
+    def ask(self, topic: str, timeout_s: float) -> int:
+        """Ask the cluster whether the topic is there, and return how many partitions it has.
 
         Raises:
             DeliveryError: when it is not, we may not know it, or nobody answers.
@@ -53,7 +53,7 @@ class KafkaWriter:
         while True:
             left_s = end_s - time.monotonic()
             try:
-                found = self._producer.list_topics(topic, timeout=max(0.001, min(left_s, slice_s))).topics[topic].error
+                found = self._producer.list_topics(topic, timeout=max(0.001, min(left_s, slice_s))).topics[topic]
             except KafkaException as error:
                 self._producer.poll(0)  # lets the client say what is behind it
                 failure = _unanswered(error.args[0], self._said)
@@ -62,9 +62,9 @@ class KafkaWriter:
                     raise DeliveryError(failure) from None
                 slice_s *= 2
                 continue
-            if found is not None:
-                raise DeliveryError(kafka_failure(found, sent=False))
-            return
+            if found.error is not None:
+                raise DeliveryError(kafka_failure(found.error, sent=False))
+            return len(found.partitions)
 
     def write(self, topic: str, key: str, value: bytes, headers: dict[str, str], timeout_s: float) -> str:
         """Write a record, and return where it is, as ``topic/partition@offset``.

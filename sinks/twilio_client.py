@@ -8,7 +8,7 @@ from twilio.http import HttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from sinks.contract import DeliveryError, Failure, Reason, transient
+from sinks.contract import DeliveryError, Failure, Reason, Receipt, transient
 from sinks.http import BoundedHttp
 from sinks.http_status import http_date_us, http_failure, parse_retry_after
 from sinks.twilio_errors import ERRORS
@@ -16,6 +16,7 @@ from sinks.twilio_settings import TwilioSettings
 
 TWILIO = "https://api.twilio.com"
 _MADE_IN_VAIN = frozenset({"failed", "undelivered", "busy", "no-answer", "canceled"})
+_ARRIVED = frozenset({"delivered", "read", "completed"})
 
 
 class TwilioApi:
@@ -46,8 +47,21 @@ class TwilioApi:
         """Begin a call and return Twilio's id of it. Arguments and errors are as for a message."""
         return self._make(lambda client: client.calls.create(**fields), timeout_s)
 
-    def check(self, timeout_s: float) -> None:
-        """Ask Twilio about the account: sends nothing.
+    def result(self, recipient: str, sid: str, timeout_s: float) -> Receipt:
+        """Ask what became of a message (``SM...``) or a call (``CA...``): see ``sinks.checking.ReportsLater``."""
+
+        def fetch(client: Client) -> Any:
+            return client.calls(sid).fetch() if sid.startswith("CA") else client.messages(sid).fetch()
+
+        found = self._ask(fetch, timeout_s)
+        if found.status in _ARRIVED:
+            return Receipt(recipient=recipient, outcome="delivered", provider_id=sid)
+        if found.status not in _MADE_IN_VAIN:
+            return Receipt(recipient=recipient, outcome="accepted", provider_id=sid)
+        return Receipt(recipient=recipient, outcome="failed", provider_id=sid, failure=_in_vain(found))
+
+    def check(self, timeout_s: float) -> str:
+        """Ask Twilio about the account: sends nothing. Return what it said.
 
         Raises:
             DeliveryError: when it does not answer, does not know us, or has closed the account.
@@ -56,14 +70,12 @@ class TwilioApi:
         if account.status != "active":
             detail = f"the Twilio account is {account.status}"
             raise DeliveryError(Failure(reason=Reason.AUTH, permanent=True, detail=detail))
+        return "the account is active"
 
     def _make(self, make: Callable[[Client], Any], timeout_s: float) -> str:
         made = self._ask(make, timeout_s)
         if made.status in _MADE_IN_VAIN:
-            code = int(getattr(made, "error_code", None) or 30008)
-            reason, is_permanent = ERRORS.get(code, (Reason.REJECTED, True))
-            detail = f"Twilio took it as {made.status}, error {code}"
-            raise DeliveryError(Failure(reason=reason, permanent=is_permanent, detail=detail))
+            raise DeliveryError(_in_vain(made))
         return str(made.sid)
 
     def _ask(self, ask: Callable[[Client], Any], timeout_s: float) -> Any:
@@ -78,6 +90,15 @@ class TwilioApi:
             raise DeliveryError(_failure(error, carrier.headers)) from error
         except (ValueError, KeyError, TypeError) as error:  # what Twilio's client raises for a body that is none
             raise transient(Reason.SERVER_ERROR, "Twilio's answer could not be read", ambiguous=True) from error
+
+
+def _in_vain(made: Any) -> Failure:
+    """Return why a message or call did not arrive."""
+    if made.status in {"busy", "no-answer"}:
+        return Failure(reason=Reason.NO_RECEIPT, permanent=False, detail=f"the call ended as {made.status}")
+    code = int(getattr(made, "error_code", None) or 30008)
+    reason, is_permanent = ERRORS.get(code, (Reason.REJECTED, True))
+    return Failure(reason=reason, permanent=is_permanent, detail=f"Twilio says {made.status}, error {code}")
 
 
 class _Carrier(HttpClient):  # type: ignore[misc]

@@ -19,9 +19,10 @@ from pydantic import Field, StringConstraints
 from alerts.model import rfc3339
 from config.secret import SecretMissingError, SecretRef
 from detectors.contract import AlertChange
-from sinks.addresses import AddressedSettings, AddressRule
+from sinks.addresses import AddressedSettings
+from sinks.checking import Checked, each_checked
 from sinks.contract import CHANNELS, DeliveryError, Failure, Message, Reason, Receipt, permanent
-from sinks.http import BoundedHttp
+from sinks.http import http_for
 from sinks.http_answer import HttpAnswer
 from sinks.json_api import check_url, encode, exchange, header_secret, json_object, raise_if, refusal, unreadable
 
@@ -77,14 +78,14 @@ class AlertmanagerSettings(AddressedSettings):
 class AlertmanagerChannel:
     """Posts to all addresses at once; each is a recipient, and gets its own receipt."""
 
+    keeps_incidents = True
+
     def __init__(self, name: str, settings: AlertmanagerSettings) -> None:
         self.name = name
         self._urls = {address_name(url): url.rstrip("/") for url in settings.urls}
         self.recipients: tuple[str, ...] = tuple(self._urls)
         self._settings = settings
-        self._http = BoundedHttp(
-            verify_tls=settings.verify_tls, addresses=AddressRule(settings.allow_private_addresses)
-        )
+        self._http = http_for(settings, verify_tls=settings.verify_tls)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Post the alerts to each of ``recipients``."""
@@ -111,17 +112,17 @@ class AlertmanagerChannel:
         with ThreadPoolExecutor(len(recipients), thread_name_prefix="alertmanager") as pool:
             return list(pool.map(deliver, recipients))
 
-    def check(self, timeout_s: float) -> None:
-        """Ask each address whether it is healthy (``/-/healthy``).
-
-        Raises:
-            DeliveryError: for the first one that is not, named.
-        """
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Ask each address whether it is healthy (``/-/healthy``)."""
         headers, auth = self._login()
-        for recipient, url in self._urls.items():
-            share_s = timeout_s / len(self._urls)
-            answer = exchange(self._http, "GET", url + "/-/healthy", timeout_s=share_s, headers=headers, auth=auth)
-            raise_if(refusal(answer, f"Alertmanager at {recipient}: HTTP {answer.status_code} for its health"))
+
+        def ask(recipient: str, share_s: float) -> str:
+            url = self._urls[recipient] + "/-/healthy"
+            answer = exchange(self._http, "GET", url, timeout_s=share_s, headers=headers, auth=auth)
+            raise_if(refusal(answer, f"Alertmanager: HTTP {answer.status_code} for its health"))
+            return "it is healthy"
+
+        return each_checked(self.recipients, timeout_s, ask)
 
     def close(self) -> None:
         """Close the connections."""

@@ -13,6 +13,7 @@ import msgspec
 from pydantic import Field, StringConstraints
 
 from config.secret import SecretMissingError, SecretRef
+from sinks.checking import Checked, each_checked
 from sinks.contract import (
     CHANNELS,
     ChannelSettings,
@@ -71,17 +72,14 @@ class AppriseChannel:
             for name, failure in zip(recipients, failures, strict=True)
         ]
 
-    def check(self, timeout_s: float) -> None:
-        """Read every URL and see whether apprise understands it; asks nobody.
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Read every URL and see whether apprise understands it; ask nobody: nothing is waited for."""
 
-        Args:
-            timeout_s: not used: nothing is waited for.
+        def read(name: str, _share_s: float) -> str:
+            made = self._client.plugin(self._url(name), name)
+            return f"apprise has a plugin for it ({type(made).__name__}); nobody was asked"
 
-        Raises:
-            DeliveryError: for the first that it does not.
-        """
-        for name in self.recipients:
-            self._client.plugin(self._url(name), name)
+        return each_checked(self.recipients, timeout_s, read)
 
     def close(self) -> None:
         """Nothing to release."""

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.text import Text
 
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, transient
 
 _STYLES = {"critical": "bold white on red", "warning": "bold black on yellow", "info": "bold white on blue"}
@@ -52,9 +53,7 @@ class ConsoleChannel:
         body = Text(message.text)
         for note in message.notes:
             body.highlight_words([note], style="yellow")
-        out = self._out
-        if out is None:
-            out = sys.stdout if self._settings.stream == "stdout" else sys.stderr
+        out = self._stream()
         foot = f"{message.notification.receiver} · {self.name} · {message.key}"
         try:
             with self._lock:
@@ -70,5 +69,17 @@ class ConsoleChannel:
             raise transient(Reason.UNREACHABLE, f"cannot print: {type(error).__name__}") from error
         return [Receipt(recipient=name, outcome="delivered") for name in recipients]
 
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Look whether the stream is open; print nothing."""
+        stream = self._stream()
+        if stream.closed:
+            raise transient(Reason.UNREACHABLE, f"{self._settings.stream} is closed")
+        return [Checked(subject=self._settings.stream, said="it is open")]
+
     def close(self) -> None:
         """Nothing to release."""
+
+    def _stream(self) -> IO[str]:
+        if self._out is not None:
+            return self._out
+        return sys.stdout if self._settings.stream == "stdout" else sys.stderr

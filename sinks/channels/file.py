@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, permanent, transient
 from sinks.payload import webhook_payload
 
@@ -43,6 +44,17 @@ class FileChannel:
         except OSError as error:  # no space, quota, read-only for now
             raise transient(Reason.SERVER_ERROR, f"cannot append to {self._path}: {error.strerror}") from error
         return [Receipt(recipient=name, outcome="delivered") for name in recipients]
+
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Look whether the file, or the nearest folder above it that is there, can be written to. Write nothing."""
+        there = self._path
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        is_file = there == self._path
+        if (is_file and not there.is_file()) or (not is_file and not there.is_dir()) or not os.access(there, os.W_OK):
+            raise permanent(Reason.REJECTED, f"cannot append to {self._path}: {there} cannot be written to")
+        said = "it can be appended to" if is_file else f"it would be created in {there}"
+        return [Checked(subject=self._path.name, said=said)]
 
     def close(self) -> None:
         """Nothing to release."""

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from config.kafka import LOSSLESS, Bootstrap, ClientProperties, TopicName, check_properties, plain_properties
 from config.secret import SecretMissingError
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, permanent
 from sinks.kafka_writer import KafkaWriter
 from sinks.payload import webhook_payload
@@ -88,13 +89,10 @@ class KafkaChannel:
         )
         return [Receipt(recipient=name, outcome="delivered", provider_id=place) for name in recipients]
 
-    def check(self, timeout_s: float) -> None:
-        """Ask the cluster for the topic; writes nothing.
-
-        Raises:
-            DeliveryError: when a record could not be written.
-        """
-        self._current().ask(self._settings.topic, timeout_s)
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Ask the cluster for the topic; write nothing."""
+        number = self._current().ask(self._settings.topic, timeout_s)
+        return [Checked(subject=self._settings.topic, said=f"the topic has {number} partitions")]
 
     def close(self) -> None:
         """Close the connections."""

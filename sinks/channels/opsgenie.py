@@ -15,9 +15,10 @@ from alerts.model import rfc3339
 from config.base import SettingsModel
 from config.secret import SecretRef
 from detectors.contract import AlertChange
-from sinks.addresses import AddressedSettings, AddressRule
+from sinks.addresses import AddressedSettings
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, Failure, Message, Reason, Receipt, permanent, transient
-from sinks.http import BoundedHttp
+from sinks.http import http_for
 from sinks.http_answer import HttpAnswer
 from sinks.json_api import (
     check_url,
@@ -102,12 +103,14 @@ class OpsgenieSettings(AddressedSettings):
 class OpsgenieChannel:
     """Creates an alert as long as one of ours fires, then closes it by its alias."""
 
+    keeps_incidents = True
+
     def __init__(self, name: str, settings: OpsgenieSettings) -> None:
         self.name = name
         self._base = (settings.base_url or _HOSTS[settings.region]) + "/v2/alerts"
         self.recipients: tuple[str, ...] = (urlsplit(self._base).hostname or name,)
         self._settings = settings
-        self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+        self._http = http_for(settings)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Create or close. The receipt's ``provider_id`` is for :meth:`result`."""
@@ -147,16 +150,14 @@ class OpsgenieChannel:
         )
         return Receipt(recipient=recipient, outcome="failed", provider_id=provider_id, failure=failure)
 
-    def check(self, timeout_s: float) -> None:
-        """Count the open alerts: proves address and key, changes nothing. The key needs the right to read.
-
-        Raises:
-            DeliveryError: when Opsgenie does not answer as it should.
-        """
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Count the open alerts: proves address and key, changes nothing. The key needs the right to read."""
         answer = self._ask("GET", "/count?query=status%3Aopen", timeout_s)
         raise_if(refusal(answer, f"Opsgenie: HTTP {answer.status_code} for a count of alerts"))
-        if "data" not in (json_object(answer) or {}):
+        data = (json_object(answer) or {}).get("data")
+        if not isinstance(data, dict) or not isinstance(data.get("count"), int):
             raise permanent(Reason.REJECTED, "what answers at the channel's address is not Opsgenie")
+        return [Checked(subject=self.recipients[0], said=f"the key is good; {data['count']} open alerts")]
 
     def close(self) -> None:
         """Close the connections."""

@@ -14,9 +14,10 @@ from pydantic import Field
 from alerts.model import rfc3339, to_json
 from config.secret import SecretMissingError, SecretRef
 from detectors.contract import AlertChange
-from sinks.addresses import AddressedSettings, AddressRule
+from sinks.addresses import AddressedSettings
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, Failure, Message, Reason, Receipt, permanent
-from sinks.http import BoundedHttp
+from sinks.http import http_for
 from sinks.http_answer import HttpAnswer
 from sinks.json_api import (
     check_url,
@@ -82,29 +83,38 @@ class PagerDutySettings(AddressedSettings):
 class PagerDutyChannel:
     """One event for each message: ``trigger`` as long as an alert fires, then ``resolve``."""
 
+    keeps_incidents = True
+
     def __init__(self, name: str, settings: PagerDutySettings) -> None:
         self.name = name
         self._url = (settings.base_url or _HOSTS[settings.region]) + "/v2/enqueue"
         self.recipients: tuple[str, ...] = (urlsplit(self._url).hostname or name,)
         self._settings = settings
-        self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+        self._http = http_for(settings)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Send one event."""
-        try:
-            key = self._settings.routing_key.resolve().get_secret_value()
-        except SecretMissingError as error:
-            raise permanent(Reason.AUTH, str(error)) from error
-        content = fitted({**event(message, self._settings), "routing_key": key})
+        content = fitted({**event(message, self._settings), "routing_key": self._key()})
         answer = exchange(self._http, "POST", self._url, timeout_s=timeout_s, content=content)
         raise_if(judge(answer))
         said = (json_object(answer) or {}).get("dedup_key")
         incident = said if isinstance(said, str) else incident_key(message)
         return [Receipt(recipient=name, outcome="accepted", provider_id=incident) for name in recipients]
 
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Connect, with TLS, and send nothing: whether a routing key is good, PagerDuty says only to an event."""
+        self._key()
+        return [Checked(subject=self.recipients[0], said=self._http.reach(self._url, timeout_s))]
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def _key(self) -> str:
+        try:
+            return self._settings.routing_key.resolve().get_secret_value()
+        except SecretMissingError as error:
+            raise permanent(Reason.AUTH, str(error)) from error
 
 
 def incident_key(message: Message) -> str:

@@ -15,9 +15,10 @@ import structlog
 from pydantic import Field, StringConstraints
 
 from config.secret import SecretRef
-from sinks.addresses import AddressedSettings, AddressRule
+from sinks.addresses import AddressedSettings
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, DeliveryError, Message, Receipt
-from sinks.http import BoundedHttp
+from sinks.http import http_for
 from sinks.json_api import encode, exchange, header_secret, json_object, unreadable
 from sinks.one_by_one import one_by_one
 from sinks.slack_errors import ERRORS, NO_THREAD, SlackError, slack_error, undocumented
@@ -49,6 +50,10 @@ class SlackSettings(AddressedSettings):
     base_url: str = Field(default="https://slack.com", pattern=r"^https?://[^\s/]+$")
 
 
+def _is_id(said: dict[str, Any], name: str) -> bool:
+    return re.fullmatch(r"[A-Z][A-Z0-9]{1,20}", str(said.get(name))) is not None
+
+
 class _Place(NamedTuple):
     """Where a message is: the channel's id and the message's time, which is its name there."""
 
@@ -64,7 +69,7 @@ class SlackChannel:
         self.name = name
         self.recipients: tuple[str, ...] = settings.to
         self._settings = settings
-        self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+        self._http = http_for(settings)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Post to each of ``recipients``, until one failure shows that the others would fail too."""
@@ -85,13 +90,11 @@ class SlackChannel:
             self._update(token, shown, first, end_s - time.monotonic())
         return receipts
 
-    def check(self, timeout_s: float) -> None:
-        """Ask Slack whether the token is good. Posts nothing, and does not look at the channels.
-
-        Raises:
-            DeliveryError: when it is not, or Slack cannot be reached.
-        """
-        self._call(header_secret(self._settings.token), "auth.test", {}, timeout_s)
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Ask Slack whether the token is good (``auth.test``). Posts nothing, and does not look at the channels."""
+        said = self._call(header_secret(self._settings.token), "auth.test", {}, timeout_s)
+        ids = [f"{what} {said[name]}" for what, name in (("team", "team_id"), ("bot", "user_id")) if _is_id(said, name)]
+        return [Checked(subject="slack", said=", ".join(["the token is good", *ids]))]
 
     def close(self) -> None:
         """Close the connections."""

@@ -10,9 +10,10 @@ from typing import Literal
 from pydantic import Field
 
 from config.secret import SecretRef
-from sinks.addresses import AddressedSettings, AddressRule
+from sinks.addresses import AddressedSettings
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, DeliveryError, Message, Receipt
-from sinks.http import BoundedHttp
+from sinks.http import http_for
 from sinks.json_api import encode, exchange, header_secret, unreadable
 from sinks.slack_errors import WEBHOOK_DOCS, WEBHOOK_ERRORS, slack_error
 from sinks.slack_message import content
@@ -39,7 +40,7 @@ class SlackWebhookChannel:
         self.name = name
         self.recipients: tuple[str, ...] = (name,)
         self._settings = settings
-        self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+        self._http = http_for(settings)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Post once."""
@@ -53,6 +54,11 @@ class SlackWebhookChannel:
         if said != "ok":
             raise DeliveryError(unreadable("Slack", answer))
         return [Receipt(recipient=name, outcome="delivered") for name in recipients]
+
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Connect, with TLS, and send nothing: every request that is taken posts."""
+        url = header_secret(self._settings.url_secret)
+        return [Checked(subject=self.name, said=self._http.reach(url, timeout_s))]
 
     def close(self) -> None:
         """Close the connections."""

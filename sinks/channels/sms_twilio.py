@@ -9,9 +9,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from sinks.addresses import AddressRule
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, Message, Receipt
-from sinks.http import BoundedHttp
+from sinks.http import http_for
 from sinks.one_by_one import one_by_one
 from sinks.twilio_settings import TwilioSettings
 
@@ -46,7 +46,7 @@ class SmsTwilioChannel:
         self._settings = settings
         from sinks.twilio_client import TwilioApi  # noqa: PLC0415 - slow to load
 
-        self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+        self._http = http_for(settings)
         self._api = TwilioApi(self._http, settings)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
@@ -65,13 +65,13 @@ class SmsTwilioChannel:
 
         return one_by_one(recipients, timeout_s, send_one)
 
-    def check(self, timeout_s: float) -> None:
-        """Ask Twilio about the account; sends nothing.
+    def result(self, recipient: str, provider_id: str, timeout_s: float) -> Receipt:
+        """Ask Twilio what became of it: see ``sinks.checking.ReportsLater``."""
+        return self._api.result(recipient, provider_id, timeout_s)
 
-        Raises:
-            DeliveryError: when no message could be sent.
-        """
-        self._api.check(timeout_s)
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Ask Twilio about the account; sends nothing."""
+        return [Checked(subject=self._settings.account_sid, said=self._api.check(timeout_s))]
 
     def close(self) -> None:
         """Close the connections."""

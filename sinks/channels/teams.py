@@ -17,9 +17,10 @@ from typing import Literal
 from pydantic import Field
 
 from config.secret import SecretRef
-from sinks.addresses import AddressedSettings, AddressRule
+from sinks.addresses import AddressedSettings
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, Failure, Message, Reason, Receipt
-from sinks.http import BoundedHttp
+from sinks.http import http_for
 from sinks.http_answer import HttpAnswer
 from sinks.http_status import answer_failure
 from sinks.json_api import encode, exchange, header_secret, json_object, raise_if
@@ -71,7 +72,7 @@ class TeamsChannel:
         self.name = name
         self.recipients: tuple[str, ...] = (name,)
         self._settings = settings
-        self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+        self._http = http_for(settings)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Post once."""
@@ -101,6 +102,11 @@ class TeamsChannel:
             )
             for name in recipients
         ]
+
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Connect, with TLS, and send nothing: every request that is taken posts."""
+        url = header_secret(self._settings.url_secret)
+        return [Checked(subject=self.name, said=self._http.reach(url, timeout_s))]
 
     def close(self) -> None:
         """Close the connections."""

@@ -13,9 +13,9 @@ from xml.sax.saxutils import escape, quoteattr
 from pydantic import Field
 
 from config.durations import US_PER_SECOND, DurationUs
-from sinks.addresses import AddressRule
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, Message, Receipt
-from sinks.http import BoundedHttp
+from sinks.http import http_for
 from sinks.one_by_one import one_by_one
 from sinks.twilio_settings import PhoneNumber, TwilioSettings
 
@@ -72,7 +72,7 @@ class VoiceTwilioChannel:
         self._settings = settings
         from sinks.twilio_client import TwilioApi  # noqa: PLC0415 - slow to load
 
-        self._http = BoundedHttp(addresses=AddressRule(settings.allow_private_addresses))
+        self._http = http_for(settings)
         self._api = TwilioApi(self._http, settings)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
@@ -92,13 +92,13 @@ class VoiceTwilioChannel:
 
         return one_by_one(recipients, timeout_s, call)
 
-    def check(self, timeout_s: float) -> None:
-        """Ask Twilio about the account; calls nobody.
+    def result(self, recipient: str, provider_id: str, timeout_s: float) -> Receipt:
+        """Ask Twilio what became of it: see ``sinks.checking.ReportsLater``."""
+        return self._api.result(recipient, provider_id, timeout_s)
 
-        Raises:
-            DeliveryError: when no call could be made.
-        """
-        self._api.check(timeout_s)
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Ask Twilio about the account; calls nobody."""
+        return [Checked(subject=self._settings.account_sid, said=self._api.check(timeout_s))]
 
     def close(self) -> None:
         """Close the connections."""

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from config.secret import SecretMissingError, SecretRef
 from sinks.addresses import AddressedSettings, AddressRefusedError, AddressRule
+from sinks.checking import Checked
 from sinks.contract import CHANNELS, Message, Reason, Receipt, permanent
-from sinks.http import BoundedHttp
+from sinks.http import http_for
 from sinks.http_status import answer_failure
 from sinks.json_api import header_secret, raise_if
 from sinks.payload import webhook_payload
@@ -63,9 +64,7 @@ class WebhookChannel:
         host = "" if settings.url is None else urlsplit(settings.url).hostname or ""
         self.recipients: tuple[str, ...] = (host or name,)
         self._settings = settings
-        self._http = BoundedHttp(
-            verify_tls=settings.verify_tls, addresses=AddressRule(settings.allow_private_addresses)
-        )
+        self._http = http_for(settings, verify_tls=settings.verify_tls)
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Post once."""
@@ -81,6 +80,12 @@ class WebhookChannel:
         )
         raise_if(answer_failure(answer, f"HTTP {answer.status_code}"))
         return [Receipt(recipient=name, outcome="delivered") for name in recipients]
+
+    def check(self, timeout_s: float) -> list[Checked]:
+        """Connect, with TLS, and send nothing. The secrets are read."""
+        url = self._url()
+        self._headers("", b"")
+        return [Checked(subject=self.recipients[0], said=self._http.reach(url, timeout_s))]
 
     def close(self) -> None:
         """Close the connections."""

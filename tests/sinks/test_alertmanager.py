@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from sinks.channels.alertmanager import NEVER, AlertmanagerChannel, AlertmanagerSettings, posted
-from sinks.contract import DeliveryError, Message, Reason, Receipt
+from sinks.contract import Message, Reason, Receipt
 from tests.support.alertmanager_fake import (
     NEEDS_REAL,
     PASSWORD,
@@ -139,8 +139,11 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any]) -> None:
 def test_check_names_the_member_that_is_not_healthy() -> None:
     with fake_alertmanager() as good, http_server(Answer(503)) as bad:
         channel_to(good.url).check(5)
-        with pytest.raises(DeliveryError, match=bad.url.removeprefix("http://")):
-            channel_to(good.url, bad.url).check(5)
+        fine, ill = channel_to(good.url, bad.url).check(5)
+    assert (fine.failure, fine.said) == (None, "it is healthy")
+    assert ill.subject == bad.url.removeprefix("http://")
+    assert ill.failure is not None
+    assert "503" in ill.failure.detail
 
 
 @NEEDS_REAL

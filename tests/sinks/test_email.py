@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from sinks.channels.email import EmailChannel, EmailSettings, smtp_failure
+from sinks.channels.email import EmailChannel, EmailSettings
 from sinks.contract import DeliveryError, Reason, Receipt
+from sinks.smtp_session import smtp_failure
 from tests.support.http import black_hole, refused_port
 from tests.support.messages import message
 from tests.support.smtp import PASSWORD, USER, certificate, smtp_server

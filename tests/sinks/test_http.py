@@ -10,9 +10,10 @@ import pytest
 
 from sinks.addresses import AddressRule
 from sinks.contract import DeliveryError, Failure, Reason
-from sinks.http import MAX_ANSWER_BYTES, BoundedHttp, tls_context
+from sinks.http import MAX_ANSWER_BYTES, BoundedHttp
 from sinks.http_answer import MAX_HEAD_BYTES, HttpAnswer
 from sinks.http_target import UnusableAddressError, target
+from sinks.tls import tls_context
 from tests.support.http import black_hole, http_server
 from tests.support.raw_http import RawServer, raw_server
 from tests.support.smtp import certificate

@@ -153,7 +153,8 @@ def test_what_fails_for_one_as_for_all_is_not_tried_for_all(slack: FakeSlack) ->
 def test_check_asks_whether_the_token_is_good_and_posts_nothing(
     slack: FakeSlack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert bot(slack.url).check(5) is None  # type: ignore[func-returns-value]
+    (found,) = bot(slack.url).check(5)
+    assert (found.failure, found.said) == (None, "the token is good, team T0, bot U0")
     assert (slack.methods, slack.messages) == (["auth.test"], {})
     slack.errors["auth.test"] = refusal("account_inactive")
     with pytest.raises(DeliveryError, match=r"account_inactive \(https://docs.slack.dev/reference/methods/auth.test"):
