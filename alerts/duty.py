@@ -6,6 +6,7 @@ has somebody. Overrides stand above all of them.
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from threading import Lock
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -125,6 +126,7 @@ class Duty:
         self.people = people
         imported: Mapping[str, Layer] = {} if calendars is None else calendars
         self._schedules = {name: Schedule(entry, imported.get(name)) for name, entry in schedules.items()}
+        self._lock = Lock()  # layers compute lazily, and several threads may ask
 
     def names(self) -> list[str]:
         """Return the names of the schedules, sorted."""
@@ -140,7 +142,8 @@ class Duty:
         Raises:
             UnknownScheduleError: naming those there are.
         """
-        return self._schedule(schedule).at(at_us)
+        with self._lock:
+            return self._schedule(schedule).at(at_us)
 
     def changes(self, schedule: str, from_us: int, to_us: int) -> list[Shift]:
         """Return who is on duty over a span, gaps included, without a hole between two of them.
@@ -148,7 +151,8 @@ class Duty:
         Raises:
             UnknownScheduleError: naming those there are.
         """
-        return self._schedule(schedule).shifts(from_us, to_us)
+        with self._lock:
+            return self._schedule(schedule).shifts(from_us, to_us)
 
     def gaps(self, schedule: str, from_us: int, to_us: int) -> list[Shift]:
         """Return when nobody is on duty."""

@@ -5,6 +5,7 @@ problem is told. A file that could never be read leaves the schedule with its ro
 """
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,7 @@ class DutyFiles:
         self._calendars: dict[str, ImportedCalendar] = {}
         self._failed: dict[str, str] = {}
         self._duty: Duty | None = None
+        self._lock = Lock()
         self.problems: list[CalendarProblem] = []
 
     @property
@@ -45,6 +47,10 @@ class DutyFiles:
 
     def current(self) -> Duty:
         """Return duty, with every file that has changed read again."""
+        with self._lock:
+            return self._current()
+
+    def _current(self) -> Duty:
         changed = self._duty is None
         for name, schedule in self._settings.schedules.items():
             if schedule.icalendar is not None:

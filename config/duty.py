@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from config.base import SettingsModel
 from config.calendars import DAY_S, WEEKDAYS, Weekday, Window
@@ -54,7 +56,25 @@ def _days(value: object) -> object:
     return found
 
 
-Hours = Annotated[dict[Weekday, tuple[Window, ...]], BeforeValidator(_days)]
+_WINDOW = {"type": "string", "pattern": r"^\d{1,2}:\d{2}-\d{1,2}:\d{2}$"}
+_PAIR = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
+_DAY = "|".join(WEEKDAYS)
+Hours = Annotated[
+    dict[Weekday, tuple[Window, ...]],
+    BeforeValidator(_days),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "patternProperties": {
+                f"^(({_DAY})(-({_DAY}))?|{'|'.join(_SHORT)})$": {
+                    "anyOf": [_WINDOW, {"type": "array", "items": {"anyOf": [_WINDOW, _PAIR]}}]
+                }
+            },
+            "additionalProperties": False,
+        }
+    ),
+]
+"""Times of the day by weekday; as text, ``{mon-fri: "09:00-17:00"}``, or as lists of such."""
 
 
 class RotationSettings(SettingsModel):
@@ -134,6 +154,12 @@ class ICalendarSettings(SettingsModel):
     @classmethod
     def _shorthand(cls, value: Any) -> Any:
         return {"path": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        described = handler.resolve_ref_schema(handler(schema))
+        path = {"type": "string", "minLength": 1, "description": "Path of the file."}
+        return {"anyOf": [path, described], "title": described.get("title", cls.__name__)}
 
 
 class ScheduleSettings(SettingsModel):

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from alerts.duty import Duty, Shift, UnknownScheduleError
@@ -183,3 +184,23 @@ def test_the_turn_is_the_latest_whose_handover_has_passed(shift_h: int, start_h:
 def test_a_schedule_that_makes_no_sense_is_refused(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         ScheduleSettings.model_validate({"zone": "Europe/Berlin", **wrong})
+
+
+@pytest.mark.parametrize(
+    ("hours", "right"),
+    [
+        ({"mon-fri": "09:00-17:00", "sat": ["09:00-12:00", ["13:00", "15:00"]]}, True),
+        ({"weekdays": ["22:00-06:00"]}, True),
+        ({"monday": "09:00-17:00"}, False),
+        ({"mon": 9}, False),
+    ],
+)
+def test_editors_are_told_the_hours_that_the_settings_take(hours: dict[str, Any], right: bool) -> None:
+    schedule = {"zone": "UTC", "rotations": [rotation(hours=hours)], "icalendar": "duty.ics"}
+    told = Draft202012Validator(ScheduleSettings.model_json_schema()).is_valid(schedule)
+    try:
+        ScheduleSettings.model_validate(schedule)
+    except ValidationError:
+        assert (told, right) == (False, False)
+    else:
+        assert (told, right) == (True, True)
