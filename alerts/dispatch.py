@@ -61,6 +61,7 @@ class Dispatcher:
         clock: microseconds since 1970 UTC.
         urgency: how urgent alerts are.
         on_defect: is told of each unexpected error; what it concerned was handled in the plainest way.
+        on_step: is told how far a turn has come: ``looked``, ``routed``, ``decided``, ``written``. For tests that kill.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Dispatcher:
         clock: Callable[[], int],
         urgency: UrgencySettings,
         on_defect: Callable[[], None],
+        on_step: Callable[[str], None] = lambda _step: None,
     ) -> None:
         self._groups = groups
         self._router = router
@@ -85,6 +87,7 @@ class Dispatcher:
         self._clock = clock
         self._urgency = urgency
         self._on_defect = on_defect
+        self._on_step = on_step
         self._edges_us = 0
 
     def turn(self, limit: int, lease_us: int) -> int:
@@ -99,11 +102,17 @@ class Dispatcher:
             self._hiding.pass_edges(now_us)
             self._lapse(now_us)
         changes, claimed = self._groups.look(limit, limit, lease_us)
+        if changes or claimed:
+            self._on_step("looked")
         if changes:
             self._groups.assign([(one.change, self._targets(one)) for one in changes])
+            self._on_step("routed")
         if claimed:
             mutes = self._hiding(claimed[0].now_us)
-            self._groups.flush([(one, self._plan(one, mutes)) for one in claimed])
+            plans = [(one, self._plan(one, mutes)) for one in claimed]
+            self._on_step("decided")
+            self._groups.flush(plans)
+            self._on_step("written")
         return len(changes) + len(claimed)
 
     def _targets(self, one: Unrouted) -> Sequence[Target]:

@@ -25,7 +25,7 @@ from sinks.metrics import NotifierMetrics
 from sinks.notifier import Notifier
 from sinks.outbox import Outbox
 from sinks.stages.record import Record
-from sinks.stages.transport import StepHook
+from sinks.stages.transport import Step, StepHook
 
 
 def build_channels(settings: Mapping[str, ChannelSettings]) -> dict[str, Channel]:
@@ -77,7 +77,7 @@ def build_notifier(
     )
     return Notifier(
         outbox=outbox,
-        dispatcher=build_dispatcher(store, settings, clock_us=clock_us, on_defect=metrics.defects.inc),
+        dispatcher=build_dispatcher(store, settings, clock_us=clock_us, on_defect=metrics.defects.inc, on_step=on_step),
         tiers=tiers,
         record=record,
         receivers=settings.receivers,
@@ -97,6 +97,7 @@ def build_dispatcher(
     *,
     clock_us: Callable[[], int] | None = None,
     on_defect: Callable[[], None] = lambda: None,
+    on_step: StepHook | None = None,
 ) -> Dispatcher:
     """Return what decides what is told, by a settings file."""
     mutes = Mutes(store, settings.inhibit_rules, settings.maintenance_windows)
@@ -112,6 +113,7 @@ def build_dispatcher(
         clock=_system_clock_us if clock_us is None else clock_us,
         urgency=settings.urgency,
         on_defect=on_defect,
+        on_step=lambda step: (on_step or _no_step)(Step(step), ""),
     )
 
 

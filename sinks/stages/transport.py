@@ -15,8 +15,12 @@ _log = structlog.get_logger("makegood.notifier")
 
 
 class Step(StrEnum):
-    """The steps of a delivery, between any two of which a notifier may die."""
+    """The steps of a notifier, between any two of which it may die. The first four are about many alerts: no key."""
 
+    LOOKED = "looked"
+    ROUTED = "routed"
+    DECIDED = "decided"
+    WRITTEN = "written"
     CLAIMED = "claimed"
     RENDERED = "rendered"
     SENDING = "sending"

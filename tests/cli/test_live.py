@@ -40,7 +40,7 @@ channels:
 receivers:
   desk:
     tiers: [{{channel: gone, max_tries: 1}}, {{channel: log}}]
-route: {{receiver: desk}}
+route: {{receiver: desk, group_by: ["..."], group_wait: 0s, group_interval: 1ms}}
 store: {{dir: var}}
 flow: {{epoch: 200ms}}
 metrics: {{listen: "127.0.0.1:{port}", notifier_listen: "127.0.0.1:{notifier_port}"}}

@@ -122,5 +122,5 @@ def test_a_supervised_flow_comes_back_by_itself_when_there_is_room_again(
 CHANNEL = """
 channels: {{page: {{type: file, path: {folder}/told.jsonl}}}}
 receivers: {{ops: {{tiers: [{{channel: page}}]}}}}
-route: {{receiver: ops}}
+route: {{receiver: ops, group_by: ["..."], group_wait: 0s, group_interval: 1ms}}
 """

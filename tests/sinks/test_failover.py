@@ -159,7 +159,7 @@ def test_a_failing_channel_is_raised_once_and_resolved_when_it_works(store: Aler
     own = [(line["status"], line["alerts"][0]["labels"]["channel"], line["title"]) for line in _lines(rig.file)]
     assert own == [
         ("firing", "first", "[NORMAL, warning] Channel first fails (bad_recipient)"),
-        ("resolved", "first", "[RESOLVED] Channel first works again"),
+        ("resolved", "first", "[RESOLVED, warning] Channel first works again"),
     ]
 
 
