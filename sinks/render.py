@@ -16,6 +16,7 @@ from alerts.urgency import urgency
 from config.links import LinkSettings
 from config.redaction import ChannelRedaction, RedactionSettings
 from config.secret import SecretMissingError
+from config.settings import Settings
 from config.urgency import UrgencySettings
 from config.words import WordsSettings
 from sinks.contract import ChannelSettings, Failure, Message, Notification, Reason
@@ -54,6 +55,11 @@ class Renderer:
         self._redaction = RedactionSettings() if redaction is None else redaction
         self._links = links
         self._redactors: dict[ChannelRedaction | None, Redactor] = {}
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Renderer":
+        """Make the one that the settings describe."""
+        return cls(settings.words, settings.urgency, settings.redaction, settings.links)
 
     def __call__(self, notification: Notification, settings: ChannelSettings, notes: Sequence[str] = ()) -> Message:
         """Return the message for one channel. It never fails; the same notification gives the same message."""
