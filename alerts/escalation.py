@@ -15,8 +15,8 @@ Beginnings and ends
     The first step is told at the first look at which the group is open. Acknowledging stops everything; when an
     acknowledgement ends while the group is still open (or something joins that is not acknowledged), everything begins
     again with the first step. When all steps were taken ``1 + repeat`` times and the last wait is over, the policy's
-    ``then`` is told, and that is the end. A resolve forgets everything: if the group fires again, so does the first
-    step.
+    ``then`` is told, and that is the end, until something new joins the group: then it begins again. A resolve forgets
+    everything: if the group fires again, so does the first step.
 """
 
 from collections.abc import Iterable
@@ -78,7 +78,14 @@ class Advance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def advance(
-    policy: EscalationSettings, state: EscalationState, now_us: int, *, open_: bool, acknowledged: bool, paused: bool
+    policy: EscalationSettings,
+    state: EscalationState,
+    now_us: int,
+    *,
+    open_: bool,
+    acknowledged: bool,
+    paused: bool,
+    joined: bool = False,
 ) -> Advance:
     """Return what is to be told at ``now_us``, and the state after it.
 
@@ -89,6 +96,8 @@ def advance(
         open_: something in the group fires.
         acknowledged: all that fires is acknowledged.
         paused: all that fires and is not acknowledged is muted by silences or maintenance windows.
+        joined: something that fires and is not acknowledged has begun since the last look. An escalation that has ended
+            begins again for it; one that runs goes on as it was.
     """
     if not open_:
         return Advance(state=START)
@@ -97,7 +106,9 @@ def advance(
     if state.phase == "acknowledged":
         state = EscalationState(seen_us=now_us, again=True)
     if state.phase == "ended":
-        return Advance(state=state)
+        if not joined:
+            return Advance(state=state)
+        state = EscalationState(seen_us=now_us, again=True)
     left_us = state.left_us
     if state.running and state.seen_us is not None:
         left_us -= max(0, now_us - state.seen_us)

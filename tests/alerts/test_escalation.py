@@ -31,10 +31,24 @@ class Run:
         self.told: list[tuple[int, str | None]] = []
 
     def look(
-        self, minute: float = 0, *, open_: bool = True, acknowledged: bool = False, paused: bool = False
+        self,
+        minute: float = 0,
+        *,
+        open_: bool = True,
+        acknowledged: bool = False,
+        paused: bool = False,
+        joined: bool = False,
     ) -> Advance:
         self.now += round(minute * MINUTE)
-        done = advance(self.policy, self.state, self.now, open_=open_, acknowledged=acknowledged, paused=paused)
+        done = advance(
+            self.policy,
+            self.state,
+            self.now,
+            open_=open_,
+            acknowledged=acknowledged,
+            paused=paused,
+            joined=joined,
+        )
         self.state = msgspec.json.decode(msgspec.json.encode(done.state), type=EscalationState)
         self.told += [((self.now - NOW) // MINUTE, target.receiver) for target in done.targets]
         return done
@@ -58,6 +72,18 @@ def test_the_last_note_says_that_nobody_else_will_be_told() -> None:
         done = run.look(wait)
     assert done.notes == ("Nobody has acknowledged so far.",)
     assert run.look(10).notes == ("Nobody has acknowledged. All 2 steps were taken 2 times; nobody else will be told.",)
+
+
+def test_an_escalation_that_has_ended_begins_again_when_something_new_joins() -> None:
+    run = Run(policy("5m"))
+    run.look()
+    assert run.look(2, joined=True).targets == ()  # one that runs goes on
+    run.look(3)
+    assert run.state.phase == "ended"
+    assert run.look(60).targets == ()
+    assert run.look(60, paused=True, joined=True).targets == ()
+    assert run.look(60).step == 1
+    assert run.look(5).targets[0].receiver == "everybody"
 
 
 def test_acknowledging_stops_it_and_the_end_of_an_acknowledgement_begins_it_again() -> None:
