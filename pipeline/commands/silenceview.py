@@ -113,7 +113,7 @@ def _counted(found: "Preview") -> str:
 
     days = (found.to_us - found.from_us) // 86_400_000_000
     span = f"in the last {days} days" if days != 1 else "in the last day"
-    return f"would have hidden {_alerts(len(found.hidden))} of {found.total} {span} (since {told(found.from_us)})"
+    return f"would have hidden {len(found.hidden)} of {_alerts(found.total)} {span} (since {told(found.from_us)})"
 
 
 def _episodes(found: "Sequence[Episode]") -> None:
