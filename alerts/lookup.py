@@ -117,9 +117,9 @@ class Lookup:
         if len(hits) == 1:
             return Found(kind="alert", name=hits[0].fingerprint, alerts=(hits[0],))
         if hits:
-            msg = f"{written!r}: {len(hits)} alerts begin so; give more of the fingerprint"
+            msg = f"{written}: {len(hits)} alerts begin so; give more of the fingerprint"
             raise NotFoundError(msg, tuple(hits[:_NEAR]))
-        msg = f"there is no alert {written!r}; `makegood alerts --status all` lists those there are"
+        msg = f"there is no alert {written}; `makegood alerts --status all` lists those there are"
         raise NotFoundError(msg, nearest(begins, known))
 
     def _incident(self, number: int) -> Found:
@@ -139,7 +139,7 @@ class Lookup:
                 names = set(self._store.client.scan_iter(match=pattern, count=_SCAN))
             if len(names) != 1:
                 told = f"{len(names)} notifications begin so" if names else "there is no such notification"
-                msg = f"{begins!r}: {told}; `makegood alerts FINGERPRINT` shows the keys of an alert's notifications"
+                msg = f"{begins}: {told}; `makegood alerts FINGERPRINT` shows the keys of an alert's notifications"
                 raise NotFoundError(msg)
             (name,) = names
             body = self._store.client.hget(name, "body")

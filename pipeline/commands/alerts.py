@@ -25,8 +25,13 @@ def register(app: typer.Typer) -> None:
     )
     def alerts(
         config: shell.Config,
-        fingerprint: Annotated[
-            str | None, typer.Argument(help="Show this alert with its history and every try to tell somebody.")
+        alert: Annotated[
+            str | None,
+            typer.Argument(
+                metavar="[ALERT]",
+                help="Show this one with its history, what was answered, and every try to tell somebody: its "
+                "fingerprint, or how that begins, or its code out of a message (K7F).",
+            ),
         ] = None,
         *,
         status: Annotated[str, typer.Option(metavar="STATUS", help="firing, resolved or all.")] = "firing",
@@ -37,6 +42,8 @@ def register(app: typer.Typer) -> None:
         as_json: shell.Json = False,
     ) -> None:
         """List alerts, newest first, or show one with its history and deliveries."""
+        from alerts.incidents import Incidents
+        from alerts.lookup import Lookup
         from alerts.opening import open_store
         from config.matchers import parse_matcher
 
@@ -50,10 +57,16 @@ def register(app: typer.Typer) -> None:
             raise shell.UserError(msg) from error
         settings = shell.load(config)
         with open_store(settings.store) as store:
-            if fingerprint is not None:
+            if alert is not None:
+                found = answers.find(Lookup(store, Incidents(store, settings.incidents)), alert)
+                if len(found.alerts) > 1:
+                    told = "".join(f"\n  {one.fingerprint}" for one in found.alerts)
+                    msg = f"{alert} is about several alerts; name one of them:{told}"
+                    raise shell.UserError(msg)
+                fingerprint = found.alerts[0].fingerprint
                 detail = store.get(fingerprint)
                 if detail is None:
-                    msg = f"there is no alert {fingerprint}; `makegood alerts --status all` lists those there are"
+                    msg = f"{fingerprint} has expired just now; `makegood alerts --status all` lists those there are"
                     raise shell.UserError(msg, shell.FOUND_WRONG)
                 said = answers.of(store, settings, fingerprint)
                 _show(detail, said, as_json=as_json)

@@ -1,8 +1,11 @@
-"""What people have answered to an alert, as commands show it."""
+"""What people have answered to an alert, as commands show it; and finding the alert that they mean."""
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands import shell
+
 if TYPE_CHECKING:
+    from alerts.lookup import Found, Lookup
     from alerts.response_model import Response, Standing
     from alerts.store import AlertStore
     from config.settings import Settings
@@ -88,3 +91,21 @@ def plain_response(response: "Response") -> dict[str, Any]:
         "to": response.to or None,
         "text": response.text,
     }
+
+
+def find(lookup: "Lookup", name: str) -> "Found":
+    """Return what is called so.
+
+    Raises:
+        UserError: nothing or several are; names what may have been meant.
+    """
+    from alerts.lookup import NotFoundError
+
+    try:
+        return lookup.find(name)
+    except NotFoundError as error:
+        near = "".join(
+            f"\n  {alert.fingerprint}  {alert.status}  {alert.annotations.get('summary', '')}" for alert in error.near
+        )
+        msg = f"{error}" + (f". Is it one of these?{near}" if near else "")
+        raise shell.UserError(msg, shell.FOUND_WRONG) from error

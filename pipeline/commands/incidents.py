@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from pipeline.commands import respond, shell
+from pipeline.commands import answers, respond, shell
 
 if TYPE_CHECKING:
     from alerts.incident_model import Incident, IncidentDetail
@@ -80,7 +80,7 @@ def _register_show(group: typer.Typer) -> None:
 
 
 def _number(lookup: Any, name: str) -> int:
-    found = respond.find(lookup, name)
+    found = answers.find(lookup, name)
     if found.kind == "incident":
         return int(found.name.rpartition("-")[2])
     numbers = {lookup.incidents.of(alert.fingerprint, alert.starts_at_us) for alert in found.alerts} - {None}

@@ -165,26 +165,8 @@ def respond(
         raise typer.Exit(shell.FOUND_WRONG)
 
 
-def find(lookup: "Lookup", name: str) -> "Found":
-    """Return what is called so.
-
-    Raises:
-        UserError: nothing or several are; names what may have been meant.
-    """
-    from alerts.lookup import NotFoundError
-
-    try:
-        return lookup.find(name)
-    except NotFoundError as error:
-        near = "".join(
-            f"\n  {alert.fingerprint}  {alert.status}  {alert.annotations.get('summary', '')}" for alert in error.near
-        )
-        msg = f"{error}" + (f". Is it one of these?{near}" if near else "")
-        raise shell.UserError(msg, shell.FOUND_WRONG) from error
-
-
 def _find_all(lookup: "Lookup", names: Sequence[str]) -> "list[Found]":
-    return [find(lookup, name) for name in names]
+    return [answers.find(lookup, name) for name in names]
 
 
 def _there(to: str, settings: "Settings") -> None:

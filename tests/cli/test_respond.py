@@ -93,7 +93,7 @@ def test_an_alert_is_acknowledged_by_its_code_for_a_time(config: Path, store: Al
     (told,) = json.loads(run(config, "ack", code.lower(), "--for", "2h", "--json").stdout)
     assert (told["result"], told["response"]["via"], told["status"]) == ("done", "cli", "firing")
     assert told["response"]["until"] > told["response"]["at"]
-    shown = run(config, "alerts", CASE.fingerprint).stdout
+    shown = run(config, "alerts", code).stdout
     assert f"code {code}, incident INC-2" in shown
     assert "acknowledged by" in shown
     assert " until " in shown
@@ -218,6 +218,13 @@ def test_incidents_are_told_to_machines(config: Path) -> None:
     assert (one["number"], one["severity"], one["firing"], one["about"]) == (1, "critical", 2, {"service": "checkout"})
     assert [blind["feed"] for blind in one["blind"]] == ["shop"]
     assert [member["acknowledged_by"] for member in one["members"]] == [None, None]
+
+
+def test_one_alert_is_shown_at_a_time(config: Path) -> None:
+    several = run(config, "alerts", "INC-1", status=2).stderr
+    assert "name one of them:" in several
+    assert f"\nmakegood:   {FAILS.fingerprint}" in several
+    assert run(config, "alerts", "INC-2").stdout.startswith("firing  Case c1 waits")
 
 
 def test_no_incident_is_said(config: Path) -> None:
