@@ -134,6 +134,7 @@ def render(
         try:
             custom_title = title if settings.title is None else compile_template(settings.title).render(known)
             custom_body = body if settings.text is None else compile_template(settings.text).render(known)
+            custom_body = custom_body.strip("\n")
             if not custom_body.strip():
                 raise TemplateError(_EMPTY)
         except TemplateError as error:

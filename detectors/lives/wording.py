@@ -68,4 +68,5 @@ def capital(text: str) -> str:
 
 def about(who: Who) -> dict[str, str]:
     """Return the annotations that say who it is about."""
-    return {"customer": who.customer, "customer_value": "" if who.value is None else number(who.value)}
+    value = "" if who.value is None else number(who.value)
+    return {"customer": who.customer, "customer_value": value, "tier": who.tier}
