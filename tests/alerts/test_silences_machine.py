@@ -51,7 +51,7 @@ def test_a_group_wakes_whenever_what_hides_it_begins_or_ends(client: "redis.Redi
             now_us += step[1] * 300  # also within a millisecond
         elif step[0] == "look":
             # Whoever flushes asks for the edges first, and then for what hides. Only woken groups are looked at.
-            now_us = now_us // 1000 * 1000 + 999
+            now_us = -(-now_us // 1000) * 1000  # edges lie on whole milliseconds
             book.due_edges(now_us)
             woken = set(store.client.zrange(store.keys.named("groups:due"), 0, -1))
             store.client.delete(store.keys.named("groups:due"))
