@@ -177,7 +177,8 @@ end
 
 if newer then
   local now = {order = a.order, status = a.status, undone = a.undone, severity = a.severity, name = a.name, feed = a.feed,
-    silence = a.silence, wide = a.wide, customer = a.customer, member = a.member}
+    silence = a.silence, wide = a.wide, customer = a.customer, says = a.says,
+    member = a.member}
   if old then
     add(old, -1)
     if now.customer == '' then -- a correction may not repeat whom it is about
@@ -196,9 +197,26 @@ redis.call('HSET', incident, 'until', text(math.max(tonumber(f[3]), reaches)))
 if core then
   redis.call('HSET', incident, 'first', text(math.min(tonumber(f[1]), a.from)), 'last', text(math.max(tonumber(f[2]), reaches)))
 end
-local said = redis.call('HGET', key(number, 'says'), a.feed)
-if not a.undone and not a.silence and (not said or string.match(said, '^[^|]*') < a.order) then
-  redis.call('HSET', key(number, 'says'), a.feed, a.order .. '|' .. a.says)
+-- What a feed says is what its newest alert says. When that turns out never to have been, the next newest is looked for.
+if newer and not a.silence then
+  local says, said = key(number, 'says'), redis.call('HGET', key(number, 'says'), a.feed)
+  local order = said and string.match(said, '^[^|]*')
+  if not a.undone and (not order or order < a.order) then
+    redis.call('HSET', says, a.feed, a.order .. '|' .. a.says)
+  elseif a.undone and old and order == old.order then
+    local best
+    for _, other in ipairs(redis.call('HVALS', members)) do
+      local one = cjson.decode(other)
+      if one.feed == a.feed and not one.silence and not one.undone and (not best or best.order < one.order) then
+        best = one
+      end
+    end
+    if best then
+      redis.call('HSET', says, a.feed, best.order .. '|' .. best.says)
+    else
+      redis.call('HDEL', says, a.feed)
+    end
+  end
 end
 
 if a.silence and newer then

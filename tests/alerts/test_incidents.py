@@ -281,6 +281,15 @@ def test_an_episode_that_never_was_counts_for_nothing(incidents: Incidents) -> N
     assert [one.undone for one in detail.members] == [False, True]
 
 
+def test_what_an_undone_alert_said_is_no_longer_said_in_whichever_order(client: "redis.Redis") -> None:
+    changes = [answer(0, customer="c1", service="a"), answer(9, customer="c1", service="b")]
+    undone = answer(9, "retracted", to=12, customer="c1", service="b")
+    for order in itertools.permutations([*changes, undone]):
+        incidents = Incidents(fresh_store(client), IncidentSettings())
+        found = put(incidents, *order)[-1]
+        assert [(one.feed, one.alerts, one.says) for one in found.feeds] == [("survey", 1, "NegativeSurvey at 0")]
+
+
 def test_an_episode_that_a_person_closed_fires_no_more_in_its_incident(incidents: Incidents) -> None:
     put(incidents, failing(0, **CHECKOUT), failing(0, "closed", to=5, **CHECKOUT))
     incident = incidents.assign(failing(0, "updated:1", to=9, **CHECKOUT), START_US)
