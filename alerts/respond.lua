@@ -42,6 +42,9 @@ elseif kind == 'unacknowledge' or kind == 'resolve' then
   redis.call('HDEL', mine, acknowledged)
   redis.call('ZREM', lapsing, fp)
 end
+if kind == 'reassign' then
+  redis.call('HSET', mine, 'assigned:' .. episode, response)
+end
 local left = redis.call('PTTL', alert)
 if left > 0 then
   redis.call('PEXPIRE', mine, left)

@@ -142,6 +142,11 @@ def acknowledgement_of(response: Response) -> Acknowledgement:
     )
 
 
+def assignment_of(response: Response) -> Assignment:
+    """Return what a response of kind ``reassign`` makes hold."""
+    return Assignment(to=response.to, by=response.by, at_us=response.at_us, episode=response.episode_us)
+
+
 def standing(current: AlertChange, responses: Iterable[Response]) -> Standing:
     """Return what follows from the responses to an alert: a pure function."""
     acknowledgement: Acknowledgement | None = None
@@ -155,7 +160,7 @@ def standing(current: AlertChange, responses: Iterable[Response]) -> Standing:
         elif one.kind in {"unacknowledge", "resolve"}:
             acknowledgement = None
         elif one.kind == "reassign":
-            assignment = Assignment(to=one.to, by=one.by, at_us=one.at_us, episode=one.episode_us)
+            assignment = assignment_of(one)
     return Standing(current=current, responses=kept, acknowledgement=acknowledgement, assignment=assignment)
 
 

@@ -23,6 +23,7 @@ from alerts.response_model import (
     Said,
     Standing,
     acknowledgement_of,
+    assignment_of,
     checked,
     standing,
 )
@@ -144,14 +145,21 @@ class Responses:
 
         Whether it holds now, :meth:`Acknowledgement.holds` says.
         """
+        return {print_: acknowledgement_of(one) for print_, one in self._last("acknowledged", alerts).items()}
+
+    def assignments(self, alerts: Iterable[AlertChange]) -> dict[str, Assignment]:
+        """Return, in one round trip, to whom the episodes of alerts were reassigned last, by fingerprint."""
+        return {print_: assignment_of(one) for print_, one in self._last("assigned", alerts).items()}
+
+    def _last(self, what: str, alerts: Iterable[AlertChange]) -> dict[str, Response]:
         asked = list(alerts)
         with store_errors():
             pipeline = self._client.pipeline(transaction=False)
             for alert in asked:
-                pipeline.hget(self._kept(alert.fingerprint), f"acknowledged:{alert.starts_at_us}")
+                pipeline.hget(self._kept(alert.fingerprint), f"{what}:{alert.starts_at_us}")
             found = pipeline.execute()
         return {
-            alert.fingerprint: acknowledgement_of(_read("0", f"{alert.starts_at_us}|{text}"))
+            alert.fingerprint: _read("0", f"{alert.starts_at_us}|{text}")
             for alert, text in zip(asked, found, strict=True)
             if text is not None
         }

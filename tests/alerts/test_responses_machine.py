@@ -148,6 +148,8 @@ class Life(RuleBasedStateMachine):
         assert told == standing.acknowledgement
         assert (None if told is None else (told.by, told.until_us)) == self.taken_on
         assert ("" if standing.assignment is None else standing.assignment.to) == self.given_to
+        given = self.responses.assignments([standing.current]).get(standing.current.fingerprint)
+        assert given == standing.assignment
         assert [one.id for one in standing.responses] == self.said
         assert self.store.counts()["firing"] == int(firing)
 
