@@ -16,7 +16,8 @@ from alerts.connection import StoreUnavailableError
 from alerts.escalating import Escalations, Step
 from alerts.grouping import Decision, Group, Member, Timing, decide, tick_after
 from alerts.groups import Claimed, Groups, Outgoing, Plan, Target, Unrouted
-from alerts.model import Account, Draft, NotificationKind
+from alerts.incidents import Incidents
+from alerts.model import Account, Draft, IncidentNote, NotificationKind
 from alerts.muting import Mute
 from alerts.routing import RouteMatch, Router
 from alerts.urgency import urgency
@@ -28,6 +29,8 @@ _log = structlog.get_logger("makegood.notifier")
 _json = msgspec.json.Encoder(order="deterministic")
 
 _EDGES_EVERY_US = 100_000
+_MANY = 2
+"""Alerts from which an incident is worth telling of."""
 _Mutes = Callable[[AlertChange], Mute | None]
 
 
@@ -57,6 +60,7 @@ class Dispatcher:
         receivers: of the settings.
         hiding: what hides alerts.
         escalations: of the settings.
+        incidents: of the store.
         lapse: wakes groups whose acknowledgement has run out.
         clock: microseconds since 1970 UTC.
         urgency: how urgent alerts are.
@@ -72,6 +76,7 @@ class Dispatcher:
         *,
         hiding: Hiding,
         escalations: Escalations,
+        incidents: Incidents,
         lapse: Callable[[int], object],
         clock: Callable[[], int],
         urgency: UrgencySettings,
@@ -83,6 +88,7 @@ class Dispatcher:
         self._receivers = receivers
         self._hiding = hiding
         self._escalations = escalations
+        self._incidents = incidents
         self._lapse = lapse
         self._clock = clock
         self._urgency = urgency
@@ -105,15 +111,44 @@ class Dispatcher:
         if changes or claimed:
             self._on_step("looked")
         if changes:
+            self._gather([one.change for one in changes])
             self._groups.assign([(one.change, self._targets(one)) for one in changes])
             self._on_step("routed")
         if claimed:
             mutes = self._hiding(claimed[0].now_us)
-            plans = [(one, self._plan(one, mutes)) for one in claimed]
+            plans = self._with_incidents([(one, self._plan(one, mutes)) for one in claimed])
             self._on_step("decided")
             self._groups.flush(plans)
             self._on_step("written")
         return len(changes) + len(claimed)
+
+    def _gather(self, changes: Sequence[AlertChange]) -> None:
+        try:
+            self._incidents.assign_many(changes)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # what belongs together is a help to people; without it they are told all the same
+            self._defect(error)
+
+    def _with_incidents(self, plans: list[tuple[Claimed, Plan]]) -> list[tuple[Claimed, Plan]]:
+        """Say in each notification to which incident its first alert belongs."""
+        first = [out.fingerprints[0] for _, plan in plans for out in plan.outgoing if out.fingerprints]
+        if not first:
+            return plans
+        try:
+            notes = self._incidents.notes(first, plans[0][0].now_us)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # as above
+            self._defect(error)
+            return plans
+        return [
+            (
+                claimed,
+                msgspec.structs.replace(plan, outgoing=tuple(_about(out, notes) for out in plan.outgoing)),
+            )
+            for claimed, plan in plans
+        ]
 
     def _targets(self, one: Unrouted) -> Sequence[Target]:
         try:
@@ -231,6 +266,13 @@ def _target(match: RouteMatch, labels: Mapping[str, str]) -> Target:
         wait_ms=-(-timing.wait_us // 1000),
         interval_ms=max(1, timing.interval_us // 1000),
     )
+
+
+def _about(out: Outgoing, notes: Mapping[str, IncidentNote]) -> Outgoing:
+    note = notes.get(out.fingerprints[0]) if out.fingerprints else None
+    if note is None or (note.alerts < _MANY and not note.blind):
+        return out
+    return msgspec.structs.replace(out, draft=msgspec.structs.replace(out.draft, incident=note))
 
 
 def _left_out(changes: Sequence[AlertChange]) -> dict[str, int]:

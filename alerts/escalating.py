@@ -106,8 +106,16 @@ class Escalations:
         held = self._responses.acknowledgements([member.change for member in firing]) if firing else {}
         open_ = [member for member in firing if not _in_hand(member.change, held, now_us)]
         shown = [member for member in open_ if mute(member.change) is None]
+        before = {} if group.told is None else group.told.firing
+        fresh = {news.fingerprint for news in group.news} - before.keys()
         step = advance(
-            policy, state, now_us, open_=bool(firing), acknowledged=not open_, paused=bool(open_) and not shown
+            policy,
+            state,
+            now_us,
+            open_=bool(firing),
+            acknowledged=not open_,
+            paused=bool(open_) and not shown,
+            joined=any(member.change.fingerprint in fresh for member in open_),
         )
         if not firing:
             kept = "" if on_tick else _kept(Running(policy=policy_name, receivers=told))

@@ -15,7 +15,7 @@ from alerts.connection import Scripts, store_errors
 from alerts.incident_model import BlindFeed, FeedEvidence, Incident, IncidentDetail, IncidentStatus, Member
 from alerts.incident_reading import MOST_NAMED, about, blind_feeds, read_incident
 from alerts.incident_scope import UNDONE, feed_of, is_silence, scope_of
-from alerts.model import CLOSED, episode_key, order_key
+from alerts.model import CLOSED, IncidentNote, episode_key, order_key
 from alerts.store import AlertStore
 from config.incidents import IncidentSettings
 from detectors.contract import AlertChange
@@ -100,6 +100,27 @@ class Incidents:
             return int(homes[max(homes)])
         found = next((number for episode, number in homes.items() if episode == _episode(starts_at_us)), None)
         return None if found is None else int(found)
+
+    def notes(self, fingerprints: Sequence[str], now_us: int) -> dict[str, IncidentNote]:
+        """Return what a message about each alert says of its incident, in two round trips; not of those in none."""
+        with store_errors():
+            pipeline = self._client.pipeline(transaction=False)
+            for fingerprint in fingerprints:
+                pipeline.hgetall(self._keys.named(f"incident_of:{fingerprint}"))
+            homes = pipeline.execute()
+        numbers = {print_: int(home[max(home)]) for print_, home in zip(fingerprints, homes, strict=True) if home}
+        read = {one.number: one for one in self._read(sorted(set(numbers.values())), now_us)}
+        return {
+            print_: IncidentNote(
+                id=read[number].name,
+                title=read[number].title,
+                alerts=read[number].alerts,
+                evidence=read[number].evidence_lines,
+                blind=read[number].blind_lines,
+            )
+            for print_, number in numbers.items()
+            if number in read
+        }
 
     def firing(self, number: int) -> list[str] | None:
         """Return the fingerprints of the alerts of an incident that fire; None when there is no such incident."""

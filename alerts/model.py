@@ -130,6 +130,22 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
 NotificationKind = Literal["group", "repeat", "escalation", "digest", "test"]
 
 
+class IncidentNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message says about the incident that its alerts belong to.
+
+    Attributes:
+        title: in words. alerts: how many belong to it.
+        evidence: what each feed shows, a line each.
+        blind: feeds that are silent: what they would show is not known.
+    """
+
+    id: str
+    title: str = ""
+    alerts: int = 0
+    evidence: tuple[str, ...] = ()
+    blind: tuple[str, ...] = ()
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a notification is to say, as it was decided. Its receiver and its key are beside it in the store.
 
@@ -140,7 +156,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         changes: ids of the changes that it tells.
         truncated: how many alerts of the group are not in ``alerts``, by service, else by name.
         notes: lines that belong under the text, such as why a step of an escalation was taken.
-        incident: number of the incident that its alerts belong to.
+        incident: the one that its first alert belongs to.
         absorbed: of a digest: how many notifications it stands for.
     """
 
@@ -152,7 +168,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changes: tuple[str, ...] = ()
     truncated: dict[str, int] = {}
     notes: tuple[str, ...] = ()
-    incident: str = ""
+    incident: IncidentNote | None = None
     absorbed: int = 0
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 from pydantic import Field
 
+from alerts.model import IncidentNote
 from alerts.urgency import Urgency
 from config.base import ComponentSettings
 from config.components import Registry
@@ -83,22 +84,6 @@ def permanent(reason: Reason, detail: str) -> DeliveryError:
 
 Kind = Literal["group", "repeat", "escalation", "digest", "test"]
 """Why something is told: it changed; it goes on; nobody reacted; there was too much; to try the way."""
-
-
-class IncidentNote(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message says about the incident that its alerts belong to.
-
-    Attributes:
-        title: in words. alerts: how many belong to it.
-        evidence: what each feed shows, a line each.
-        blind: feeds that are silent: what they would show is not known.
-    """
-
-    id: str
-    title: str = ""
-    alerts: int = 0
-    evidence: tuple[str, ...] = ()
-    blind: tuple[str, ...] = ()
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):

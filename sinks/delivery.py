@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from config.delivery import NotifierSettings
 from sinks.contract import Channel, ChannelSettings
 from sinks.outbox import Outbox
+from sinks.render import Renderer
 from sinks.stages.breaker import Breaker
 from sinks.stages.contract import Clock
 from sinks.stages.deadline import Deadline
@@ -25,6 +26,7 @@ def compose(
     clock: Clock,
     rng: random.Random,
     on_step: StepHook,
+    renderer: Renderer,
 ) -> Tiers:
     """Return the tiers over all channels, each with its own stages.
 
@@ -33,7 +35,7 @@ def compose(
     """
     lines = {}
     for name, (channel, channel_settings) in channels.items():
-        transport = Transport(outbox, settings.lease, on_step)
+        transport = Transport(outbox, settings.lease, on_step, renderer)
         retry = Retry(transport, clock, rng)
         deadline = Deadline(retry, clock)
         rate_limit = RateLimit(deadline, clock)

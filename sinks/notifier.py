@@ -15,9 +15,7 @@ import structlog
 
 from alerts.connection import StoreUnavailableError
 from alerts.dispatch import Dispatcher
-from alerts.urgency import urgency
 from config.delivery import NotifierSettings, ReceiverSettings
-from config.urgency import UrgencySettings
 from sinks.contract import Channel, Notification
 from sinks.metrics import NotifierMetrics
 from sinks.outbox import Claim, LeaseLostError, Outbox
@@ -48,7 +46,6 @@ class Notifier:
         receivers: Mapping[str, ReceiverSettings],
         catch_all: str,
         settings: NotifierSettings,
-        urgency: UrgencySettings,
         channels: Mapping[str, Channel],
         metrics: NotifierMetrics,
         clock: Clock,
@@ -60,7 +57,6 @@ class Notifier:
         self._record = record
         self._receivers = receivers
         self._catch_all = catch_all
-        self._urgency = urgency
         self._settings = settings
         self._channels = channels
         self._metrics = metrics
@@ -146,7 +142,7 @@ class Notifier:
         if told is not None:
             self._finish(claim, "delivered", told)
             return
-        verdict: Verdict = self._tiers(claim, notification_of(claim, name, self._urgency), receiver)
+        verdict: Verdict = self._tiers(claim, notification_of(claim, name), receiver)
         if verdict.delay_us is None:
             self._finish(claim, "delivered", verdict.note)
         else:
@@ -173,7 +169,7 @@ class Notifier:
         self._record.refresh_failing(list(self._outbox.failing()))
 
 
-def notification_of(claim: Claim, receiver: str, settings: UrgencySettings) -> Notification:
+def notification_of(claim: Claim, receiver: str) -> Notification:
     """Return what a claim is about, for the channels."""
     draft = claim.draft
     return Notification(
@@ -187,6 +183,6 @@ def notification_of(claim: Claim, receiver: str, settings: UrgencySettings) -> N
         truncated=sum(draft.truncated.values()),
         left_out=draft.truncated,
         notes=draft.notes,
-        urgency=urgency(draft.alerts, settings),
+        incident=draft.incident,
         absorbed=draft.absorbed,
     )

@@ -11,6 +11,8 @@ from alerts.dispatch import Dispatcher
 from alerts.duty_files import DutyFiles
 from alerts.escalating import Escalations
 from alerts.groups import Groups
+from alerts.incident_scope import feeds_by_detector
+from alerts.incidents import Incidents
 from alerts.mutes import Mutes
 from alerts.responses import Responses
 from alerts.routing import Router
@@ -24,6 +26,7 @@ from sinks.delivery import compose
 from sinks.metrics import NotifierMetrics
 from sinks.notifier import Notifier
 from sinks.outbox import Outbox
+from sinks.render import Renderer
 from sinks.stages.record import Record
 from sinks.stages.transport import Step, StepHook
 
@@ -74,6 +77,7 @@ def build_notifier(
         clock=clock,
         rng=random.SystemRandom() if rng is None else rng,
         on_step=step,
+        renderer=Renderer.of(settings),
     )
     return Notifier(
         outbox=outbox,
@@ -83,7 +87,6 @@ def build_notifier(
         receivers=settings.receivers,
         catch_all=route.receiver or "",
         settings=settings.notifier,
-        urgency=settings.urgency,
         channels=built,
         metrics=metrics,
         clock=clock,
@@ -109,6 +112,7 @@ def build_dispatcher(
         settings.receivers,
         hiding=mutes,
         escalations=Escalations(settings.escalations, duty.current, responses, mutes.next_change_us),
+        incidents=Incidents(store, settings.incidents, feeds_by_detector(settings.detectors, settings.incidents)),
         lapse=responses.lapse,
         clock=_system_clock_us if clock_us is None else clock_us,
         urgency=settings.urgency,

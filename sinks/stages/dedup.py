@@ -12,4 +12,3 @@ def already_told(claim: Claim) -> str | None:
         if one.outcome in {"delivered", "accepted"} and not one.plain:
             return f"by tier {one.tier} ({one.channel})"
     return None
-

@@ -4,11 +4,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
+import msgspec
 import structlog
 
 from sinks.contract import DeliveryError, Failure, Reason, Receipt
 from sinks.outbox import Outbox
-from sinks.render import render
+from sinks.render import Renderer
 from sinks.stages.contract import Attempt, Outcome
 
 _log = structlog.get_logger("makegood.notifier")
@@ -38,16 +39,21 @@ class Transport:
 
     Args:
         lease_us: how long beyond the try's timeout the notification stays ours.
+        renderer: makes the message.
     """
 
-    def __init__(self, outbox: Outbox, lease_us: int, on_step: StepHook) -> None:
+    def __init__(self, outbox: Outbox, lease_us: int, on_step: StepHook, renderer: Renderer) -> None:
+        self._renderer = renderer
         self._outbox = outbox
         self._lease_us = lease_us
         self._on_step = on_step
 
     def __call__(self, attempt: Attempt) -> Outcome:
         """Send now, once."""
-        message = render(attempt.notification, attempt.settings, attempt.notes)
+        message = self._renderer(attempt.notification, attempt.settings, attempt.notes)
+        earlier = attempt.claim.earlier.get(attempt.channel.name)
+        if earlier:
+            message = msgspec.structs.replace(message, earlier=earlier)
         self._on_step(Step.RENDERED, message.key)
         target = f"tier {attempt.tier_number} ({attempt.channel.name})"
         self._outbox.begin(attempt.claim, attempt.timeout_us + self._lease_us, target)

@@ -1,9 +1,10 @@
 """A notification to try words on: what a template meets on a bad day."""
 
+from alerts.model import IncidentNote
 from alerts.urgency import urgency
 from config.urgency import UrgencySettings
 from detectors.contract import AlertChange, alert_change
-from sinks.contract import IncidentNote, Kind, Notification
+from sinks.contract import Kind, Notification
 
 _MINUTE_US = 60_000_000
 _BEGAN_US = 1_772_442_000_000_000  # 2026-03-02 09:00 UTC
