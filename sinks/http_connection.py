@@ -13,6 +13,7 @@ _PIECE_BYTES = 64 * 1024
 _IDLE_S = 4.0
 """Servers close what was idle for five seconds (Node.js, Apache, uvicorn): no request of ours may cross that."""
 _MAX_IDLE = 256
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _REST_S = 0.25
 """How long the rest of a body that nobody wants is waited for, so that the connection can be used again."""
 
@@ -29,6 +30,7 @@ class Connection:
     """
 
     def __init__(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = sock
         self.sent = False
         self.reusable = False
@@ -73,6 +75,10 @@ class Connection:
             self.sent = True
             # Not sendall: with TLS its timeout is for each piece, not for all of them.
             left = left[self._sock.send(left[:_PIECE_BYTES]) :]
+        if _QUICK_ACK is not None:
+            # A server that writes head and body one after the other waits in between for our acknowledgement, which the
+            # kernel holds back for 40 ms.
+            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     def _receive(self, end_s: float) -> bytes:
         self._hurry(end_s)

@@ -12,10 +12,12 @@ from html import escape
 
 from sinks.chat import body_of, pieces, tidy, tone
 from sinks.contract import Message
-from sinks.json_api import text_within
+from sinks.json_api import cut, text_within
 
 MAX_TEXT_CHARS = 200_000
 """Of the text. Servers take 10 MB and more; nobody reads that, and the HTML is a second copy."""
+MAX_SUBJECT_CHARS = 250
+"""Of the subject; mail programs show about a hundred."""
 _COLOURS = {
     "critical": "#b00020",
     "warning": "#b26a00",
@@ -43,7 +45,7 @@ def build_mail(message: Message, sender: str, recipients: Sequence[str]) -> Emai
     mail = EmailMessage(policy=SMTP)
     mail["From"] = Address(display_name="Makegood", addr_spec=sender)
     mail["To"] = ", ".join(recipients)
-    mail["Subject"] = message.title
+    mail["Subject"] = cut(" ".join(tidy(message.title).split()), MAX_SUBJECT_CHARS)
     mail["Message-ID"] = f"<{_id(message.key)}@{domain}>"
     thread = message.notification.thread_key
     if thread != message.key:

@@ -1,5 +1,6 @@
 """Makes one request by Twilio's own client. Only channels over Twilio import it: the client is slow to load."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from sinks.twilio_settings import TwilioSettings
 
 TWILIO = "https://api.twilio.com"
 _MADE_IN_VAIN = frozenset({"failed", "undelivered", "busy", "no-answer", "canceled"})
+_SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}")
 _ARRIVED = frozenset({"delivered", "read", "completed"})
 
 
@@ -76,7 +78,9 @@ class TwilioApi:
         made = self._ask(make, timeout_s)
         if made.status in _MADE_IN_VAIN:
             raise DeliveryError(_in_vain(made))
-        return str(made.sid)
+        if not isinstance(made.sid, str) or _SID.fullmatch(made.sid) is None:
+            raise transient(Reason.SERVER_ERROR, "Twilio's answer could not be read", ambiguous=True)
+        return made.sid
 
     def _ask(self, ask: Callable[[Client], Any], timeout_s: float) -> Any:
         settings = self._settings
@@ -88,7 +92,8 @@ class TwilioApi:
             return ask(client)
         except TwilioException as error:
             raise DeliveryError(_failure(error, carrier.headers)) from error
-        except (ValueError, KeyError, TypeError) as error:  # what Twilio's client raises for a body that is none
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            # What Twilio's client raises for a body that is none of Twilio's.
             raise transient(Reason.SERVER_ERROR, "Twilio's answer could not be read", ambiguous=True) from error
 
 

@@ -11,7 +11,7 @@ its ``endsAt`` is put where no clock gets to (``hold``): only our own message th
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
@@ -47,6 +47,8 @@ class AlertmanagerSettings(AddressedSettings):
         bearer_token: for the header ``Authorization``, in place of them.
         verify_tls: whether certificates are checked.
     """
+
+    keeps_state: ClassVar[bool] = True
 
     type: Literal["alertmanager"]
     urls: tuple[Address, ...] = Field(min_length=1, max_length=32)

@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sinks.checking import Checked
 from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, permanent, transient
@@ -18,6 +18,8 @@ class FileSettings(ChannelSettings):
     Attributes:
         path: of the file; it is created, its folder too. It may be moved away at any time: each line opens it anew.
     """
+
+    keeps_state: ClassVar[bool] = True
 
     type: Literal["file"]
     path: Path

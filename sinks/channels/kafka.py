@@ -6,7 +6,7 @@ A record that is written twice (a try whose answer got lost) has the same header
 import json
 import threading
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -39,6 +39,7 @@ _TUNING: dict[str, Any] = {
     # The client's own log repeats every attempt, and names properties. What matters comes with the report.
     "log_level": 0,
 }
+_SHORTEST = 100
 _ROOM_BYTES = 1_024
 """Of ``max_bytes``, for key, headers and what Kafka adds."""
 
@@ -54,6 +55,8 @@ class KafkaChannelSettings(ChannelSettings):
         properties: any further property of the client (librdkafka's names), for security above all, as in a feed of
             type ``kafka``. Passwords are given as ``{env: NAME}`` or ``{file: PATH}``.
     """
+
+    keeps_state: ClassVar[bool] = True
 
     type: Literal["kafka"]
     bootstrap: Bootstrap
@@ -123,7 +126,7 @@ class KafkaChannel:
 
 
 def record_value(payload: dict[str, Any], max_bytes: int) -> bytes:
-    """Return the payload as JSON of at most ``max_bytes``: alerts go first, then the text's end."""
+    """Return the payload as JSON of at most ``max_bytes``: alerts go first, then the ends of the longest texts."""
     value = _encoded(payload)
     if len(value) <= max_bytes:
         return value
@@ -133,12 +136,20 @@ def record_value(payload: dict[str, Any], max_bytes: int) -> bytes:
         over -= len(_encoded(alerts.pop())) + 2
         dropped += 1
     payload = {**payload, "alerts": alerts, "truncatedAlerts": payload["truncatedAlerts"] + dropped}
-    over = len(_encoded(payload)) - max_bytes
-    if over > 0:
-        # In the worst case a character is one byte: cutting that many is enough, if there are that many.
-        text = payload["text"]
-        payload["text"] = text[: max(0, len(text) - over - 8)] + "…"
-    return _encoded(payload)
+    longest = max_bytes
+    while len(value := _encoded(payload)) > max_bytes and longest > _SHORTEST:
+        longest //= 2
+        payload = _shortened(payload, longest)
+    return value
+
+
+def _shortened(value: Any, longest: int) -> Any:
+    """Return ``value`` with every text in it cut to ``longest`` characters. Names and keys are shorter than that."""
+    if isinstance(value, str):
+        return value if len(value) <= longest else value[: longest - 1] + "…"
+    if isinstance(value, dict):
+        return {name: _shortened(one, longest) for name, one in value.items()}
+    return [_shortened(one, longest) for one in value] if isinstance(value, list) else value
 
 
 def _encoded(value: object) -> bytes:

@@ -6,7 +6,7 @@ repeats on the open alert and wakes nobody twice.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field
@@ -82,6 +82,8 @@ class OpsgenieSettings(AddressedSettings):
         tags: on every alert, beside its detector and severity.
         entity_label: label whose value becomes Opsgenie's "entity".
     """
+
+    keeps_state: ClassVar[bool] = True
 
     type: Literal["opsgenie"]
     api_key: SecretRef

@@ -6,7 +6,7 @@ repeat changes the open incident and wakes nobody twice. There is no harmless re
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -59,6 +59,8 @@ class PagerDutySettings(AddressedSettings):
         default_severity: for severities that are not listed, and alerts without one.
         client_url: where PagerDuty's link "view in Makegood" leads.
     """
+
+    keeps_state: ClassVar[bool] = True
 
     type: Literal["pagerduty"]
     routing_key: SecretRef

@@ -13,6 +13,7 @@ from sinks.checking import Checked
 from sinks.contract import CHANNELS, Message, Receipt
 from sinks.http import http_for
 from sinks.one_by_one import one_by_one
+from sinks.render import short_form
 from sinks.twilio_settings import TwilioSettings
 
 
@@ -79,14 +80,8 @@ class SmsTwilioChannel:
 
 
 def sms_text(message: Message, max_chars: int) -> str:
-    """Return title, notes and text, cut to ``max_chars`` from the end, with the key's beginning as reference.
+    """Return title, text, links and notes within ``max_chars``, with the key's beginning as reference.
 
-    The notes come before the text, so that "it may have reached you already" is not what is cut.
+    What is cut is the text: not that it may have reached you already, nor the link that acknowledges.
     """
-    reference = f"\nref {message.key[:15]}"
-    text = message.text
-    for note in message.notes:
-        text = text.replace(note, "")
-    whole = "\n".join(part for part in (message.title, *message.notes, text.strip()) if part)
-    room = max_chars - len(reference)
-    return (whole if len(whole) <= room else whole[: room - 1] + "…") + reference
+    return short_form(message, max_chars, end=f"ref {message.key[:15]}")

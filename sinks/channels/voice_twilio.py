@@ -26,6 +26,8 @@ _MAX_QUOTED_CHARS = 4_500
 _KEY_CHARS = 64
 _TEXT_CHARS = 1_200
 """Of the document, kept for the text: a hundred characters, twice, each up to six of XML."""
+_TITLE_CHARS = 200
+"""Of the title that are read, so that the notes after it are heard."""
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _URL = r"^https?://[^\s/]+(/\S*)?$"
 
@@ -146,7 +148,8 @@ def _spoken(message: Message) -> str:
     text = message.text
     for note in message.notes:
         text = text.replace(note, "")
-    parts = [part.strip() for part in (message.title, *message.notes, *text.splitlines())]
+    title = message.title if len(message.title) <= _TITLE_CHARS else message.title[:_TITLE_CHARS] + "…"
+    parts = [part.strip() for part in (title, *message.notes, *text.splitlines())]
     return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in map(_clean, parts) if part)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -30,6 +30,8 @@ class WebhookSettings(AddressedSettings):
         bearer_token: for the header ``Authorization``.
         verify_tls: whether the far side's certificate is checked.
     """
+
+    keeps_state: ClassVar[bool] = True
 
     type: Literal["webhook"]
     url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")

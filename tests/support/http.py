@@ -27,13 +27,17 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What goes out. ``hold``: take the request, never answer. ``drop``: close without an answer."""
+    """What goes out. ``hold``: take the request, never answer. ``drop``: close without an answer.
+
+    ``last``: close after it.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = {}
     body: bytes = b"{}"
     hold: bool = False
     drop: bool = False
+    last: bool = False
 
 
 class HttpServer:
@@ -47,6 +51,8 @@ class HttpServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -66,6 +72,9 @@ class HttpServer:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+                self.wfile.flush()
+                if answer.last:
+                    self.close_connection = True
 
             do_GET = do_POST
 

@@ -15,6 +15,7 @@ def worded(notification: Notification, notes: tuple[str, ...] = ()) -> Message:
         notification=notification,
         title=" ".join(f"[{state}] {first.annotations['summary']}{more}".split()),
         text="\n".join([text, "", *notes]) if notes else text,
+        body=text,
         notes=notes,
     )
 
