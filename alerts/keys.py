@@ -39,6 +39,9 @@ class Keys(NamedTuple):
     ``wake``              channel  something was written that a notifier may want to look at at once
     ``note:<key>``        hash     a notification
     ``tries:<key>``       list     its tries
+    ``receipts:<key>``    list     what far sides said later of what they had accepted
+    ``receipt:<id>``      hash     by a far side's id of a message: its notification, and what was said of it
+    ``told_last``         hash     phone number: the notification that was sent to it last
     ``notes:<fp>``        list     keys of an alert's notifications
     ``line:<line>``       zset     a line: pending notifications of one group to one receiver, in their order
     ``ready``             zset     lines with something to do, most urgent first
@@ -51,6 +54,7 @@ class Keys(NamedTuple):
     ``fence``             string   counts leases
     ``clock``             string   the last time that was seen while there was something to do
     ``failing``           hash     channel: since when it fails
+    ``breaker:<channel>`` hash     the circuit breaker that all notifiers share
     ``control``           list     controls, in their order
     ``control:log``       string   id of that list
     ``control:backtests`` hash     id: a backtest that was attached to a version
@@ -85,6 +89,10 @@ class Keys(NamedTuple):
     def tries(self, key: str) -> str:
         """Return the key of a notification's tries."""
         return f"{self.prefix}tries:{key}"
+
+    def receipts(self, key: str) -> str:
+        """Return the key of the receipts of a notification."""
+        return f"{self.prefix}receipts:{key}"
 
     def shadow(self, detector: str, version: int) -> str:
         """Return the key of what a version decided in the shadow."""

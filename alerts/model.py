@@ -104,12 +104,13 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         tier: from 1. channel: its name. recipients: whom the try was for.
-        outcome: ``delivered``, ``accepted`` (by a provider that promises no more), ``partly`` (some recipients) or
-            ``failed``.
+        outcome: ``delivered``, ``accepted`` (by a provider: what became of it, the receipts say, where it sends them),
+            ``partly`` (some recipients) or ``failed``.
         reason: of a failure, out of :class:`sinks.contract.Reason`; empty otherwise. detail: in words, without secrets.
         permanent: whether trying the same again is useless.
         at_us: when it began; took_us: how long it took; of the notifier's clock.
-        reached: recipients for whom it succeeded. provider_ids: what the far side calls it, by recipient.
+        reached: recipients for whom it succeeded; those whose receipt is waited for are not among them.
+        provider_ids: what the far side calls it, by recipient.
         plain: the template did not render and plain text went out instead.
     """
 
@@ -125,6 +126,32 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
     reached: tuple[str, ...] = ()
     provider_ids: dict[str, str] = {}
     plain: bool = False
+
+
+ReceiptOutcome = Literal["accepted", "delivered", "failed"]
+ReceiptWay = Literal["callback", "asked", "phone"]
+
+
+class ReceiptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a far side said, after it had taken a message over, about what became of it for one recipient.
+
+    Attributes:
+        channel, recipient: of the message. provider_id: what the far side calls it.
+        status: in the far side's word (``undelivered``). outcome: what that means.
+        reason, detail: of a failure, as in :class:`Try`.
+        at_us: when it was said to us; of our clock.
+        via: ``callback``: it said so by itself. ``asked``. ``phone``: the called person pressed a digit.
+    """
+
+    channel: str
+    recipient: str
+    provider_id: str
+    status: str
+    outcome: ReceiptOutcome
+    reason: str = ""
+    detail: str = ""
+    at_us: int
+    via: ReceiptWay = "callback"
 
 
 NotificationKind = Literal["group", "repeat", "escalation", "digest", "test"]
@@ -180,6 +207,7 @@ class NotificationRecord(msgspec.Struct, frozen=True, kw_only=True):
         group: name of the group of alerts that it is about.
         status: ``pending``, ``delivered``, ``digested`` (a digest stands for it) or ``skipped``.
         undelivered: every tier has failed at least once and none has delivered yet.
+        receipts: what far sides said later of what they had accepted, in order of arrival.
     """
 
     key: str
@@ -193,6 +221,7 @@ class NotificationRecord(msgspec.Struct, frozen=True, kw_only=True):
     done_us: int | None
     note: str
     tries: list[Try]
+    receipts: list[ReceiptRecord] = []
 
 
 class AlertRecord(msgspec.Struct, frozen=True, kw_only=True):

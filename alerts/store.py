@@ -17,6 +17,7 @@ from alerts.model import (
     AlertRecord,
     Draft,
     NotificationRecord,
+    ReceiptRecord,
     Status,
     Try,
     episode_key,
@@ -32,6 +33,7 @@ _LONGEST_WAIT_S = 2.0
 _change_json = msgspec.json.Encoder(order="deterministic")
 _to_change = msgspec.json.Decoder(AlertChange)
 _to_try = msgspec.json.Decoder(Try)
+_to_receipt = msgspec.json.Decoder(ReceiptRecord)
 _to_draft = msgspec.json.Decoder(Draft)
 _to_account = msgspec.json.Decoder(Account)
 
@@ -186,6 +188,7 @@ class AlertStore:
             return None
         draft = _to_draft.decode(note["body"])
         tries = self.client.lrange(self.keys.tries(key), 0, -1)
+        receipts = self.client.lrange(self.keys.receipts(key), 0, -1)
         return NotificationRecord(
             key=key,
             kind=draft.kind,
@@ -198,6 +201,7 @@ class AlertStore:
             done_us=int(note["done_ms"]) * 1000 if "done_ms" in note else None,
             note=note.get("note", ""),
             tries=[_to_try.decode(text) for text in tries],
+            receipts=[_to_receipt.decode(text) for text in receipts],
         )
 
     def _arguments(self, change: AlertChange) -> tuple[str | int, ...]:
