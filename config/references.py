@@ -1,7 +1,7 @@
 """References between parts of the settings file: a receiver names a channel, a promise names a calendar.
 
-A field says what its text refers to: ``channel: Annotated[str, Reference("channels")]``, also as the item of a list or
-the value of a mapping. The loader follows every reference, wherever it stands.
+A field says what its text refers to: ``channel: Annotated[str, Reference("channels")]``, also as the item of a list, or
+the key or the value of a mapping. The loader follows every reference, wherever it stands.
 """
 
 from collections.abc import Iterator, Mapping
@@ -79,7 +79,10 @@ def _below(value: Any, annotation: Any, path: PathItems) -> Iterator[tuple[PathI
             yield path, reference, value
     elif isinstance(value, Mapping):
         arguments = get_args(bare(annotation)) or (Any, Any)
+        named = _reference(arguments[0])
         for key, entry in value.items():
+            if named is not None:
+                yield (*path, key), named, key
             yield from _below(entry, arguments[-1], (*path, key))
     elif isinstance(value, list | tuple):
         arguments = get_args(bare(annotation)) or (Any,)

@@ -10,12 +10,15 @@ from typing import Annotated, Any, Union
 
 from pydantic import Field, StringConstraints, create_model
 
+from config.audit import AuditSettings
 from config.base import ComponentSettings, SettingsModel
 from config.calendars import CalendarSettings
+from config.canary import CanarySettings
 from config.components import Registry
 from config.control import ControlSettings
 from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings, StoreSettings
 from config.describe import discriminator
+from config.drills import DrillSettings
 from config.durations import DurationUs
 from config.duty import PersonSettings, ScheduleSettings
 from config.enrichment import ProfileSettings, SentimentSettings
@@ -134,6 +137,9 @@ class Settings(SettingsModel):
         links: links in messages that acknowledge; without it there are none.
         store: where alerts are kept.
         notifier: the service that delivers.
+        audit: how what was told is compared with what should have been.
+        drills: when receivers are tried with their primary broken.
+        canary: which channels are tried by the clock.
         time: how event time is followed.
         flow: how the dataflow is cut.
         scale: how several flow processes share the work; without it there is one.
@@ -165,6 +171,9 @@ class Settings(SettingsModel):
     links: LinkSettings | None = None
     store: StoreSettings = StoreSettings()
     notifier: NotifierSettings = NotifierSettings()
+    audit: AuditSettings = AuditSettings()
+    drills: DrillSettings = DrillSettings()
+    canary: CanarySettings = CanarySettings()
     time: TimeSettings = TimeSettings()
     flow: FlowSettings = FlowSettings()
     scale: ScaleSettings | None = None
