@@ -247,6 +247,8 @@ class Dispatcher:
                 notes=notes,
             ),
             fingerprints=tuple(change.fingerprint for change in changes),
+            firing=sum(change.status == "firing" for change in changes),
+            what=_what(changes[0]),
         )
 
     def _defect(self, error: Exception) -> None:
@@ -275,11 +277,15 @@ def _about(out: Outgoing, notes: Mapping[str, IncidentNote]) -> Outgoing:
     return msgspec.structs.replace(out, draft=msgspec.structs.replace(out.draft, incident=note))
 
 
+def _what(change: AlertChange) -> str:
+    return change.labels.get("service") or change.labels.get("alertname", "")
+
+
 def _left_out(changes: Sequence[AlertChange]) -> dict[str, int]:
     """Return how many alerts are not listed, by service where there is one, else by name."""
     found: dict[str, int] = {}
     for change in changes:
-        what = change.labels.get("service") or change.labels.get("alertname", "")
+        what = _what(change)
         found[what] = found.get(what, 0) + 1
     return found
 

@@ -2,7 +2,8 @@
 -- ARGV: prefix, now in ms or '', group, token, plan (JSON)
 -- The plan: told ('' leaves it), told_ms (how long it is kept), news (how many were looked at), removed {{fp, order}, ...},
 --   accounts {{fp, json}, ...}, settled {members of `pending`}, tick (ms; '' for none), due (ms, not for content; '' for none),
---   escalation (JSON or ''), retention, notes {{key, receiver, line, urgency, accepted, thread, body, fps}, ...}
+--   escalation (JSON or ''), retention, notes {{key, receiver, line, urgency, accepted, thread, body, fps, what,
+--   firing, resolved, first_ms}, ...}
 -- Returns 1; 0 when the lease was lost.
 local gk, token = ARGV[3], ARGV[4]
 if redis.call('HGET', p .. 'groups:lease', gk) ~= token then
@@ -40,13 +41,18 @@ for _, one in ipairs(plan.notes) do
   local key, note = one.key, p .. 'note:' .. one.key
   if redis.call('EXISTS', note) == 0 then
     local order = string.format('%020d', redis.call('INCR', p .. 'sequence'))
-    redis.call('HSET', note, 'body', one.body, 'order', order, 'urgency', one.urgency, 'accepted_ms', one.accepted,
-      'status', 'pending', 'receiver', one.receiver, 'line', one.line, 'group', gk,
-      'thread', one.thread)
+    -- The first that a receiver hears of something for a while goes before all that is as urgent, and into no digest.
+    local first = one.firing > 0
+      and redis.call('SET', p .. 'first:' .. one.receiver .. ':' .. one.what, '1', 'NX', 'PX', one.first_ms)
+    local urgency = one.urgency * 2 + (first and 0 or 1)
+    redis.call('HSET', note, 'body', one.body, 'order', order, 'urgency', urgency, 'accepted_ms', one.accepted,
+      'status', 'pending', 'receiver', one.receiver, 'line', one.line, 'group', gk, 'thread', one.thread,
+      'what', one.what, 'firing', one.firing, 'resolved', one.resolved, 'first', first and '1' or '')
     redis.call('ZADD', p .. 'pending', one.accepted, key)
+    redis.call('ZADD', p .. 'pending:' .. one.receiver, one.accepted, key)
     redis.call('ZADD', p .. 'line:' .. one.line, 0, order .. '|' .. key)
     if not redis.call('ZSCORE', p .. 'leased', one.line) and not redis.call('ZSCORE', p .. 'later', one.line) then
-      redis.call('ZADD', p .. 'ready', 'LT', one.urgency * 1e13 + tonumber(one.accepted), one.line)
+      redis.call('ZADD', p .. 'ready', 'LT', urgency * 1e13 + tonumber(one.accepted), one.line)
     end
     for _, fp in ipairs(one.fps) do
       redis.call('RPUSH', p .. 'notes:' .. fp, key)

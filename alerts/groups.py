@@ -20,6 +20,8 @@ from detectors.contract import AlertChange
 HEAD = Path(__file__).parent / "clock.lua"
 _TOLD_KEPT_US = 5 * 86_400_000_000
 """Alertmanager keeps its notification log as long."""
+_FIRST_AGAIN_MS = 15 * 60_000
+"""After so long without a word about something, the next one is the first again."""
 _to_change = msgspec.json.Decoder(AlertChange)
 _to_told = msgspec.json.Decoder(Told)
 _to_labels = msgspec.json.Decoder(dict[str, str])
@@ -65,7 +67,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
         line: those of one line are delivered in their order.
         urgency: 0 is most urgent.
         accepted_us: when the store took the oldest change that it tells.
-        fingerprints: of every alert that it is about, listed or not.
+        fingerprints: of every alert that it is about, listed or not. firing: how many of these fire.
+        what: what it is about, in a word: digests count by it.
     """
 
     key: str
@@ -75,6 +78,8 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     accepted_us: int
     draft: Draft
     fingerprints: tuple[str, ...]
+    firing: int
+    what: str
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +174,10 @@ class Groups:
                     "thread": one.draft.thread,
                     "body": _json.encode(one.draft).decode(),
                     "fps": one.fingerprints,
+                    "what": one.what,
+                    "firing": one.firing,
+                    "resolved": len(one.fingerprints) - one.firing,
+                    "first_ms": _FIRST_AGAIN_MS,
                 }
                 for one in plan.outgoing
             ],

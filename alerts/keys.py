@@ -50,6 +50,12 @@ class Keys(NamedTuple):
     ``lease``             hash     line: token of the lease
     ``pending``           zset     what is not done, by when it was accepted: keys of notifications, ``change-<id>`` (in
                                    no group yet), ``news-<g>-<id>`` (its group has not been looked at since)
+    ``pending:<r>``       zset     notifications that wait for a receiver, by the time they were accepted
+    ``first:<r>:<what>``  string   a receiver has heard of something lately; expires
+    ``digest_of:<r>``     string   key of a receiver's last digest
+    ``digest:<key>``      hash     what a digest stands for: counts, and one notification of each kind
+    ``absorbed:<key>``    list     keys of the notifications that a digest stands for
+    ``thread:<thread>``   hash     what far sides call the first message of a thread; expires
     ``undelivered``       zset     of these: every tier has failed
     ``fence``             string   counts leases
     ``clock``             string   the last time that was seen while there was something to do

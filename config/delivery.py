@@ -1,7 +1,7 @@
 """Settings of the store, the notifier, the receivers with their tiers, and the routes that choose a receiver."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -61,11 +61,14 @@ class ReceiverSettings(SettingsModel):
         tiers: at least one; a channel at most once.
         send_resolved: whether to tell that an alert has resolved.
         max_alerts: of one group that are told in full in one message; further ones are counted.
+        digest_above: when more notifications than this wait, those that are no first word about something become one
+            digest, which counts them. ``off``: each goes out by itself, as software at the far side needs it.
     """
 
     tiers: tuple[TierSettings, ...] = Field(min_length=1)
     send_resolved: bool = True
     max_alerts: int = Field(default=100, ge=1, le=10_000)
+    digest_above: Annotated[int, Field(ge=2)] | Literal["off"] | None = None
 
     @field_validator("tiers")
     @classmethod

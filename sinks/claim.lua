@@ -1,6 +1,7 @@
 -- Lease the most urgent lines to the caller.
 -- ARGV: prefix, now in ms or '', lease in ms, how many at most
--- Returns, per line: {line, token, key, fields of the notification, its tries, now, ids of its thread's first messages}.
+-- Returns, per line: {line, token, key, fields of the notification, its tries, now, ids of its thread's first messages,
+--   of a digest: what it stands for}.
 local lease_ms, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 for _, set in ipairs({'leased', 'later'}) do -- whose lease has ended (its notifier died), whose time has come
@@ -27,7 +28,7 @@ while #claimed < limit do
     local thread = redis.call('HGET', p .. 'note:' .. key, 'thread')
     claimed[#claimed + 1] = {
       line, token, key, note, redis.call('LRANGE', p .. 'tries:' .. key, 0, -1), now,
-      redis.call('HGETALL', p .. 'thread:' .. thread)
+      redis.call('HGETALL', p .. 'thread:' .. thread), redis.call('HGETALL', p .. 'digest:' .. key)
     }
   end
 end

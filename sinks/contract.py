@@ -9,7 +9,7 @@ The contract suite (``tests/sinks/test_contract.py``) runs over everything in :d
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 from pydantic import Field
@@ -209,6 +209,9 @@ class ChannelSettings(ComponentSettings):
         title, text: templates in place of the standard words; see "Write messages" in the documentation.
         redaction: what personal data this channel sends, where that is not what the section ``redaction`` says.
     """
+
+    keeps_state: ClassVar[bool] = False
+    """Whether the far side keeps incidents that stay open until it hears of the resolve of each."""
 
     timeout: DurationUs = Field(default=10 * US_PER_SECOND, ge=US_PER_SECOND // 100)
     max_concurrent: int = Field(default=4, ge=1, le=256)

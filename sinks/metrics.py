@@ -30,10 +30,9 @@ class NotifierMetrics:
         self.delivered = Counter(
             "makegood_notifications_delivered", "Notifications delivered", ["receiver"], registry=registry
         )
-        self.skipped = Counter(
-            "makegood_notifications_skipped", "Notifications that the receiver does not want", ["receiver"],
-            registry=registry,
-        )  # fmt: skip
+        self.digested = Counter(
+            "makegood_notifications_digested", "Notifications that a digest stands for", ["receiver"], registry=registry
+        )
         self.failovers = Counter(
             "makegood_failovers", "Notifications that a tier below the first delivered", ["receiver"], registry=registry
         )
@@ -68,5 +67,5 @@ class NotifierMetrics:
             for reason in Reason:
                 self.failures.labels(channel, str(reason))
         for receiver in receivers:
-            for per_receiver in (self.delivered, self.skipped, self.failovers, self.repeats, self.delay_s):
+            for per_receiver in (self.delivered, self.digested, self.failovers, self.repeats, self.delay_s):
                 per_receiver.labels(receiver)

@@ -24,11 +24,13 @@ from sinks.stages.dedup import already_told
 from sinks.stages.record import Record
 from sinks.stages.tiers import Tiers, Verdict
 from sinks.stages.transport import Step, StepHook
+from sinks.storms import Storms
 from sinks.waking import Waking
 
 _log = structlog.get_logger("makegood.notifier")
 _DEFECT_WAIT_US = 10_000_000
 _AWAY_WAIT_S = 0.5
+_STORMS_EVERY_US = 500_000
 _TURN = 200
 """Changes, and groups, that are decided of at once."""
 
@@ -41,6 +43,7 @@ class Notifier:
         *,
         outbox: Outbox,
         dispatcher: Dispatcher,
+        storms: Storms,
         tiers: Tiers,
         record: Record,
         receivers: Mapping[str, ReceiverSettings],
@@ -53,6 +56,8 @@ class Notifier:
     ) -> None:
         self._outbox = outbox
         self._dispatcher = dispatcher
+        self._storms = storms
+        self._storms_us = 0
         self._tiers = tiers
         self._record = record
         self._receivers = receivers
@@ -69,7 +74,7 @@ class Notifier:
         Raises:
             StoreUnavailableError: Redis is away.
         """
-        decided = self._dispatcher.turn(limit, self._settings.lease)
+        decided = self._decide(limit)
         claims = self._outbox.claim(limit, self._settings.lease)
         for claim in claims:
             self._turn(claim)
@@ -95,7 +100,7 @@ class Notifier:
                 running = {future for future in running if not future.done()}
                 room = self._settings.workers - len(running)
                 try:
-                    decided = self._dispatcher.turn(_TURN, self._settings.lease)
+                    decided = self._decide(_TURN)
                     claims = self._outbox.claim(room, self._settings.lease) if room else []
                     if not claims and not decided:
                         self._measure()
@@ -119,6 +124,15 @@ class Notifier:
         """Close the channels."""
         for channel in self._channels.values():
             channel.close()
+
+    def _decide(self, limit: int) -> int:
+        """Decide what is told, and what of it becomes a digest; return how many changes and groups there were."""
+        decided = self._dispatcher.turn(limit, self._settings.lease)
+        now_us = self._clock()
+        if not 0 <= now_us - self._storms_us < _STORMS_EVERY_US:
+            self._storms_us = now_us
+            self._storms.turn()
+        return decided
 
     def _turn(self, claim: Claim) -> None:
         """Do what can be done for a notification now. Whatever goes wrong leaves it in the outbox."""

@@ -6,7 +6,7 @@ while, and another goes on. Every lease has a token that only rises; who has los
 send.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from alerts.connection import Scripts, store_errors
 from alerts.groups import HEAD
 from alerts.model import Draft, Try
 from alerts.store import AlertStore
+from sinks.digests import filled
 from sinks.progress import Progress
 
 _to_draft = msgspec.json.Decoder(Draft)
@@ -31,6 +32,7 @@ class Claim(msgspec.Struct, kw_only=True):
     """A notification, leased.
 
     Attributes:
+        urgency: 0 and 1 are most urgent, then 2 and 3, and so on to 7; odd: not the first word about something.
         earlier: what the far sides call the first message of the thread, by channel and recipient.
         sending: what was about to be sent when its notifier was last heard of; empty when nothing was.
         claimed_us: when, by the clock of the outbox.
@@ -41,6 +43,7 @@ class Claim(msgspec.Struct, kw_only=True):
     key: str
     receiver: str
     draft: Draft
+    urgency: int
     accepted_us: int
     claimed_us: int
     progress: Progress
@@ -116,6 +119,27 @@ class Outbox:
         """End the notification as ``delivered``; ``note`` says how. Ending it twice has no effect."""
         self._run("finish", claim.line, claim.token, claim.key, status, note, self._retention_ms)
 
+    def waiting(self, receivers: Sequence[str]) -> dict[str, int]:
+        """Return how many notifications wait for each receiver."""
+        with store_errors():
+            pipeline = self._client.pipeline(transaction=False)
+            for name in receivers:
+                pipeline.zcard(self._keys.named(f"pending:{name}"))
+            return dict(zip(receivers, pipeline.execute(), strict=True))
+
+    def digest(self, receiver: str, new: tuple[str, Draft], most: int) -> int:
+        """Put up to ``most`` notifications that wait for a receiver into its digest; return how many went there.
+
+        Args:
+            receiver: its name.
+            new: key and text of a digest, for when none is open.
+            most: at once.
+        """
+        key, draft = new
+        body = msgspec.json.encode(draft).decode()
+        answer: Any = self._run("digest", receiver, key, body, most, self._retention_ms)
+        return int(answer)
+
     def oldest_pending_us(self) -> int | None:
         """Return when the oldest pending notification was accepted; None when nothing is pending."""
         with store_errors():
@@ -152,9 +176,18 @@ class Outbox:
             raise LeaseLostError(msg)
 
     def _claim(
-        self, line: str, token: str, key: str, fields: list[str], tries: list[str], now_ms: int, thread: list[str]
+        self,
+        line: str,
+        token: str,
+        key: str,
+        fields: list[str],
+        tries: list[str],
+        now_ms: int,
+        thread: list[str],
+        counts: list[str],
     ) -> Claim:
         note = dict(zip(fields[::2], fields[1::2], strict=True))
+        draft = _to_draft.decode(note["body"])
         earlier: dict[str, dict[str, str]] = {}
         for name, provider_id in zip(thread[::2], thread[1::2], strict=True):
             channel, _, recipient = name.partition("|")
@@ -164,7 +197,8 @@ class Outbox:
             token=token,
             key=key,
             receiver=note["receiver"],
-            draft=_to_draft.decode(note["body"]),
+            draft=filled(draft, counts) if draft.kind == "digest" else draft,
+            urgency=int(note.get("urgency", 7)),
             accepted_us=int(note["accepted_ms"]) * 1000,
             claimed_us=now_ms * 1000,
             progress=_to_progress.decode(note["progress"]) if "progress" in note else Progress(),

@@ -29,6 +29,7 @@ from sinks.outbox import Outbox
 from sinks.render import Renderer
 from sinks.stages.record import Record
 from sinks.stages.transport import Step, StepHook
+from sinks.storms import Storms
 
 
 def build_channels(settings: Mapping[str, ChannelSettings]) -> dict[str, Channel]:
@@ -82,6 +83,7 @@ def build_notifier(
     return Notifier(
         outbox=outbox,
         dispatcher=build_dispatcher(store, settings, clock_us=clock_us, on_defect=metrics.defects.inc, on_step=on_step),
+        storms=Storms(outbox, settings.receivers, channels, metrics),
         tiers=tiers,
         record=record,
         receivers=settings.receivers,
