@@ -27,8 +27,8 @@ def short_text(
     room = max_chars - _size(title[:least], "", *kept_links, end)
     note = cut(note, room) if note and room > 1 else ""
     fixed = [*kept_links, note, end]
-    title = cut(title, max(1, max_chars - _size(*fixed) - 1))
-    room = max_chars - _size(title, *fixed) - 1
+    title = cut(title, max(1, max_chars - _size(*fixed)))
+    room = max_chars - _size(title, *fixed)
     body = cut(body, room) if body and room > 1 else ""
     return cut("\n".join(part for part in (title, body, *fixed) if part), max_chars)
 

@@ -6,9 +6,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from alerts.model import IncidentNote
 from alerts.urgency import Urgency
 from config.redaction import ChannelRedaction, RedactionSettings
-from sinks.contract import IncidentNote, Notification
+from sinks.contract import Notification
 from sinks.personal import is_card, is_iban, passes_luhn
 from sinks.redact import Redactor, redacted
 from tests.support.alerts import START_US, change

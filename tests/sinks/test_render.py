@@ -1,14 +1,18 @@
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from alerts.model import IncidentNote
 from config.links import LinkSettings
 from config.redaction import RedactionSettings
 from config.urgency import UrgencySettings
 from config.words import WordsSettings
 from detectors.contract import AlertChange
-from sinks.contract import ChannelSettings, IncidentNote, Message, Notification
+from sinks.contract import ChannelSettings, Message, Notification
 from sinks.render import Renderer, TemplateError, fill, render, short_form
+from sinks.words.short import short_text
 from tests.support.alerts import MINUTE_US, START_US, change
 from tests.support.messages import message
 
@@ -251,3 +255,24 @@ def test_times_that_no_calendar_has_do_not_stop_a_message() -> None:
     made = RENDERER(notification(odd), ChannelSettings(type="x", title="{{ startsAt }} {{ alerts[0].starts }}"))
     assert made.failure is None
     assert "s since 1970" in made.text
+
+
+pieces = st.text(max_size=60)
+
+
+@given(
+    pieces,
+    pieces,
+    st.lists(pieces, max_size=2),
+    st.lists(pieces, max_size=2),
+    st.text(max_size=20),
+    st.integers(40, 200),
+)
+def test_a_short_text_is_never_too_long_and_loses_nothing_that_fits(
+    title: str, body: str, notes: list[str], links: list[str], end: str, chars: int
+) -> None:
+    text = short_text(title, body, notes=notes, links=links, end=end, max_chars=chars)
+    assert len(text) <= chars
+    parts = [" ".join(title.split()), body.strip(), *links, *notes, end]
+    if sum(len(part) + 1 for part in parts if part) <= chars:
+        assert all(part in text for part in parts)
