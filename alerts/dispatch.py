@@ -152,10 +152,10 @@ class Dispatcher:
 
     def _targets(self, one: Unrouted) -> Sequence[Target]:
         try:
-            return [_target(match, one.change.labels) for match in self._router.match(one.change.labels)]
+            return [target_of(match, one.change.labels) for match in self._router.match(one.change.labels)]
         except Exception as error:  # a defect must not keep an alert from being told: the root takes everything
             self._defect(error)
-            return [_target(self._router.root.match, one.change.labels)]
+            return [target_of(self._router.root.match, one.change.labels)]
 
     def _plan(self, claimed: Claimed, mutes: _Mutes) -> Plan:
         match = self._router.route(claimed.group.route) or self._router.root.match
@@ -257,7 +257,8 @@ class Dispatcher:
         self._on_defect()
 
 
-def _target(match: RouteMatch, labels: Mapping[str, str]) -> Target:
+def target_of(match: RouteMatch, labels: Mapping[str, str]) -> Target:
+    """Return the group that an alert belongs to at a node of the tree."""
     name = match.group_key(labels)
     timing: Timing = match.timing
     return Target(
