@@ -32,6 +32,7 @@ FETCH = Path(__file__).with_name("fetch_kafka.sh")
 START_TIMEOUT_S = PATIENCE_S
 _IN_FLIGHT = 50_000
 _LOST_ANSWERS = 4
+_NO_LEADER_YET = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._NOENT}
 _ANSWER_S = 12.0
 
 
@@ -167,9 +168,15 @@ class Cluster:
         """Return the offset that the next record will have."""
         target = TopicPartition(topic, partition)
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        return int(
-            self.admin.list_offsets({target: latest}, request_timeout=PATIENCE_S)[target].result(PATIENCE_S).offset
-        )
+        give_up_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                asked = self.admin.list_offsets({target: latest}, request_timeout=PATIENCE_S)[target]
+                return int(asked.result(PATIENCE_S).offset)
+            except KafkaException as error:
+                # A partition that was made just now has no leader yet.
+                if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > give_up_s:
+                    raise
 
     def add_partitions(self, topic: str, total: int) -> None:
         """Give a topic more partitions."""
