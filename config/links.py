@@ -20,6 +20,10 @@ def _usable(url: str) -> str:
     return url.rstrip("/")
 
 
+BaseUrl = Annotated[str, AfterValidator(_usable)]
+"""An address that others begin with; without a slash at its end."""
+
+
 class LinkSettings(SettingsModel):
     """Links in messages that do something. Whoever has one can use it, so it is bound to one thing and one time.
 
@@ -27,13 +31,14 @@ class LinkSettings(SettingsModel):
     when links of the old one have run out.
 
     Attributes:
-        base_url: where people reach the console, without a query: links begin with it.
+        base_url: where people reach what answers links (``callbacks.public_url``), without a query: links begin with
+            it.
         secret: what links are signed with; at least 16 bytes that nobody can guess (``openssl rand -hex 32``).
         previous: the secret before, of which links are still taken.
         valid_for: how long a link can be used, from when the notification was due.
     """
 
-    base_url: Annotated[str, AfterValidator(_usable)]
+    base_url: BaseUrl
     secret: SecretRef
     previous: SecretRef | None = None
     valid_for: DurationUs = Field(default=24 * _HOUR_US, ge=60 * US_PER_SECOND, le=90 * 24 * _HOUR_US)

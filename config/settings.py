@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, create_model
 from config.audit import AuditSettings
 from config.base import ComponentSettings, SettingsModel
 from config.calendars import CalendarSettings
+from config.callbacks import CallbackSettings
 from config.canary import CanarySettings
 from config.components import Registry
 from config.control import ControlSettings
@@ -135,6 +136,7 @@ class Settings(SettingsModel):
         words: zone and length of messages.
         redaction: what personal data is taken out of messages.
         links: links in messages that acknowledge; without it there are none.
+        callbacks: where receipts, and answers by phone or link, are taken; without it nobody listens.
         store: where alerts are kept.
         notifier: the service that delivers.
         audit: how what was told is compared with what should have been.
@@ -169,6 +171,7 @@ class Settings(SettingsModel):
     words: WordsSettings = WordsSettings()
     redaction: RedactionSettings = RedactionSettings()
     links: LinkSettings | None = None
+    callbacks: CallbackSettings | None = None
     store: StoreSettings = StoreSettings()
     notifier: NotifierSettings = NotifierSettings()
     audit: AuditSettings = AuditSettings()

@@ -1,7 +1,7 @@
 -- Lease the most urgent lines to the caller.
 -- ARGV: prefix, now in ms or '', lease in ms, how many at most
 -- Returns, per line: {line, token, key, fields of the notification, its tries, now, ids of its thread's first messages,
---   of a digest: what it stands for}.
+--   its receipts, of a digest: what it stands for}.
 local lease_ms, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 for _, set in ipairs({'leased', 'later'}) do -- whose lease has ended (its notifier died), whose time has come
@@ -25,10 +25,15 @@ while #claimed < limit do
     redis.call('HSET', p .. 'lease', line, token)
     redis.call('ZADD', p .. 'leased', now + lease_ms, line)
     local note = redis.call('HGETALL', p .. 'note:' .. key)
-    local thread = redis.call('HGET', p .. 'note:' .. key, 'thread')
+    local found = redis.call('HMGET', p .. 'note:' .. key, 'thread', 'receipts', 'news')
+    local receipts = found[2] and redis.call('LRANGE', p .. 'receipts:' .. key, 0, -1) or {}
+    if found[3] then
+      redis.call('HDEL', p .. 'note:' .. key, 'news')
+    end
     claimed[#claimed + 1] = {
       line, token, key, note, redis.call('LRANGE', p .. 'tries:' .. key, 0, -1), now,
-      redis.call('HGETALL', p .. 'thread:' .. thread), redis.call('HGETALL', p .. 'digest:' .. key)
+      redis.call('HGETALL', p .. 'thread:' .. found[1]), receipts,
+      redis.call('HGETALL', p .. 'digest:' .. key)
     }
   end
 end

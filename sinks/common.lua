@@ -27,3 +27,25 @@ local function let_go(line)
   redis.call('ZREM', p .. 'leased', line)
   redis.call('HDEL', p .. 'lease', line)
 end
+
+-- Let a receipt join its notification's record. What ends the waiting for it wakes the line: that the message was delivered, always
+-- (also when a lower tier is at work meanwhile); that it failed, only while it is waited for: `progress` names the id then.
+-- Returns false when there is no such notification (any more).
+local function keep_receipt(key, id, outcome, receipt)
+  local note = p .. 'note:' .. key
+  local known = redis.call('HMGET', note, 'status', 'line', 'progress')
+  if not known[1] then
+    return false
+  end
+  redis.call('RPUSH', p .. 'receipts:' .. key, receipt)
+  redis.call('HINCRBY', note, 'receipts', 1)
+  if known[1] ~= 'pending' then
+    redis.call('PEXPIRE', p .. 'receipts:' .. key, math.max(1, redis.call('PTTL', note)))
+  elseif outcome == 'delivered' or outcome == 'failed' and string.find(known[3] or '', '"' .. id .. '"', 1, true) then
+    redis.call('HSET', note, 'news', '1') -- for whoever has the lease now: there is more to look at
+    if redis.call('ZREM', p .. 'later', known[2]) == 1 then
+      make_ready(known[2], now)
+    end
+  end
+  return true
+end

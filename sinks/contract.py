@@ -140,6 +140,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         failure: why the channel's template did not render; ``title`` and ``text`` are then the plain ones.
         earlier: ``provider_id`` of this channel's first message of the thread, by recipient: for channels that update
             or answer it. Empty when there is none.
+        report_url: where the far side is to say what became of it, if it does; empty: nobody listens, it is asked.
+        answer_url: where it is to say what the person answered, if there is a way to; empty: nobody listens.
     """
 
     notification: Notification
@@ -150,6 +152,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
     earlier: dict[str, str] = {}
+    report_url: str = ""
+    answer_url: str = ""
 
     @property
     def key(self) -> str:

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 
 from config.delivery import NotifierSettings
 from sinks.contract import Channel, ChannelSettings
+from sinks.metrics import NotifierMetrics
 from sinks.outbox import Outbox
+from sinks.receipts import ReportedSettings, Reporting
 from sinks.render import Renderer
+from sinks.stages.awaiting import Awaiting
 from sinks.stages.breaker import Breaker
 from sinks.stages.contract import Clock
 from sinks.stages.deadline import Deadline
@@ -27,6 +30,8 @@ def compose(
     rng: random.Random,
     on_step: StepHook,
     renderer: Renderer,
+    metrics: NotifierMetrics,
+    reporting: Reporting | None = None,
 ) -> Tiers:
     """Return the tiers over all channels, each with its own stages.
 
@@ -34,11 +39,16 @@ def compose(
     outbox until then, and the thread is free for others.
     """
     lines = {}
+    told: set[str] = set()
     for name, (channel, channel_settings) in channels.items():
-        transport = Transport(outbox, settings.lease, on_step, renderer)
+        reports = isinstance(channel_settings, ReportedSettings) and channel_settings.reports_to_us()
+        if reports and reporting is not None:
+            told.add(name)
+        transport = Transport(outbox, settings.lease, on_step, renderer, reporting if reports else None)
         retry = Retry(transport, clock, rng)
         deadline = Deadline(retry, clock)
         rate_limit = RateLimit(deadline, clock)
         breaker = Breaker(rate_limit, clock)
         lines[name] = Line(channel=channel, settings=channel_settings, stages=breaker)
-    return Tiers(lines, record, clock, settings)
+    awaiting = Awaiting(outbox, metrics, clock, settings.lease // 2, told=frozenset(told))
+    return Tiers(lines, record, clock, settings, awaiting)

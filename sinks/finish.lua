@@ -3,17 +3,20 @@
 -- Returns 1; 0 when it was done already.
 local line, token, key, status, text, retention = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local note = p .. 'note:' .. key
-local known = redis.call('HMGET', note, 'status', 'order', 'receiver')
+local known = redis.call('HMGET', note, 'status', 'order', 'receiver', 'receipts')
 local answer = 0
 if known[1] == 'pending' then
   redis.call('ZREM', p .. 'line:' .. line, known[2] .. '|' .. key)
   redis.call('HSET', note, 'status', status, 'done_ms', now, 'note', text)
-  redis.call('HDEL', note, 'sending')
+  redis.call('HDEL', note, 'sending', 'news')
   redis.call('ZREM', p .. 'pending', key)
   redis.call('ZREM', p .. 'pending:' .. known[3], key)
   redis.call('ZREM', p .. 'undelivered', key)
   redis.call('PEXPIRE', note, retention)
   redis.call('PEXPIRE', p .. 'tries:' .. key, retention)
+  if known[4] then
+    redis.call('PEXPIRE', p .. 'receipts:' .. key, retention)
+  end
   answer = 1
 end
 if is_mine(line, token) then

@@ -10,5 +10,9 @@ if undelivered == '1' then
   redis.call('ZADD', p .. 'undelivered', 'NX', now, key)
 end
 let_go(line)
-redis.call('ZADD', p .. 'later', now + delay_ms, line)
+if redis.call('HDEL', p .. 'note:' .. key, 'news') == 1 then -- a receipt that came while this was worked on
+  make_ready(line, now)
+else
+  redis.call('ZADD', p .. 'later', now + delay_ms, line)
+end
 return 1

@@ -6,6 +6,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 from sinks.contract import Reason
 
+RECEIPT_OUTCOMES = ("accepted", "delivered", "failed")
 OUTCOMES = ("delivered", "accepted", "partly", "failed")
 _LATENCY_BUCKETS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
 
@@ -29,6 +30,12 @@ class NotifierMetrics:
         )
         self.delivered = Counter(
             "makegood_notifications_delivered", "Notifications delivered", ["receiver"], registry=registry
+        )
+        self.receipts = Counter(
+            "makegood_receipts",
+            "What far sides said later of messages that they had accepted",
+            ["channel", "outcome"],
+            registry=registry,
         )
         self.digested = Counter(
             "makegood_notifications_digested", "Notifications that a digest stands for", ["receiver"], registry=registry
@@ -64,6 +71,8 @@ class NotifierMetrics:
             self.channel_failing.labels(channel)
             for outcome in OUTCOMES:
                 self.tries.labels(channel, outcome)
+            for outcome in RECEIPT_OUTCOMES:
+                self.receipts.labels(channel, outcome)
             for reason in Reason:
                 self.failures.labels(channel, str(reason))
         for receiver in receivers:

@@ -14,7 +14,7 @@ import msgspec
 
 from alerts.connection import Scripts, store_errors
 from alerts.groups import HEAD
-from alerts.model import Draft, Try
+from alerts.model import Draft, ReceiptRecord, Try
 from alerts.store import AlertStore
 from sinks.digests import filled
 from sinks.progress import Progress
@@ -22,6 +22,7 @@ from sinks.progress import Progress
 _to_draft = msgspec.json.Decoder(Draft)
 _to_progress = msgspec.json.Decoder(Progress)
 _to_try = msgspec.json.Decoder(Try)
+_to_receipt = msgspec.json.Decoder(ReceiptRecord)
 
 
 class LeaseLostError(Exception):
@@ -33,6 +34,7 @@ class Claim(msgspec.Struct, kw_only=True):
 
     Attributes:
         urgency: 0 and 1 are most urgent, then 2 and 3, and so on to 7; odd: not the first word about something.
+        receipts: what far sides said of what they had accepted, in order of arrival.
         earlier: what the far sides call the first message of the thread, by channel and recipient.
         sending: what was about to be sent when its notifier was last heard of; empty when nothing was.
         claimed_us: when, by the clock of the outbox.
@@ -49,6 +51,7 @@ class Claim(msgspec.Struct, kw_only=True):
     progress: Progress
     sending: str
     tries: list[Try]
+    receipts: list[ReceiptRecord] = []
     earlier: dict[str, dict[str, str]] = {}
 
 
@@ -84,16 +87,23 @@ class Outbox:
         """
         self._mine(self._run("begin", claim.line, claim.token, claim.key, _ms(lease_us), sending))
 
-    def tried(self, claim: Claim, one: Try, progress: Progress) -> None:
+    def tried(self, claim: Claim, one: Try, progress: Progress, links: Sequence[tuple[str, str]] = ()) -> None:
         """Record a try.
+
+        Args:
+            claim: the notification.
+            one: the try.
+            progress: to go on with.
+            links: recipients with what the far side calls their message, where it reports later, or people answer.
 
         Raises:
             LeaseLostError: the try was recorded; what comes next is another notifier's business.
         """
         texts = msgspec.json.encode(one).decode(), msgspec.json.encode(progress).decode()
         names = [text for recipient, id_ in one.provider_ids.items() for text in (f"{one.channel}|{recipient}", id_)]
+        linked = msgspec.json.encode(links).decode() if links else ""
         answer = self._run(
-            "tried", claim.line, claim.token, claim.key, *texts, claim.draft.thread, self._retention_ms, *names
+            "tried", claim.line, claim.token, claim.key, *texts, claim.draft.thread, self._retention_ms, linked, *names
         )
         claim.tries.append(one)
         self._mine(answer)
@@ -118,6 +128,20 @@ class Outbox:
     def finish(self, claim: Claim, status: str, note: str) -> None:
         """End the notification as ``delivered``; ``note`` says how. Ending it twice has no effect."""
         self._run("finish", claim.line, claim.token, claim.key, status, note, self._retention_ms)
+
+    def receipt(self, one: ReceiptRecord, key: str = "") -> str:
+        """Keep a receipt, and wake who waits for it.
+
+        Args:
+            one: what was said.
+            key: of the notification, where it is known.
+
+        Returns:
+            ``taken``; ``repeated``: it was said before; ``early``: no notification is known (yet) that it is about. It
+            joins the one whose try is recorded with its id.
+        """
+        text = msgspec.json.encode(one).decode()
+        return str(self._run("receipt", one.provider_id, key, one.status, one.outcome, text, self._retention_ms))
 
     def waiting(self, receivers: Sequence[str]) -> dict[str, int]:
         """Return how many notifications wait for each receiver."""
@@ -184,6 +208,7 @@ class Outbox:
         tries: list[str],
         now_ms: int,
         thread: list[str],
+        receipts: list[str],
         counts: list[str],
     ) -> Claim:
         note = dict(zip(fields[::2], fields[1::2], strict=True))
@@ -204,6 +229,7 @@ class Outbox:
             progress=_to_progress.decode(note["progress"]) if "progress" in note else Progress(),
             sending=note.get("sending", ""),
             tries=[_to_try.decode(text) for text in tries],
+            receipts=[_to_receipt.decode(text) for text in receipts],
             earlier=earlier,
         )
 

@@ -2,10 +2,8 @@
 
 import msgspec
 
-from alerts.model import Try
 
-
-class Progress(msgspec.Struct, kw_only=True):
+class Progress(msgspec.Struct, kw_only=True, omit_defaults=True):
     """State of one notification's delivery.
 
     Attributes:
@@ -16,6 +14,10 @@ class Progress(msgspec.Struct, kw_only=True):
         causes: why higher tiers failed, in this round, in words.
         ambiguous: which tier may have delivered it without our knowing, in words; empty when none.
         plain: whether the standard words went out because a template did not render.
+        awaiting: recipients for whom this tier's message was accepted, and no receipt has come, with what the far side
+            calls it.
+        awaiting_since_us: when the last of them was accepted. asked: how often the far side was asked since.
+        not_before_us: when the next try may be made; what wakes the notification earlier is a receipt.
     """
 
     round: int = 0
@@ -25,23 +27,28 @@ class Progress(msgspec.Struct, kw_only=True):
     causes: list[str] = []
     ambiguous: str = ""
     plain: bool = False
+    awaiting: dict[str, str] = {}
+    awaiting_since_us: int | None = None
+    asked: int = 0
+    not_before_us: int | None = None
 
     def go_down(self, cause: str) -> None:
         """Leave this tier for the next."""
         self.causes = [*self.causes, cause]
         self.tier += 1
-        self.tier_started_us = None
-        self.tries = 0
+        self._begin()
 
     def start_over(self) -> None:
         """Begin with the first tier again, after all have failed."""
         self.round += 1
         self.tier = 0
+        self.causes = []
+        self._begin()
+
+    def _begin(self) -> None:
         self.tier_started_us = None
         self.tries = 0
-        self.causes = []
-
-
-def reached(tries: list[Try], channel: str) -> set[str]:
-    """Return the recipients that a channel has reached already (with what it was to say: not by plain words)."""
-    return {name for one in tries if one.channel == channel and not one.plain for name in one.reached}
+        self.awaiting = {}
+        self.awaiting_since_us = None
+        self.asked = 0
+        self.not_before_us = None

@@ -26,6 +26,7 @@ from sinks.delivery import compose
 from sinks.metrics import NotifierMetrics
 from sinks.notifier import Notifier
 from sinks.outbox import Outbox
+from sinks.receipts import Reporting
 from sinks.render import Renderer
 from sinks.stages.record import Record
 from sinks.stages.transport import Step, StepHook
@@ -79,6 +80,8 @@ def build_notifier(
         rng=random.SystemRandom() if rng is None else rng,
         on_step=step,
         renderer=Renderer.of(settings),
+        metrics=metrics,
+        reporting=None if settings.callbacks is None else Reporting(settings.callbacks.public_url),
     )
     return Notifier(
         outbox=outbox,

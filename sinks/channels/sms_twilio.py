@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from config.durations import US_PER_SECOND, DurationUs
 from sinks.checking import Checked
 from sinks.contract import CHANNELS, Message, Receipt
 from sinks.http import http_for
@@ -23,12 +24,15 @@ class SmsTwilioSettings(TwilioSettings):
     Attributes:
         sender: number or sender id to send from. messaging_service_sid: instead of it. Exactly one of the two.
         max_chars: a longer text is cut; Twilio takes 1600 characters at most, and bills by parts of about 150.
+        receipt_within: how long after Twilio has accepted a message its receipt is waited for; then the next tier is
+            used. None: accepted is enough, for networks that send no receipts.
     """
 
     type: Literal["sms_twilio"]
     sender: str | None = Field(default=None, min_length=1)
     messaging_service_sid: str | None = Field(default=None, pattern=r"^MG[0-9a-fA-F]{32}$")
     max_chars: int = Field(default=480, ge=70, le=1600)
+    receipt_within: DurationUs | None = Field(default=120 * US_PER_SECOND, ge=US_PER_SECOND, le=86_400 * US_PER_SECOND)
 
     def model_post_init(self, context: object, /) -> None:
         """Check that there is one sender."""
@@ -59,6 +63,9 @@ class SmsTwilioChannel:
             else {"messaging_service_sid": self._settings.messaging_service_sid}
         )
         text = sms_text(message, self._settings.max_chars)
+
+        if message.report_url:
+            sender["status_callback"] = message.report_url
 
         def send_one(recipient: str, left_s: float) -> Receipt:
             sid = self._api.send_message({"to": recipient, "body": text, **sender}, left_s)

@@ -23,6 +23,8 @@ MAX_TWIML_CHARS = 4_000
 """Of the field ``Twiml``; Twilio's error 32018."""
 _MAX_QUOTED_CHARS = 4_500
 """Of what one ``<Say>`` says, percent-encoded; Twilio's warning 13521."""
+PROMPT = "Press 1 to acknowledge, 2 to pass it on, 9 to hear it again."
+_ANY_DIGIT = "Press any digit to acknowledge."
 _KEY_CHARS = 64
 _TEXT_CHARS = 1_200
 """Of the document, kept for the text: a hundred characters, twice, each up to six of XML."""
@@ -43,8 +45,11 @@ class VoiceTwilioSettings(TwilioSettings):
         max_chars: of what is read, once; a longer text is cut.
         ack_url: where Twilio posts the digit that the called person presses, with ``key`` (the notification's key) in
             the query; None: nobody is asked for one.
-        ack_prompt: what is said after the text, to ask for the digit.
-        status_callback: where Twilio posts what became of the call.
+        ack_prompt: what is said after the text, to ask for the digit; None: standard words.
+        status_callback: where Twilio posts what became of the call. These two addresses are your own; without them, and
+            with ``callbacks`` in the settings, they are Makegood's.
+        receipt_within: how long after Twilio has accepted a call it may take until somebody has heard it; then the next
+            tier is used. None: accepted is enough.
     """
 
     type: Literal["voice_twilio"]
@@ -54,12 +59,14 @@ class VoiceTwilioSettings(TwilioSettings):
     ring_for: DurationUs = Field(default=30 * US_PER_SECOND, ge=5 * US_PER_SECOND, le=600 * US_PER_SECOND)
     max_chars: int = Field(default=600, ge=50, le=1_500)
     ack_url: str | None = Field(default=None, pattern=_URL, max_length=1_000)
-    ack_prompt: str = Field(default="Press any digit to acknowledge.", min_length=1, max_length=200)
+    ack_prompt: str | None = Field(default=None, min_length=1, max_length=200)
     status_callback: str | None = Field(default=None, pattern=_URL, max_length=1_000)
+    receipt_within: DurationUs | None = Field(default=180 * US_PER_SECOND, ge=US_PER_SECOND, le=86_400 * US_PER_SECOND)
 
     def model_post_init(self, context: object, /) -> None:
         """Check that what is around the text leaves room for it."""
-        if len(_document("", "k" * _KEY_CHARS, self)) > MAX_TWIML_CHARS - _TEXT_CHARS:
+        answers = "" if self.ack_url is None else _with_key(self.ack_url, "k" * _KEY_CHARS)
+        if len(_document("", answers, self)) > MAX_TWIML_CHARS - _TEXT_CHARS:
             msg = f"`ack_url` and `ack_prompt` leave no room for the text in the {MAX_TWIML_CHARS} characters of a call"
             raise ValueError(msg)
 
@@ -85,8 +92,9 @@ class VoiceTwilioChannel:
             "twiml": twiml(message, self._settings),
             "timeout": self._settings.ring_for // US_PER_SECOND,
         }
-        if self._settings.status_callback is not None:
-            fields["status_callback"] = self._settings.status_callback
+        status_callback = self._settings.status_callback or message.report_url
+        if status_callback:
+            fields["status_callback"] = status_callback
 
         def call(recipient: str, left_s: float) -> Receipt:
             sid = self._api.call({**fields, "to": recipient}, left_s)
@@ -110,13 +118,14 @@ class VoiceTwilioChannel:
 def twiml(message: Message, settings: VoiceTwilioSettings) -> str:
     """Return what Twilio does in the call: reads the text, pauses, reads it again; at most 4000 characters.
 
-    With ``ack_url`` the reading ends when a digit is pressed.
+    Where somebody listens to what is answered, the reading ends when a digit is pressed.
     """
+    answers = message.answer_url if settings.ack_url is None else _with_key(settings.ack_url, message.key)
     text = _spoken(message)
     room = settings.max_chars
     while True:
         cut = text if len(text) <= room else text[: room - 1].rstrip() + "…"
-        made = _document(cut, message.key, settings)
+        made = _document(cut, answers, settings)
         over = len(made) - MAX_TWIML_CHARS
         if len(quote(cut)) > _MAX_QUOTED_CHARS:
             over = max(over, 1)
@@ -125,14 +134,15 @@ def twiml(message: Message, settings: VoiceTwilioSettings) -> str:
         room = max(1, min(room, len(text)) - max(1, over // 12))
 
 
-def _document(text: str, key: str, settings: VoiceTwilioSettings) -> str:
+def _document(text: str, answers: str, settings: VoiceTwilioSettings) -> str:
     voice = "" if settings.voice is None else f" voice={quoteattr(settings.voice)}"
     start = f"<Say{voice} language={quoteattr(settings.language)}>"
-    asked = "" if settings.ack_url is None else f"{start}{escape(_clean(settings.ack_prompt))}</Say>"
+    prompt = settings.ack_prompt or (PROMPT if settings.ack_url is None else _ANY_DIGIT)
+    asked = f"{start}{escape(_clean(prompt))}</Say>" if answers else ""
     said = f"{start}{escape(text)}</Say>{asked}"
     both = f'{said}<Pause length="1"/>{said}'
-    if settings.ack_url is not None:
-        action = quoteattr(_with_key(settings.ack_url, key))
+    if answers:
+        action = quoteattr(answers)
         both = f'<Gather action={action} method="POST" numDigits="1" timeout="10">{both}</Gather>'
     return f"<Response>{both}</Response>"
 

@@ -58,6 +58,11 @@ Stage = Callable[[Attempt], Outcome]
 """Stages wrap each other; each answers itself, or asks the next."""
 
 
+def target_of(tier_number: int, channel: str) -> str:
+    """Return what people and records call a tier: ``tier 1 (sms)``."""
+    return f"tier {tier_number} ({channel})"
+
+
 def failed(failure: Failure) -> Outcome:
     """Return the outcome of a try that ended before anything was sent."""
     return Outcome(kind="failed", failure=failure)

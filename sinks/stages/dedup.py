@@ -9,6 +9,6 @@ def already_told(claim: Claim) -> str | None:
     It was when a notifier died after it had recorded the try, and before it had ended the notification.
     """
     for one in claim.tries:
-        if one.outcome in {"delivered", "accepted"} and not one.plain:
+        if one.outcome in {"delivered", "accepted"} and not one.plain and set(one.reached) == set(one.recipients):
             return f"by tier {one.tier} ({one.channel})"
     return None

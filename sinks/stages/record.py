@@ -1,6 +1,6 @@
 """Record: every try goes into the store and the metrics; a channel that begins or ceases to fail becomes an alert."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
@@ -44,12 +44,13 @@ class Record:
         for channel in self._failing:
             metrics.channel_failing.labels(channel).set(1)
 
-    def tried(self, claim: Claim, one: Try, progress: Progress) -> None:
+    def tried(self, claim: Claim, one: Try, progress: Progress, links: Iterable[tuple[str, str]] = ()) -> None:
         """Record a try in the store and in the metrics."""
         self._metrics.tries.labels(one.channel, one.outcome).inc()
         if one.reason:
             self._metrics.failures.labels(one.channel, one.reason).inc()
-        self._until_stored(lambda: self._outbox.tried(claim, one, progress))
+        linked = list(links)
+        self._until_stored(lambda: self._outbox.tried(claim, one, progress, linked))
         self._on_step(Step.RECORDED, claim.key)
 
     def tier_failed(self, claim: Claim, channel: str, failure: Failure) -> None:

@@ -1,6 +1,6 @@
 """Tiers: the ordered channels of a receiver. Only what failed goes down, with the cause; nobody is told twice."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -9,8 +9,10 @@ from alerts.model import Try, TryOutcome
 from config.delivery import NotifierSettings, ReceiverSettings, TierSettings
 from sinks.contract import Channel, ChannelSettings, Failure, Notification
 from sinks.outbox import Claim
-from sinks.progress import Progress, reached
-from sinks.stages.contract import Attempt, Clock, Outcome, Stage
+from sinks.progress import Progress
+from sinks.receipts import ReportedSettings, arrived, still_said, within_us
+from sinks.stages.awaiting import Awaiting, Waiting
+from sinks.stages.contract import Attempt, Clock, Outcome, Stage, target_of
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +34,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Recorder(Protocol):
     """Who is told what happened."""
 
-    def tried(self, claim: Claim, one: Try, progress: Progress) -> None:
+    def tried(self, claim: Claim, one: Try, progress: Progress, links: Iterable[tuple[str, str]] = ()) -> None:
         """Record a try, or why there was none."""
         ...
 
@@ -48,7 +50,15 @@ class Recorder(Protocol):
 class Tiers:
     """Goes down the tiers until one has delivered, or asks to be called again later."""
 
-    def __init__(self, lines: Mapping[str, Line], recorder: Recorder, clock: Clock, settings: NotifierSettings) -> None:
+    def __init__(
+        self,
+        lines: Mapping[str, Line],
+        recorder: Recorder,
+        clock: Clock,
+        settings: NotifierSettings,
+        awaiting: Awaiting,
+    ) -> None:
+        self._awaiting = awaiting
         self._lines = lines
         self._recorder = recorder
         self._clock = clock
@@ -59,62 +69,151 @@ class Tiers:
         progress = claim.progress
         if claim.sending:
             progress.ambiguous = claim.sending
+        if claim.receipts and (late := self._by_receipt(claim, receiver)) is not None:
+            return late
         while progress.tier < len(receiver.tiers):
             verdict = self._tier(claim, notification, receiver.tiers[progress.tier])
             if verdict is not None:
                 return verdict
-        if progress.plain:
+        if progress.plain and still_said(claim.tries, claim.receipts):
             return Verdict(delay_us=None, note="in standard words only: no tier's template could be used")
         progress.start_over()
         wait_us = min(self._settings.retry_first_wait << min(progress.round - 1, 32), self._settings.retry_max_wait)
         return Verdict(delay_us=wait_us, undelivered=True)
 
+    def _by_receipt(self, claim: Claim, receiver: ReceiverSettings) -> Verdict | None:
+        """Return that it is done when a tier, also one that was given up, has delivered by its receipts."""
+        for index, tier in enumerate(receiver.tiers):
+            line = self._lines[tier.channel]
+            if within_us(line.settings) is None or index == claim.progress.tier:
+                continue
+            if arrived(claim.tries, claim.receipts, tier.channel).issuperset(line.channel.recipients):
+                self._recorder.tier_worked(claim, tier.channel, index + 1)
+                return Verdict(delay_us=None, note=f"by {target_of(index + 1, tier.channel)}, by a receipt that came late")
+        return None
+
     def _tier(self, claim: Claim, notification: Notification, tier: TierSettings) -> Verdict | None:
         """Return the verdict, or None when the tier has failed and progress is on the next."""
         progress = claim.progress
-        line = self._lines[tier.channel]
         now_us = self._clock()
         # One in the future was written before the clock was set back: it would hold up the next tier as long.
         if progress.tier_started_us is None or progress.tier_started_us > now_us:
             progress.tier_started_us = now_us
-        number = progress.tier + 1
-        known = reached(claim.tries, tier.channel)
+        line = self._lines[tier.channel]
+        waiting = self._look(claim, line, progress.tier + 1)
+        if waiting.failure is not None:
+            self._give_up(claim, tier.channel, waiting.failure, waiting.failed)
+            return None
+        known = arrived(claim.tries, claim.receipts, tier.channel) | progress.awaiting.keys()
         left = tuple(name for name in line.channel.recipients if name not in known)
         if not left:
-            return Verdict(delay_us=None, note=f"by tier {number} ({tier.channel})")
+            return self._reached(claim, line, waiting, now_us)
+        held_us = progress.not_before_us
+        if claim.receipts and held_us is not None and held_us > now_us:  # a receipt has woken it, and not its time
+            return Verdict(delay_us=min(held_us - now_us, tier.deadline))
         attempt = Attempt(
             claim=claim,
             notification=notification,
             channel=line.channel,
             settings=line.settings,
             tier=tier,
-            tier_number=number,
+            tier_number=progress.tier + 1,
             tier_started_us=progress.tier_started_us,
             tries=progress.tries,
             recipients=left,
-            notes=_notes(progress, number, tier.channel),
+            notes=_notes(progress, progress.tier + 1, tier.channel),
             timeout_us=line.settings.timeout,
         )
+        return self._try(attempt, line, now_us)
+
+    def _try(self, attempt: Attempt, line: Line, now_us: int) -> Verdict | None:
+        """Make one try, and record it."""
+        claim, channel, number = attempt.claim, attempt.channel.name, attempt.tier_number
+        progress = claim.progress
+        target = target_of(number, channel)
         outcome = line.stages(attempt)
         failure = outcome.failure
         if outcome.receipts:
             progress.tries += 1
         if failure is not None and failure.ambiguous:
-            progress.ambiguous = f"tier {number} ({tier.channel})"
+            progress.ambiguous = target
+        within = within_us(line.settings)
+        accepted = _awaited(outcome, within)
+        if accepted:
+            progress.awaiting = {**progress.awaiting, **accepted}
+            progress.awaiting_since_us = self._clock()
+            progress.asked = 0
+        progress.not_before_us = self._clock() + outcome.delay_us if outcome.kind == "later" else None
         if outcome.plain and any(receipt.outcome != "failed" for receipt in outcome.receipts):
             progress.plain = True
         if outcome.kind == "failed" and failure is not None:
-            progress.go_down(f"tier {number} ({tier.channel}) failed: {failure.reason}: {failure.detail}")
+            if progress.awaiting:  # of these nothing is known
+                progress.ambiguous = target
+            progress.go_down(f"{target} failed: {failure.reason}: {failure.detail}")
         if outcome.kind != "later" or outcome.receipts:
-            self._recorder.tried(claim, _record(attempt, outcome, now_us, self._clock()), progress)
-        if outcome.kind == "done":
-            self._recorder.tier_worked(claim, tier.channel, number)
-            return Verdict(delay_us=None, note=f"by tier {number} ({tier.channel})")
+            one = _record(attempt, outcome, accepted, now_us, self._clock())
+            self._recorder.tried(claim, one, progress, _links(attempt, one))
         if outcome.kind == "later":
             return Verdict(delay_us=outcome.delay_us)
+        if outcome.kind == "done":
+            if progress.awaiting and within is not None:
+                return Verdict(delay_us=self._awaiting.pause_us(claim, channel, within))
+            self._recorder.tier_worked(claim, channel, number)
+            return Verdict(delay_us=None, note=f"by {target}")
         if failure is not None:
-            self._recorder.tier_failed(claim, tier.channel, failure)
+            self._recorder.tier_failed(claim, channel, failure)
         return None
+
+    def _reached(self, claim: Claim, line: Line, waiting: Waiting, now_us: int) -> Verdict:
+        """Return that everybody was reached, or that of some the receipts are still to come."""
+        channel, number = line.channel.name, claim.progress.tier + 1
+        within = within_us(line.settings)
+        if waiting.until_us is not None and within is not None:
+            return Verdict(delay_us=min(max(1, waiting.until_us - now_us), within))
+        if within is not None:
+            self._recorder.tier_worked(claim, channel, number)
+        return Verdict(delay_us=None, note=f"by {target_of(number, channel)}")
+
+    def _look(self, claim: Claim, line: Line, number: int) -> Waiting:
+        """Return what the receipts of a tier say; nothing where none are waited for."""
+        within, name = within_us(line.settings), line.channel.name
+        if within is None:
+            return Waiting()
+        if claim.receipts and claim.sending == target_of(number, name):
+            sent = self._awaiting.adopt(claim, name)
+            if sent is not None:
+                self._recorder.tried(claim, sent, claim.progress, sent.provider_ids.items())
+        return self._awaiting.look(claim, line.channel, within, line.settings.timeout)
+
+    def _give_up(self, claim: Claim, channel: str, failure: Failure, recipients: tuple[str, ...]) -> None:
+        """Go down a tier because of what the receipts say, or do not say."""
+        progress, number = claim.progress, claim.progress.tier + 1
+        if failure.ambiguous:
+            progress.ambiguous = target_of(number, channel)
+        progress.go_down(f"{target_of(number, channel)} failed: {failure.reason}: {failure.detail}")
+        one = Try(
+            tier=number,
+            channel=channel,
+            outcome="failed",
+            reason=str(failure.reason),
+            detail=failure.detail,
+            permanent=failure.permanent,
+            at_us=self._clock(),
+            recipients=recipients,
+        )
+        self._recorder.tried(claim, one, progress)
+        self._recorder.tier_failed(claim, channel, failure)
+
+
+def _awaited(outcome: Outcome, within: int | None) -> dict[str, str]:
+    """Return recipients whose message was accepted, and whose receipt is to be waited for, with its id."""
+    if within is None or outcome.plain:
+        return {}
+    return {one.recipient: one.provider_id for one in outcome.receipts if one.outcome == "accepted"}
+
+
+def _links(attempt: Attempt, one: Try) -> Iterable[tuple[str, str]]:
+    return one.provider_ids.items() if isinstance(attempt.settings, ReportedSettings) else ()
 
 
 def _notes(progress: Progress, number: int, channel: str) -> tuple[str, ...]:
@@ -126,7 +225,7 @@ def _notes(progress: Progress, number: int, channel: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _record(attempt: Attempt, outcome: Outcome, began_us: int, ended_us: int) -> Try:
+def _record(attempt: Attempt, outcome: Outcome, awaited: Mapping[str, str], began_us: int, ended_us: int) -> Try:
     receipts = outcome.receipts
     good = [receipt for receipt in receipts if receipt.outcome != "failed"]
     said: TryOutcome
@@ -145,7 +244,7 @@ def _record(attempt: Attempt, outcome: Outcome, began_us: int, ended_us: int) ->
         at_us=began_us,
         took_us=ended_us - began_us,
         recipients=attempt.recipients,
-        reached=tuple(receipt.recipient for receipt in good),
+        reached=tuple(receipt.recipient for receipt in good if receipt.recipient not in awaited),
         provider_ids={receipt.recipient: receipt.provider_id for receipt in good if receipt.provider_id},
         plain=outcome.plain,
     )

@@ -9,8 +9,9 @@ import structlog
 
 from sinks.contract import DeliveryError, Failure, Reason, Receipt
 from sinks.outbox import Outbox
+from sinks.receipts import Reporting
 from sinks.render import Renderer
-from sinks.stages.contract import Attempt, Outcome
+from sinks.stages.contract import Attempt, Outcome, target_of
 
 _log = structlog.get_logger("makegood.notifier")
 
@@ -40,10 +41,14 @@ class Transport:
     Args:
         lease_us: how long beyond the try's timeout the notification stays ours.
         renderer: makes the message.
+        reporting: where the far side reports; None: nowhere.
     """
 
-    def __init__(self, outbox: Outbox, lease_us: int, on_step: StepHook, renderer: Renderer) -> None:
+    def __init__(
+        self, outbox: Outbox, lease_us: int, on_step: StepHook, renderer: Renderer, reporting: Reporting | None = None
+    ) -> None:
         self._renderer = renderer
+        self._reporting = reporting
         self._outbox = outbox
         self._lease_us = lease_us
         self._on_step = on_step
@@ -54,8 +59,10 @@ class Transport:
         earlier = attempt.claim.earlier.get(attempt.channel.name)
         if earlier:
             message = msgspec.structs.replace(message, earlier=earlier)
+        if self._reporting is not None:
+            message = self._reporting.addressed(message, attempt.channel.name)
         self._on_step(Step.RENDERED, message.key)
-        target = f"tier {attempt.tier_number} ({attempt.channel.name})"
+        target = target_of(attempt.tier_number, attempt.channel.name)
         self._outbox.begin(attempt.claim, attempt.timeout_us + self._lease_us, target)
         self._on_step(Step.SENDING, message.key)
         try:
