@@ -89,7 +89,7 @@ class Tiers:
                 continue
             if arrived(claim.tries, claim.receipts, tier.channel).issuperset(line.channel.recipients):
                 self._recorder.tier_worked(claim, tier.channel, index + 1)
-                return Verdict(delay_us=None, note=f"by {target_of(index + 1, tier.channel)}, by a receipt that came late")
+                return Verdict(delay_us=None, note=f"by {target_of(index + 1, tier.channel)}; its receipt came late")
         return None
 
     def _tier(self, claim: Claim, notification: Notification, tier: TierSettings) -> Verdict | None:
