@@ -1,0 +1,1 @@
+"""The auditor: compares what was told with what should have been told, and sends what is missing."""
