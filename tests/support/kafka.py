@@ -32,7 +32,12 @@ FETCH = Path(__file__).with_name("fetch_kafka.sh")
 START_TIMEOUT_S = PATIENCE_S
 _IN_FLIGHT = 50_000
 _LOST_ANSWERS = 4
-_NO_LEADER_YET = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._NOENT}
+_NO_LEADER_YET = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError._NOENT,
+}
 _ANSWER_S = 12.0
 
 
@@ -175,8 +180,12 @@ class Cluster:
                 return int(asked.result(PATIENCE_S).offset)
             except KafkaException as error:
                 # A partition that was made just now has no leader yet.
-                if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > give_up_s:
+                code = error.args[0].code()
+                if code not in _NO_LEADER_YET or time.monotonic() > give_up_s:
                     raise
+                if code == KafkaError._NOENT:  # so the client remembers, and does not ask again
+                    self._retired.append(self.admin)
+                    self.admin = self._new_admin()
 
     def add_partitions(self, topic: str, total: int) -> None:
         """Give a topic more partitions."""
