@@ -21,6 +21,7 @@ from config.components import Registry
 from config.durations import US_PER_SECOND, DurationUs
 from config.redaction import ChannelRedaction
 from detectors.contract import AlertChange
+from sinks.points import hosts_of
 from sinks.words.sandbox import TemplateText
 
 
@@ -225,6 +226,13 @@ class ChannelSettings(ComponentSettings):
     title: TemplateText | None = None
     text: TemplateText | None = None
     redaction: ChannelRedaction | None = None
+
+    def points_of_failure(self) -> frozenset[str]:
+        """Return what the channel needs that can fail, in words: two with one in common can fail together.
+
+        By default the hosts in its settings. Never a secret.
+        """
+        return hosts_of(self)
 
 
 ChannelFactory = Callable[[str, Any], Channel]

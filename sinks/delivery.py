@@ -14,9 +14,8 @@ from sinks.stages.breaker import Breaker
 from sinks.stages.contract import Clock
 from sinks.stages.deadline import Deadline
 from sinks.stages.rate_limit import RateLimit
-from sinks.stages.record import Record
 from sinks.stages.retry import Retry
-from sinks.stages.tiers import Line, Tiers
+from sinks.stages.tiers import Line, Recorder, Tiers
 from sinks.stages.transport import StepHook, Transport
 
 
@@ -24,7 +23,7 @@ def compose(
     channels: Mapping[str, tuple[Channel, ChannelSettings]],
     *,
     outbox: Outbox,
-    record: Record,
+    record: Recorder,
     settings: NotifierSettings,
     clock: Clock,
     rng: random.Random,

@@ -31,6 +31,10 @@ class TwilioSettings(ReportedSettings, AddressedSettings):
     to: tuple[PhoneNumber, ...] = Field(min_length=1)
     base_url: str = Field(default="https://api.twilio.com", pattern=r"^https?://[^\s/]+$")
 
+    def points_of_failure(self) -> frozenset[str]:
+        """Return Twilio's host, and the account: one that is suspended sends neither messages nor calls."""
+        return super().points_of_failure() | {f"Twilio account {self.account_sid}"}
+
     def reports_to_us(self) -> bool:
         """Whether we could check that a report comes from Twilio."""
         return self.signing_token is not None or self.api_key_sid is None

@@ -24,7 +24,9 @@ from sinks.contract import (
     Receipt,
     permanent,
 )
+from sinks.points import host_in
 
+_HOSTED = frozenset({"json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"})
 RecipientName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")]
 
 
@@ -39,11 +41,24 @@ class AppriseSettings(ChannelSettings):
     type: Literal["apprise"]
     urls: dict[RecipientName, SecretRef] = Field(min_length=1, max_length=50)
 
+    def points_of_failure(self) -> frozenset[str]:
+        """Return the service of each URL, or its place where it is not there: what follows can be a token."""
+        return frozenset(_service(ref) for ref in self.urls.values())
+
     def model_post_init(self, context: object, /) -> None:
         """Check that the library is there."""
         if find_spec("apprise") is None:
             msg = "a channel of type apprise needs the library apprise; install it: pip install 'makegood[apprise]'"
             raise ValueError(msg)
+
+
+def _service(ref: SecretRef) -> str:
+    try:
+        url = ref.resolve().get_secret_value()
+    except SecretMissingError:
+        return f"the address in {ref.env or ref.file}"
+    scheme = url.partition("://")[0].lower()
+    return host_in(url) if scheme in _HOSTED else f"{scheme}:// by apprise"
 
 
 @CHANNELS.register("apprise", AppriseSettings)

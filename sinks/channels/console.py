@@ -29,6 +29,10 @@ class ConsoleSettings(ChannelSettings):
     type: Literal["console"]
     stream: Literal["stdout", "stderr"] = "stdout"
 
+    def points_of_failure(self) -> frozenset[str]:
+        """Return the output of the notifier."""
+        return frozenset({f"{self.stream} of the notifier"})
+
 
 @CHANNELS.register("console", ConsoleSettings)
 class ConsoleChannel:

@@ -10,8 +10,10 @@ from config.secret import SecretMissingError, SecretRef
 from sinks.checking import Checked
 from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, permanent
 from sinks.mail import build_mail
+from sinks.points import host_in
 from sinks.smtp_session import Dialogue, Server
 
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 MailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s<>,;\"]+@[^@\s<>,;\"]+$")]
 
 
@@ -35,6 +37,10 @@ class EmailSettings(ChannelSettings):
     sender: MailAddress
     to: tuple[MailAddress, ...] = Field(min_length=1)
     ca_file: Path | None = None
+
+    def points_of_failure(self) -> frozenset[str]:
+        """Return the server."""
+        return frozenset({host_in(self.host, self.port or _PORTS[self.security])})
 
     def model_post_init(self, context: object, /) -> None:
         """Check that a login is whole."""

@@ -24,6 +24,10 @@ class FileSettings(ChannelSettings):
     type: Literal["file"]
     path: Path
 
+    def points_of_failure(self) -> frozenset[str]:
+        """Return the folder: files beside each other are on one disk."""
+        return frozenset({f"the folder {self.path.parent}"})
+
 
 @CHANNELS.register("file", FileSettings)
 class FileChannel:

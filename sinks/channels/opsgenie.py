@@ -35,6 +35,7 @@ from sinks.json_api import (
     units,
     unreadable,
 )
+from sinks.points import host_in
 
 _HOSTS = {"us": "https://api.opsgenie.com", "eu": "https://api.eu.opsgenie.com"}
 _FIELDS = frozenset({
@@ -99,6 +100,10 @@ class OpsgenieSettings(AddressedSettings):
         """Check that something would be sent to ``base_url``."""
         if self.base_url is not None:
             check_url("base_url", self.base_url, self.allow_private_addresses)
+
+    def points_of_failure(self) -> frozenset[str]:
+        """Return the host."""
+        return frozenset({host_in(self.base_url or _HOSTS[self.region])})
 
 
 @CHANNELS.register("opsgenie", OpsgenieSettings)

@@ -31,6 +31,7 @@ from sinks.json_api import (
     refusal,
     unreadable,
 )
+from sinks.points import host_in
 
 MAX_EVENT_BYTES = 512_000
 """PagerDuty takes 512 KB; the smaller of what that can mean."""
@@ -79,6 +80,10 @@ class PagerDutySettings(AddressedSettings):
         """Check that something would be sent to ``base_url``."""
         if self.base_url is not None:
             check_url("base_url", self.base_url, self.allow_private_addresses)
+
+    def points_of_failure(self) -> frozenset[str]:
+        """Return the host."""
+        return frozenset({host_in(self.base_url or _HOSTS[self.region])})
 
 
 @CHANNELS.register("pagerduty", PagerDutySettings)

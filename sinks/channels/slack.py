@@ -49,6 +49,10 @@ class SlackSettings(AddressedSettings):
     max_chars: int = Field(default=6_000, ge=200, le=12_000)
     base_url: str = Field(default="https://slack.com", pattern=r"^https?://[^\s/]+$")
 
+    def points_of_failure(self) -> frozenset[str]:
+        """Return the host, and Slack itself, which webhooks need too."""
+        return super().points_of_failure() | {"Slack"}
+
 
 def _is_id(said: dict[str, Any], name: str) -> bool:
     return re.fullmatch(r"[A-Z][A-Z0-9]{1,20}", str(said.get(name))) is not None

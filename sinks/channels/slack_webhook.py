@@ -31,6 +31,10 @@ class SlackWebhookSettings(AddressedSettings):
     url_secret: SecretRef
     max_chars: int = Field(default=6_000, ge=200, le=12_000)
 
+    def points_of_failure(self) -> frozenset[str]:
+        """Return the host, and Slack itself, which bots need too."""
+        return super().points_of_failure() | {"Slack"}
+
 
 @CHANNELS.register("slack_webhook", SlackWebhookSettings)
 class SlackWebhookChannel:

@@ -63,6 +63,10 @@ class TeamsSettings(AddressedSettings):
     url_secret: SecretRef
     max_bytes: int = Field(default=20_000, ge=12_000, le=LIMIT_BYTES)
 
+    def points_of_failure(self) -> frozenset[str]:
+        """Return the host of the workflow, and Teams itself."""
+        return super().points_of_failure() | {"Microsoft Teams"}
+
 
 @CHANNELS.register("teams", TeamsSettings)
 class TeamsChannel:
