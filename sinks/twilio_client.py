@@ -14,11 +14,10 @@ from sinks.http import BoundedHttp
 from sinks.http_status import http_date_us, http_failure, parse_retry_after
 from sinks.twilio_errors import ERRORS
 from sinks.twilio_settings import TwilioSettings
+from sinks.twilio_status import failure_of, outcome_of
 
 TWILIO = "https://api.twilio.com"
-_MADE_IN_VAIN = frozenset({"failed", "undelivered", "busy", "no-answer", "canceled"})
 _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}")
-_ARRIVED = frozenset({"delivered", "read", "completed"})
 
 
 class TwilioApi:
@@ -56,11 +55,9 @@ class TwilioApi:
             return client.calls(sid).fetch() if sid.startswith("CA") else client.messages(sid).fetch()
 
         found = self._ask(fetch, timeout_s)
-        if found.status in _ARRIVED:
-            return Receipt(recipient=recipient, outcome="delivered", provider_id=sid)
-        if found.status not in _MADE_IN_VAIN:
-            return Receipt(recipient=recipient, outcome="accepted", provider_id=sid)
-        return Receipt(recipient=recipient, outcome="failed", provider_id=sid, failure=_in_vain(found))
+        outcome = outcome_of(str(found.status))
+        failure = _in_vain(found) if outcome == "failed" else None
+        return Receipt(recipient=recipient, outcome=outcome, provider_id=sid, failure=failure)
 
     def check(self, timeout_s: float) -> str:
         """Ask Twilio about the account: sends nothing. Return what it said.
@@ -76,7 +73,7 @@ class TwilioApi:
 
     def _make(self, make: Callable[[Client], Any], timeout_s: float) -> str:
         made = self._ask(make, timeout_s)
-        if made.status in _MADE_IN_VAIN:
+        if outcome_of(str(made.status)) == "failed":
             raise DeliveryError(_in_vain(made))
         if not isinstance(made.sid, str) or _SID.fullmatch(made.sid) is None:
             raise transient(Reason.SERVER_ERROR, "Twilio's answer could not be read", ambiguous=True)
@@ -99,11 +96,8 @@ class TwilioApi:
 
 def _in_vain(made: Any) -> Failure:
     """Return why a message or call did not arrive."""
-    if made.status in {"busy", "no-answer"}:
-        return Failure(reason=Reason.NO_RECEIPT, permanent=False, detail=f"the call ended as {made.status}")
-    code = int(getattr(made, "error_code", None) or 30008)
-    reason, is_permanent = ERRORS.get(code, (Reason.REJECTED, True))
-    return Failure(reason=reason, permanent=is_permanent, detail=f"Twilio says {made.status}, error {code}")
+    code = getattr(made, "error_code", None)
+    return failure_of(str(made.status), int(code) if code else None)
 
 
 class _Carrier(HttpClient):  # type: ignore[misc]
