@@ -80,14 +80,15 @@ def check_channel(channel: Channel, timeout_s: float) -> list[Checked]:
     """
     if not isinstance(channel, Checkable):
         return [Checked(subject=channel.name, said="there is no way to check it without sending")]
+    subject = channel.recipients[0] if len(channel.recipients) == 1 else channel.name
     try:
         return channel.check(timeout_s)
     except DeliveryError as error:
-        return [Checked(subject=channel.name, failure=error.failure)]
+        return [Checked(subject=subject, failure=error.failure)]
     except Exception as error:  # a defect of one channel must not hide the others; its text can hold secrets
         detail = f"defect in the channel's check: {type(error).__name__}"
         failure = Failure(reason=Reason.INTERNAL, permanent=True, detail=detail)
-        return [Checked(subject=channel.name, failure=failure)]
+        return [Checked(subject=subject, failure=failure)]
 
 
 def each_checked(subjects: Sequence[str], timeout_s: float, check: Callable[[str, float], str]) -> list[Checked]:
