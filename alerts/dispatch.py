@@ -176,9 +176,9 @@ class Dispatcher:
             settings = self._receivers[receiver]
             decision = decide(group, now_us, timing=timing, mute=mutes, send_resolved=settings.send_resolved)
         else:  # woken between ticks: what there is to tell, is told on the next
-            tick_us = group.tick_us
-            if tick_us is None:
-                tick_us = tick_after(group.origin_us, timing.interval_us, now_us)
+            tick_us = tick_after(group.origin_us, timing.interval_us, now_us)
+            if group.tick_us is not None:  # that was when something could come of it before it was woken
+                tick_us = min(tick_us, group.tick_us)
             decision = Decision(kind=None, members=(), told=None, removed=(), accounts=(), look_again_us=tick_us)
         outgoing = self._outgoing(group, decision, step, receiver, now_us)
         return Plan(
@@ -230,11 +230,12 @@ class Dispatcher:
         fresh = {news.fingerprint: news.accepted_us for news in group.news}
         ids = tuple(change.change_id for change in changes if change.fingerprint in fresh)
         times = [fresh[change.fingerprint] for change in changes if change.fingerprint in fresh]
+        found = urgency(changes, self._urgency)
         return Outgoing(
             key=idempotency_key(group.key, thread, str(now_us), receiver, kind, *ids),
             receiver=receiver,
             line=f"{receiver}/{group.key}",
-            urgency=urgency(changes, self._urgency).rank,
+            urgency=found.rank,
             accepted_us=min(times) if times and kind == "group" else now_us,
             draft=Draft(
                 kind=kind,
@@ -245,6 +246,7 @@ class Dispatcher:
                 changes=ids,
                 truncated=_left_out(changes[most:]),
                 notes=notes,
+                urgency=found,
             ),
             fingerprints=tuple(change.fingerprint for change in changes),
             firing=sum(change.status == "firing" for change in changes),

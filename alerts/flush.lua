@@ -53,6 +53,7 @@ for _, one in ipairs(plan.notes) do
     redis.call('ZADD', p .. 'line:' .. one.line, 0, order .. '|' .. key)
     if not redis.call('ZSCORE', p .. 'leased', one.line) and not redis.call('ZSCORE', p .. 'later', one.line) then
       redis.call('ZADD', p .. 'ready', 'LT', urgency * 1e13 + tonumber(one.accepted), one.line)
+      redis.call('PUBLISH', p .. 'wake:lines', '1')
     end
     for _, fp in ipairs(one.fps) do
       redis.call('RPUSH', p .. 'notes:' .. fp, key)

@@ -9,9 +9,11 @@ Source: ``dispatch.go`` and ``notify.go`` (``DedupStage.needsUpdate``) of Alertm
   told as resolved: nothing that fired for so long goes unheard.
 - A step that corrects what was told (``confirmed`` after ``suspected``, ``corrected``, ``retracted``) is news.
 - A group is looked at only on those ticks of ``group_interval`` on which something can come of it.
+- A group of which nothing is left is new when something comes again, and waits ``group_wait``. Alertmanager's is gone
+  only some time within the next half minute, and until then waits ``group_interval``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -37,14 +39,30 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What the receiver of a group was told last.
 
     Attributes:
-        firing: by fingerprint, what was said of it (see :func:`token`). resolved: fingerprints.
+        firing: by fingerprint, what was said of it (see :func:`token`).
+        resolved: by fingerprint, the id of the change that was told.
         thread: of the notifications since the group last began to fire.
+        owed: fingerprints of those that were told as firing before, and that are hidden since: should they resolve so,
+            that is still to be told.
     """
 
     at_us: int
     firing: dict[str, str]
-    resolved: tuple[str, ...]
+    resolved: dict[str, str]
     thread: str
+    owed: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the receiver knows of something that fires, as far as it was told."""
+        return bool(self.firing or self.owed)
+
+    def knows(self, fingerprint: str) -> bool:
+        """Return whether the receiver was told that an alert fires, and not that it has resolved."""
+        return fingerprint in self.firing or fingerprint in self.owed
+
+
+NEVER_TOLD = Told(at_us=0, firing={}, resolved={}, thread="")
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,28 +174,29 @@ def decide(
         mute: what hides a firing alert now.
         send_resolved: whether the receiver wants to hear of resolves.
     """
-    told_firing = {} if group.told is None else group.told.firing
+    before = NEVER_TOLD if group.told is None else group.told
     hidden: dict[str, Mute] = {}
     shown: list[Member] = []
     for member in group.members:
         change = member.change
-        why = None if change.status == "resolved" and change.fingerprint in told_firing else mute(change)
+        why = None if change.status == "resolved" and before.knows(change.fingerprint) else mute(change)
         if why is None:
             shown.append(member)
         else:
             hidden[change.fingerprint] = why
     firing = {member.change.fingerprint: token(member.change) for member in shown if member.change.status == "firing"}
-    resolved = tuple(member.change.fingerprint for member in shown if member.change.status == "resolved")
-    missed = _missed(group, {print_ for print_ in resolved if print_ not in told_firing}, timing)
-    missed |= _put_right(group)
+    resolved = {
+        member.change.fingerprint: member.change.change_id for member in shown if member.change.status == "resolved"
+    }
+    missed = _missed(group, {print_ for print_ in resolved if not before.knows(print_)}, timing) | _put_right(group)
     kind = _kind(group.told, firing, resolved, now_us, timing, send_resolved=send_resolved) if shown else None
     if missed:
         kind = "group"
     told = None
     if kind is not None:
-        goes_on = group.told is not None and bool(group.told.firing)
-        thread = group.told.thread if goes_on and group.told is not None else f"{group.key}-{now_us // 1000}"
-        told = Told(at_us=now_us, firing=firing, resolved=resolved, thread=thread)
+        thread = before.thread if before.is_open else f"{group.key}-{now_us // 1000}"
+        owed = tuple(sorted(print_ for print_ in hidden if before.knows(print_)))
+        told = Told(at_us=now_us, firing=firing, resolved=resolved, thread=thread, owed=owed)
     listed = [
         member
         for member in shown
@@ -202,20 +221,20 @@ def decide(
 def _kind(
     told: Told | None,
     firing: dict[str, str],
-    resolved: Sequence[str],
+    resolved: Mapping[str, str],
     now_us: int,
     timing: Timing,
     *,
     send_resolved: bool,
 ) -> Literal["group", "repeat"] | None:
-    """``needsUpdate`` of Alertmanager."""
+    """``needsUpdate`` of Alertmanager; what is owed is told too."""
     if told is None:
         return "group" if firing else None
     if not all(_was_said(told.firing.get(print_), now) for print_, now in firing.items()):
         return "group"
     if not firing:
-        return "group" if told.firing else None
-    if send_resolved and not set(resolved) <= set(told.resolved):
+        return "group" if told.firing or resolved.keys() & set(told.owed) else None
+    if send_resolved and not resolved.keys() <= told.resolved.keys():
         return "group"
     return "repeat" if told.at_us < now_us - timing.repeat_us else None
 
@@ -234,14 +253,17 @@ def _put_right(group: Group) -> set[str]:
         member.change.fingerprint
         for member in group.members
         if group.told is not None
-        and member.change.fingerprint in fresh & set(group.told.resolved)
+        and member.change.fingerprint in fresh & group.told.resolved.keys()
         and member.change.status == "resolved"
         and member.change.step.split(":")[0] in _PUTS_RIGHT
     }
 
 
 def _missed(group: Group, resolved: set[str], timing: Timing) -> set[str]:
-    """Return those of ``resolved``, of which nothing was told, that still fired on the tick on which to tell them."""
+    """Return those of ``resolved``, of which nothing was told, that still fired on the tick on which to tell them.
+
+    What came before its group was there would have been told ``group_wait`` later, had anybody been there.
+    """
     times: dict[str, list[int]] = {}
     for news in group.news:
         if news.fingerprint in resolved:
@@ -249,7 +271,7 @@ def _missed(group: Group, resolved: set[str], timing: Timing) -> set[str]:
     found = set()
     for print_, accepted in times.items():
         began_us, ended_us = min(accepted), max(accepted)
-        if group.told is None:
+        if began_us <= group.origin_us - timing.wait_us:
             due_us = began_us + timing.wait_us
         else:
             due_us = tick_after(group.origin_us, timing.interval_us, began_us)
@@ -262,6 +284,7 @@ def _accounts(
     group: Group, hidden: dict[str, Mute], listed: set[str], kind: str | None, now_us: int
 ) -> tuple[Account, ...]:
     current = {member.change.fingerprint: member.change for member in group.members}
+    before = NEVER_TOLD if group.told is None else group.told
     found = []
     for news in group.news:
         change = current.get(news.fingerprint)
@@ -273,9 +296,13 @@ def _accounts(
         elif why is not None:
             verdict, by = "muted", f"{why.kind} by {why.by}: {why.detail}"
         elif change.status == "resolved" and news.fingerprint not in listed:
-            verdict = "unwanted"
-        elif kind is None:
-            verdict = "known" if change.status == "firing" else "never_told"
+            verdict = "unwanted" if before.knows(news.fingerprint) else "never_told"
+        elif kind is None and change.status == "firing":
+            verdict = "known"
+        elif kind is None and before.resolved.get(news.fingerprint) != change.change_id:
+            verdict = "never_told"
+        elif kind is None:  # it was told on the last tick, by when the change was not in the group's news yet
+            verdict = "known" if change.change_id == news.change_id else "replaced"
         elif change.change_id != news.change_id:
             verdict = "replaced"
         else:

@@ -102,13 +102,16 @@ class Incidents:
         return None if found is None else int(found)
 
     def notes(self, fingerprints: Sequence[str], now_us: int) -> dict[str, IncidentNote]:
-        """Return what a message about each alert says of its incident, in two round trips; not of those in none."""
-        with store_errors():
-            pipeline = self._client.pipeline(transaction=False)
-            for fingerprint in fingerprints:
-                pipeline.hgetall(self._keys.named(f"incident_of:{fingerprint}"))
-            homes = pipeline.execute()
-        numbers = {print_: int(home[max(home)]) for print_, home in zip(fingerprints, homes, strict=True) if home}
+        """Return what messages say of incidents; of an alert that is alone nothing, unless a feed is silent."""
+        answer: Any = self._scripts.run("incident_homes", self._keys.prefix, *fingerprints)
+        silent = int(answer.pop())
+        numbers = {
+            print_: int(number)
+            for print_, (number, alerts) in zip(fingerprints, answer, strict=True)
+            if number and (silent or alerts > 1)
+        }
+        if not numbers:
+            return {}
         read = {one.number: one for one in self._read(sorted(set(numbers.values())), now_us)}
         return {
             print_: IncidentNote(

@@ -36,7 +36,8 @@ class Keys(NamedTuple):
     ``groups:leased``     zset     groups that a notifier is looking at, by the end of the lease
     ``groups:lease``      hash     group: token of the lease
     ``accounts:<fp>``     list     what became of an alert's changes, in each group
-    ``wake``              channel  something was written that a notifier may want to look at at once
+    ``wake``              channel  something was written of which a notifier may have to decide at once
+    ``wake:lines``        channel  a line has something to do
     ``note:<key>``        hash     a notification
     ``tries:<key>``       list     its tries
     ``receipts:<key>``    list     what far sides said later of what they had accepted

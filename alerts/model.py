@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from alerts.urgency import Urgency
 from detectors.contract import AlertChange
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -183,7 +184,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         changes: ids of the changes that it tells.
         truncated: how many alerts of the group are not in ``alerts``, by service, else by name.
         notes: lines that belong under the text, such as why a step of an escalation was taken.
-        incident: the one that its first alert belongs to.
+        incident: the one that its first alert belongs to. urgency: of what it tells.
         absorbed: of a digest: how many notifications it stands for.
     """
 
@@ -196,6 +197,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     truncated: dict[str, int] = {}
     notes: tuple[str, ...] = ()
     incident: IncidentNote | None = None
+    urgency: Urgency | None = None
     absorbed: int = 0
 
 

@@ -215,6 +215,8 @@ def quoted(text: str) -> str:
     >>> quoted("a tab\t")
     '"a tab\\t"'
     """
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return f'"{"".join(map(_go, text))}"'
 
 

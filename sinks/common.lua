@@ -15,7 +15,7 @@ local function make_ready(line, since)
   if key then
     local note = redis.call('HMGET', p .. 'note:' .. key, 'urgency', 'accepted_ms')
     redis.call('ZADD', p .. 'ready', tonumber(note[1] or 0) * 1e13 + (since or tonumber(note[2] or 0)), line)
-    redis.call('PUBLISH', p .. 'wake', '1')
+    redis.call('PUBLISH', p .. 'wake:lines', '1')
   end
 end
 

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -60,6 +61,11 @@ def target(url: str, params: Mapping[str, Any] | None = None) -> Target:
     Raises:
         UnusableAddressError: when it is none.
     """
+    return _target(url, urlencode(_plain(params or {}), doseq=True))
+
+
+@lru_cache(maxsize=1024)
+def _target(url: str, more: str) -> Target:
     wrong = "the address cannot be used: it is none of the form https://host/path"
     try:
         parts = urlsplit(url)
@@ -69,7 +75,7 @@ def target(url: str, params: Mapping[str, Any] | None = None) -> Target:
         raise UnusableAddressError(wrong) from None
     if parts.scheme not in _PORTS or _HOST.fullmatch(host) is None or url != url.strip() or port == 0:
         raise UnusableAddressError(wrong)
-    query = "&".join(part for part in (parts.query, urlencode(_plain(params or {}), doseq=True)) if part)
+    query = "&".join(part for part in (parts.query, more) if part)
     path = quote(parts.path or "/", safe=_SAFE) + (f"?{quote(query, safe=_SAFE)}" if query else "")
     login = ""
     if parts.username is not None or parts.password is not None:

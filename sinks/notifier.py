@@ -58,6 +58,8 @@ class Notifier:
         self._dispatcher = dispatcher
         self._storms = storms
         self._storms_us = 0
+        self._looked = threading.Event()
+        self._pause_s = settings.poll / 1_000_000
         self._tiers = tiers
         self._record = record
         self._receivers = receivers
@@ -87,38 +89,70 @@ class Notifier:
             stop: ends it.
             beat: called at every look for work, also while the store is away.
         """
+        with ThreadPoolExecutor(1, thread_name_prefix="decider") as aside:
+            deciding = aside.submit(self._run_decider, stop)
+            try:
+                self._run_deliveries(stop, beat, deciding)
+            finally:
+                stop.set()  # also when we fail: nobody decides without anybody who delivers
+        deciding.result()
+
+    def _run_decider(self, stop: threading.Event) -> None:
+        """Decide what is told, beside the deliveries, so that neither holds up the other."""
+        with Waking(self._outbox.store, "wake") as waking:
+
+            def look() -> bool:
+                self._looked.set()
+                return self._decide(_TURN) > 0
+
+            self._keep_looking(stop, look, lambda: waking.wait(self._pause_s, stop))
+
+    def _run_deliveries(self, stop: threading.Event, beat: Callable[[], None] | None, deciding: "Future[None]") -> None:
         running: set[Future[None]] = set()
-        away = False
-        pause_s = self._settings.poll / 1_000_000
+        ahead = 2 * self._settings.workers  # so many are leased at most: those that run, and as many to go on with
         with (
             ThreadPoolExecutor(self._settings.workers, thread_name_prefix="notifier") as pool,
-            Waking(self._outbox.store) as waking,
+            Waking(self._outbox.store, "wake:lines") as waking,
         ):
-            while not stop.is_set():
-                if beat is not None:
+
+            def look() -> bool:
+                nonlocal running
+                if beat is not None and self._looked.is_set():  # both are alive
+                    self._looked.clear()
                     beat()
+                if deciding.done():
+                    stop.set()
+                    return True
                 running = {future for future in running if not future.done()}
-                room = self._settings.workers - len(running)
-                try:
-                    decided = self._decide(_TURN)
-                    claims = self._outbox.claim(room, self._settings.lease) if room else []
-                    if not claims and not decided:
-                        self._measure()
-                except StoreUnavailableError as error:
-                    if not away:
-                        _log.warning("store_away", detail=str(error))
-                    away = True
-                    if not stop.wait(_AWAY_WAIT_S):
-                        self._outbox.store.revive()
-                    continue
-                if away:
-                    _log.info("store_back")
-                away = False
+                if ahead - len(running) < self._settings.workers:
+                    wait_for(running, self._pause_s, FIRST_COMPLETED)
+                    return True
+                claims = self._outbox.claim(ahead - len(running), self._settings.lease)
                 running |= {pool.submit(self._turn, claim) for claim in claims}
-                if not decided and not room:
-                    wait_for(running, pause_s, FIRST_COMPLETED)
-                elif not decided and not claims:
-                    waking.wait(pause_s, stop)
+                if not claims:
+                    self._measure()
+                return bool(claims)
+
+            self._keep_looking(stop, look, lambda: waking.wait(self._pause_s, stop))
+
+    def _keep_looking(self, stop: threading.Event, look: Callable[[], bool], pause: Callable[[], None]) -> None:
+        """Look for work until ``stop``; pause when there is none; wait for a store that is away."""
+        away = False
+        while not stop.is_set():
+            try:
+                busy = look()
+            except StoreUnavailableError as error:
+                if not away:
+                    _log.warning("store_away", detail=str(error))
+                away = True
+                if not stop.wait(_AWAY_WAIT_S):
+                    self._outbox.store.revive()
+                continue
+            if away:
+                _log.info("store_back")
+            away = False
+            if not busy:
+                pause()
 
     def close(self) -> None:
         """Close the channels."""
@@ -198,5 +232,6 @@ def notification_of(claim: Claim, receiver: str) -> Notification:
         left_out=draft.truncated,
         notes=draft.notes,
         incident=draft.incident,
+        urgency=draft.urgency,
         absorbed=draft.absorbed,
     )

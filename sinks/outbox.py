@@ -16,6 +16,7 @@ from alerts.connection import Scripts, store_errors
 from alerts.groups import HEAD
 from alerts.model import Draft, ReceiptRecord, Try
 from alerts.store import AlertStore
+from alerts.together import Together
 from sinks.digests import filled
 from sinks.progress import Progress
 
@@ -73,6 +74,7 @@ class Outbox:
         self._retention_ms = store.settings.retention // 1000
         folder = Path(__file__).parent
         self._scripts = Scripts(store.client, folder, [HEAD, folder / "common.lua"])
+        self._together = Together(self._scripts)
 
     def claim(self, limit: int, lease_us: int) -> list[Claim]:
         """Lease up to ``limit`` notifications, the most urgent first, for ``lease_us``."""
@@ -192,7 +194,7 @@ class Outbox:
 
     def _run(self, name: str, *args: str | int) -> object:
         now: str | int = "" if self._clock_us is None else self._clock_us() // 1000
-        return self._scripts.run(name, self._keys.prefix, now, *args)
+        return self._together.run(name, self._keys.prefix, now, *args)
 
     def _mine(self, answer: object) -> None:
         if answer != 1:

@@ -12,10 +12,16 @@ _LONGEST_S = 0.25
 
 
 class Waking:
-    """Listens for what scripts publish. It only makes things quicker: who waits looks again after a while anyway."""
+    """Listens for what scripts publish. It only makes things quicker: who waits looks again after a while anyway.
 
-    def __init__(self, store: AlertStore) -> None:
+    Args:
+        store: whose scripts.
+        name: of the channel: ``wake`` (something is to be decided), ``wake:lines`` (something is to be delivered).
+    """
+
+    def __init__(self, store: AlertStore, name: str) -> None:
         self._store = store
+        self._name = name
         self._listening: Any = None
 
     def __enter__(self) -> Self:
@@ -31,7 +37,7 @@ class Waking:
         try:
             if self._listening is None:
                 listening = self._store.client.pubsub(ignore_subscribe_messages=True)
-                listening.subscribe(self._store.keys.named("wake"))
+                listening.subscribe(self._store.keys.named(self._name))
                 self._listening = listening
                 return  # something may have been written before we listened
             if self._listening.get_message(timeout=min(seconds, _LONGEST_S)) is not None:
