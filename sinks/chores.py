@@ -6,9 +6,9 @@ for can hold up the notifications.
 """
 
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from alerts.store import AlertStore
 
 _log = structlog.get_logger("makegood.chores")
 _LOOK_EVERY_US = 1_000_000
-_LEASE_MS = 60_000
+_CLOSING_S = 5.0
 _US = 1000
 
 
@@ -29,7 +29,7 @@ class ChoreEndedError(Exception):
 
 
 Hold = Callable[[], None]
-"""Keeps the lease for another minute. To be called at least that often.
+"""Begins the lease anew. To be called now and then.
 
 Raises:
     ChoreEndedError: leave the chore.
@@ -43,11 +43,13 @@ class Chore(NamedTuple):
         name: the same in all notifiers.
         next_us: ``next_us(last) -> when it is due next``; None: never again.
         run: ``run(now, hold)``; microseconds UTC.
+        lease_us: how long nothing may be heard of whoever does it, before another does it over.
     """
 
     name: str
     next_us: Callable[[int], int | None]
     run: Callable[[int, Hold], None]
+    lease_us: int = 60_000_000
 
 
 def every(period_us: int) -> Callable[[int], int | None]:
@@ -83,8 +85,7 @@ class Chores:
         self._refresh = refresh
         self._scripts = Scripts(store.client, Path(__file__).parent, [HEAD])
         self._looked_us: int | None = None
-        self._running: dict[str, Future[bool]] = {}
-        self._pool: ThreadPoolExecutor | None = None
+        self._running: dict[str, threading.Thread] = {}
         self.ending = threading.Event()
 
     def due(self, now_us: int) -> None:
@@ -98,9 +99,9 @@ class Chores:
         self._looked_us = now_us
         self._refresh()
         for chore in self._waiting(now_us):
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(len(self._chores), thread_name_prefix="chores")
-            self._running[chore.name] = self._pool.submit(self._take_and_run, chore)
+            thread = threading.Thread(target=self._take_and_run, args=(chore,), name=f"chore-{chore.name}", daemon=True)
+            self._running[chore.name] = thread
+            thread.start()
 
     def run_due(self, now_us: int) -> list[str]:
         """Do what is due, here and now; return the names of what was done."""
@@ -115,14 +116,16 @@ class Chores:
         return self._take_and_run(self._chores[name], must=True)
 
     def close(self) -> None:
-        """Have what runs come to its end, and wait for that."""
+        """Have what runs come to its end, and wait a little for that; what is left is done over by others."""
         self.ending.set()
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
+        end_s = time.monotonic() + _CLOSING_S
+        for thread in self._running.values():
+            thread.join(max(0.0, end_s - time.monotonic()))
 
     def _waiting(self, now_us: int) -> list[Chore]:
         """Return the chores that are due and not done in this process; the store may know that another does them."""
-        free = [one for name, one in self._chores.items() if name not in self._running or self._running[name].done()]
+        busy = {name for name, thread in self._running.items() if thread.is_alive()}
+        free = [chore for name, chore in self._chores.items() if name not in busy]
         if not free or self.ending.is_set():
             return []
         with store_errors():
@@ -147,14 +150,14 @@ class Chores:
         try:
             with store_errors():
                 last = self._client.hget(self._keys.named("chores"), f"{chore.name}:last")
-            taken: Any = self._call("take", chore.name, "" if must else last or "")
+            taken: Any = self._call("take", chore, "" if must else last or "")
             if not taken:
                 return False
             token, now_ms = taken
             try:
-                chore.run(int(now_ms) * _US, lambda: self._hold(chore.name, token))
+                chore.run(int(now_ms) * _US, lambda: self._hold(chore, token))
             finally:
-                self._call("done", chore.name, token, now_ms)
+                self._call("done", chore, token, now_ms)
         except ChoreEndedError:
             _log.info("chore_left", chore=chore.name)
             return False
@@ -172,10 +175,10 @@ class Chores:
             return False
         return True
 
-    def _hold(self, name: str, token: str) -> None:
-        if self.ending.is_set() or self._call("hold", name, token) != 1:
-            raise ChoreEndedError(name)
+    def _hold(self, chore: Chore, token: str) -> None:
+        if self.ending.is_set() or self._call("hold", chore, token) != 1:
+            raise ChoreEndedError(chore.name)
 
-    def _call(self, act: str, name: str, *args: str) -> object:
+    def _call(self, act: str, chore: Chore, *args: str) -> object:
         now: str | int = "" if self._clock_us is None else self._clock_us() // _US
-        return self._scripts.run("chore", self._keys.prefix, now, act, name, _LEASE_MS, *args)
+        return self._scripts.run("chore", self._keys.prefix, now, act, chore.name, chore.lease_us // _US, *args)

@@ -16,6 +16,7 @@ import structlog
 from alerts.connection import StoreUnavailableError
 from alerts.dispatch import Dispatcher
 from config.delivery import NotifierSettings, ReceiverSettings
+from sinks.chores import Chores
 from sinks.contract import Channel, Notification
 from sinks.metrics import NotifierMetrics
 from sinks.outbox import Claim, LeaseLostError, Outbox
@@ -51,6 +52,7 @@ class Notifier:
         settings: NotifierSettings,
         channels: Mapping[str, Channel],
         metrics: NotifierMetrics,
+        chores: Chores,
         clock: Clock,
         on_step: StepHook,
     ) -> None:
@@ -67,6 +69,7 @@ class Notifier:
         self._settings = settings
         self._channels = channels
         self._metrics = metrics
+        self._chores = chores
         self._clock = clock
         self._on_step = on_step
 
@@ -103,6 +106,7 @@ class Notifier:
 
             def look() -> bool:
                 self._looked.set()
+                self._chores.due(self._clock())
                 return self._decide(_TURN) > 0
 
             self._keep_looking(stop, look, lambda: waking.wait(self._pause_s, stop))
@@ -155,7 +159,8 @@ class Notifier:
                 pause()
 
     def close(self) -> None:
-        """Close the channels."""
+        """Let chores come to their end, and close the channels."""
+        self._chores.close()
         for channel in self._channels.values():
             channel.close()
 

@@ -31,6 +31,8 @@ from sinks.render import Renderer
 from sinks.stages.record import Record
 from sinks.stages.transport import Step, StepHook
 from sinks.storms import Storms
+from sinks.watch import build_chores
+from sinks.watch_metrics import WatchMetrics
 
 
 def build_channels(settings: Mapping[str, ChannelSettings]) -> dict[str, Channel]:
@@ -83,6 +85,17 @@ def build_notifier(
         metrics=metrics,
         reporting=None if settings.callbacks is None else Reporting(settings.callbacks.public_url),
     )
+    chores = build_chores(
+        store,
+        settings,
+        built,
+        record=record,
+        hiding=Mutes(store, settings.inhibit_rules, settings.maintenance_windows),
+        metrics=WatchMetrics(settings.receivers, settings.canary.channels, registry),
+        clock=clock,
+        clock_us=clock_us,
+        on_defect=metrics.defects.inc,
+    )
     return Notifier(
         outbox=outbox,
         dispatcher=build_dispatcher(store, settings, clock_us=clock_us, on_defect=metrics.defects.inc, on_step=on_step),
@@ -94,6 +107,7 @@ def build_notifier(
         settings=settings.notifier,
         channels=built,
         metrics=metrics,
+        chores=chores,
         clock=clock,
         on_step=step,
     )

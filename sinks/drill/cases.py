@@ -24,7 +24,7 @@ class Case(NamedTuple):
 
 
 def cases(receiver: ReceiverSettings, faults: Sequence[str]) -> list[Case]:
-    """Return the cases of a receiver: each fault of its primary; then that the second fails too, the third, and so on."""
+    """Return the cases of a receiver: each fault of its primary; then that the second fails too, and so on."""
     found = [Case(Fault(fault), 0 if fault == Fault.INTACT else 1) for fault in faults]
     if any(case.down for case in found):
         found += [Case(Fault.REFUSED, down) for down in range(2, len(receiver.tiers))]

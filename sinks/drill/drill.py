@@ -9,7 +9,7 @@ import msgspec
 from alerts.model import Try
 from config.delivery import ReceiverSettings
 from config.settings import Settings
-from sinks.checking import KeepsIncidents, check_channel
+from sinks.checking import check_channel
 from sinks.contract import Channel, ChannelSettings, DeliveryError, Notification
 from sinks.drill.cases import Case, cases, drill_notification, remarks
 from sinks.drill.faults import BrokenChannel, Fault
@@ -168,7 +168,7 @@ class Drill:
     def _closed(self, channel: str, notification: Notification, tries: Sequence[Try]) -> bool:
         """Close the incident that the test has opened, where the far side keeps some; return whether none is left."""
         one = self._channels[channel]
-        if not (isinstance(one, KeepsIncidents) and one.keeps_incidents):
+        if not self._entries[channel].keeps_state:
             return True
         over = drill_notification(notification.receiver, None, notification.accepted_us, like=notification)
         message = self._renderer(over, self._entries[channel])

@@ -55,6 +55,10 @@ class Record:
 
     def tier_failed(self, claim: Claim, channel: str, failure: Failure) -> None:
         """Raise, once, that a channel fails: a failover that works must not hide that its primary does not."""
+        self.channel_failed(channel, failure)
+
+    def channel_failed(self, channel: str, failure: Failure) -> None:
+        """Raise, once, that a channel fails, by whatever that became known."""
         self._metrics.channel_failing.labels(channel).set(1)
         if failure.reason == Reason.BREAKER_OPEN:
             return  # follows from failures that were raised
@@ -66,7 +70,7 @@ class Record:
         self._outbox.store.apply([_channel_alert(channel, since_us, failure, None)])
 
     def tier_worked(self, claim: Claim, channel: str, tier_number: int) -> None:
-        """Count the delivery; resolve the channel's alert, if there is one."""
+        """Count the delivery; the channel works."""
         delay_s = max(0, claim.claimed_us - claim.accepted_us) / 1_000_000
         self._metrics.delay_s.labels(claim.receiver).observe(delay_s)
         self._metrics.delivered.labels(claim.receiver).inc()
@@ -74,6 +78,10 @@ class Record:
             self._metrics.failovers.labels(claim.receiver).inc()
         if claim.sending:
             self._metrics.repeats.labels(claim.receiver).inc()
+        self.channel_worked(channel)
+
+    def channel_worked(self, channel: str) -> None:
+        """Resolve the channel's alert, if there is one."""
         self._metrics.channel_failing.labels(channel).set(0)
         if channel not in self._failing:
             return

@@ -29,9 +29,7 @@ class Drilled:
         ops = {"tiers": [{"channel": name, **tier} for name in tiers]}
         self.settings = Settings(
             channels=entries,
-            receivers={
-                "ops": ReceiverSettings.model_validate({"tiers": [{"channel": name, **tier} for name in tiers]})
-            },
+            receivers={"ops": ReceiverSettings.model_validate(ops)},
         )
         self.channels: dict[str, Channel] = build_channels(entries)
         self.drill = Drill(
@@ -65,9 +63,12 @@ def test_each_way_to_fail_brings_the_message_down_a_tier_as_late_as_that_way_sho
             },
             "web",
             "log",
+            max_tries=3,
+            deadline="30s",
+            first_wait="500ms",
         )
         result = rig.run(*FAULTS)
-        assert [request.json["alerts"][0]["labels"]["broken"] for request in server.requests] == ["intact"]
+        assert [request.json["alerts"][0]["labels"]["broken"] for request in server.requests] == ["intact"] * 2
     assert (result.reached, result.remarks) == (True, ())
     found = {case.fault: (case.tier, case.tiers[0].reason, case.tiers[0].tries) for case in result.cases}
     assert found == {
@@ -84,9 +85,9 @@ def test_each_way_to_fail_brings_the_message_down_a_tier_as_late_as_that_way_sho
     assert after_s["timed_out"] == 10
     assert 20 <= after_s["black_hole"] <= 30
     told = lines(tmp_path / "log.jsonl")
-    assert len(told) == 5
+    assert [message["status"] for message in told] == ["firing", "resolved"] * 5
     assert all(message["title"].startswith("[TEST]") for message in told)
-    assert len({message["idempotencyKey"] for message in told}) == 5
+    assert len({message["idempotencyKey"] for message in told}) == 10
 
 
 def test_a_tier_that_is_really_broken_is_found(tmp_path: Path) -> None:
