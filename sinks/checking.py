@@ -60,17 +60,6 @@ class ReportsLater(Protocol):
         ...
 
 
-@runtime_checkable
-class KeepsIncidents(Protocol):
-    """A channel whose far side opens an incident that stays open until it is resolved.
-
-    Attributes:
-        keeps_incidents: True.
-    """
-
-    keeps_incidents: bool
-
-
 def check_channel(channel: Channel, timeout_s: float) -> list[Checked]:
     """Return what a channel's check says, or why it could not be made. It never raises.
 

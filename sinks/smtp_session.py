@@ -159,7 +159,8 @@ class Dialogue:
         self._handed_over = False  # it has answered: nothing is ambiguous any more
         if code != 250:
             raise _refused(code, "the message")
-        receipts += [Receipt(recipient=name, outcome="accepted", provider_id=mail["Message-ID"]) for name in accepted]
+        name_of_mail = str(mail["Message-ID"])  # a header is a text of its own kind, which cannot be stored
+        receipts += [Receipt(recipient=name, outcome="accepted", provider_id=name_of_mail) for name in accepted]
         return receipts
 
     def _left_s(self) -> float:

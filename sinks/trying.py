@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from detectors.contract import alert_change
-from sinks.checking import KeepsIncidents, ReportsLater
+from sinks.checking import ReportsLater
 from sinks.contract import Channel, DeliveryError, Failure, Message, Notification, Reason, Receipt
 
 ALERT_NAME = "MakegoodTest"
@@ -80,8 +80,9 @@ def try_channel(
     *,
     recipients: Sequence[str] = (),
     wait_s: float = 0.0,
+    close: bool = False,
 ) -> list[Trial]:
-    """Send a test message, and where the far side keeps incidents, close what it opened. Never raises for a failure.
+    """Send a test message, and close what it opened at the far side. Never raises for a failure.
 
     Args:
         channel: to try.
@@ -90,12 +91,13 @@ def try_channel(
         timeout_s: of each message, in seconds.
         recipients: some of the channel's; none: all.
         wait_s: how long to wait for what becomes of messages that were only accepted, where the provider says so later.
+        close: send that the test is over, too: for a far side that keeps what fires open (``keeps_state``).
     """
     number = uuid.uuid4().hex[:12]
     wanted = tuple(recipients) or channel.recipients
     trials = [_send(channel, words(trial_notification(channel.name, now_us, number=number)), wanted, timeout_s, wait_s)]
     reached = [receipt for receipt in trials[0].receipts if receipt.outcome != "failed"]
-    if reached and isinstance(channel, KeepsIncidents) and channel.keeps_incidents:
+    if reached and close:
         over = words(trial_notification(channel.name, now_us, number=number, resolved=True))
         over = msgspec.structs.replace(over, earlier={one.recipient: one.provider_id for one in reached})
         trials.append(_send(channel, over, [one.recipient for one in reached], timeout_s, wait_s))

@@ -75,8 +75,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Send a message that is marked as a test through one channel, and show what the far side answered.
 
-        It goes out at once, past routes, silences and limits. Where the far side keeps incidents (PagerDuty, Opsgenie,
-        Alertmanager), the one that it opens is closed again. Exit status 1 when a recipient was not reached.
+        It goes out at once, past routes, silences and limits. Where the far side keeps open what fires (PagerDuty,
+        Opsgenie, Alertmanager, webhooks), a second message closes it. Exit status 1 when a recipient was not reached.
         """
         from sinks.render import Renderer
         from sinks.trying import try_channel
@@ -89,7 +89,13 @@ def register(app: typer.Typer) -> None:
             raise shell.UserError(msg)
         words = partial(_worded, Renderer(settings.words, settings.urgency, settings.redaction), entry)
         trials = try_channel(
-            channel, words, time.time_ns() // 1_000, entry.timeout / 1_000_000, recipients=recipient or (), wait_s=wait
+            channel,
+            words,
+            time.time_ns() // 1_000,
+            entry.timeout / 1_000_000,
+            recipients=recipient or (),
+            wait_s=wait,
+            close=entry.keeps_state,
         )
         channel.close()
         if as_json:

@@ -80,8 +80,6 @@ class AlertmanagerSettings(AddressedSettings):
 class AlertmanagerChannel:
     """Posts to all addresses at once; each is a recipient, and gets its own receipt."""
 
-    keeps_incidents = True
-
     def __init__(self, name: str, settings: AlertmanagerSettings) -> None:
         self.name = name
         self._urls = {address_name(url): url.rstrip("/") for url in settings.urls}

@@ -11,10 +11,9 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field
 
-from alerts.model import rfc3339
 from config.base import SettingsModel
+from config.durations import US_PER_SECOND, DurationUs
 from config.secret import SecretRef
-from detectors.contract import AlertChange
 from sinks.addresses import AddressedSettings
 from sinks.checking import Checked
 from sinks.contract import CHANNELS, Failure, Message, Reason, Receipt, permanent, transient
@@ -27,23 +26,16 @@ from sinks.json_api import (
     exchange,
     header_secret,
     json_object,
-    name_within,
-    named_fields,
     raise_if,
     refusal,
     text_within,
-    units,
-    unreadable,
 )
+from sinks.opsgenie_alert import FROM, alias, closed, details, judge
 from sinks.points import host_in
+from sinks.receipts import ReportedSettings
 
 _HOSTS = {"us": "https://api.opsgenie.com", "eu": "https://api.eu.opsgenie.com"}
-_FIELDS = frozenset({
-    "message", "alias", "description", "responders", "visibleTo", "actions", "tags", "details", "entity", "source",
-    "priority", "user", "note",
-})  # fmt: skip
-_FROM = {"source": "Makegood", "user": "Makegood"}
-_MAX_TAGS, _MAX_TAG, _MAX_DETAILS = 20, 50, 8000
+_MAX_TAGS, _MAX_TAG = 20, 50
 Priority = Literal["P1", "P2", "P3", "P4", "P5"]
 
 
@@ -69,7 +61,7 @@ class OpsgenieResponder(SettingsModel):
             raise ValueError(msg)
 
 
-class OpsgenieSettings(AddressedSettings):
+class OpsgenieSettings(ReportedSettings, AddressedSettings):
     """Settings of an Opsgenie channel.
 
     Attributes:
@@ -82,6 +74,8 @@ class OpsgenieSettings(AddressedSettings):
         responders: whom to notify.
         tags: on every alert, beside its detector and severity.
         entity_label: label whose value becomes Opsgenie's "entity".
+        receipt_within: how long after Opsgenie has accepted a request it may take until it has processed it; then the
+            next tier is used. None: accepted is enough. It is asked, as it reports nothing by itself.
     """
 
     keeps_state: ClassVar[bool] = True
@@ -95,6 +89,11 @@ class OpsgenieSettings(AddressedSettings):
     responders: tuple[OpsgenieResponder, ...] = Field(default=(), max_length=50)
     tags: tuple[str, ...] = Field(default=(), max_length=_MAX_TAGS - 2)
     entity_label: str = "service"
+    receipt_within: DurationUs | None = Field(default=60 * US_PER_SECOND, ge=US_PER_SECOND, le=86_400 * US_PER_SECOND)
+
+    def reports_to_us(self) -> bool:
+        """It sends no reports about requests."""
+        return False
 
     def model_post_init(self, context: object, /) -> None:
         """Check that something would be sent to ``base_url``."""
@@ -109,8 +108,6 @@ class OpsgenieSettings(AddressedSettings):
 @CHANNELS.register("opsgenie", OpsgenieSettings)
 class OpsgenieChannel:
     """Creates an alert as long as one of ours fires, then closes it by its alias."""
-
-    keeps_incidents = True
 
     def __init__(self, name: str, settings: OpsgenieSettings) -> None:
         self.name = name
@@ -175,11 +172,6 @@ class OpsgenieChannel:
         return exchange(self._http, method, self._base + path, timeout_s=timeout_s, headers=headers, content=content)
 
 
-def alias(message: Message) -> str:
-    """Return the alert's alias: the same for all notifications of a thread."""
-    return name_within(message.notification.thread_key, 512)
-
-
 def created(message: Message, settings: OpsgenieSettings) -> dict[str, Any]:
     """Return the body that creates an alert, within all of Opsgenie's limits."""
     notification = message.notification
@@ -195,60 +187,10 @@ def created(message: Message, settings: OpsgenieSettings) -> dict[str, Any]:
         "priority": min(
             settings.priorities.get(one.labels.get("severity", ""), settings.default_priority) for one in firing
         ),
-        **_FROM,
+        **FROM,
     }
     if first.labels.get(settings.entity_label):
         made["entity"] = cut(first.labels[settings.entity_label], 512)
     if settings.responders:
         made["responders"] = [one.model_dump(exclude_none=True) for one in settings.responders]
     return made
-
-
-def closed(message: Message) -> dict[str, Any]:
-    """Return the body that closes an alert; why is in the note."""
-    return {**_FROM, "note": cut(f"{message.title}\n\n{text_within(message, 20_000)}", 25_000)}
-
-
-def details(message: Message) -> dict[str, str]:
-    """Return Opsgenie's "extra properties": what the alerts are, as far as 8000 characters go."""
-    notification = message.notification
-    wanted = {"key": message.key, "receiver": notification.receiver}
-    wanted |= {f"label.{name}": value for name, value in notification.alerts[0].labels.items()}
-    wanted["startsAt"] = rfc3339(min(one.starts_at_us for one in notification.alerts))
-    wanted["fingerprints"] = _fingerprints(notification.alerts)
-    room, kept = _MAX_DETAILS, {}
-    for name, value in wanted.items():
-        short = cut(value, 1000)
-        room -= units(name) + units(short)
-        if room >= 0:
-            kept[name] = short
-    return kept
-
-
-def judge(answer: HttpAnswer) -> Failure | None:
-    """Return what Opsgenie's answer to a create or close means: None for accepted.
-
-    202 accepted; 400 and 422 refused; 401, 402, 403 key or plan; 429 too many, for the time of
-    ``X-RateLimit-Period-In-Sec``; the rest as in HTTP.
-    """
-    said = json_object(answer)
-    about = ""
-    if said is not None and answer.status_code in {400, 422}:
-        about = named_fields(said.get("errors", ""), _FIELDS)
-    failure = refusal(
-        answer,
-        f"Opsgenie: HTTP {answer.status_code}{about}",
-        retry_after=answer.headers.get("X-RateLimit-Period-In-Sec") if answer.status_code == 429 else None,
-    )
-    if failure is not None:
-        return failure
-    if said is None or not isinstance(said.get("requestId"), str) or not said["requestId"]:
-        return unreadable("Opsgenie", answer)
-    if said.get("errors") or said.get("code"):
-        detail = f"Opsgenie: HTTP {answer.status_code} with an error inside"
-        return Failure(reason=Reason.REJECTED, permanent=True, detail=detail)
-    return None
-
-
-def _fingerprints(alerts: Sequence[AlertChange]) -> str:
-    return " ".join(one.fingerprint for one in alerts)

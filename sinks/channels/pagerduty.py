@@ -90,8 +90,6 @@ class PagerDutySettings(AddressedSettings):
 class PagerDutyChannel:
     """One event for each message: ``trigger`` as long as an alert fires, then ``resolve``."""
 
-    keeps_incidents = True
-
     def __init__(self, name: str, settings: PagerDutySettings) -> None:
         self.name = name
         self._url = (settings.base_url or _HOSTS[settings.region]) + "/v2/enqueue"

@@ -46,9 +46,10 @@ def test_a_test_message_is_marked_and_shows_what_the_far_side_answered(tmp_path:
         server.script = [Answer(401)]
         refused = makegood("channels", "test", "web", "--config", config)
         told = server.requests[0].json
-    (sent,) = json.loads(done.stdout)["messages"]
+    sent, over = json.loads(done.stdout)["messages"]
     assert done.returncode == 0
     assert (sent["status"], sent["receipts"][0]["outcome"]) == ("firing", "delivered")
+    assert (over["status"], over["receipts"][0]["outcome"]) == ("resolved", "delivered")
     assert told["idempotencyKey"] == sent["key"]
     assert told["alerts"][0]["labels"]["alertname"] == "MakegoodTest"
     assert "Test of the channel web: nothing is wrong" in told["title"]

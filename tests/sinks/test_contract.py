@@ -65,6 +65,7 @@ def test_it_answers_one_receipt_for_each_recipient(name: str, case: Case) -> Non
     assert channel.recipients
     assert [receipt.recipient for receipt in receipts] == list(channel.recipients)
     assert {receipt.outcome for receipt in receipts} <= {"delivered", "accepted"}
+    assert msgspec.json.decode(msgspec.json.encode(receipts), type=list[Receipt]) == receipts
     assert built.arrived() == len(channel.recipients)
 
 

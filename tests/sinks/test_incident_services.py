@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sinks.channels import alertmanager, catalogue, opsgenie, pagerduty
+from sinks import opsgenie_alert
+from sinks.channels import alertmanager, catalogue, pagerduty
 from sinks.contract import CHANNELS, Channel, DeliveryError, Failure, Reason, Receipt
 from sinks.http_answer import HttpAnswer
 from sinks.http_status import LONGEST_RETRY_AFTER_US
@@ -43,7 +44,7 @@ SERVICES: Mapping[str, Service] = {
     ),
     "opsgenie": Service(
         lambda url: {"type": "opsgenie", "api_key": {"env": "MG_TEST_KEY"}, "base_url": url},
-        opsgenie.judge,
+        opsgenie_alert.judge,
         b'{"result": "Request will be processed", "took": 0.3, "requestId": "43a29c5c-3dbf"}',
         b'{"message": "hunter2", "errors": {"alias": "hunter2"}, "code": 40301, "requestId": "43a29c5c-3dbf"}',
     ),

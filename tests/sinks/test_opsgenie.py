@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
-from sinks.channels.opsgenie import OpsgenieChannel, OpsgenieSettings, created, details, judge
+from sinks.channels.opsgenie import OpsgenieChannel, OpsgenieSettings, created
 from sinks.contract import DeliveryError, Message, Reason, Receipt
 from sinks.http_answer import HttpAnswer
+from sinks.opsgenie_alert import details, judge
 from tests.support.alerts import START_US, change
 from tests.support.golden import check_golden
 from tests.support.http import Answer, http_server
