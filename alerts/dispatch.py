@@ -15,7 +15,7 @@ import structlog
 from alerts.connection import StoreUnavailableError
 from alerts.escalating import Escalations, Step
 from alerts.grouping import Decision, Group, Member, Timing, decide, tick_after
-from alerts.groups import Claimed, Groups, Outgoing, Plan, Target, Unrouted
+from alerts.groups import Claimed, Groups, Outgoing, Plan, Target, group_key
 from alerts.incidents import Incidents
 from alerts.model import Account, Draft, IncidentNote, NotificationKind
 from alerts.muting import Mute
@@ -29,6 +29,7 @@ _log = structlog.get_logger("makegood.notifier")
 _json = msgspec.json.Encoder(order="deterministic")
 
 _EDGES_EVERY_US = 100_000
+_REMEMBERED = 100_000
 _MANY = 2
 """Alerts from which an incident is worth telling of."""
 _Mutes = Callable[[AlertChange], Mute | None]
@@ -66,6 +67,7 @@ class Dispatcher:
         urgency: how urgent alerts are.
         on_defect: is told of each unexpected error; what it concerned was handled in the plainest way.
         on_step: is told how far a turn has come: ``looked``, ``routed``, ``decided``, ``written``. For tests that kill.
+        routes: names the settings; where others were before, what fires is put where these have it.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Dispatcher:
         urgency: UrgencySettings,
         on_defect: Callable[[], None],
         on_step: Callable[[str], None] = lambda _step: None,
+        routes: str | None = None,
     ) -> None:
         self._groups = groups
         self._router = router
@@ -94,7 +97,9 @@ class Dispatcher:
         self._urgency = urgency
         self._on_defect = on_defect
         self._on_step = on_step
+        self._routes: str | None = routes
         self._edges_us = 0
+        self._receivers_of: dict[str, dict[str, str]] = {}
 
     def turn(self, limit: int, lease_us: int) -> int:
         """Work on up to ``limit`` changes and as many groups; return how many there were.
@@ -103,6 +108,9 @@ class Dispatcher:
             StoreUnavailableError: Redis is away. What was not written is done again.
         """
         now_us = self._clock()
+        if self._routes is not None:
+            self._groups.follow(self._routes, self._targets)
+            self._routes = None
         if not 0 <= now_us - self._edges_us < _EDGES_EVERY_US:
             self._edges_us = now_us
             self._hiding.pass_edges(now_us)
@@ -112,7 +120,7 @@ class Dispatcher:
             self._on_step("looked")
         if changes:
             self._gather([one.change for one in changes])
-            self._groups.assign([(one.change, self._targets(one)) for one in changes])
+            self._groups.assign([(one.change, self._targets(one.change)) for one in changes], others=True)
             self._on_step("routed")
         if claimed:
             mutes = self._hiding(claimed[0].now_us)
@@ -150,12 +158,25 @@ class Dispatcher:
             for claimed, plan in plans
         ]
 
-    def _targets(self, one: Unrouted) -> Sequence[Target]:
+    def _targets(self, change: AlertChange) -> Sequence[Target]:
         try:
-            return [target_of(match, one.change.labels) for match in self._router.match(one.change.labels)]
+            return [target_of(match, change.labels) for match in self._router.match(change.labels)]
         except Exception as error:  # a defect must not keep an alert from being told: the root takes everything
             self._defect(error)
-            return [target_of(self._router.root.match, one.change.labels)]
+            return [target_of(self._router.root.match, change.labels)]
+
+    def _elsewhere(self, change: AlertChange, group: str) -> Mute | None:
+        """Return why an alert is not told in a group: by the routes of now it is not in it. That it ends, is told."""
+        known = self._receivers_of.get(change.fingerprint)
+        if known is None:
+            if len(self._receivers_of) >= _REMEMBERED:
+                self._receivers_of.clear()
+            known = {target.key: target.receiver for target in self._targets(change)}
+            self._receivers_of[change.fingerprint] = known
+        if group in known:
+            return None
+        now = ", ".join(dict.fromkeys(known.values()))
+        return Mute(kind="rerouted", by=now, detail="the routes have changed")
 
     def _plan(self, claimed: Claimed, mutes: _Mutes) -> Plan:
         match = self._router.route(claimed.group.route) or self._router.root.match
@@ -171,16 +192,20 @@ class Dispatcher:
     def _decided(self, claimed: Claimed, match: RouteMatch, receiver: str, mutes: _Mutes) -> Plan:
         group, now_us, timing = claimed.group, claimed.now_us, match.timing
         on_tick = group.tick_us is not None and now_us >= group.tick_us
-        step = self._escalations.look(group, match.escalation, mutes, now_us, on_tick=on_tick)
+
+        def mute(change: AlertChange) -> Mute | None:
+            return self._elsewhere(change, group.key) or mutes(change)
+
+        step = self._escalations.look(group, match.escalation, mute, now_us, on_tick=on_tick)
         if on_tick:
             settings = self._receivers[receiver]
-            decision = decide(group, now_us, timing=timing, mute=mutes, send_resolved=settings.send_resolved)
+            decision = decide(group, now_us, timing=timing, mute=mute, send_resolved=settings.send_resolved)
         else:  # woken between ticks: what there is to tell, is told on the next
             tick_us = tick_after(group.origin_us, timing.interval_us, now_us)
             if group.tick_us is not None:  # that was when something could come of it before it was woken
                 tick_us = min(tick_us, group.tick_us)
             decision = Decision(kind=None, members=(), told=None, removed=(), accounts=(), look_again_us=tick_us)
-        outgoing = self._outgoing(group, decision, step, receiver, now_us)
+        outgoing = self._outgoing(claimed, decision, step, receiver)
         return Plan(
             told=decision.told,
             repeat_us=timing.repeat_us,
@@ -193,23 +218,22 @@ class Dispatcher:
             escalation=step.kept,
         )
 
-    def _outgoing(
-        self, group: Group, decision: Decision, step: Step, receiver: str, now_us: int
-    ) -> tuple[Outgoing, ...]:
+    def _outgoing(self, claimed: Claimed, decision: Decision, step: Step, receiver: str) -> tuple[Outgoing, ...]:
+        group = claimed.group
         told = decision.told or group.told
         thread = f"{group.key}-{group.origin_us // 1000}" if told is None else told.thread
         made = []
         if decision.kind is not None:
             notes = step.notes if receiver in step.to else ()
-            made.append(self._one(group, decision.kind, decision.members, receiver, thread, now_us, notes))
+            made.append(self._one(claimed, decision.kind, decision.members, receiver, thread, notes))
         made += [
-            self._one(group, "escalation", step.members, name, thread, now_us, step.notes)
+            self._one(claimed, "escalation", step.members, name, thread, step.notes)
             for name in step.to
             if name in self._receivers and (name != receiver or decision.kind is None)
         ]
         resolved = tuple(member for member in group.members if member.change.status == "resolved")
         made += [
-            self._one(group, "group", resolved, name, thread, now_us, ())
+            self._one(claimed, "group", resolved, name, thread, ())
             for name in step.resolved_to
             if resolved and name != receiver and name in self._receivers and self._receivers[name].send_resolved
         ]
@@ -217,14 +241,14 @@ class Dispatcher:
 
     def _one(
         self,
-        group: Group,
+        claimed: Claimed,
         kind: NotificationKind,
         members: Sequence[Member],
         receiver: str,
         thread: str,
-        now_us: int,
         notes: tuple[str, ...],
     ) -> Outgoing:
+        group, now_us = claimed.group, claimed.now_us
         changes = [member.change for member in members]
         most = self._receivers[receiver].max_alerts
         fresh = {news.fingerprint: news.accepted_us for news in group.news}
@@ -232,7 +256,8 @@ class Dispatcher:
         times = [fresh[change.fingerprint] for change in changes if change.fingerprint in fresh]
         found = urgency(changes, self._urgency)
         return Outgoing(
-            key=idempotency_key(group.key, thread, str(now_us), receiver, kind, *ids),
+            # The token: a clock that was set back can show the same time again.
+            key=idempotency_key(group.key, thread, str(now_us), claimed.token, receiver, kind, *ids),
             receiver=receiver,
             line=f"{receiver}/{group.key}",
             urgency=found.rank,
@@ -264,7 +289,7 @@ def target_of(match: RouteMatch, labels: Mapping[str, str]) -> Target:
     name = match.group_key(labels)
     timing: Timing = match.timing
     return Target(
-        key=blake2b(name.encode(), digest_size=10).hexdigest(),
+        key=group_key(match.receiver, name),
         receiver=match.receiver,
         labels=_json.encode(match.group_labels(labels)).decode(),
         route=match.route,

@@ -96,17 +96,22 @@ class Escalations:
         """
         policy = None if policy_name is None else self._policies.get(policy_name)
         running = _to_running.decode(group.escalation) if group.escalation else None
-        if policy is None or policy_name is None:
-            return NOTHING if running is None or not on_tick else Step(kept="", resolved_to=running.receivers)
         firing = [member for member in group.members if member.change.status == "firing"]
+        if policy is None or policy_name is None:  # any more: who was told hears of the end all the same
+            over = on_tick and not firing
+            return Step(kept="", resolved_to=running.receivers) if running and over else Step(kept=group.escalation)
         if running is None and (not firing or now_us < group.origin_us):
             return NOTHING
         state = START if running is None or running.policy != policy_name else running.state
         told = () if running is None else running.receivers
         held = self._responses.acknowledgements([member.change for member in firing]) if firing else {}
         open_ = [member for member in firing if not _in_hand(member.change, held, now_us)]
-        shown = [member for member in open_ if mute(member.change) is None]
         before = {} if group.told is None else group.told.firing
+        # Between ticks, only who was told: nobody hears of an alert by a step of the escalation first.
+        shown = [
+            member for member in open_
+            if (on_tick or member.change.fingerprint in before) and mute(member.change) is None
+        ]  # fmt: skip
         fresh = {news.fingerprint for news in group.news} - before.keys()
         step = advance(
             policy,
@@ -115,7 +120,7 @@ class Escalations:
             open_=bool(firing),
             acknowledged=not open_,
             paused=bool(open_) and not shown,
-            joined=any(member.change.fingerprint in fresh for member in open_),
+            joined=any(member.change.fingerprint in fresh for member in shown),
         )
         if not firing:
             kept = "" if on_tick else _kept(Running(policy=policy_name, receivers=told))
@@ -128,17 +133,23 @@ class Escalations:
             notes = (_headline(step, policy), *step.notes, *found.notes)
         return Step(
             kept=_kept(Running(policy=policy_name, state=step.state, receivers=tuple(dict.fromkeys((*told, *to))))),
-            due_us=self._due_us(step, open_, mute, now_us),
+            due_us=self._due_us(step, open_, list(held.values()), mute, now_us),
             members=tuple(shown),
             to=to,
             notes=notes,
         )
 
     def _due_us(
-        self, step: Advance, open_: Sequence[Member], mute: Callable[[AlertChange], Mute | None], now_us: int
+        self,
+        step: Advance,
+        open_: Sequence[Member],
+        held: Sequence[Acknowledgement],
+        mute: Callable[[AlertChange], Mute | None],
+        now_us: int,
     ) -> int | None:
-        """Return when the next step is due, or a pause begins or ends by the clock."""
+        """Return when the next step is due, or a pause or an acknowledgement ends by the clock, or a pause begins."""
         times = [] if step.next_due_us is None else [step.next_due_us]
+        times += [one.until_us for one in held if one.until_us is not None and one.until_us > now_us]
         if step.state.phase == "waiting" and open_:
             whys = [mute(member.change) for member in open_]
             times += [why.until_us for why in whys if why is not None and why.until_us is not None]

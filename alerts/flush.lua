@@ -1,6 +1,7 @@
 -- What was decided about a group: its notifications, what became of its changes, when to look again. One step.
 -- ARGV: prefix, now in ms or '', group, token, plan (JSON)
--- The plan: told ('' leaves it), told_ms (how long it is kept), news (how many were looked at), removed {{fp, order}, ...},
+-- The plan: told ('' leaves it), told_ms (how long it is kept; 0: without end), origin (as it was seen), news (how many were
+--   looked at), removed {{fp, order}, ...},
 --   accounts {{fp, json}, ...}, settled {members of `pending`}, tick (ms; '' for none), due (ms, not for content; '' for none),
 --   escalation (JSON or ''), retention, notes {{key, receiver, line, urgency, accepted, thread, body, fps, what,
 --   firing, resolved, first_ms}, ...}
@@ -20,17 +21,26 @@ local function expire_with_alert(fp, key)
   end
 end
 
-for _, one in ipairs(plan.removed) do -- unless it changed meanwhile: then there is news of it
-  if (redis.call('HGET', p .. 'alert:' .. one[1], 'order') or one[2]) == one[2] then
-    redis.call('SREM', p .. 'members:' .. gk, one[1])
-    redis.call('SREM', p .. 'groups_of:' .. one[1], gk)
-  end
-end
-if plan.told ~= '' then
+if plan.told ~= '' and plan.told_ms > 0 then
   redis.call('SET', p .. 'told:' .. gk, plan.told, 'PX', plan.told_ms)
+elseif plan.told ~= '' then
+  redis.call('SET', p .. 'told:' .. gk, plan.told)
 end
 if plan.news > 0 then
   redis.call('LTRIM', p .. 'news:' .. gk, plan.news, -1)
+end
+local fresh = {}
+if #plan.removed > 0 then
+  for _, news in ipairs(redis.call('LRANGE', p .. 'news:' .. gk, 0, -1)) do
+    fresh[string.match(news, '^[^|]*')] = true
+  end
+end
+for _, one in ipairs(plan.removed) do -- unless there is news of it meanwhile, or will be
+  local fp = one[1]
+  if not fresh[fp] and (redis.call('HGET', p .. 'alert:' .. fp, 'order') or one[2]) == one[2] then
+    redis.call('SREM', p .. 'members:' .. gk, fp)
+    redis.call('SREM', p .. 'groups_of:' .. fp, gk)
+  end
 end
 for _, one in ipairs(plan.accounts) do
   local key = p .. 'accounts:' .. one[1]
@@ -72,7 +82,10 @@ if waiting == 0 and redis.call('SCARD', p .. 'members:' .. gk) == 0 then
   redis.call('ZREM', p .. 'groups:due', gk)
   redis.call('SREM', p .. 'groups', gk)
 else
-  local tick = tonumber(plan.tick)
+  -- The clock may have been set back since it was claimed, and the group's times with it.
+  local moved = tonumber(redis.call('HGET', name, 'origin')) - plan.origin
+  local tick, later = tonumber(plan.tick), tonumber(plan.due)
+  tick, later = tick and tick + moved, later and later + moved
   if waiting > 0 then -- it came while this was decided
     local next = tick_after(name, now)
     tick = tick and math.min(tick, next) or next
@@ -83,7 +96,7 @@ else
     redis.call('HDEL', name, 'tick')
   end
   local again = tonumber(redis.call('HGET', name, 'again') or '')
-  for _, due in ipairs({tick or false, tonumber(plan.due) or false, again or false}) do
+  for _, due in ipairs({tick or false, later or false, again or false}) do
     if due then
       redis.call('ZADD', p .. 'groups:due', 'LT', due, gk)
     end

@@ -6,18 +6,20 @@ that it belongs to has accounted for it.
 """
 
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from alerts.connection import Scripts
+from alerts.connection import Scripts, store_errors
 from alerts.grouping import Group, Member, News, Told
 from alerts.model import Account, Draft
 from alerts.store import AlertStore
 from detectors.contract import AlertChange
 
 HEAD = Path(__file__).parent / "clock.lua"
+_AT_ONCE = 500
 _TOLD_KEPT_US = 5 * 86_400_000_000
 """Alertmanager keeps its notification log as long."""
 _FIRST_AGAIN_MS = 15 * 60_000
@@ -26,6 +28,11 @@ _to_change = msgspec.json.Decoder(AlertChange)
 _to_told = msgspec.json.Decoder(Told)
 _to_labels = msgspec.json.Decoder(dict[str, str])
 _json = msgspec.json.Encoder(order="deterministic")
+
+
+def group_key(receiver: str, name: str) -> str:
+    """Return the key in the store of a receiver's group: another receiver of the same route has not been told yet."""
+    return blake2b(f"{receiver}|{name}".encode(), digest_size=10).hexdigest()
 
 
 class Unrouted(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +93,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is written of a decision.
 
     Attributes:
-        told: None leaves what was told. repeat_us: it is remembered for at least twice as long.
+        told: None leaves what was told. repeat_us: when all has resolved, it is remembered for at least twice as long.
         removed: members that leave, as they were seen.
         accounts: one for each of the group's news.
         tick_us: when content is to be looked at again; None: when there is news.
@@ -116,6 +123,7 @@ class Groups:
     """
 
     def __init__(self, store: AlertStore, *, clock_us: Callable[[], int] | None = None) -> None:
+        self._store = store
         self._keys = store.keys
         self._clock_us = clock_us
         self._retention_ms = store.settings.retention // 1000
@@ -133,33 +141,67 @@ class Groups:
             unrouted.append(Unrouted(change=_to_change.decode(change), accepted_us=int(accepted) * 1000))
         return unrouted, [_claimed(*entry) for entry in answers[1]]
 
-    def assign(self, assigned: Sequence[tuple[AlertChange, Sequence[Target]]]) -> None:
-        """Put changes into their groups; what is there already is left."""
+    def assign(self, assigned: Sequence[tuple[AlertChange, Sequence[Target]]], *, others: bool = False) -> None:
+        """Put changes into their groups; what is there already is left.
+
+        Args:
+            assigned: changes, each with its groups.
+            others: a change is news also in other groups that its alert is in: by other routes than there are now.
+        """
         self._scripts.run_mixed(
             [
-                ("assign", self._arguments(change.change_id, change.fingerprint, _json.encode(targets).decode()))
+                (
+                    "assign",
+                    self._arguments(
+                        change.change_id, change.fingerprint, _json.encode(targets).decode(), "1" if others else ""
+                    ),
+                )
                 for change, targets in assigned
             ]
         )
+
+    def follow(self, routes: str, targets: Callable[[AlertChange], Sequence[Target]]) -> None:
+        """Put what fires where the routes of now have it, and look at every group, when they are others than before.
+
+        Args:
+            routes: names the settings that decide who is told what.
+            targets: the groups of an alert.
+        """
+        name = self._keys.named("routes")
+        with store_errors():
+            if self._store.client.get(name) == routes:
+                return
+        firing = [record.current for record in self._store.list_alerts(status="firing")]
+        for start in range(0, len(firing), _AT_ONCE):
+            part = firing[start : start + _AT_ONCE]
+            self._scripts.run_mixed(
+                [
+                    ("assign", self._arguments("", one.fingerprint, _json.encode(targets(one)).decode(), ""))
+                    for one in part
+                ]
+            )
+        self._scripts.run("follow", *self._arguments(routes))
 
     def flush(self, decided: Sequence[tuple[Claimed, Plan]]) -> list[bool]:
         """Write decisions, each in one step; return of each whether it was: not, when its lease was lost."""
         answers = self._scripts.run_mixed(
             [
-                ("flush", self._arguments(claimed.group.key, claimed.token, self._plan(claimed.group.key, plan)))
+                ("flush", self._arguments(claimed.group.key, claimed.token, self._plan(claimed.group, plan)))
                 for claimed, plan in decided
             ]
         )
         return [answer == 1 for answer in answers]
 
-    def _plan(self, key: str, plan: Plan) -> str:
+    def _plan(self, group: Group, plan: Plan) -> str:
+        kept_us = max(_TOLD_KEPT_US, 2 * plan.repeat_us)
         written = {
             "told": "" if plan.told is None else _json.encode(plan.told).decode(),
-            "told_ms": max(_TOLD_KEPT_US, 2 * plan.repeat_us) // 1000,
+            "told_ms": 0 if plan.told is not None and plan.told.is_open else kept_us // 1000,
+            "origin": group.origin_us // 1000,
             "news": len(plan.news),
             "removed": [[member.change.fingerprint, member.order] for member in plan.removed],
             "accounts": [[fingerprint, _json.encode(account).decode()] for fingerprint, account in plan.accounts],
-            "settled": [f"news-{key}-{news.change_id}" for news in plan.news],
+            "settled": [f"news-{group.key}-{news.change_id}" for news in plan.news],
             "tick": "" if plan.tick_us is None else -(-plan.tick_us // 1000),
             "due": "" if plan.due_us is None else -(-plan.due_us // 1000),
             "escalation": plan.escalation,

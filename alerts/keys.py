@@ -26,6 +26,7 @@ class Keys(NamedTuple):
     ``alerts:resolved``   zset     fingerprints, by the clock of Redis
     ``unrouted``          hash     change id: a change that is in no group yet
     ``unrouted:order``    list     their ids, in order of arrival
+    ``routes``            string   names the settings that decided last who is told what
     ``groups``            set      every group
     ``group:<g>``         hash     a group: route, receiver, labels, its ticks
     ``members:<g>``       set      fingerprints in it

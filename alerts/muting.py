@@ -4,14 +4,15 @@ from typing import Literal
 
 import msgspec
 
-MuteKind = Literal["inhibited", "silenced", "maintenance"]
+MuteKind = Literal["inhibited", "silenced", "maintenance", "rerouted"]
 
 
 class Mute(msgspec.Struct, frozen=True, kw_only=True):
     """One reason why a firing alert is not told.
 
     Attributes:
-        by: what hides it: the place of the inhibition rule from 1, the id of the silence, the name of the window.
+        by: what hides it: the place of the inhibition rule from 1, the id of the silence, the name of the window; of
+            ``rerouted``, which is about one group: whom the routes of now tell in place of its receiver.
         until_us: when it will have ended, microseconds UTC; None where that depends on others.
         detail: in words, for people.
     """

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -137,6 +138,7 @@ def build_dispatcher(
         urgency=settings.urgency,
         on_defect=on_defect,
         on_step=lambda step: (on_step or _no_step)(Step(step), ""),
+        routes=_named(settings),
     )
 
 
@@ -180,6 +182,12 @@ def _checked_route(settings: Settings) -> RootRouteSettings:
             msg = f"route: there is no receiver {node.receiver!r}; there are: {known}"
             raise ValueError(msg)
     return settings.route
+
+
+def _named(settings: Settings) -> str:
+    """Return a name of all settings that decide who is told what: another when they change."""
+    deciding = {"route", "inhibit_rules", "maintenance_windows", "escalations"}
+    return blake2b(settings.model_dump_json(include=deciding).encode(), digest_size=10).hexdigest()
 
 
 def _system_clock_us() -> int:

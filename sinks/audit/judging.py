@@ -6,12 +6,11 @@ alert that fires and is hidden by nothing has been told in its groups, or soon w
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from alerts.groups import Target
+from alerts.groups import Target, group_key
 from alerts.model import Account
 from alerts.muting import Mute
 from detectors.contract import AlertChange
@@ -106,11 +105,6 @@ class Judgement(NamedTuple):
     untold: dict[str, int]
 
 
-def store_key(group: str) -> str:
-    """Return the key in the store of the group with this name."""
-    return blake2b(group.encode(), digest_size=10).hexdigest()
-
-
 def untold_key(fingerprint: str, group: str) -> str:
     """Return under what it is remembered that an alert was seen untold in a group."""
     return f"{fingerprint}|{group}"
@@ -159,7 +153,7 @@ def _missing_in(seen: Seen, ways: Sequence[Way], accounts: Sequence[Account], ru
         return () if ways else tuple(seen.targets)
     if any(not way.group for way in ways):
         return ()  # it is being put there
-    known = {store_key(account.group) for account in accounts}
+    known = {group_key(account.receiver, account.group) for account in accounts}
     by_these_routes = known <= {target.key for target in seen.targets}
     if not by_these_routes or min(account.at_us for account in accounts) < rules.strict_us:
         return ()

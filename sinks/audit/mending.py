@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 
 from alerts.connection import Scripts, store_errors
-from alerts.groups import Groups, Target
+from alerts.groups import Groups, Target, group_key
 from alerts.model import Account, Draft
 from alerts.store import AlertStore
 from alerts.urgency import urgency
 from config.urgency import UrgencySettings
 from detectors.contract import AlertChange
-from sinks.audit.judging import Finding, Seen, store_key
+from sinks.audit.judging import Finding, Seen
 from sinks.audit.reading import FOLDER, HEADS
 
 _json = msgspec.json.Encoder(order="deterministic")
@@ -77,7 +77,7 @@ class Mender:
         """
         changes = sorted((seen.current for seen in told), key=lambda one: (one.status != "firing", one.starts_at_us))
         most = self._most_alerts(account.receiver)
-        group = store_key(account.group)
+        group = group_key(account.receiver, account.group)
         target = next((target for seen in told for target in seen.targets if target.key == group), None)
         left: dict[str, int] = {}
         for change in changes[most:]:
