@@ -73,6 +73,11 @@ class Notifier:
         self._clock = clock
         self._on_step = on_step
 
+    @property
+    def metrics(self) -> NotifierMetrics:
+        """What it counts."""
+        return self._metrics
+
     def run_once(self, limit: int = 100) -> int:
         """Decide of up to ``limit`` changes and groups, deliver as many notifications; return how many there were.
 

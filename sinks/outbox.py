@@ -81,6 +81,21 @@ class Outbox:
         answer: Any = self._run("claim", _ms(lease_us), limit)
         return [self._claim(*entry) for entry in answer]
 
+    def look(self, key: str) -> Claim | None:
+        """Return a notification as it stands, without a lease; None when there is none (any more)."""
+        with store_errors():
+            pipeline = self._client.pipeline(transaction=True)
+            pipeline.hgetall(self._keys.note(key))
+            pipeline.lrange(self._keys.tries(key), 0, -1)
+            pipeline.lrange(self._keys.receipts(key), 0, -1)
+            pipeline.hgetall(self._keys.named(f"digest:{key}"))
+            fields, tries, receipts, counts = pipeline.execute()
+        if not fields:
+            return None
+        flat = [text for pair in fields.items() for text in pair]
+        counted = [text for pair in counts.items() for text in pair]
+        return self._claim(fields["line"], "", key, flat, tries, 0, [], receipts, counted)
+
     def begin(self, claim: Claim, lease_us: int, sending: str) -> None:
         """Write down that the notification is about to be sent, and hold it for ``lease_us`` from now.
 

@@ -48,12 +48,13 @@ class Reporting:
 
     def addressed(self, message: Message, channel: str) -> Message:
         """Return a message with the addresses for it."""
-        query = urlencode({"key": message.key})
-        return msgspec.structs.replace(
-            message,
-            report_url=f"{self._public_url}{status_path(channel)}?{query}",
-            answer_url=f"{self._public_url}{answer_path(channel)}?{query}",
-        )
+        report_url = f"{self._public_url}{status_path(channel)}?{urlencode({'key': message.key})}"
+        answer_url = self.answer_url(channel, message.key)
+        return msgspec.structs.replace(message, report_url=report_url, answer_url=answer_url)
+
+    def answer_url(self, channel: str, key: str) -> str:
+        """Return where the digits go that are pressed in a call about a notification."""
+        return f"{self._public_url}{answer_path(channel)}?{urlencode({'key': key})}"
 
 
 def status_path(channel: str) -> str:

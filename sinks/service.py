@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from hashlib import blake2b
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -149,11 +150,22 @@ def run_notifier(
     *,
     registry: CollectorRegistry = REGISTRY,
     beat: Callable[[], None] | None = None,
+    beside: Callable[[NotifierMetrics], AbstractContextManager[object]] | None = None,
 ) -> None:
-    """Run a notifier until ``stop`` is set; ``beat`` is called each time it has looked for work."""
+    """Run a notifier until ``stop`` is set.
+
+    Args:
+        store: what is told of.
+        settings: the whole file.
+        stop: ends it.
+        registry: for the metrics.
+        beat: called each time it has looked for work.
+        beside: makes what runs beside it, like the server of its callbacks.
+    """
     notifier = build_notifier(store, settings, registry=registry, wait=stop.wait)
     try:
-        notifier.run(stop, beat)
+        with nullcontext() if beside is None else beside(notifier.metrics):
+            notifier.run(stop, beat)
     finally:
         notifier.close()
 

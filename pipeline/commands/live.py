@@ -130,15 +130,22 @@ def run_everything(config: "Path") -> int:
 
 def run_notifier(settings: "Settings", listen: str) -> None:
     """Run the notifier until it is stopped."""
+    from contextlib import AbstractContextManager, nullcontext
+
     import structlog
 
     from alerts.connection import StoreUnavailableError
     from alerts.opening import open_store
     from config.secret import missing_secrets
+    from pipeline.ingest.protocol import Connection
     from pipeline.liveness import Liveness
     from pipeline.server import StatusServer
     from pipeline.supervise import stop_on_signals
     from sinks import service
+    from sinks.callbacks.app import build_callbacks
+    from sinks.callbacks.metrics import CallbackMetrics
+    from sinks.callbacks.serve import CallbackServer
+    from sinks.metrics import NotifierMetrics
 
     stop = stop_on_signals()
     # No reason to stay down: the tier fails when it is used, and the next one delivers; but somebody should know now.
@@ -146,15 +153,24 @@ def run_notifier(settings: "Settings", listen: str) -> None:
         structlog.get_logger(__name__).warning("secret.missing", setting=path, reason=missing)
     liveness = Liveness(time.monotonic)
     with open_store(settings.store) as store:
+        served: list[CallbackServer] = []
+
+        def beside(metrics: NotifierMetrics) -> AbstractContextManager[object]:
+            if settings.callbacks is None:
+                return nullcontext()
+            app = build_callbacks(store, settings, metrics=CallbackMetrics(), receipts=metrics)
+            served.append(CallbackServer(app, settings.callbacks.listen, protocol=Connection))
+            return served[0]
 
         def report() -> tuple[bool, dict[str, Any]]:
+            listening = {"callbacks": served[0].state} if served else {}
             try:
-                return True, {"notifier": "running", "store": "reachable", **store.counts()}
+                return True, {"notifier": "running", "store": "reachable", **listening, **store.counts()}
             except StoreUnavailableError as error:
                 return False, {"notifier": "waiting", "store": str(error)}
 
         with StatusServer(listen, report, live=liveness.live):
-            service.run_notifier(store, settings, stop, beat=liveness.beat)
+            service.run_notifier(store, settings, stop, beat=liveness.beat, beside=beside)
 
 
 def share_of(text: str) -> "Share":

@@ -159,7 +159,9 @@ def _spoken(message: Message) -> str:
     for note in message.notes:
         text = text.replace(note, "")
     title = message.title if len(message.title) <= _TITLE_CHARS else message.title[:_TITLE_CHARS] + "…"
-    parts = [part.strip() for part in (title, *message.notes, *text.splitlines())]
+    links = [url for url in message.links.values() if url]  # nobody can follow what is read out
+    lines = [line for line in text.splitlines() if not any(url in line for url in links)]
+    parts = [part.strip() for part in (title, *message.notes, *lines)]
     return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in map(_clean, parts) if part)
 
 

@@ -11,7 +11,7 @@ from sinks.contract import Channel, DeliveryError, Failure
 from sinks.metrics import NotifierMetrics
 from sinks.outbox import Claim, Outbox
 from sinks.progress import Progress
-from sinks.receipts import failure_of, judge, next_ask_us, none_came, unrecorded
+from sinks.receipts import PASSED_ON, failure_of, judge, next_ask_us, none_came, unrecorded
 from sinks.stages.contract import Clock
 
 _log = structlog.get_logger("makegood.notifier")
@@ -24,12 +24,14 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
         reached: recipients that it has reached, by their receipts.
         failure: why the tier has failed; None while it has not.
         failed: recipients of the failure.
+        blamed: whether the failure says something about the channel.
         until_us: when to look again although no receipt comes; None: there is nothing to wait for.
     """
 
     reached: frozenset[str] = frozenset()
     failure: Failure | None = None
     failed: tuple[str, ...] = ()
+    blamed: bool = True
     until_us: int | None = None
 
 
@@ -81,7 +83,8 @@ class Awaiting:
             failure = failure_of(standing.failed, channel.name)
             if standing.open:  # of these nothing is known
                 failure = msgspec.structs.replace(failure, ambiguous=True)
-            return Waiting(reached=standing.delivered, failure=failure, failed=failed)
+            blamed = any(one.status != PASSED_ON for one in standing.failed)
+            return Waiting(reached=standing.delivered, failure=failure, failed=failed, blamed=blamed)
         if not standing.open:
             return Waiting(reached=standing.delivered)
         if now_us >= since_us + within:

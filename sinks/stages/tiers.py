@@ -102,7 +102,7 @@ class Tiers:
         line = self._lines[tier.channel]
         waiting = self._look(claim, line, progress.tier + 1)
         if waiting.failure is not None:
-            self._give_up(claim, tier.channel, waiting.failure, waiting.failed)
+            self._give_up(claim, tier.channel, waiting.failure, waiting)
             return None
         known = arrived(claim.tries, claim.receipts, tier.channel) | progress.awaiting.keys()
         left = tuple(name for name in line.channel.recipients if name not in known)
@@ -185,7 +185,7 @@ class Tiers:
                 self._recorder.tried(claim, sent, claim.progress, sent.provider_ids.items())
         return self._awaiting.look(claim, line.channel, within, line.settings.timeout)
 
-    def _give_up(self, claim: Claim, channel: str, failure: Failure, recipients: tuple[str, ...]) -> None:
+    def _give_up(self, claim: Claim, channel: str, failure: Failure, waiting: Waiting) -> None:
         """Go down a tier because of what the receipts say, or do not say."""
         progress, number = claim.progress, claim.progress.tier + 1
         if failure.ambiguous:
@@ -199,10 +199,11 @@ class Tiers:
             detail=failure.detail,
             permanent=failure.permanent,
             at_us=self._clock(),
-            recipients=recipients,
+            recipients=waiting.failed,
         )
         self._recorder.tried(claim, one, progress)
-        self._recorder.tier_failed(claim, channel, failure)
+        if waiting.blamed:
+            self._recorder.tier_failed(claim, channel, failure)
 
 
 def _awaited(outcome: Outcome, within: int | None) -> dict[str, str]:

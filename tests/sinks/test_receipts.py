@@ -390,7 +390,7 @@ def test_an_old_receipt_of_a_crashed_send_does_not_stop_the_next_round(
         with pytest.raises(Killed):
             dying.drain()
         rig = _phones(store, tmp_path, twilio, clock=clock, second=second)
-        rig.run(20)  # takes over, and sends again: nothing is known
+        rig.run(LEASE_S * 2)  # takes over, and sends again: nothing is known
         assert len(twilio.sent) == 2
         rig.receipt("undelivered", 30003, number=1, key=keys[0])
         rig.receipt("undelivered", 30003, number=2)

@@ -48,13 +48,14 @@ class Phones(Rig):
         clock: Clock | None = None,
         first: Mapping[str, Any] | None = None,
         callbacks: Any = None,
+        links: Any = None,
         **channel: Any,
     ) -> None:
         self.twilio = twilio
         self.second = tmp_path / "second.jsonl"
         other = {"type": "file", "path": self.second} if second is None else second
         tiers = {"sms": sms(twilio, **channel) if first is None else first, "second": other}
-        super().__init__(store, tmp_path, tiers, on_step=on_step, clock=clock, callbacks=callbacks)
+        super().__init__(store, tmp_path, tiers, on_step=on_step, clock=clock, callbacks=callbacks, links=links)
         self.outbox = Outbox(store, clock_us=self.clock)
 
     def told(self) -> list[dict[str, Any]]:

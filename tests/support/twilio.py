@@ -57,8 +57,11 @@ class FakeTwilio(HttpServer):
         self.statuses: dict[str, tuple[str, int | None]] = {}
         """By sid: what it says when it is asked."""
         self.asked: list[str] = []
+        self.user = ACCOUNT
         self.token = TOKEN
         """With which it signs."""
+        self.way = ("", "")
+        """The public address that it knows, and where that leads to."""
         self.account_status = "active"
         self.errors: dict[str, tuple[int, int]] = {}
         self.headers: dict[str, str] = {}
@@ -66,7 +69,7 @@ class FakeTwilio(HttpServer):
 
     def answer(self, request: Request) -> Answer:
         """Return Twilio's answer."""
-        expected = "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+        expected = "Basic " + base64.b64encode(f"{self.user}:{TOKEN}".encode()).decode()
         if request.headers.get("authorization") != expected:
             return _error(401, 20003, "Authentication Error - invalid username")
         asked = (request.method, request.path)
@@ -194,7 +197,7 @@ class FakeTwilio(HttpServer):
     def post(self, url: str, said: Mapping[str, str], signature: str | None = None) -> httpx.Response:
         """Post a form, signed."""
         headers = {"X-Twilio-Signature": self.sign(url, said) if signature is None else signature}
-        return httpx.post(url, data=dict(said), headers=headers, trust_env=False, timeout=PATIENCE_S)
+        return httpx.post(url.replace(*self.way), data=dict(said), headers=headers, trust_env=False, timeout=PATIENCE_S)
 
     def sign(self, url: str, said: Mapping[str, str]) -> str:
         """Return the signature of a form."""
