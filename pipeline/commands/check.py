@@ -25,8 +25,9 @@ def register(app: typer.Typer) -> None:
         Nothing is connected to. Exit status 2 when the file cannot be used, 1 when it can but an example fails, feeds
         that several processes cannot share stand beside `scale`, a route is never reached, or an escalation has nobody
         on duty at some time in the next 14 days. Warnings tell what should be looked at: receivers that nothing leads
-        to, detectors without an owner, owners to be reviewed, windows that never take place again. Notes tell what may
-        be meant so: a secret that is not there on this machine, settings that watch nothing.
+        to, detectors without an owner, owners to be reviewed, windows that never take place again, failovers that share
+        a point of failure with what they stand in for. Notes tell what may be meant so: a secret that is not there on
+        this machine, settings that watch nothing.
         """
         from config.problems import SettingsError, render
         from pipeline.assembly import example_problems, load_settings, sharing_problems
@@ -74,10 +75,12 @@ def delivery_problems(settings: "Settings", document: "Document", now_us: int) -
     from alerts.checks import delivery_doubts
     from alerts.duty_files import DutyFiles
     from config.problems import Problem
+    from sinks.drill.cases import shared_doubts
 
     files = DutyFiles(settings)
     duty = files.current()
     doubts = delivery_doubts(settings, duty, now_us, calendars=files.calendars, problems=files.problems)
+    doubts += shared_doubts(settings)
     found: dict[str, list[Problem]] = {"error": [], "warning": []}
     for doubt in doubts:
         found[doubt.level].append(Problem(doubt.path, document.line(doubt.path), doubt.message))

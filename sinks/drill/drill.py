@@ -109,7 +109,7 @@ class Drill:
             dry=dry,
             reached=all(one.tier for one in found),
             cases=tuple(found),
-            remarks=tuple(remarks(self._settings.receivers[name], self._points)),
+            remarks=(*_now(found), *remarks(self._settings.receivers[name], self._points)),
         )
 
     def _planned(self, receiver: ReceiverSettings, case: Case) -> list[TierResult]:
@@ -179,6 +179,17 @@ class Drill:
         except DeliveryError:
             return False
         return all(receipt.outcome != "failed" for receipt in receipts)
+
+
+def _now(found: Sequence[CaseResult]) -> list[str]:
+    """Return what is wrong now, with nothing broken."""
+    return [
+        f"{tier.channel} fails now, with nothing broken: {tier.reason}: {tier.detail}"
+        for case in found
+        if case.fault == Fault.INTACT
+        for tier in case.tiers
+        if tier.outcome in {"failed", "partly"}
+    ]
 
 
 def _told(tier: TierResult, tries: Sequence[Try], began_us: int) -> TierResult:

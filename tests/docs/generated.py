@@ -39,6 +39,7 @@ from pipeline.scale.inbox import WindowTime
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
 from sinks.metrics import NotifierMetrics
+from sinks.watch_metrics import WatchMetrics
 from tests.docs.mappings import mappings_page
 from tests.docs.templates import templates_page
 
@@ -130,6 +131,7 @@ def metrics() -> str:
         tallies.schema_changes.saw(RawBatch("feed", "0", [0], [b""]), [], [(0, wrong)])
     registry = CollectorRegistry()
     NotifierMetrics(["channel"], ["receiver"], registry)
+    WatchMetrics(["receiver"], ["channel"], registry)
     parts = [
         "# Metrics",
         _NOTE.format(where="`metrics.py` in `pipeline`, `pipeline/ingest` and `sinks`"),
