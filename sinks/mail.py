@@ -61,7 +61,7 @@ def build_mail(message: Message, sender: str, recipients: Sequence[str]) -> Emai
     mail["X-Makegood-Key"] = _id(message.key)
     if tone(message.notification) == "critical":
         mail["Importance"] = "high"
-    mail.set_content(text_within(message, MAX_TEXT_CHARS))
+    mail.set_content(tidy(text_within(message, MAX_TEXT_CHARS)))
     mail.add_alternative(_html(message), subtype="html")
     return mail
 
@@ -84,7 +84,7 @@ def _html(message: Message) -> str:
         '<!doctype html><html><body style="font-family:sans-serif">'
         f'<h2 style="background:{_COLOURS[tone(message.notification)]};color:#ffffff;padding:8px">'
         f"{escape(tidy(message.title))}</h2>{notes}{body}{buttons}"
-        f'<p style="color:#666666;font-size:small">{escape(message.key)}</p></body></html>\n'
+        f'<p style="color:#666666;font-size:small">{escape(tidy(message.key))}</p></body></html>\n'
     )
 
 

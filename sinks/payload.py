@@ -3,6 +3,7 @@
 Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 """
 
+import json
 from typing import Any
 
 from alerts.model import to_json
@@ -39,6 +40,15 @@ def webhook_payload(message: Message) -> dict[str, Any]:
         "text": message.text,
         "notes": list(message.notes),
     }
+
+
+def encoded(payload: object) -> bytes:
+    """Return JSON in UTF-8. Half characters, which have no place in it, become �."""
+    text = json.dumps(payload, ensure_ascii=False, sort_keys=True)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def _common(dicts: list[dict[str, str]]) -> dict[str, str]:

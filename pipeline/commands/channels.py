@@ -152,7 +152,9 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    with console.capture() as captured:
+        console.print(table)
+    shell.out("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _plain_check(one: "Checked") -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """File: appends each notification to a file, one JSON object a line, and writes it through to the disk."""
 
-import json
 import os
 import threading
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import ClassVar, Literal
 
 from sinks.checking import Checked
 from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, permanent, transient
-from sinks.payload import webhook_payload
+from sinks.payload import encoded, webhook_payload
 
 
 class FileSettings(ChannelSettings):
@@ -41,7 +40,7 @@ class FileChannel:
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Append one line."""
-        line = json.dumps(webhook_payload(message), ensure_ascii=False, sort_keys=True).encode() + b"\n"
+        line = encoded(webhook_payload(message)) + b"\n"
         try:
             with self._lock:
                 self._append(line)

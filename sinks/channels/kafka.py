@@ -3,7 +3,6 @@
 A record that is written twice (a try whose answer got lost) has the same header ``idempotency-key`` twice.
 """
 
-import json
 import threading
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -15,7 +14,7 @@ from config.secret import SecretMissingError
 from sinks.checking import Checked
 from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, permanent
 from sinks.kafka_writer import KafkaWriter
-from sinks.payload import webhook_payload
+from sinks.payload import encoded, webhook_payload
 
 _OWNED: dict[str, str | None] = {
     **dict.fromkeys(LOSSLESS),
@@ -127,17 +126,17 @@ class KafkaChannel:
 
 def record_value(payload: dict[str, Any], max_bytes: int) -> bytes:
     """Return the payload as JSON of at most ``max_bytes``: alerts go first, then the ends of the longest texts."""
-    value = _encoded(payload)
+    value = encoded(payload)
     if len(value) <= max_bytes:
         return value
     alerts, dropped = list(payload["alerts"]), 0
     over = len(value) - max_bytes
     while over > 0 and len(alerts) > 1:
-        over -= len(_encoded(alerts.pop())) + 2
+        over -= len(encoded(alerts.pop())) + 2
         dropped += 1
     payload = {**payload, "alerts": alerts, "truncatedAlerts": payload["truncatedAlerts"] + dropped}
     longest = max_bytes
-    while len(value := _encoded(payload)) > max_bytes and longest > _SHORTEST:
+    while len(value := encoded(payload)) > max_bytes and longest > _SHORTEST:
         longest //= 2
         payload = _shortened(payload, longest)
     return value
@@ -150,7 +149,3 @@ def _shortened(value: Any, longest: int) -> Any:
     if isinstance(value, dict):
         return {name: _shortened(one, longest) for name, one in value.items()}
     return [_shortened(one, longest) for one in value] if isinstance(value, list) else value
-
-
-def _encoded(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True).encode()

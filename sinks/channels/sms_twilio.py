@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from config.durations import US_PER_SECOND, DurationUs
+from sinks.chat import tidy
 from sinks.checking import Checked
 from sinks.contract import CHANNELS, Message, Receipt
 from sinks.http import http_for
@@ -91,4 +92,4 @@ def sms_text(message: Message, max_chars: int) -> str:
 
     What is cut is the text: not that it may have reached you already, nor the link that acknowledges.
     """
-    return short_form(message, max_chars, end=f"ref {message.key[:15]}")
+    return tidy(short_form(message, max_chars, end=f"ref {message.key[:15]}"))

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ from sinks.contract import CHANNELS, Message, Reason, Receipt, permanent
 from sinks.http import http_for
 from sinks.http_status import answer_failure
 from sinks.json_api import header_secret, raise_if
-from sinks.payload import webhook_payload
+from sinks.payload import encoded, webhook_payload
 
 
 class WebhookSettings(AddressedSettings):
@@ -70,7 +69,7 @@ class WebhookChannel:
 
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Post once."""
-        body = json.dumps(webhook_payload(message), ensure_ascii=False, sort_keys=True).encode()
+        body = encoded(webhook_payload(message))
         # The answer's body is nobody's business, however long it is.
         answer = self._http.request(
             "POST",

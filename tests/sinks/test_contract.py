@@ -24,6 +24,7 @@ from tests.support.messages import message
 NAMES = CHANNELS.names()
 FALLIBLE = [name for name in NAMES if name not in CANNOT_FAIL]
 IN_TIME_S = 10
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "channels"
 
 
 @pytest.fixture
@@ -54,6 +55,15 @@ def test_every_channel_has_a_case_and_every_case_a_channel() -> None:
 def test_every_channel_that_sends_to_addresses_has_a_case_over_http() -> None:
     over_http = [name for name in NAMES if issubclass(CHANNELS.settings(name), AddressedSettings)]
     assert sorted(HTTP_CASES) == over_http
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_a_page_that_says_what_it_does_and_how_it_fails(name: str) -> None:
+    page = DOCS / f"{'slack' if name == 'slack_webhook' else name}.md"
+    text = page.read_text(encoding="utf-8")
+    assert f"`{name}`" in text
+    assert "check" in text
+    assert name in CANNOT_FAIL or "\n## Errors" in text
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -163,7 +173,7 @@ def test_its_settings_are_frozen_closed_and_read_themselves_back(name: str, case
 def test_notes_and_odd_characters_go_through(name: str, case: Case) -> None:
     built = CASES[name](case, "")
     channel, _settings = _build(name, built.entry)
-    odd = message(summary="[red]Ünïcode 🚨 <b>\r\nBcc: x@y.z \x00\x1b[31m \u202e", notes=(NOTE,))
+    odd = message(summary="[red]Ünïcode 🚨 <b>\r\nBcc: x@y.z \x00\x1b[31m \u202e \ud83d", notes=(NOTE,))
     receipts = channel.send(odd, channel.recipients, IN_TIME_S)
     channel.close()
     assert {receipt.outcome for receipt in receipts} <= {"delivered", "accepted"}

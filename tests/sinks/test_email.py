@@ -1,11 +1,15 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sinks.channels.email import EmailChannel, EmailSettings
 from sinks.contract import DeliveryError, Reason, Receipt
+from sinks.mail import build_mail
 from sinks.smtp_session import smtp_failure
+from tests.support.chats import samples
+from tests.support.golden import check_golden
 from tests.support.http import black_hole, refused_port
 from tests.support.messages import message
 from tests.support.smtp import PASSWORD, USER, certificate, smtp_server
@@ -51,6 +55,47 @@ def test_a_mail_has_text_html_a_message_id_of_the_key_and_the_notes() -> None:
         body = mail.get_body((kind,))
         assert body is not None
         assert "Sent by tier 2 because tier 1 failed." in body.get_content()
+
+
+def test_mails_of_one_thread_are_one_conversation() -> None:
+    entry = {"type": "email", "host": "127.0.0.1", "security": "none", "sender": "mg@example.com", "to": ("a@b.c",)}
+    first = message()
+    told = msgspec.structs.replace(first.notification, key="mg-1", thread="mg-thread-1")
+    earlier = {"a@b.c": "<mg-1@example.com>"}
+    with smtp_server() as (inbox, port):
+        channel = EmailChannel("mail", EmailSettings.model_validate({**entry, "port": port}))
+        for key, known in (("mg-1", {}), ("mg-2", {}), ("mg-3", earlier), ("mg-4", {"a@b.c": "no id\r\nBcc: x@y.z"})):
+            sent = msgspec.structs.replace(told, key=key)
+            channel.send(msgspec.structs.replace(first, notification=sent, earlier=known), channel.recipients, 5)
+    headers = [(mail["Message-ID"], mail["References"], mail["In-Reply-To"]) for _to, mail in inbox.mails]
+    root = "<mg-thread-1@example.com>"
+    assert headers == [
+        ("<mg-1@example.com>", root, root),
+        ("<mg-2@example.com>", root, root),
+        ("<mg-3@example.com>", f"{root} <mg-1@example.com>", "<mg-1@example.com>"),
+        ("<mg-4@example.com>", root, root),
+    ]
+    assert all(mail["Bcc"] is None for _to, mail in inbox.mails)
+
+
+def test_links_in_html_can_be_followed_and_the_one_that_acknowledges_is_a_button() -> None:
+    sent = message(summary="See https://example.com/a?b=1&c=2.")
+    html = build_mail(msgspec.structs.replace(sent, links={"acknowledge": "https://x.y/a?t=1&u=2"}), "a@b.c", ["d@e.f"])
+    body = html.get_body(("html",))
+    assert body is not None
+    shown = body.get_content()
+    assert '<a href="https://example.com/a?b=1&amp;c=2">https://example.com/a?b=1&amp;c=2</a>' in shown
+    assert '<a href="https://x.y/a?t=1&amp;u=2"' in shown
+    assert ">Acknowledge</a>" in shown
+
+
+def test_the_payload_is_as_it_was_approved() -> None:
+    for name, told in samples().items():
+        mail = build_mail(told, "mg@example.com", ["a@example.org"])
+        bodies = {kind: mail.get_body((kind,)) for kind in ("plain", "html")}
+        texts = {kind: body.get_content() for kind, body in bodies.items() if body is not None}
+        headers = {field: value for field, value in mail.items() if not field.startswith("Content-")}
+        check_golden(f"email/{name}", {"headers": headers, **texts})
 
 
 def test_html_is_escaped_and_lines_that_begin_with_a_dot_stay_whole() -> None:
