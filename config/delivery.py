@@ -49,8 +49,8 @@ class TierSettings(SettingsModel):
 
     channel: ChannelName
     deadline: DurationUs = Field(default=30 * US_PER_SECOND, ge=US_PER_SECOND // 10)
-    max_tries: int = Field(default=3, ge=1, le=100)
-    first_wait: DurationUs = Field(default=US_PER_SECOND // 2, ge=0)
+    max_tries: int = Field(default=2, ge=1, le=100)
+    first_wait: DurationUs = Field(default=US_PER_SECOND // 4, ge=0)
     max_wait: DurationUs = Field(default=10 * US_PER_SECOND, ge=0)
 
 

@@ -5,6 +5,7 @@ It costs the machine as little as it can: what is measured is who sends. An aler
 
 import asyncio
 import multiprocessing
+import os
 import re
 import socket
 import time
@@ -64,6 +65,7 @@ async def _serve(sockets: list[socket.socket], answers: Sequence[Answer], orders
     stopped = asyncio.Event()
 
     def ordered() -> None:
+        os.set_blocking(orders.fileno(), True)  # the loop has made it one that does not wait
         order = orders.recv()
         if order == "count":
             orders.send(len(arrivals))
