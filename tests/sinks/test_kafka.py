@@ -145,7 +145,7 @@ def test_a_broker_that_goes_silent_between_question_and_record_is_ambiguous_and_
     writer = channel._writer
     assert writer is not None
     ask = writer.ask
-    writer.ask = lambda topic, timeout_s: None  # type: ignore[method-assign]
+    writer.ask = lambda topic, timeout_s: 1  # type: ignore[method-assign]
     broker.pause()
     try:
         failure = _failure(channel, timeout_s=0.3)
