@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Mapping
+from functools import partial
 
 from config.delivery import NotifierSettings
+from sinks.breakers import Breakers, OwnBreakers
 from sinks.contract import Channel, ChannelSettings
 from sinks.metrics import NotifierMetrics
 from sinks.outbox import Outbox
@@ -30,6 +32,7 @@ def compose(
     on_step: StepHook,
     renderer: Renderer,
     metrics: NotifierMetrics,
+    breakers: Breakers | None = None,
     reporting: Reporting | None = None,
 ) -> Tiers:
     """Return the tiers over all channels, each with its own stages.
@@ -37,6 +40,7 @@ def compose(
     Waiting is nobody's job in here: a stage that wants to wait answers ``later``, the notification goes back into the
     outbox until then, and the thread is free for others.
     """
+    kept = OwnBreakers(clock) if breakers is None else breakers
     lines = {}
     told: set[str] = set()
     for name, (channel, channel_settings) in channels.items():
@@ -47,7 +51,12 @@ def compose(
         retry = Retry(transport, clock, rng)
         deadline = Deadline(retry, clock)
         rate_limit = RateLimit(deadline, clock)
-        breaker = Breaker(rate_limit, clock)
+        breaker = Breaker(rate_limit, clock, kept, name, channel_settings)
+        metrics.breaker_open.labels(name).set_function(partial(_is_open, breaker))
         lines[name] = Line(channel=channel, settings=channel_settings, stages=breaker)
     awaiting = Awaiting(outbox, metrics, clock, settings.lease // 2, told=frozenset(told))
     return Tiers(lines, record, clock, settings, awaiting)
+
+
+def _is_open(breaker: Breaker) -> float:
+    return 1.0 if breaker.is_open else 0.0

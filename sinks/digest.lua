@@ -26,7 +26,7 @@ for _, one in ipairs(redis.call('ZRANGE', waiting, 0, most * 4)) do
     'urgency', 'body', 'progress')
   if f[1] and f[1] ~= line and not f[3] and f[4] == '' and not redis.call('ZSCORE', p .. 'leased', f[1])
       and head(f[1]) == one and not string.find(f[10], '^{"kind":"escalation"')
-      and not (f[11] and string.find(f[11], '"ambiguous":"[^"]')) then
+      and not (f[11] and (string.find(f[11], '"ambiguous":"[^"]') or string.find(f[11], '"awaiting":{"', 1, true))) then
     redis.call('ZREM', p .. 'line:' .. f[1], f[2] .. '|' .. one)
     redis.call('ZREM', p .. 'ready', f[1])
     redis.call('ZREM', p .. 'later', f[1])

@@ -66,9 +66,14 @@ class NotifierMetrics:
         self.channel_failing = Gauge(
             "makegood_channel_failing", "1 while a channel's last tier use failed", ["channel"], registry=registry
         )
+        self.breaker_open = Gauge(
+            "makegood_breaker_open", "1 while a channel is left alone because it keeps failing", ["channel"],
+            registry=registry,
+        )  # fmt: skip
         self.defects = Counter("makegood_notifier_defects", "Unexpected errors in the notifier", registry=registry)
         for channel in channels:
             self.channel_failing.labels(channel)
+            self.breaker_open.labels(channel)
             for outcome in OUTCOMES:
                 self.tries.labels(channel, outcome)
             for outcome in RECEIPT_OUTCOMES:

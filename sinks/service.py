@@ -21,6 +21,7 @@ from alerts.routing import Router
 from alerts.store import AlertStore
 from config.delivery import RootRouteSettings, RouteSettings
 from config.settings import Settings
+from sinks.breakers import SharedBreakers
 from sinks.channels import catalogue  # noqa: F401 - importing it registers the channels
 from sinks.clock import EvenClock
 from sinks.contract import CHANNELS, Channel, ChannelSettings
@@ -85,6 +86,7 @@ def build_notifier(
         on_step=step,
         renderer=Renderer.of(settings),
         metrics=metrics,
+        breakers=SharedBreakers(store, clock_us=clock_us),
         reporting=None if settings.callbacks is None else Reporting(settings.callbacks.public_url),
     )
     chores = build_chores(
