@@ -38,6 +38,7 @@ from pipeline.quality import ENOUGH
 from pipeline.scale.inbox import WindowTime
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime
+from sinks.callbacks.metrics import CallbackMetrics
 from sinks.metrics import NotifierMetrics
 from sinks.watch_metrics import WatchMetrics
 from tests.docs.mappings import mappings_page
@@ -131,6 +132,7 @@ def metrics() -> str:
         tallies.schema_changes.saw(RawBatch("feed", "0", [0], [b""]), [], [(0, wrong)])
     registry = CollectorRegistry()
     NotifierMetrics(["channel"], ["receiver"], registry)
+    CallbackMetrics(registry)
     WatchMetrics(["receiver"], ["channel"], registry)
     parts = [
         "# Metrics",
