@@ -63,6 +63,13 @@ class Keys(NamedTuple):
     ``clock``             string   the last time that was seen while there was something to do
     ``failing``           hash     channel: since when it fails
     ``breaker:<channel>`` hash     the circuit breaker that all notifiers share
+    ``chores``            hash     of what is done by the clock (audits, ...): when it was done last, who does it now
+    ``audit:last``        string   result of the last audit
+    ``audit:told``        hash     per hour: how many accounts audits have checked; ``audit:missing``: what was missing
+    ``audit:untold``      hash     alerts that an audit saw untold, and since when
+    ``audit:routes``      hash     by which routes audits judge, and since when
+    ``drill:last``        hash     receiver: result of its last drill; ``drill:failing``: since when it is not reached
+    ``canary:last``       hash     channel: result of its last canary; ``canary:failing``: channels that one has raised
     ``control``           list     controls, in their order
     ``control:log``       string   id of that list
     ``control:backtests`` hash     id: a backtest that was attached to a version

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import structlog
 
 from alerts.connection import store_errors
@@ -57,7 +58,9 @@ def build_chores(
     auditor = Auditor(store, settings, hiding=hiding, clock_us=clock_us, timer_us=clock, on_missing=metrics.missing.inc)
 
     def audit(now_us: int, hold: Hold) -> None:
-        auditor.run(now_us, hold)
+        report = auditor.run(now_us, hold)
+        if not report.well:
+            _log.warning("audit_not_well", **msgspec.to_builtins(report))
 
     chores = [Chore("audit", every(settings.audit.every), audit)]
     due = drill_times(settings.drills)

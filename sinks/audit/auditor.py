@@ -5,7 +5,6 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
-import structlog
 
 from alerts.connection import store_errors
 from alerts.dispatch import target_of
@@ -23,7 +22,6 @@ from sinks.audit.reading import Open, Reader
 from sinks.audit.report import MOST_FINDINGS, AuditReport, save_report
 from sinks.chores import Hold
 
-_log = structlog.get_logger("makegood.audit")
 _AT_ONCE = 200
 _HOUR_US = 3_600_000_000
 
@@ -129,7 +127,6 @@ class Auditor:
         heartbeat = self._heartbeat(well=report.well, said="\n".join((summary(report), *report.findings)))
         report = msgspec.structs.replace(report, heartbeat=heartbeat)
         save_report(self._store, report)
-        _log.log(20 if report.well else 30, "audited", **msgspec.to_builtins(report))
         return report
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from alerts.model import Draft, ReceiptRecord, Try
 from config.delivery import NotifierSettings, ReceiverSettings
+from sinks.breakers import OwnBreakers
 from sinks.contract import Channel, ChannelSettings, Failure, Notification
 from sinks.delivery import compose
 from sinks.metrics import NotifierMetrics
@@ -75,6 +76,7 @@ class Sandbox:
             on_step=lambda _step, _key: None,
             renderer=renderer,
             metrics=NotifierMetrics(channels, [], CollectorRegistry()),
+            breakers=OwnBreakers(clock),
         )
 
     def send(self, notification: Notification, receiver: ReceiverSettings) -> tuple[list[Try], bool]:
