@@ -12,8 +12,9 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from alerts.assigning import Assigning
 from alerts.connection import StoreUnavailableError
-from alerts.escalating import Escalations, Step
+from alerts.escalating import Escalations, Step, also_told
 from alerts.grouping import Decision, Group, Member, Timing, decide, tick_after
 from alerts.groups import Claimed, Groups, Outgoing, Plan, Target, group_key
 from alerts.incidents import Incidents
@@ -61,6 +62,7 @@ class Dispatcher:
         receivers: of the settings.
         hiding: what hides alerts.
         escalations: of the settings.
+        assigning: who is told that alerts were given to them.
         incidents: of the store.
         lapse: wakes groups whose acknowledgement has run out.
         clock: microseconds since 1970 UTC.
@@ -78,6 +80,7 @@ class Dispatcher:
         *,
         hiding: Hiding,
         escalations: Escalations,
+        assigning: Assigning,
         incidents: Incidents,
         lapse: Callable[[int], object],
         clock: Callable[[], int],
@@ -91,6 +94,7 @@ class Dispatcher:
         self._receivers = receivers
         self._hiding = hiding
         self._escalations = escalations
+        self._assigning = assigning
         self._incidents = incidents
         self._lapse = lapse
         self._clock = clock
@@ -206,6 +210,16 @@ class Dispatcher:
                 tick_us = min(tick_us, group.tick_us)
             decision = Decision(kind=None, members=(), told=None, removed=(), accounts=(), look_again_us=tick_us)
         outgoing = self._outgoing(claimed, decision, step, receiver)
+        handovers, assigned_us = self._assigning.look(group, now_us)
+        given = [name for one in handovers for name in one.receivers if name in self._receivers]
+        if group.told is not None:
+            thread = group.told.thread
+            outgoing += tuple(
+                self._one(claimed, "escalation", one.members, name, thread, one.notes)
+                for one in handovers
+                for name in one.receivers
+                if name in self._receivers
+            )
         return Plan(
             told=decision.told,
             repeat_us=timing.repeat_us,
@@ -215,7 +229,8 @@ class Dispatcher:
             news=group.news if on_tick else (),
             tick_us=decision.look_again_us,
             due_us=step.due_us,
-            escalation=step.kept,
+            escalation=also_told(step.kept, given),
+            assigned_us=assigned_us,
         )
 
     def _outgoing(self, claimed: Claimed, decision: Decision, step: Step, receiver: str) -> tuple[Outgoing, ...]:
@@ -257,7 +272,7 @@ class Dispatcher:
         found = urgency(changes, self._urgency)
         return Outgoing(
             # The token: a clock that was set back can show the same time again.
-            key=idempotency_key(group.key, thread, str(now_us), claimed.token, receiver, kind, *ids),
+            key=idempotency_key(group.key, thread, str(now_us), claimed.token, receiver, kind, *notes, *ids),
             receiver=receiver,
             line=f"{receiver}/{group.key}",
             urgency=found.rank,

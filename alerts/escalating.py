@@ -158,6 +158,14 @@ class Escalations:
         return max(min(times), now_us + 1) if times else None
 
 
+def also_told(kept: str, receivers: Sequence[str]) -> str:
+    """Return a group's escalation with others who are to hear of its end: those that it was given to."""
+    if not receivers:
+        return kept
+    running = _to_running.decode(kept) if kept else Running(policy="")
+    return _kept(msgspec.structs.replace(running, receivers=tuple(dict.fromkeys((*running.receivers, *receivers)))))
+
+
 def _in_hand(change: AlertChange, held: Mapping[str, Acknowledgement], now_us: int) -> bool:
     found = held.get(change.fingerprint)
     return found is not None and found.holds(change, now_us)

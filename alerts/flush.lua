@@ -3,7 +3,7 @@
 -- The plan: told ('' leaves it), told_ms (how long it is kept; 0: without end), origin (as it was seen), news (how many were
 --   looked at), removed {{fp, order}, ...},
 --   accounts {{fp, json}, ...}, settled {members of `pending`}, tick (ms; '' for none), due (ms, not for content; '' for none),
---   escalation (JSON or ''), retention, notes {{key, receiver, line, urgency, accepted, thread, body, fps, what,
+--   escalation (JSON or ''), assigned (us, as text), retention, notes {{key, receiver, line, urgency, accepted, thread, body, fps, what,
 --   firing, resolved, first_ms}, ...}
 -- Returns 1; 0 when the lease was lost.
 local gk, token = ARGV[3], ARGV[4]
@@ -74,7 +74,7 @@ end
 for _, member in ipairs(plan.settled) do
   redis.call('ZREM', p .. 'pending', member)
 end
-redis.call('HSET', name, 'escalation', plan.escalation)
+redis.call('HSET', name, 'escalation', plan.escalation, 'assigned', plan.assigned)
 
 local waiting = redis.call('LLEN', p .. 'news:' .. gk)
 if waiting == 0 and redis.call('SCARD', p .. 'members:' .. gk) == 0 then

@@ -116,6 +116,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         tick_us: on which it is to be looked at next; None: there is no need.
         told: to its receiver, last.
         escalation: how far its escalation is, as JSON; empty: none runs.
+        assigned_us: until when it is known who was given its alerts.
     """
 
     key: str
@@ -128,6 +129,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...]
     news: tuple[News, ...]
     escalation: str = ""
+    assigned_us: int = 0
 
     @property
     def name(self) -> str:

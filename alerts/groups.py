@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from alerts.connection import Scripts, store_errors
+from alerts.group_reading import group_of
 from alerts.grouping import Group, Member, News, Told
 from alerts.model import Account, Draft
 from alerts.store import AlertStore
@@ -25,8 +26,6 @@ _TOLD_KEPT_US = 5 * 86_400_000_000
 _FIRST_AGAIN_MS = 15 * 60_000
 """After so long without a word about something, the next one is the first again."""
 _to_change = msgspec.json.Decoder(AlertChange)
-_to_told = msgspec.json.Decoder(Told)
-_to_labels = msgspec.json.Decoder(dict[str, str])
 _json = msgspec.json.Encoder(order="deterministic")
 
 
@@ -99,6 +98,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         tick_us: when content is to be looked at again; None: when there is news.
         due_us: when the escalation is to be looked at.
         escalation: the group's from now on, as JSON; empty: none.
+        assigned_us: until when it is known who was given its alerts.
     """
 
     told: Told | None
@@ -110,6 +110,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tick_us: int | None
     due_us: int | None = None
     escalation: str = ""
+    assigned_us: int = 0
 
 
 class Groups:
@@ -205,6 +206,7 @@ class Groups:
             "tick": "" if plan.tick_us is None else -(-plan.tick_us // 1000),
             "due": "" if plan.due_us is None else -(-plan.due_us // 1000),
             "escalation": plan.escalation,
+            "assigned": str(plan.assigned_us),
             "retention": self._retention_ms,
             "notes": [
                 {
@@ -234,27 +236,5 @@ class Groups:
 def _claimed(
     key: str, token: str, flat: list[str], told: str, members: list[str], news: list[str], now_ms: str
 ) -> Claimed:
-    fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    texts = (text.split("|") for text in news)
-    return Claimed(
-        token=token,
-        now_us=int(now_ms) * 1000,
-        group=Group(
-            key=key,
-            route=fields["route"],
-            receiver=fields["receiver"],
-            labels=_to_labels.decode(fields["labels"]),
-            origin_us=int(fields["origin"]) * 1000,
-            tick_us=int(fields["tick"]) * 1000 if "tick" in fields else None,
-            told=_to_told.decode(told) if told else None,
-            members=tuple(
-                Member(change=_to_change.decode(change), order=order)
-                for order, change in zip(members[1::3], members[2::3], strict=True)
-            ),
-            news=tuple(
-                News(fingerprint=print_, change_id=change_id, accepted_us=int(accepted) * 1000)
-                for print_, change_id, accepted in texts
-            ),
-            escalation=fields.get("escalation", ""),
-        ),
-    )
+    group = group_of(key, flat, told, members, news)
+    return Claimed(token=token, now_us=int(now_ms) * 1000, group=group)

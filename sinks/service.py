@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from alerts.assigning import Assigning
 from alerts.dispatch import Dispatcher
 from alerts.duty_files import DutyFiles
 from alerts.escalating import Escalations
@@ -135,6 +136,7 @@ def build_dispatcher(
         settings.receivers,
         hiding=mutes,
         escalations=Escalations(settings.escalations, duty.current, responses, mutes.next_change_us),
+        assigning=Assigning(responses, duty.current),
         incidents=Incidents(store, settings.incidents, feeds_by_detector(settings.detectors, settings.incidents)),
         lapse=responses.lapse,
         clock=_system_clock_us if clock_us is None else clock_us,

@@ -10,6 +10,7 @@ import structlog
 from alerts.connection import store_errors
 from alerts.maintenance import Window
 from alerts.muting import Mute
+from alerts.owners import review_changes
 from alerts.store import AlertStore
 from config.drills import DrillSettings
 from config.maintenance import MaintenanceSettings
@@ -26,6 +27,7 @@ from sinks.stages.record import Record
 from sinks.watch_metrics import WatchMetrics
 
 _log = structlog.get_logger("makegood.watch")
+_DAY_US = 86_400_000_000
 _DRILL_LEASE_US = 600_000_000
 _SLICE_S = 1.0
 
@@ -63,6 +65,13 @@ def build_chores(
             _log.warning("audit_not_well", **msgspec.to_builtins(report))
 
     chores = [Chore("audit", every(settings.audit.every), audit)]
+    if settings.owners:
+
+        def owners(now_us: int, _hold: Hold) -> None:
+            firing = [one.current for one in store.list_alerts(status="firing")]
+            store.apply(review_changes(settings.owners, firing, now_us))
+
+        chores.append(Chore("owners", every(_DAY_US), owners))
     due = drill_times(settings.drills)
     if due is not None:
         drills = Drills(store, settings, channels, clock)
