@@ -177,6 +177,11 @@ class AlertStore:
             accounts=accounts,
         )
 
+    def notification(self, key: str) -> NotificationRecord | None:
+        """Return what is known of a notification; None when there is none (or it has expired)."""
+        with store_errors():
+            return self._notification(key)
+
     def ping(self) -> None:
         """Raise :class:`StoreUnavailableError` when Redis does not answer."""
         with store_errors():
