@@ -56,6 +56,7 @@ def group_of(key: str, flat: list[str], told: str, members: list[str], news: lis
             for print_, change_id, accepted in texts
         ),
         escalation=fields.get("escalation", ""),
+        assigned_us=int(fields.get("assigned", "0")),
     )
 
 
