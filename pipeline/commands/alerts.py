@@ -134,6 +134,9 @@ def _show(detail: "AlertDetail", said: answers.Answers, *, as_json: bool) -> Non
         for tried in note.tries:
             why = f"  {tried.reason}: {tried.detail}" if tried.reason else ""
             shell.out(f"    {rfc3339(tried.at_us)}  tier {tried.tier}  {tried.channel}  {tried.outcome}{why}")
+        for one in note.receipts:
+            why = f"  {one.detail}" if one.detail else ""
+            shell.out(f"    {rfc3339(one.at_us)}  receipt  {one.channel}  {one.status}, {one.recipient}{why}")
 
 
 def _note(note: "NotificationRecord") -> dict[str, Any]:
@@ -163,4 +166,18 @@ def _note(note: "NotificationRecord") -> dict[str, Any]:
         "done": None if note.done_us is None else rfc3339(note.done_us),
         "note": note.note,
         "tries": tries,
+        "receipts": [
+            {
+                "at": rfc3339(one.at_us),
+                "channel": one.channel,
+                "recipient": one.recipient,
+                "provider_id": one.provider_id,
+                "status": one.status,
+                "outcome": one.outcome,
+                "reason": one.reason,
+                "detail": one.detail,
+                "via": one.via,
+            }
+            for one in note.receipts
+        ],
     }
