@@ -79,6 +79,10 @@ def test_a_phone_is_told_reports_back_and_answers(tmp_path: Path, monkeypatch: p
             assert twilio.report(f"SM{1:032x}", "delivered").status_code == 204
             until(lambda: shown()["notifications"][0]["status"] == "delivered", log)  # type: ignore[index]
 
+            (said,) = shown()["notifications"][0]["receipts"]  # type: ignore[index]
+            assert (said["status"], said["recipient"], said["via"]) == ("delivered", BEN, "callback")
+            assert f"receipt  sms  delivered, {BEN}" in makegood("alerts", "-c", config, listed["fingerprint"]).stdout
+
             text = twilio.sent[0][1]
             link = re.search(r"http://\S+/act/\S+", text)
             assert link is not None, text
