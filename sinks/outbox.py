@@ -17,43 +17,14 @@ from alerts.groups import HEAD
 from alerts.model import Draft, ReceiptRecord, Try
 from alerts.store import AlertStore
 from alerts.together import Together
-from sinks.digests import filled
+from sinks.claims import Claim, read_claim
 from sinks.progress import Progress
 
-_to_draft = msgspec.json.Decoder(Draft)
-_to_progress = msgspec.json.Decoder(Progress)
-_to_try = msgspec.json.Decoder(Try)
-_to_receipt = msgspec.json.Decoder(ReceiptRecord)
+__all__ = ["Claim", "LeaseLostError", "Outbox"]
 
 
 class LeaseLostError(Exception):
     """Another notifier has taken the notification over. Leave it."""
-
-
-class Claim(msgspec.Struct, kw_only=True):
-    """A notification, leased.
-
-    Attributes:
-        urgency: 0 and 1 are most urgent, then 2 and 3, and so on to 7; odd: not the first word about something.
-        receipts: what far sides said of what they had accepted, in order of arrival.
-        earlier: what the far sides call the first message of the thread, by channel and recipient.
-        sending: what was about to be sent when its notifier was last heard of; empty when nothing was.
-        claimed_us: when, by the clock of the outbox.
-    """
-
-    line: str
-    token: str
-    key: str
-    receiver: str
-    draft: Draft
-    urgency: int
-    accepted_us: int
-    claimed_us: int
-    progress: Progress
-    sending: str
-    tries: list[Try]
-    receipts: list[ReceiptRecord] = []
-    earlier: dict[str, dict[str, str]] = {}
 
 
 class Outbox:
@@ -79,7 +50,7 @@ class Outbox:
     def claim(self, limit: int, lease_us: int) -> list[Claim]:
         """Lease up to ``limit`` notifications, the most urgent first, for ``lease_us``."""
         answer: Any = self._run("claim", _ms(lease_us), limit)
-        return [self._claim(*entry) for entry in answer]
+        return [read_claim(*entry) for entry in answer]
 
     def look(self, key: str) -> Claim | None:
         """Return a notification as it stands, without a lease; None when there is none (any more)."""
@@ -94,7 +65,7 @@ class Outbox:
             return None
         flat = [text for pair in fields.items() for text in pair]
         counted = [text for pair in counts.items() for text in pair]
-        return self._claim(fields["line"], "", key, flat, tries, 0, [], receipts, counted)
+        return read_claim(fields["line"], "", key, flat, tries, 0, [], receipts, counted)
 
     def begin(self, claim: Claim, lease_us: int, sending: str) -> None:
         """Write down that the notification is about to be sent, and hold it for ``lease_us`` from now.
@@ -215,40 +186,6 @@ class Outbox:
         if answer != 1:
             msg = "the lease was lost: another notifier has the notification"
             raise LeaseLostError(msg)
-
-    def _claim(
-        self,
-        line: str,
-        token: str,
-        key: str,
-        fields: list[str],
-        tries: list[str],
-        now_ms: int,
-        thread: list[str],
-        receipts: list[str],
-        counts: list[str],
-    ) -> Claim:
-        note = dict(zip(fields[::2], fields[1::2], strict=True))
-        draft = _to_draft.decode(note["body"])
-        earlier: dict[str, dict[str, str]] = {}
-        for name, provider_id in zip(thread[::2], thread[1::2], strict=True):
-            channel, _, recipient = name.partition("|")
-            earlier.setdefault(channel, {})[recipient] = provider_id
-        return Claim(
-            line=line,
-            token=token,
-            key=key,
-            receiver=note["receiver"],
-            draft=filled(draft, counts) if draft.kind == "digest" else draft,
-            urgency=int(note.get("urgency", 7)),
-            accepted_us=int(note["accepted_ms"]) * 1000,
-            claimed_us=now_ms * 1000,
-            progress=_to_progress.decode(note["progress"]) if "progress" in note else Progress(),
-            sending=note.get("sending", ""),
-            tries=[_to_try.decode(text) for text in tries],
-            receipts=[_to_receipt.decode(text) for text in receipts],
-            earlier=earlier,
-        )
 
 
 def _ms(duration_us: int) -> int:

@@ -129,8 +129,7 @@ class Tiers:
     def _try(self, attempt: Attempt, line: Line, now_us: int) -> Verdict | None:
         """Make one try, and record it."""
         claim, channel, number = attempt.claim, attempt.channel.name, attempt.tier_number
-        progress = claim.progress
-        target = target_of(number, channel)
+        progress, target = claim.progress, target_of(number, channel)
         outcome = line.stages(attempt)
         failure = outcome.failure
         if outcome.receipts:
