@@ -59,6 +59,7 @@ class Keys(NamedTuple):
     ``absorbed:<key>``    list     keys of the notifications that a digest stands for
     ``thread:<thread>``   hash     what far sides call the first message of a thread; expires
     ``undelivered``       zset     of these: every tier has failed
+    ``lost``              hash     of these: found to be gone, with its line; the auditor looks after them
     ``fence``             string   counts leases
     ``clock``             string   the last time that was seen while there was something to do
     ``failing``           hash     channel: since when it fails

@@ -12,6 +12,21 @@ for _, set in ipairs({'leased', 'later'}) do -- whose lease has ended (its notif
   end
 end
 
+-- The first of a line that is there. One that is gone (nothing of ours takes it away) must not stop the others: the auditor is told,
+-- and sends it again if it can.
+local function whole(line)
+  local key = head(line)
+  while key and redis.call('HEXISTS', p .. 'note:' .. key, 'body') == 0 do
+    redis.call('ZREMRANGEBYRANK', p .. 'line:' .. line, 0, 0)
+    redis.call('ZREM', p .. 'pending', key)
+    redis.call('ZREM', p .. 'pending:' .. (string.match(line, '^(.*)/[^/]*$') or ''), key)
+    redis.call('ZREM', p .. 'undelivered', key)
+    redis.call('HSET', p .. 'lost', key, line)
+    key = head(line)
+  end
+  return key
+end
+
 local claimed = {}
 while #claimed < limit do
   local line = redis.call('ZRANGE', p .. 'ready', 0, 0)[1]
@@ -19,7 +34,7 @@ while #claimed < limit do
     break
   end
   redis.call('ZREM', p .. 'ready', line)
-  local key = head(line)
+  local key = whole(line)
   if key then
     local token = tostring(redis.call('INCR', p .. 'fence'))
     redis.call('HSET', p .. 'lease', line, token)

@@ -89,7 +89,7 @@ def _run(store: "AlertStore", settings: "Settings") -> "AuditReport":
 def _show(report: "AuditReport", now_us: int, *, late: bool) -> None:
     from alerts.model import rfc3339
     from config.durations import US_PER_SECOND, format_duration_us
-    from sinks.audit.auditor import summary
+    from sinks.audit.report import summary
 
     age_us = max(0, now_us - report.at_us) // US_PER_SECOND * US_PER_SECOND
     shell.out(summary(report))

@@ -19,11 +19,11 @@ from sinks.audit.heartbeat import Heartbeat
 from sinks.audit.judging import Finding, Rules, Seen, judge
 from sinks.audit.mending import Mender
 from sinks.audit.reading import Open, Reader
-from sinks.audit.report import MOST_FINDINGS, AuditReport, save_report
+from sinks.audit.report import AuditReport, save_report, summary
+from sinks.audit.tally import Tally
 from sinks.chores import Hold
 
 _AT_ONCE = 200
-_HOUR_US = 3_600_000_000
 
 
 class _Lost(NamedTuple):
@@ -90,40 +90,22 @@ class Auditor:
         prints = reader.alerts(now_us - self._settings.audit.back)
         open_ = reader.open(prints)
         rules = self._rules(now_us)
-        told = missing = overdue = 0
-        lines: list[str] = []
-        untold: dict[str, int] = {}
+        tally = Tally()
         lost: dict[str, _Lost] = {}
         for start in range(0, len(open_), _AT_ONCE):
             hold()
-            part = {one.fingerprint: one for one in open_[start : start + _AT_ONCE]}
-            settled: list[tuple[str, int, int]] = []
-            for seen in reader.read(list(part.values())):
-                one = part[seen.current.fingerprint]
-                judgement = judge(seen, rules)
-                untold |= judgement.untold
-                if judgement.settled:
-                    settled.append((one.fingerprint, one.changes + len(seen.history), seen.account_count))
-                    told += _new_accounts(one, seen)
-                for finding in judgement.findings:
-                    if finding.kind == "note" and finding.account is not None:
-                        entry = lost.setdefault(finding.account.by, _Lost(finding.account, [], []))
-                        entry.ids.append(finding.change.change_id)
-                        if seen not in entry.told:
-                            entry.told.append(seen)
-                        continue
-                    mended = self._mend(finding, seen)
-                    missing += mended
-                    overdue += finding.kind == "overdue" and not mended
-                    if mended or finding.kind == "overdue":
-                        lines.append(_line(finding, mended=mended))
-            reader.mark(settled)
+            self._part(reader, open_[start : start + _AT_ONCE], rules, tally, lost)
         for entry in lost.values():
             if self._mender.restore(entry.account, entry.told, entry.ids, now_us):
-                missing += 1
-                what = f"the notification {entry.account.by} to {entry.account.receiver} is gone"
-                lines.append(f"{what}; it was sent again")
-        report = self._report(now_us, began_us, len(prints), len(open_), told, missing, overdue, lines, untold)
+                tally.missed(
+                    f"the notification {entry.account.by} to {entry.account.receiver} is gone; it was sent again"
+                )
+        for key, line in self._beyond_repair():
+            tally.missed(f"the notification {key} in line {line} is gone, and not known well enough to send it again")
+        if tally.missing:
+            self._on_missing(tally.missing)
+        took_us = self._timer_us() - began_us
+        report = tally.keep(self._store, self._settings.audit.back, now_us, took_us, (len(prints), len(open_)))
         heartbeat = self._heartbeat(well=report.well, said="\n".join((summary(report), *report.findings)))
         report = msgspec.structs.replace(report, heartbeat=heartbeat)
         save_report(self._store, report)
@@ -132,6 +114,41 @@ class Auditor:
     def close(self) -> None:
         """Close the connections."""
         self._heartbeat.close()
+
+    def _part(self, reader: Reader, open_: Sequence[Open], rules: Rules, tally: Tally, lost: dict[str, _Lost]) -> None:
+        """Look at some alerts; notifications that are gone are put into ``lost``, because they may be about others."""
+        part = {one.fingerprint: one for one in open_}
+        settled: list[tuple[str, int, int]] = []
+        for seen in reader.read(open_):
+            one = part[seen.current.fingerprint]
+            judgement = judge(seen, rules)
+            tally.untold |= judgement.untold
+            if judgement.settled:
+                settled.append((one.fingerprint, one.changes + len(seen.history), seen.account_count))
+                tally.told += seen.account_count - one.accounts
+            for finding in judgement.findings:
+                if finding.kind == "note" and finding.account is not None:
+                    entry = lost.setdefault(finding.account.by, _Lost(finding.account, [], []))
+                    entry.ids.append(finding.change.change_id)
+                    if seen not in entry.told:
+                        entry.told.append(seen)
+                else:
+                    tally.found(finding, mended=self._mend(finding, seen))
+        reader.mark(settled)
+
+    def _beyond_repair(self) -> list[tuple[str, str]]:
+        """Return notifications that notifiers found to be gone and that no account names; each once."""
+        lost = self._store.keys.named("lost")
+        with store_errors():
+            found = list(self._client.hgetall(lost).items())
+            if not found:
+                return []
+            pipeline = self._client.pipeline(transaction=False)
+            for key, _line in found:
+                pipeline.exists(self._store.keys.note(key))
+            there = pipeline.execute()
+            self._client.hdel(lost, *[key for key, _line in found])
+        return [entry for entry, exists in zip(found, there, strict=True) if not exists]
 
     def _mend(self, finding: Finding, seen: Seen) -> bool:
         if finding.kind == "overdue":
@@ -173,89 +190,5 @@ class Auditor:
             untold_since={name: int(since) for name, since in untold.items()},
         )
 
-    def _report(
-        self,
-        now_us: int,
-        began_us: int,
-        alerts: int,
-        looked: int,
-        told: int,
-        missing: int,
-        overdue: int,
-        lines: Sequence[str],
-        untold: Mapping[str, int],
-    ) -> AuditReport:
-        if missing:
-            self._on_missing(missing)
-        hour = now_us // _HOUR_US
-        oldest = hour - self._settings.audit.back // _HOUR_US
-        with store_errors():
-            pipeline = self._client.pipeline(transaction=True)
-            pipeline.delete(self._named("untold"))
-            if untold:
-                pipeline.hset(self._named("untold"), mapping=untold)
-            pipeline.hincrby(self._named("told"), str(hour), told)
-            pipeline.hincrby(self._named("missing"), str(hour), missing)
-            pipeline.hgetall(self._named("told"))
-            pipeline.hgetall(self._named("missing"))
-            pipeline.zcard(self._store.keys.named("undelivered"))
-            *_, all_told, all_missing, undelivered = pipeline.execute()
-            gone = [name for name in all_told if int(name) < oldest]
-            if gone:
-                pipeline.hdel(self._named("told"), *gone)
-                pipeline.hdel(self._named("missing"), *gone)
-                pipeline.execute()
-        told_back = sum(int(count) for name, count in all_told.items() if int(name) >= oldest)
-        missing_back = sum(int(count) for name, count in all_missing.items() if int(name) >= oldest)
-        checked = told_back + missing_back
-        return AuditReport(
-            at_us=now_us,
-            took_us=self._timer_us() - began_us,
-            alerts=alerts,
-            looked=looked,
-            missing=missing,
-            overdue=overdue,
-            undelivered=undelivered,
-            told_back=told_back,
-            missing_back=missing_back,
-            ratio=1.0 if checked == 0 else told_back / checked,
-            well=not (missing or overdue or undelivered),
-            findings=tuple(lines[:MOST_FINDINGS]),
-        )
-
     def _named(self, name: str) -> str:
         return self._store.keys.named(f"audit:{name}")
-
-
-def summary(report: AuditReport) -> str:
-    """Return a result in one line."""
-    if report.well:
-        return f"all is well: {report.alerts} alerts, nothing missing"
-    parts = [
-        f"{count} {what}"
-        for count, what in (
-            (report.missing, "missing and sent"),
-            (report.overdue, "overdue"),
-            (report.undelivered, "undelivered, every tier has failed"),
-        )
-        if count
-    ]
-    return f"not all is well: {'; '.join(parts)}"
-
-
-def _new_accounts(one: Open, seen: Seen) -> int:
-    return seen.account_count - one.accounts
-
-
-_WORDS = {
-    "lost": "nothing was known of what became of it",
-    "untold": "it fires, nothing hides it, and it was not told",
-    "overdue": "it is on its way for too long",
-}
-
-
-def _line(finding: Finding, *, mended: bool) -> str:
-    change = finding.change
-    name = change.labels.get("alertname", "")
-    done = "; it was put back" if mended else ""
-    return f"{name} {change.fingerprint} {change.step}: {_WORDS[finding.kind]}{done}"

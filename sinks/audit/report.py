@@ -62,3 +62,19 @@ def save_report(store: AlertStore, report: AuditReport) -> None:
     client: Any = store.client
     with store_errors():
         client.set(store.keys.named("audit:last"), msgspec.json.encode(report))
+
+
+def summary(report: AuditReport) -> str:
+    """Return a result in one line."""
+    if report.well:
+        return f"all is well: {report.alerts} alerts, nothing missing"
+    parts = [
+        f"{count} {what}"
+        for count, what in (
+            (report.missing, "missing and sent"),
+            (report.overdue, "overdue"),
+            (report.undelivered, "undelivered, every tier has failed"),
+        )
+        if count
+    ]
+    return f"not all is well: {'; '.join(parts)}"

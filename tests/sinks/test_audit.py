@@ -1,16 +1,23 @@
 """The auditor finds what was lost out of a real Redis, sends it once, and cries wolf never."""
 
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from alerts.mutes import Mutes
 from alerts.silences import SilenceBook
 from alerts.store import AlertStore
+from sinks.audit.auditor import Auditor
 from sinks.audit.report import load_report
+from sinks.service import build_notifier
 from tests.support.alerts import START_US, change
 from tests.support.auditing import ROUTE, Audited
 from tests.support.http import Answer, http_server
+from tests.support.patience import until
 
 
 @pytest.fixture
@@ -244,3 +251,55 @@ def test_a_heartbeat_that_cannot_be_sent_is_said_and_names_no_address(
         report = rig.audit()
         assert report.heartbeat == "refused: HTTP 503"
         assert report.well
+
+
+def test_audits_beside_a_notifier_at_work_find_nothing_missing(store: AlertStore, tmp_path: Path) -> None:
+    route = {**ROUTE, "group_wait": "50ms", "group_interval": "100ms"}
+    rig = Audited(store, tmp_path, route=route, clock=None)
+    stop = threading.Event()
+    working = build_notifier(store, rig.settings, registry=CollectorRegistry(), wait=stop.wait)
+    auditor = Auditor(store, rig.settings, hiding=Mutes(store), timer_us=lambda: 0)
+    thread = threading.Thread(target=working.run, args=(stop,))
+    thread.start()
+    try:
+        for round_ in range(12):
+            at_us = START_US + round_ * 1_000_000
+            step = "resolved" if round_ % 4 == 3 else f"updated:{round_}"
+            store.apply([change(f"A{n}", service=f"s{n % 7}", copy="yes", step=step, at_us=at_us) for n in range(60)])
+            for _ in range(3):
+                assert auditor.run(time.time_ns() // 1000).missing == 0
+        until(lambda: not store.counts()["pending"])
+        report = auditor.run(time.time_ns() // 1000)
+    finally:
+        stop.set()
+        thread.join()
+        working.close()
+    assert (report.missing_back, report.well) == (0, True)
+
+
+def test_a_notifier_goes_on_when_a_notification_is_gone_from_its_line(rig: Audited) -> None:
+    rig.apply(change("A", service="shop"), change("B", service="mail"))
+    rig.work()
+    rig.clock.forward(15)
+    rig.decide()
+    key = next(name for name in rig.client.zrange(rig.key("pending"), 0, -1) if name.startswith("mg-"))
+    rig.client.delete(rig.store.keys.note(key))
+    rig.work()
+    assert len(rig.told()) == 1
+    assert rig.audit().missing == 1
+    rig.pass_time(20)
+    assert sorted(name for _, names in rig.told() for name in names) == ["A", "B"]
+    assert rig.audit().well
+
+
+def test_a_notification_that_cannot_be_made_again_is_reported_once(rig: Audited) -> None:
+    rig.apply(change("A", service="shop"))
+    rig.pass_time(60)
+    rig.clock.forward(4 * 3600 + 120)
+    rig.decide()  # it is repeated: no account names that
+    (key,) = [name for name in rig.client.zrange(rig.key("pending"), 0, -1) if name.startswith("mg-")]
+    rig.client.delete(rig.store.keys.note(key))
+    rig.work()
+    first, second = rig.audit(), rig.audit()
+    assert (first.missing, first.well, key in first.findings[0]) == (1, False, True)
+    assert second.well
