@@ -68,7 +68,7 @@ class Rig:
         self.registry = CollectorRegistry()
         self.file = tmp_path / "own.jsonl"
         names = list(channels)
-        tiers = [{"channel": name, **(tier or {})} for name in names]
+        tiers = [{"channel": name, "max_tries": 3, "first_wait": "500ms", **(tier or {})} for name in names]
         self.notifier: Notifier = build_notifier(
             store,
             Settings(
