@@ -1,27 +1,24 @@
-"""``makegood explain``: why an alert fired, or why none did."""
+"""``makegood explain``: why an alert fired, and what became of it; or why none did."""
 
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from pipeline.commands import shell
+from pipeline.commands import answers, explainview, shell
+from pipeline.commands.explainsource import Source
 
 if TYPE_CHECKING:
     from alerts.model import AlertDetail
+    from alerts.store import AlertStore
     from config.settings import Settings
     from detectors.contract import Detector
-    from detectors.control import ThresholdVersion
-    from pipeline.findings.explained import Explanation
-    from pipeline.findings.query import Around, Findings, Moment
+    from pipeline.explaining.story import Story
+    from pipeline.explaining.walk import Walk
+    from pipeline.findings.query import Around
 
-_WIDE = 250
-_TIMEOUT_S = 10.0
 _BACK = re.compile(r"-\d+(us|ms|s|m|h|d|w)\w*")
 
 
@@ -40,13 +37,19 @@ def register(app: typer.Typer) -> None:
         "explain",
         cls=_WithOffsets,
         example="makegood explain --config makegood.yaml 0f3a9c55\n"
+        "makegood explain --config makegood.yaml 0f3a9c55 --receiver on-call\n"
         "makegood explain --config makegood.yaml sentiment_drop service=checkout,region=north -2h\n"
         "makegood explain --config makegood.yaml sentiment_drop all now --findings findings.jsonl",
     )
     def explain(
         config: shell.Config,
         what: Annotated[
-            str, typer.Argument(metavar="ALERT|DETECTOR", help="Fingerprint of an alert, or its beginning; a detector.")
+            str,
+            typer.Argument(
+                metavar="ALERT|DETECTOR",
+                help="Fingerprint of an alert, or its beginning, or its code out of a message (K7F), or the key of a "
+                "message (mg-...); a detector.",
+            ),
         ],
         group: Annotated[
             str | None, typer.Argument(metavar="[GROUP]", help="Labels like service=checkout,region=north; or all.")
@@ -65,191 +68,114 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option(metavar="URL", help="Ask a flow process, like http://10.0.0.7:9464, instead of its files."),
         ] = None,
+        receiver: Annotated[
+            str | None, typer.Option(metavar="NAME", help="Why was this receiver told, or not told, of the alert?")
+        ] = None,
+        person: Annotated[
+            str | None, typer.Option("--for", metavar="PERSON", help="The same of a person, by the person's receiver.")
+        ] = None,
         as_json: shell.Json = False,
     ) -> None:
-        """Explain why an alert fired, or what was found in a window, and what would have been needed.
+        """Explain why an alert fired and how it was told; or a window, and what would have been needed there.
 
-        For any window of any group, whether or not it made an alert. Findings are kept for a while (settings:
-        `findings`). The window is the first that ends at or after TIME, where it had begun by then, else the last
-        before it.
+        Of an alert: the window that opened it, then its way to people: routes, groups with their timers, what was
+        decided of each change, every try of every tier with its outcome, receipts, escalation, responses, and what the
+        auditor says. `--receiver` and `--for` answer "why did I not get it?".
+
+        Of a window of any group, whether or not it made an alert: findings are kept for a while (settings: `findings`).
+        The window is the first that ends at or after TIME, where it had begun by then, else the last before it.
         """
         from pipeline.compose import build_detectors
 
         settings = shell.load(config)
         detectors = build_detectors(settings)
-        source = _Source(settings, findings, at)
+        source = Source(settings, findings, at)
         if group is not None or (what in detectors and alerts is None and not _is_print(what)):
-            around = source.window(what, group, time)
-            _tell(None, around, detectors, source.went_live(around), as_json=as_json)
-            return
-
-        from pipeline.findings.alerted import window_of
-        from pipeline.findings.query import Moment, NotFoundError
-
-        detail = _alert(settings, what, alerts)
-        place = window_of(detail, detectors)
-        found: Around | None = None
-        why = ""
-        if place is not None:
-            name, labels, end_us = place
-            try:
-                found = source.around(name, labels, Moment(end_us))
-                if found.finding.end_us != end_us:
-                    found, why = None, "the window that opened it is no longer among the findings"
-            except NotFoundError as error:
-                why = f"the window that opened it cannot be shown: {error}"
-        live = None if found is None or alerts is not None else source.went_live(found)
-        _tell(detail, found, detectors, live, as_json=as_json, why=why)
-
-
-class _Source:
-    """Where findings are asked for: the files of the settings, a file of a replay, or a process."""
-
-    def __init__(self, settings: "Settings", file: Path | None, url: str | None) -> None:
-        if file is not None and url is not None:
-            msg = "--findings and --at are two places to look: give one of them"
-            raise shell.UserError(msg)
-        self._settings = settings
-        self._file = file
-        self._url = url
-
-    def window(self, detector: str, group: str | None, time: str) -> "Around":
-        """Return the window asked for in words."""
-        from pipeline.findings.asking import parse_group, parse_moment
-        from pipeline.findings.query import group_text
-
-        try:
-            moment = parse_moment(time)
-            labels = parse_group(group or "")
-        except ValueError as error:
-            raise shell.UserError(str(error)) from error
-        if group is None and self._url is None:
-            with self._opened() as findings:
-                groups = findings.groups().get(detector)
-            if groups is not None and groups != [{}]:
-                listed = "\n  ".join(group_text(one) for one in groups[:40])
-                msg = f"say which group of {detector}; there are\n  {listed}"
+            if receiver is not None or person is not None:
+                msg = "--receiver and --for ask about an alert, not about a window"
                 raise shell.UserError(msg)
-        return self.around(detector, labels, moment)
-
-    def around(self, detector: str, labels: dict[str, str], moment: "Moment") -> "Around":
-        """Return the window, and those around it."""
-        if self._url is not None:
-            return _asked(self._url, detector, labels, moment)
-        with self._opened() as findings:
-            return findings.around(detector, labels, moment)
-
-    def went_live(self, around: "Around") -> "ThresholdVersion | None":
-        """Return who had the version live that a window was judged by; None for the settings file, and where unknown.
-
-        Findings that do not come from the flow's own files may come from a flow with another store.
-        """
-        if around.finding.version == 0 or self._file is not None or self._url is not None:
-            return None
-        from pipeline.control.asking import who_had_it_live
-
-        return who_had_it_live(self._settings, around.finding, shell.warn)
-
-    @contextmanager
-    def _opened(self) -> "Iterator[Findings]":
-        from pipeline.findings.places import findings_paths
-        from pipeline.findings.query import of_lines, opened
-
-        if self._file is not None:
-            with of_lines(self._file) as found:
-                yield found
+            around = source.window(what, group, time)
+            explainview.tell_window(around, detectors, source.went_live(around), as_json=as_json)
             return
-        paths = findings_paths(self._settings)
-        if not paths:
-            msg = (
-                f"there are no findings in {self._settings.store.dir}: no flow has judged a window there yet (or "
-                "findings.keep is 0s); --findings reads those of a replay, --at asks a process elsewhere"
-            )
+        name = _asked_about(settings, receiver, person)
+        if alerts is not None and name is not None:
+            msg = "--alerts reads what a replay wrote, which tells nobody: --receiver and --for need the store"
             raise shell.UserError(msg)
-        with opened(paths) as found:
-            yield found
+        detail, story, walked = _read(settings, what, alerts, name, person or "")
+        if walked is not None:
+            explainview.tell_walk(detail, walked, as_json=as_json)
+            return
+        found, why = _window(source, detail, detectors)
+        live = None if found is None or alerts is not None else source.went_live(found)
+        explainview.tell_alert(detail, found, story, settings, detectors, live, as_json=as_json, why=why)
 
 
-def _asked(url: str, detector: str, labels: dict[str, str], moment: "Moment") -> "Around":
-    import httpx
-    import msgspec
-
-    from pipeline.findings.asking import moment_text
-    from pipeline.findings.page import PATH
-    from pipeline.findings.query import Around, NotFoundError
-
-    parameters = {"detector": detector, "group": msgspec.json.encode(labels).decode(), "at": moment_text(moment)}
-    try:
-        answer = httpx.get(url.rstrip("/") + PATH, params=parameters, timeout=_TIMEOUT_S)
-        if answer.status_code != httpx.codes.OK:
-            told = msgspec.json.decode(answer.content, type=dict[str, str])
-            raise NotFoundError(told.get("error", f"{url} answered {answer.status_code}"))
-        return msgspec.json.decode(answer.content, type=Around)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        msg = f"{url} cannot be asked: {error}; --at takes the address of a flow process, like http://127.0.0.1:9464"
-        raise shell.UserError(msg, shell.FOUND_WRONG) from error
-    except msgspec.DecodeError as error:
-        msg = f"{url} is no flow process of this version: {error}"
-        raise shell.UserError(msg) from error
+def _asked_about(settings: "Settings", receiver: str | None, person: str | None) -> str | None:
+    """Return the receiver that is asked about; None: the whole way is."""
+    if receiver is not None and person is not None:
+        msg = "--receiver and --for both say who asks: give one of them"
+        raise shell.UserError(msg)
+    if person is not None:
+        shell.chosen("person", sorted(settings.people), person)
+        return settings.people[person].receiver
+    if receiver is not None:
+        shell.chosen("receiver", sorted(settings.receivers), receiver)
+    return receiver
 
 
-def _alert(settings: "Settings", prefix: str, file: Path | None) -> "AlertDetail":
-    from pipeline.findings.alerted import from_lines, from_store
+def _read(
+    settings: "Settings", what: str, file: Path | None, receiver: str | None, person: str
+) -> "tuple[AlertDetail, Story | None, Walk | None]":
+    """Return an alert, its way to people, and its way to one receiver, where one is asked about."""
+    from pipeline.findings.alerted import from_lines
 
     if file is not None:
-        return from_lines(file, prefix)
+        return from_lines(file, what), None, None
 
     from alerts.opening import open_store
+    from pipeline.clock import wall_clock_us
+    from pipeline.explaining.story import gather
+    from pipeline.explaining.walk import walk
 
     with open_store(settings.store) as store:
-        return from_store(store, prefix)
+        detail = _alert(store, settings, what)
+        story = gather(store, settings, detail, wall_clock_us())
+        return detail, story, None if receiver is None else walk(story, settings, receiver, person)
+
+
+def _alert(store: "AlertStore", settings: "Settings", what: str) -> "AlertDetail":
+    from alerts.codes import is_code
+    from alerts.incidents import Incidents
+    from alerts.lookup import Lookup
+    from pipeline.findings.alerted import from_store
+
+    if not (is_code(what.removeprefix("#")) or what.lower().startswith("mg-")):
+        return from_store(store, what)
+    found = answers.find(Lookup(store, Incidents(store, settings.incidents)), what)
+    if len(found.alerts) > 1:
+        told = "".join(f"\n  {one.fingerprint}" for one in found.alerts)
+        msg = f"{what} is about several alerts; name one of them:{told}"
+        raise shell.UserError(msg)
+    return from_store(store, found.alerts[0].fingerprint)
+
+
+def _window(source: Source, detail: "AlertDetail", detectors: "dict[str, Detector]") -> "tuple[Around | None, str]":
+    """Return the window that opened an alert; or why it cannot be shown, empty where there is none."""
+    from pipeline.findings.alerted import window_of
+    from pipeline.findings.query import Moment, NotFoundError
+
+    place = window_of(detail, detectors)
+    if place is None:
+        return None, ""
+    name, labels, end_us = place
+    try:
+        found = source.around(name, labels, Moment(end_us))
+    except NotFoundError as error:
+        return None, f"the window that opened it cannot be shown: {error}"
+    if found.finding.end_us != end_us:
+        return None, "the window that opened it is no longer among the findings"
+    return found, ""
 
 
 def _is_print(text: str) -> bool:
     return re.fullmatch("[0-9a-f]{16}", text) is not None
-
-
-def _tell(
-    detail: "AlertDetail | None",
-    around: "Around | None",
-    detectors: "dict[str, Detector]",
-    live: "ThresholdVersion | None",
-    *,
-    as_json: bool,
-    why: str = "",
-) -> None:
-    from pipeline.findings import alerted
-    from pipeline.findings.explained import explain, plain
-
-    detector = None if around is None else detectors.get(around.finding.detector)
-    explanation = None if around is None else explain(around, detector, live)
-    if as_json:
-        told: dict[str, Any] = {"finding": None if explanation is None else plain(explanation)}
-        if detail is not None:
-            told = {"alert": alerted.plain(detail), **told}
-        if why:
-            told["note"] = why
-        shell.out_json(told)
-        return
-    if detail is not None:
-        for line in alerted.lines(detail):
-            shell.out(line)
-    if why:
-        shell.out(f"note: {why}")
-    if explanation is not None:
-        if detail is not None:
-            shell.out("")
-        _show(explanation, detector)
-
-
-def _show(explanation: "Explanation", detector: "Detector | None") -> None:
-    from rich.console import Console
-
-    from pipeline.findings.shown import shown
-
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, highlight=False)
-    with console.capture() as capture:
-        for part in shown(explanation, detector):
-            console.print(part)
-    for line in capture.get().splitlines():
-        shell.out(line.rstrip())
