@@ -1,5 +1,6 @@
 -- Lease groups whose time has come. ARGV: prefix, now in ms or '', lease in ms, how many at most
--- Returns, per group: {key, token, fields, what was told or '', members as {fingerprint, order, change, ...}, news, now}.
+-- Returns, per group: {key, token, fields, what was told or '', members as {fingerprint, order, change, when it was accepted if
+--   it is not in the news yet or '', ...}, news, now}.
 local lease_ms, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
 for _, gk in ipairs(redis.call('ZRANGEBYSCORE', p .. 'groups:leased', '-inf', now, 'LIMIT', 0, 1000)) do -- who died
   redis.call('ZREM', p .. 'groups:leased', gk)
@@ -27,6 +28,9 @@ while #claimed < limit do
         members[#members + 1] = fp
         members[#members + 1] = alert[1] or ''
         members[#members + 1] = alert[2]
+        -- An order ends with the id of its change, after 59 digits.
+        local coming = redis.call('HGET', p .. 'unrouted', string.sub(alert[1] or '', 60))
+        members[#members + 1] = coming and string.match(coming, '^%d+') or ''
       else -- it has expired
         redis.call('SREM', p .. 'members:' .. gk, fp)
       end
