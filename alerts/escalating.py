@@ -6,7 +6,7 @@ import msgspec
 
 from alerts.duty import Duty
 from alerts.escalation import START, Advance, EscalationState, Recipients, advance, recipients
-from alerts.grouping import Group, Member
+from alerts.grouping import NEVER_TOLD, Group, Member
 from alerts.muting import Mute
 from alerts.responses import Acknowledgement, Responses
 from config.escalations import EscalationSettings
@@ -106,13 +106,12 @@ class Escalations:
         told = () if running is None else running.receivers
         held = self._responses.acknowledgements([member.change for member in firing]) if firing else {}
         open_ = [member for member in firing if not _in_hand(member.change, held, now_us)]
-        before = {} if group.told is None else group.told.firing
+        before = NEVER_TOLD if group.told is None else group.told
         # Between ticks, only who was told: nobody hears of an alert by a step of the escalation first.
         shown = [
             member for member in open_
-            if (on_tick or member.change.fingerprint in before) and mute(member.change) is None
+            if (on_tick or member.change.fingerprint in before.firing) and mute(member.change) is None
         ]  # fmt: skip
-        fresh = {news.fingerprint for news in group.news} - before.keys()
         step = advance(
             policy,
             state,
@@ -120,7 +119,7 @@ class Escalations:
             open_=bool(firing),
             acknowledged=not open_,
             paused=bool(open_) and not shown,
-            joined=any(member.change.fingerprint in fresh for member in shown),
+            joined=any(not before.knows(member.change.fingerprint) for member in shown),
         )
         if not firing:
             kept = "" if on_tick else _kept(Running(policy=policy_name, receivers=told))

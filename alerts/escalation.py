@@ -96,8 +96,8 @@ def advance(
         open_: something in the group fires.
         acknowledged: all that fires is acknowledged.
         paused: all that fires and is not acknowledged is muted by silences or maintenance windows.
-        joined: something that fires and is not acknowledged has begun since the last look. An escalation that has ended
-            begins again for it; one that runs goes on as it was.
+        joined: something that fires and is not acknowledged is told now for the first time. An escalation that has
+            ended begins again for it; one that runs goes on as it was.
     """
     if not open_:
         return Advance(state=START)

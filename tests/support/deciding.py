@@ -42,7 +42,6 @@ class World:
         self.store = store
         self.clock = clock
         self._client: Any = store.client
-        self._taken = ""
 
     def named(self, name: str) -> str:
         return self.store.keys.named(name)
@@ -60,22 +59,27 @@ class World:
 
     def next_us(self) -> int | None:
         """Return when somebody has something to do next; None: never, until something comes."""
-        scores = [score for name in _WAKES for _, score in self._first(self.named(name))]
+        pipeline = self._client.pipeline(transaction=False)
+        for name in _WAKES:
+            pipeline.zrange(self.named(name), 0, 0, withscores=True)
+        scores = [score for first in pipeline.execute() for _, score in first]
         return int(min(scores)) * 1000 if scores else None
 
     def said(self) -> list[Said]:
-        """Return what was put into the outbox since this was asked last, in its order."""
-        found = []
-        for key in self._client.zrange(self.named("pending"), 0, -1):
-            if key.startswith(("change-", "news-")):
-                continue
-            note = self._client.hgetall(self.store.keys.note(key))
-            if note["order"] > self._taken:
-                draft = _to_draft.decode(note["body"])
-                found.append(Said(note["order"], key, note["receiver"], note["line"], draft))
-        found.sort()
-        self._taken = found[-1].order if found else self._taken
-        return found
+        """Return what was put into the outbox since this was asked last, in its order; nothing is pending then."""
+        pending = self._client.zrange(self.named("pending"), 0, -1)
+        keys = [key for key in pending if not key.startswith(("change-", "news-"))]
+        if not keys:
+            return []
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.hmget(self.store.keys.note(key), "order", "receiver", "line", "body")
+        pipeline.zrem(self.named("pending"), *keys)
+        found = [
+            Said(order, key, receiver, line, _to_draft.decode(body))
+            for key, (order, receiver, line, body) in zip(keys, pipeline.execute()[:-1], strict=True)
+        ]
+        return sorted(found)
 
     def accounts(self, fingerprint: str) -> list[Account]:
         """Return what became of the changes of an alert, in order."""
@@ -90,10 +94,6 @@ class World:
 
     def groups(self) -> set[str]:
         found: set[str] = self._client.smembers(self.named("groups"))
-        return found
-
-    def _first(self, name: str) -> list[tuple[str, float]]:
-        found: list[tuple[str, float]] = self._client.zrange(name, 0, 0, withscores=True)
         return found
 
 
