@@ -70,10 +70,12 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         order: of its current change; changes when it does.
+        coming_us: when the store took that change, while it is not among the group's news yet.
     """
 
     change: AlertChange
     order: str
+    coming_us: int | None = None
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,6 +273,9 @@ def _missed(group: Group, resolved: set[str], timing: Timing) -> set[str]:
     for news in group.news:
         if news.fingerprint in resolved:
             times.setdefault(news.fingerprint, []).append(news.accepted_us)
+    for member in group.members:
+        if member.coming_us is not None and member.change.fingerprint in times:
+            times[member.change.fingerprint].append(member.coming_us)
     found = set()
     for print_, accepted in times.items():
         began_us, ended_us = min(accepted), max(accepted)
