@@ -34,7 +34,8 @@ def group_of(key: str, flat: list[str], told: str, members: list[str], news: lis
         key: in the store.
         flat: fields of its hash, each followed by its value.
         told: what its receiver was told last; empty: nothing.
-        members: fingerprint, order and current change of each, one after the other.
+        members: of each, one after the other: fingerprint, order and current change; when that was accepted, while it is
+            not in the news yet and that is known, else empty.
         news: fingerprint, change id and time of acceptance, in one text each.
     """
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
@@ -48,8 +49,8 @@ def group_of(key: str, flat: list[str], told: str, members: list[str], news: lis
         tick_us=int(fields["tick"]) * 1000 if "tick" in fields else None,
         told=_to_told.decode(told) if told else None,
         members=tuple(
-            Member(change=_to_change.decode(change), order=order)
-            for order, change in zip(members[1::3], members[2::3], strict=True)
+            Member(change=_to_change.decode(change), order=order, coming_us=int(coming) * 1000 if coming else None)
+            for order, change, coming in zip(members[1::4], members[2::4], members[3::4], strict=True)
         ),
         news=tuple(
             News(fingerprint=print_, change_id=change_id, accepted_us=int(accepted) * 1000)
@@ -105,7 +106,7 @@ def _read(store: AlertStore, client: Any, key: str) -> GroupNow | None:
     members: list[str] = []
     for print_, (order, current) in zip(sorted(prints), pipeline.execute(), strict=True):
         if current is not None:
-            members += [print_, order or "", current]
+            members += [print_, order or "", current, ""]
     flat = [text for pair in fields.items() for text in pair]
     return GroupNow(
         group=group_of(key, flat, told or "", members, news),
