@@ -34,8 +34,8 @@ def group_of(key: str, flat: list[str], told: str, members: list[str], news: lis
         key: in the store.
         flat: fields of its hash, each followed by its value.
         told: what its receiver was told last; empty: nothing.
-        members: of each, one after the other: fingerprint, order and current change; when that was accepted, while it is
-            not in the news yet and that is known, else empty.
+        members: of each, one after the other: fingerprint, order and current change; when that was accepted, while it
+            is not in the news yet and that is known, else empty.
         news: fingerprint, change id and time of acceptance, in one text each.
     """
     fields = dict(zip(flat[::2], flat[1::2], strict=True))

@@ -38,15 +38,15 @@ def test_a_resolve_that_is_not_in_the_news_yet_counts_from_when_the_store_took_i
 
 def test_an_alert_that_resolves_between_its_tick_and_the_look_at_it_is_told(store: AlertStore) -> None:
     deciding = dispatcher(store, route={"receiver": "ops", **AT_ONCE})
-    alert = change()
+    alert, over = change(), change(step="resolved")
     store.apply([alert])
     deciding.turn(10, LEASE_US)  # it has its group, which is due
     seconds, micros = store.client.time()
     until(lambda: tuple(store.client.time()) > (seconds, micros + 2_000))
-    store.apply([change(step="resolved")])
+    store.apply([over])
     while deciding.turn(10, LEASE_US):
         pass
     detail = store.get(alert.fingerprint)
     assert detail is not None
-    assert [note.changes for note in detail.notifications] == [()]
+    assert [note.changes for note in detail.notifications] == [(over.change_id,)]
     assert [account.verdict for account in detail.accounts] == ["replaced", "known"]
