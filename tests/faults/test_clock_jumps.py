@@ -135,9 +135,11 @@ def test_alerts_come_in_time_whatever_is_done_to_the_clock(
     desk.now("agent_reply", "answered")
     desk.now("opened", "new")
     flow.until(lambda: desk.steps().get("breached") == BREACHED)
-    clock.set("+0")
+    report = flow.until_health(lambda told: told.get("events") == 5)
+    assert (report["dead_letters"], report["late"]) == (0, 0)
+    clock.set("+0")  # a clock that is set back lets the flow begin anew from its state: then it counts from zero
     report = flow.until_health(lambda told: told["status"] == "healthy")
-    assert (report["dead_letters"], report["late"], report["events"]) == (0, 0, 5)
+    assert (report["dead_letters"], report["late"]) == (0, 0)
     assert desk.steps() == {"breached": BREACHED}
     assert len(flow.logged("clock.agrees")) == len(flow.logged("clock.jumped")) == bool(off_s)
     flow.stop()
