@@ -1,6 +1,6 @@
 # `make demo` and `make test` need Python 3.11 or 3.12, make and a package index; everything else they get themselves.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint check format generate bench-peers clean
+.PHONY: help install demo test chaos lint check format generate bench-peers clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,7 @@ STAMP := $(VENV)/.installed
 # More workers than most machines have cores: many tests wait, for processes, brokers and time that passes.
 PYTEST_ARGS ?= -n 3 --dist worksteal
 PEERS_ARGS ?=
+CHAOS_ARGS ?=
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,9 @@ demo: $(STAMP) ## See an incident, an alert and a failover, on simulated feeds
 
 test: $(STAMP) ## Run the tests
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+chaos: $(STAMP) ## Kill notifiers, Redis and providers; count what is lost (CHAOS_ARGS="--nightly", "--help")
+	$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
 lint: $(STAMP) ## Check style, types and layers
 	@failed=; for tool in 'ruff check --quiet .' 'ruff format --check --quiet .' 'mypy' 'lint-imports'; do \
