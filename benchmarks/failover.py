@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--per-s", type=float, default=50.0)
     parser.add_argument("--flood", type=int, default=20_000, help="alerts as fast as they can be written")
     parser.add_argument("--failovers", type=int, default=200)
-    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=32)
     parser.add_argument("--only", choices=["rate", "failover", "alertmanager"])
     parser.add_argument("--json", action="store_true", help="the last line is JSON")
     options = parser.parse_args()

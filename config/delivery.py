@@ -151,7 +151,7 @@ class NotifierSettings(SettingsModel):
             There is no last time.
     """
 
-    workers: int = Field(default=8, ge=1, le=256)
+    workers: int = Field(default=32, ge=1, le=256)
     poll: DurationUs = Field(default=US_PER_SECOND // 5, ge=1_000)
     lease: DurationUs = Field(default=15 * US_PER_SECOND, ge=US_PER_SECOND // 10)
     retry_first_wait: DurationUs = Field(default=15 * US_PER_SECOND, ge=1_000)
