@@ -9,6 +9,8 @@ from alerts.grouping import Group, Member, News, Told
 from alerts.store import AlertStore
 from detectors.contract import AlertChange
 
+_ORDER_DIGITS = 59
+"""An order ends with the id of its change, after these (:func:`alerts.model.order_key`)."""
 _to_change = msgspec.json.Decoder(AlertChange)
 _to_told = msgspec.json.Decoder(Told)
 _to_labels = msgspec.json.Decoder(dict[str, str])
@@ -103,10 +105,12 @@ def _read(store: AlertStore, client: Any, key: str) -> GroupNow | None:
     pipeline = client.pipeline(transaction=False)
     for print_ in sorted(prints):
         pipeline.hmget(store.keys.alert(print_), "order", "current")
+    known = [(print_, *texts) for print_, texts in zip(sorted(prints), pipeline.execute(), strict=True) if texts[1]]
+    for _print, order, _current in known:
+        pipeline.hget(named("unrouted"), (order or "")[_ORDER_DIGITS:])
     members: list[str] = []
-    for print_, (order, current) in zip(sorted(prints), pipeline.execute(), strict=True):
-        if current is not None:
-            members += [print_, order or "", current, ""]
+    for (print_, order, current), coming in zip(known, pipeline.execute(), strict=True):
+        members += [print_, order or "", current, "" if coming is None else coming.partition("|")[0]]
     flat = [text for pair in fields.items() for text in pair]
     return GroupNow(
         group=group_of(key, flat, told or "", members, news),

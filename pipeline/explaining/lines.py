@@ -76,12 +76,11 @@ def _timers(group: GroupTold, now_us: int) -> str:
     if group.held:
         parts.append("a notifier looks at it now")
     elif group.tick_us is not None:
-        what = "next tick" if group.told_us is not None or now_us > group.first_us else "first tick"
         late = now_us - group.tick_us
         when = ahead(group.tick_us, now_us)
         if late > 0:
             when = f"{moment(group.tick_us)}, {span(late)} ago: does a notifier run?"
-        parts.append(f"{what} {when}")
+        parts.append(f"looked at next {when}")
     else:
         parts.append("looked at when something changes")
     if group.repeat_us is not None and group.tick_us is not None and not group.waiting:

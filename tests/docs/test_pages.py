@@ -18,6 +18,7 @@ from config.yamlfile import parse_yaml
 from pipeline.assembly import build_problems, settings_model
 from tests.cli.support import makegood
 from tests.docs.pages import PAGES, REPO, Command, commands, examples
+from tests.docs.stages import Stage, stage_of
 
 SOON_S = 90.0
 LOOK_EVERY_S = 0.5
@@ -29,14 +30,16 @@ def name(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_the_examples_of_a_page_work_as_shown(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_a_page_work_as_shown(
+    page: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with ExitStack() as stack:
+    with stage_of(name(page), tmp_path_factory.mktemp("stage"), monkeypatch) as stage, ExitStack() as stack:
         for example in examples(page):
             kind, _, rest = example.mark.partition(": ")
             where = f"{name(page)}:{example.line}"
             if kind == "file":
-                Path(rest).write_text(example.text, encoding="utf-8")
+                Path(rest).write_text(stage.written(example.text), encoding="utf-8")
             elif kind == "settings":
                 document = parse_yaml(example.text, where)
                 assert build_problems(validate(document, settings_model()), document) == []
@@ -48,10 +51,10 @@ def test_the_examples_of_a_page_work_as_shown(page: Path, tmp_path: Path, monkey
             else:
                 assert example.language in ("console", "text"), f"{where}: mark it as file, settings or not run"
                 for command in commands(example) if example.language == "console" else []:
-                    run(command, where, within_s=SOON_S if kind == "soon" else 0.0)
+                    run(command, where, stage, within_s=SOON_S if kind == "soon" else 0.0)
 
 
-def run(command: Command, where: str, *, within_s: float) -> None:
+def run(command: Command, where: str, stage: Stage, *, within_s: float) -> None:
     """Run a command until its output is what is shown, for so long at most."""
     program, *arguments = shlex.split(command.line)
     if program == "touch":
@@ -61,7 +64,7 @@ def run(command: Command, where: str, *, within_s: float) -> None:
     until_s = time.monotonic() + within_s
     while True:
         result = makegood(*arguments)
-        told = (result.stdout + result.stderr).rstrip("\n") + "\n"
+        told = stage.shown(result.stdout + result.stderr).rstrip("\n") + "\n"
         if doctest.OutputChecker().check_output(command.shown or "\n", told, doctest.ELLIPSIS):
             return
         if time.monotonic() >= until_s:
