@@ -18,6 +18,7 @@ def dispatcher(
     clock_us: Callable[[], int] | None = None,
     route: Mapping[str, Any] | None = None,
     receivers: Mapping[str, Mapping[str, Any]] | None = None,
+    on_step: Callable[[str], None] = lambda _step: None,
     **more: Any,
 ) -> Dispatcher:
     """Return a dispatcher; by default with one receiver, ``ops``, who is told every change at once."""
@@ -35,7 +36,9 @@ def dispatcher(
         route=RootRouteSettings.model_validate({"receiver": "ops", **AT_ONCE} if route is None else route),
         **more,
     )
-    return build_dispatcher(store, settings, clock_us=clock_us, on_defect=no_defect)
+    return build_dispatcher(
+        store, settings, clock_us=clock_us, on_defect=no_defect, on_step=lambda step, _key: on_step(step)
+    )
 
 
 def dispatch(store: AlertStore, clock_us: Callable[[], int] | None = None) -> None:
