@@ -207,7 +207,8 @@ class _Check:
             for changes in episodes.values():
                 began_us = min(times[change.change_id].not_after_us for change in changes)
                 ends = [times[one.change_id].not_before_us for one in changes if one.status == "resolved"]
-                told = {verdicts.get(change.change_id) for change in changes} & {"told", "replaced", "known"}
+                # "unwanted": it was told that it fires, and takes no word that it does not any more.
+                told = {verdicts.get(change.change_id) for change in changes} - {"never_told", "muted", None}
                 if not told and (not ends or max(ends) - began_us > _longest_us(match.timing)):
                     yield f"{detail.current.fingerprint} fired, and {match.receiver} was not told: {verdicts}"
 

@@ -46,6 +46,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     fault: Fault
     alerts: tuple[tuple[str, str], ...]
     """Fingerprint and status of each."""
+    title: str
 
     @property
     def taken(self) -> bool:
@@ -147,6 +148,7 @@ class Provider:
                 sender=int(first.split()[1].strip("/")),
                 key=fields["idempotency-key"],
                 fault="drops" if fault == "refused" else fault,
+                title=body["title"],
                 alerts=tuple((alert["fingerprint"], alert["status"]) for alert in body["alerts"]),
             )
         )
