@@ -38,10 +38,10 @@ def lines(story: Story, settings: Settings) -> Iterator[str]:
     if not story.groups:
         yield "  it is in none now: all that it was in is over and told"
     yield from _hidden(story)
-    if story.detail.accounts or story.unrouted:
+    decided = list(account_lines(story, story.detail.accounts))
+    if decided:
         yield "what was decided of each change"
-        for line in account_lines(story, story.detail.accounts):
-            yield f"  {line}"
+        yield from (f"  {line}" for line in decided)
     yield "notifications"
     for note in story.notes:
         for line in note_lines(note, settings.channels, story.now_us):
