@@ -68,6 +68,8 @@ def _went(record: NotificationRecord, channels: _Channels) -> str:
     name = f"tier {tier}, {channel}" if tier else channel
     head = f"By {by} ({name})"
     causes = _causes(record, tier)
+    if last is not None:
+        head += _before(record, last)
     if causes:
         head += f", because {'; '.join(causes)}"
     if last is not None and last.plain:
@@ -89,10 +91,29 @@ def _causes(record: NotificationRecord, below: int) -> list[str]:
         if not failed:
             continue
         last = failed[-1]
+        sent = [one for one in made if one.reason != "breaker_open" and not _by_receipt(one, made)]
         took_us = max(one.at_us + one.took_us for one in made) - made[0].at_us
-        tried = f"; {len(made)} tries in {span(took_us)}" if len(made) > 1 else f"; after {span(took_us)}"
+        tried = f"; after {span(took_us)}" if sent else ""
+        tried = f"; {len(sent)} tries in {span(took_us)}" if len(sent) > 1 else tried
         found.append(f"tier {tier} ({last.channel}) failed: {last.reason}: {last.detail}{tried}")
     return found
+
+
+def _by_receipt(one: Try, made: Sequence[Try]) -> bool:
+    """Return whether a failure was no try, but what became of a message that had been accepted before."""
+    taken = {name for before in made if before.at_us <= one.at_us for name in before.provider_ids}
+    return (
+        one.outcome == "failed" and not one.provider_ids and bool(one.recipients) and taken.issuperset(one.recipients)
+    )
+
+
+def _before(record: NotificationRecord, last: Try) -> str:
+    """Return what had failed before in the tier by which it went, and below."""
+    failed = [one for one in record.tries if one.outcome == "failed" and one.at_us <= last.at_us and one is not last]
+    if any(one.tier > last.tier for one in failed):
+        return "; before that every tier had failed"
+    own = sum(one.tier == last.tier for one in failed)
+    return f", at try {own + 1}" if own else ""
 
 
 def _pending(note: NoteTold, channels: _Channels, now_us: int) -> str:

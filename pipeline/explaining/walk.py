@@ -100,7 +100,7 @@ def _stops(
         yield Stop(passed=group.told_us is not None or None, text=f"group {head}", more=tuple(map(str.strip, rest)))
     if story.mutes and current.status == "firing":
         why = tuple(f"{mute.kind} by {mute.by}: {mute.detail}" for mute in story.mutes)
-        yield Stop(passed=False, text="it is hidden now", more=why)
+        yield Stop(passed=None if notes else False, text="it is hidden now", more=why)
     if accounts:
         passed = accounts[-1].verdict in {"told", "known", "replaced"}
         own = msgspec.structs.replace(story, groups=(), unrouted=())

@@ -253,6 +253,29 @@ def test_alerts_of_a_replay_are_found_in_its_lines(stored: Recorded) -> None:
     assert told["finding"] == explained(stored, print_)["finding"]
 
 
+def test_who_asks_must_be_somebody_and_ask_about_an_alert(stored: Recorded) -> None:
+    print_ = mood(stored)
+    lines = stored.folder / "alerts.jsonl"
+    for arguments, words in (
+        ((print_, "--receiver", "nobody"), "there is no receiver 'nobody'"),
+        ((print_, "--for", "nobody"), "there is no person 'nobody'"),
+        ((print_, "--for", "a", "--receiver", "b"), "give one of them"),
+        (("sentiment_drop", "all", "--receiver", "b"), "ask about an alert, not about a window"),
+        (("K7F9", "--receiver", "nobody"), "there is no receiver 'nobody'"),
+    ):
+        done = explain(stored, *arguments)
+        assert (done.returncode, done.defect) == (2, None)
+        assert words in done.stderr
+    assert explain(stored, print_, "--alerts", lines).returncode == 0
+
+
+def test_an_alert_is_found_by_its_code(stored: Recorded) -> None:
+    told = explained(stored, mood(stored))
+    assert explained(stored, told["delivery"]["code"])["alert"] == told["alert"]
+    unknown = explain(stored, "ZZ9")
+    assert (unknown.returncode, unknown.defect) == (1, None)
+
+
 def mood(recorded: Recorded) -> str:
     """Return the fingerprint of the alert about mobile, which is open at the end."""
     found = [one for one in changes(recorded) if one.labels["detector"] == "sentiment_drop"]
