@@ -61,7 +61,8 @@ for _, one in ipairs(plan.notes) do
     redis.call('ZADD', p .. 'pending', one.accepted, key)
     redis.call('ZADD', p .. 'pending:' .. one.receiver, one.accepted, key)
     redis.call('ZADD', p .. 'line:' .. one.line, 0, order .. '|' .. key)
-    if not redis.call('ZSCORE', p .. 'leased', one.line) and not redis.call('ZSCORE', p .. 'later', one.line) then
+    if not redis.call('ZSCORE', p .. 'leased', one.line) and not redis.call('ZSCORE', p .. 'later', one.line)
+        and redis.call('HEXISTS', p .. 'behind', one.line) == 0 then
       redis.call('ZADD', p .. 'ready', 'LT', urgency * 1e13 + tonumber(one.accepted), one.line)
       redis.call('PUBLISH', p .. 'wake:lines', '1')
     end

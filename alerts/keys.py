@@ -57,6 +57,7 @@ class Keys(NamedTuple):
     ``digest_of:<r>``     string   key of a receiver's last digest
     ``digest:<key>``      hash     what a digest stands for: counts, and one notification of each kind
     ``absorbed:<key>``    list     keys of the notifications that a digest stands for
+    ``behind``            hash     line: the digest that it waits for; ``behind:<key>``: a set of the same, by digest
     ``thread:<thread>``   hash     what far sides call the first message of a thread; expires
     ``undelivered``       zset     of these: every tier has failed
     ``lost``              hash     of these: found to be gone, with its line; the auditor looks after them

@@ -5,10 +5,12 @@ local function head(line)
   return first and string.match(first, '^[^|]*|(.*)$')
 end
 
--- Put a line among those with something to do, unless it is worked on or waits: the most urgent first, then the oldest. Those
+-- Put a line among those with something to do, unless it is worked on or waits (for a time, or for the digest that stands for
+-- what was first in it: nothing is told before what came before it): the most urgent first, then the oldest. Those
 -- that come back queue up anew (`since`), so that many which wait for one channel do not stand before all others.
 local function make_ready(line, since)
-  if redis.call('ZSCORE', p .. 'leased', line) or redis.call('ZSCORE', p .. 'later', line) then
+  if redis.call('ZSCORE', p .. 'leased', line) or redis.call('ZSCORE', p .. 'later', line)
+      or redis.call('HEXISTS', p .. 'behind', line) == 1 then
     return
   end
   local key = head(line)

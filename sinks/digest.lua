@@ -30,7 +30,8 @@ for _, one in ipairs(redis.call('ZRANGE', waiting, 0, most * 4)) do
     redis.call('ZREM', p .. 'line:' .. f[1], f[2] .. '|' .. one)
     redis.call('ZREM', p .. 'ready', f[1])
     redis.call('ZREM', p .. 'later', f[1])
-    make_ready(f[1])
+    redis.call('HSET', p .. 'behind', f[1], key) -- what follows in that line waits for the digest
+    redis.call('SADD', p .. 'behind:' .. key, f[1])
     redis.call('HSET', note, 'status', 'digested', 'done_ms', now, 'note', 'in the digest ' .. key)
     redis.call('PEXPIRE', note, retention)
     redis.call('PEXPIRE', p .. 'tries:' .. one, retention)

@@ -17,6 +17,14 @@ if known[1] == 'pending' then
   if known[4] then
     redis.call('PEXPIRE', p .. 'receipts:' .. key, retention)
   end
+  -- Of a digest: the lines that waited for it. Those that have gone into another since wait for that.
+  for _, one in ipairs(redis.call('SMEMBERS', p .. 'behind:' .. key)) do
+    if redis.call('HGET', p .. 'behind', one) == key then
+      redis.call('HDEL', p .. 'behind', one)
+      make_ready(one)
+    end
+  end
+  redis.call('DEL', p .. 'behind:' .. key)
   answer = 1
 end
 if is_mine(line, token) then

@@ -74,3 +74,32 @@ def test_a_far_side_that_keeps_incidents_gets_each_by_itself(store: AlertStore, 
         store.apply(alerts)
         rig.run(240, step_s=5)
         assert len(server.requests) == len(alerts)
+
+
+def test_what_stands_in_a_line_behind_a_digest_waits_for_it(store: AlertStore, tmp_path: Path) -> None:
+    alerts = [change(case_id=str(number)) for number in range(60)]
+    with http_server(Answer(503)) as server:
+        web = {"type": "webhook", "url": server.url, "max_per_minute": 600, "breaker_failures": 1000}
+        rig = Rig(store, tmp_path, {"web": web}, receiver={"digest_above": 20})
+        store.apply(alerts)
+        rig.run(10, step_s=1)
+        assert any("digest" in request.json["title"] for request in server.requests), "it was tried, and waits"
+        refused = len(server.requests)
+        store.apply([change(case_id=str(number), step="resolved") for number in range(5)])
+        server.script = [Answer(200)]
+        rig.run(90, step_s=1)
+        bodies = [request.json for request in server.requests[refused:]]
+    digest = next(place for place, body in enumerate(bodies) if "digest" in body["title"])
+    resolved = {
+        body["alerts"][0]["fingerprint"]: place for place, body in enumerate(bodies) if body["status"] == "resolved"
+    }
+    fired = {
+        body["alerts"][0]["fingerprint"]
+        for body in bodies
+        if body["status"] == "firing" and "digest" not in body["title"]
+    }
+    assert len(resolved) == 5
+    assert all(place > digest for fingerprint, place in resolved.items() if fingerprint not in fired)
+    assert resolved.keys() - fired, "of some the digest told that they fire"
+    assert store.counts()["pending"] == 0
+    assert store.client.hlen(store.keys.named("behind")) == 0
