@@ -150,7 +150,7 @@ class _Check:
         """Yield what is told otherwise than it must be."""
         yield from (f"nobody wrote {key}, and it was sent" for key in self.taken if key not in self.notes)
         lines: dict[str, list[str]] = defaultdict(list)
-        for key in sorted(self.taken.keys() & self.notes.keys(), key=lambda key: self.taken[key][0].number):
+        for key in sorted(self.notes, key=self._told_as):
             lines[self._lines[key]].append(key)
         for line, keys in lines.items():
             if keys != sorted(keys, key=lambda key: self._orders[key]):
@@ -161,6 +161,13 @@ class _Check:
             for sender, count in self.duplicates.by_death.items()
             if count > workers
         )
+
+    def _told_as(self, key: str) -> tuple[int, str]:
+        """Return what sorts notifications as they were told: one that a digest stands for, with that."""
+        note = self.notes[key]
+        sent = note.note.removeprefix("in the digest ") if note.status == "digested" else key
+        taken = self.taken.get(sent, [])
+        return (taken[0].number if taken else 0, self._orders[key])
 
     def _unaccounted(self, detail: AlertDetail) -> Iterator[str]:
         """Every change has one account in each of its groups; what an account names is there."""
