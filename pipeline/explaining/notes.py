@@ -22,6 +22,7 @@ class NoteTold(msgspec.Struct, frozen=True, kw_only=True):
         progress: how far it is, while it is pending.
         waits_until_us: when it is tried next; None: nothing is waited for, or it is done.
         behind: how many of its group and receiver go before it. held: a notifier works on it now.
+        after_digest: key of the digest that goes before it; empty: none does.
         sending: what was being sent when its notifier was last heard of; empty: nothing.
         digest: the notification that stands for it.
     """
@@ -31,6 +32,7 @@ class NoteTold(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress | None = None
     waits_until_us: int | None = None
     behind: int = 0
+    after_digest: str = ""
     held: bool = False
     sending: str = ""
     digest: "NoteTold | None" = None
@@ -54,20 +56,21 @@ def _told(store: AlertStore, outbox: Outbox, record: NotificationRecord) -> Note
     digest = _DIGEST.search(record.note)
     stands = None if digest is None else store.notification(digest[1])
     pending = record.status == "pending"
-    later, behind, held = _place(store, claim.line, record.key) if pending else (None, 0, False)
+    later, behind, held, before = _place(store, claim.line, record.key) if pending else (None, 0, False, "")
     return NoteTold(
         record=record,
         draft=claim.draft,
         progress=claim.progress if pending else None,
         waits_until_us=later,
         behind=behind,
+        after_digest=before,
         held=held,
         sending=claim.sending,
         digest=None if stands is None else _told(store, outbox, stands),
     )
 
 
-def _place(store: AlertStore, line: str, key: str) -> tuple[int | None, int, bool]:
+def _place(store: AlertStore, line: str, key: str) -> tuple[int | None, int, bool, str]:
     client: Any = store.client
     named = store.keys.named
     with store_errors():
@@ -75,6 +78,8 @@ def _place(store: AlertStore, line: str, key: str) -> tuple[int | None, int, boo
         pipeline.zscore(named("later"), line)
         pipeline.zrange(named(f"line:{line}"), 0, -1)
         pipeline.zscore(named("leased"), line)
-        later, entries, leased = pipeline.execute()
+        pipeline.hget(named("behind"), line)
+        later, entries, leased, digest = pipeline.execute()
     keys = [entry.partition("|")[2] for entry in entries]
-    return None if later is None else int(later) * 1000, keys.index(key) if key in keys else 0, leased is not None
+    place = keys.index(key) if key in keys else 0
+    return None if later is None else int(later) * 1000, place, leased is not None, digest or ""

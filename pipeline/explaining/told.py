@@ -121,6 +121,8 @@ def _pending(note: NoteTold, channels: _Channels, now_us: int) -> str:
     if note.behind:
         other = "1 other notification" if note.behind == 1 else f"{note.behind} other notifications"
         return f"Not yet: {other} of its group to {record.receiver} must go before it."
+    if note.after_digest:
+        return f"Not yet: the digest {note.after_digest}, which tells what was before it, must go first."
     if progress is not None and progress.awaiting:
         since = progress.awaiting_since_us or now_us
         channel = record.tries[-1].channel if record.tries else "the far side"
