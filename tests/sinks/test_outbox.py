@@ -77,7 +77,8 @@ def test_beginning_a_send_holds_the_lease_until_it_must_be_over(
 
 
 def test_only_the_first_of_a_line_can_be_claimed_in_order(store: AlertStore, clock: Clock, outbox: Outbox) -> None:
-    steps = [change(step="suspected"), change(step="confirmed", at_us=START_US + 1), change(step="resolved", at_us=START_US + 2)]
+    names = ("suspected", "confirmed", "resolved")
+    steps = [change(step=name, at_us=START_US + number) for number, name in enumerate(names)]
     for one in steps:
         store.apply([one])
         dispatch(store, clock)
