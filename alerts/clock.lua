@@ -25,6 +25,7 @@ if set_back then
         redis.call('HSET', p .. 'group:' .. gk, field, string.format('%d', time - back))
       end
     end
+    redis.call('ZADD', p .. 'groups:due', 'LT', string.format('%d', now), gk) -- what hid it may not have begun now
   end
 end
 if set_back or ((not seen or now > seen + 1000)

@@ -370,6 +370,16 @@ def test_a_clock_that_is_set_back_while_a_group_is_decided_makes_it_wait_no_long
     assert sorted(text.partition(" ")[2] for text in rig.run(INTERVAL_S)) == ["ops A", "ops b"]
 
 
+def test_a_clock_that_is_set_back_to_before_a_silence_began_is_noticed_on_the_next_tick(store: AlertStore) -> None:
+    rig = Rig(store)
+    rig.run(1)
+    rig.silence("alertname=A", 3600)
+    rig.apply(A)
+    assert rig.run(100) == []
+    rig.clock.forward(-1000)
+    assert [text.partition(" ")[2] for text in rig.run(INTERVAL_S + 1)] == ["ops A"]
+
+
 def test_a_clock_that_is_set_forward_makes_ticks_come_sooner_and_none_is_told_twice(store: AlertStore) -> None:
     rig = Rig(store)
     rig.apply(A)

@@ -7,9 +7,11 @@ from typing import Any
 from detectors.contract import AlertChange
 from tests.support.deciding import Said
 from tests.support.life_model import (
+    ALERTS,
     INTERVAL_S,
     RECEIVERS,
     REPEAT_S,
+    ROUTES,
     SECOND_US,
     STEP_S,
     STEPS,
@@ -24,6 +26,9 @@ SLACK_S = 3
 _STEP = re.compile(r"Step (\d) of 2 of the escalation(?:, round (\d))?\.|Last resort of the escalation\.")
 ENDED = 2 * len(STEPS) + 1
 """Steps of all rounds, and the last resort."""
+PAGED = {"last", *(name for step in STEPS for name in step)}
+"""Who hears of steps, and of the end, of several groups."""
+EVERYWHERE = {place for name in ALERTS for routes in range(len(ROUTES)) for place in places(routes, name)}
 
 
 def step_of(said: Said) -> int:
@@ -48,6 +53,7 @@ class Heard:
         self.at_us = 0
         self.step = 0
         self.step_at_us = 0
+        self.ended: set[str] = set()
 
 
 class Hearing:
@@ -70,7 +76,6 @@ class Hearing:
         self.may_begin: set[Place] = set()
         self.put_right: set[str] = set()
         self.steady_us = 0
-        self.ended: set[str] = set()
 
     def hear(self, said: Said, before: Moment, after: Moment, now_us: int) -> None:
         """Judge a notification: between the two moments it was decided."""
@@ -86,10 +91,11 @@ class Hearing:
             if fires:
                 assert "" in {before.hidden[name], after.hidden[name]}, f"{name} is told while {after.hidden[name]}"
         place = self._place(said, before, after)
-        self._joined(said, place)
+        if said.receiver not in PAGED:
+            self._joined(said, place)
         if draft.kind == "escalation" or step_of(said):
             self._escalated(said, place, before, after, now_us)
-        if draft.kind in {"group", "repeat"} and said.receiver == place.receiver:
+        if draft.kind in {"group", "repeat"} and said.receiver == place.receiver and said.receiver not in PAGED:
             self._told(said, place, now_us)
 
     def _place(self, said: Said, before: Moment, after: Moment) -> Place:
@@ -134,10 +140,11 @@ class Hearing:
             news |= resolved - heard.resolved
             news |= resolved & self.put_right
             if not RECEIVERS[place.receiver].get("send_resolved", True):
-                news |= self.ended & firing.keys()
+                news |= heard.ended & firing.keys()
             assert news, f"{place} is told what it knows"
         heard.firing, heard.resolved, heard.at_us = firing, resolved, now_us
         heard.knows |= dict.fromkeys(firing, "firing") | dict.fromkeys(resolved, "resolved")
+        heard.ended.clear()
         self.put_right -= resolved
 
     def _escalated(self, said: Said, place: Place, before: Moment, after: Moment, now_us: int) -> None:
@@ -159,13 +166,18 @@ class Hearing:
         heard.step, heard.step_at_us = step, now_us
         self.open_us[place] = self.steady_us
 
+    def has_ended(self, name: str) -> None:
+        """Note that an alert has resolved: who is not told of that, is told when it fires again."""
+        for heard in self.places.values():
+            heard.ended.add(name)
+
     # --- what is missing
 
     def look(self, now_us: int) -> None:
         """Note what is true now, and judge what should have been heard since."""
         truth, steady_us = self._truth, self.steady_us
         for name, alert in truth.alerts.items():
-            for place in {*places(truth.routes, name), *self.places}:
+            for place in {*EVERYWHERE, *self.places}:
                 here = alert.fires and place in places(truth.routes, name) and not truth.hidden(name, now_us)
                 self._since(self.since_us, (name, place), here)
                 known = place in self.places and self.places[place].knows.get(name) == "firing"
@@ -178,7 +190,7 @@ class Hearing:
                 if (name, place) in self.over_us:
                     late_us = steady_us - self.over_us[name, place]
                     assert late_us <= (INTERVAL_S + SLACK_S) * SECOND_US, f"{place} was not told that {name} resolved"
-        for place in {place for name in truth.alerts for place in places(truth.routes, name)}:
+        for place in EVERYWHERE:
             self._look_at_escalation(place, now_us)
 
     def _look_at_escalation(self, place: Place, now_us: int) -> None:
