@@ -70,8 +70,8 @@ def made(
             continue
         one = msgspec.json.decode(line, type=Findings)
         tally.add(one)
-        for bad in (*one.lost, *one.wrong):
-            tell(f"\nrun {one.number}, seed {one.seed}: {bad}\n")
+        for words in (*one.lost, *one.wrong, *one.rare):
+            tell(f"\nrun {one.number}, seed {one.seed}: {words}\n")
         tell(f"\r{tally.runs} of {runs if only is None else 1}")
     tell("\n")
     return tally, sum(process.wait() != 0 for process in processes)

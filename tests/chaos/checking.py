@@ -55,7 +55,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         lost: what should have been told or accounted for, and was not. wrong: what must not be otherwise.
-        duplicates: by cause. by_tier: told by the next tier as well, because the one before gave no clear answer.
+        duplicates: by cause. rare: those of them that are worth a look, in words.
+        by_tier: told by the next tier as well, because the one before gave no clear answer.
         most_by_a_death: duplicates that one kill has caused.
     """
 
@@ -71,6 +72,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     lost: list[str]
     wrong: list[str]
     duplicates: dict[str, int]
+    rare: list[str]
     by_tier: int
     most_by_a_death: int
     workers: int
@@ -94,6 +96,7 @@ def findings(store: AlertStore, route: RootRouteSettings, seen: Evidence) -> Fin
         lost=lost,
         wrong=wrong,
         duplicates={str(cause): count for cause, count in found.duplicates.by_cause.items()},
+        rare=found.duplicates.rare,
         by_tier=found.duplicates.by_tier,
         most_by_a_death=max(found.duplicates.by_death.values(), default=0),
         workers=seen.plan.workers,

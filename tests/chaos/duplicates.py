@@ -33,6 +33,7 @@ class Duplicates:
         self.by_tier: int = 0
         self.by_death: dict[int, int] = defaultdict(int)
         self.unexplained: list[str] = []
+        self.rare: list[str] = []
 
     def look(self, note: NotificationRecord, taken: Sequence[Request]) -> None:
         """Take account of what providers took of one notification, in its order.
@@ -47,12 +48,13 @@ class Duplicates:
             self.by_cause[cause] += 1
             if cause == "kill":
                 self.by_death[before.sender] += 1
-            if cause == "unexplained":
-                self.unexplained.append(f"{note.key}: {before} and then {after}; tries: {note.tries}")
+            if cause in {"unexplained", "restart of Redis", "lease ran out"}:
+                told = f"{cause}: {note.key}: {before} and then {after}; tries: {note.tries}"
+                (self.unexplained if cause == "unexplained" else self.rare).append(told)
 
     def _cause(self, note: NotificationRecord, before: Request, after: Request) -> Cause:
         recorded = [one for one in note.tries if _is_of(one, before)]
-        if any(one.outcome == "failed" and one.reason in {"timeout", "unreachable"} for one in recorded):
+        if any(map(_is_unclear, recorded)):
             return "no answer"
         death = self._deaths.get(before.sender)
         if death is not None and death.at_us >= before.at_us and not recorded:
@@ -61,6 +63,8 @@ class Duplicates:
             return "restart of Redis"
         if after.at_us - before.at_us >= self._lease_us:
             return "lease ran out"
+        if any(_came_late(one, request) for one in note.tries for request in (before, after)):
+            return "no answer"
         return "unexplained"
 
 
@@ -73,8 +77,16 @@ def by_key(requests: Sequence[Request]) -> Mapping[str, list[Request]]:
     return found
 
 
+def _came_late(one: Try, request: Request) -> bool:
+    """Return whether a provider with much to do may have read a request only after its sender had given up."""
+    return one.channel == request.provider and _is_unclear(one) and one.at_us <= request.at_us
+
+
+def _is_unclear(one: Try) -> bool:
+    return one.outcome == "failed" and one.reason in {"timeout", "unreachable"}
+
+
 def _is_of(one: Try, request: Request) -> bool:
     began_us, ended_us = one.at_us - _SLACK_US, one.at_us + one.took_us + _SLACK_US
-    unclear = one.outcome == "failed" and one.reason in {"timeout", "unreachable"}
-    good = one.outcome == "delivered"
-    return one.channel == request.provider and began_us <= request.at_us <= ended_us and (unclear or good)
+    told = one.outcome == "delivered" or _is_unclear(one)
+    return one.channel == request.provider and began_us <= request.at_us <= ended_us and told

@@ -8,7 +8,7 @@ from tests.chaos.plan import STEPS
 CAUSES = {
     "kill": "its notifier was killed between the send and its record",
     "no answer": "the provider took it, and its answer came too late or not at all; sent by the same tier again",
-    "restart of Redis": "Redis was away when it was to be recorded",
+    "restart of Redis": "Redis was away when it was to be recorded, and the lease ran out before it was",
     "lease ran out": "its notifier was slower than its lease",
     "unexplained": "unexplained",
 }

@@ -7,7 +7,6 @@ from typing import Any
 from detectors.contract import AlertChange
 from tests.support.deciding import Said
 from tests.support.life_model import (
-    ALERTS,
     INTERVAL_S,
     RECEIVERS,
     REPEAT_S,
@@ -28,7 +27,6 @@ ENDED = 2 * len(STEPS) + 1
 """Steps of all rounds, and the last resort."""
 PAGED = {"last", *(name for step in STEPS for name in step)}
 """Who hears of steps, and of the end, of several groups."""
-EVERYWHERE = {place for name in ALERTS for routes in range(len(ROUTES)) for place in places(routes, name)}
 
 
 def step_of(said: Said) -> int:
@@ -177,7 +175,7 @@ class Hearing:
         """Note what is true now, and judge what should have been heard since."""
         truth, steady_us = self._truth, self.steady_us
         for name, alert in truth.alerts.items():
-            for place in {*EVERYWHERE, *self.places}:
+            for place in {*places(truth.routes, name), *self.places}:
                 here = alert.fires and place in places(truth.routes, name) and not truth.hidden(name, now_us)
                 self._since(self.since_us, (name, place), here)
                 known = place in self.places and self.places[place].knows.get(name) == "firing"
@@ -190,7 +188,9 @@ class Hearing:
                 if (name, place) in self.over_us:
                     late_us = steady_us - self.over_us[name, place]
                     assert late_us <= (INTERVAL_S + SLACK_S) * SECOND_US, f"{place} was not told that {name} resolved"
-        for place in EVERYWHERE:
+        for place in {
+            place for name in truth.alerts for routes in range(len(ROUTES)) for place in places(routes, name)
+        }:
             self._look_at_escalation(place, now_us)
 
     def _look_at_escalation(self, place: Place, now_us: int) -> None:

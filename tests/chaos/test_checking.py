@@ -1,0 +1,70 @@
+"""What checks the runs finds what is wrong: a check that finds nothing, whatever happens, is worth nothing."""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+
+from alerts.store import AlertStore
+from config.delivery import RootRouteSettings
+from tests.chaos import running
+from tests.chaos.checking import Evidence, Findings, findings
+from tests.chaos.plan import RunPlan, plan
+from tests.chaos.providers import Request
+from tests.chaos.running import Run, arena
+
+Check = Callable[[Evidence], Findings]
+Told = tuple[AlertStore, Evidence, Check]
+
+
+def _peaceful() -> RunPlan:
+    """Return a run in which nothing fails, nobody dies, and every change is told by itself."""
+    one = plan(3, 0)
+    ticks = tuple(msgspec.structs.replace(tick, faults={}, kill=None, restart_redis=False) for tick in one.ticks)
+    alone = {"group_by": ["..."], "group_wait": "0s", "group_interval": "20ms"}
+    receivers = {
+        name: {key: value for key, value in receiver.items() if key != "digest_above"}
+        for name, receiver in one.settings["receivers"].items()
+    }
+    settings = {**one.settings, "receivers": receivers, "route": {"receiver": "ops", **alone, "repeat_interval": "1h"}}
+    return msgspec.structs.replace(one, ticks=ticks, steps=((), ()), settings=settings)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
+    """Give the evidence of a run, before its store is gone."""
+    found: list[Told] = []
+
+    def keep(store: AlertStore, route: RootRouteSettings, seen: Evidence) -> Findings:
+        found.append((store, seen, lambda now: findings(store, route, now)))
+        return findings(store, route, seen)
+
+    monkeypatch.setattr(running, "findings", keep)
+    with arena() as at:
+        result = Run(at, _peaceful())()
+        assert (result.lost, result.wrong, result.duplicates) == ([], [], {})
+        yield found[0]
+
+
+def test_what_is_lost_told_twice_or_out_of_order_is_found(told: Told) -> None:
+    store, seen, check = told
+    first = seen.requests[0]
+    without = [one for one in seen.requests if one.key != first.key]
+    assert any("recorded as taken by" in words for words in _with(check, seen, without).lost)
+
+    again = msgspec.structs.replace(first, number=first.number + 10_000, at_us=first.at_us + 1)
+    assert _with(check, seen, [*seen.requests, again]).duplicates == {"unexplained": 1}
+
+    late = msgspec.structs.replace(first, number=first.number + 10_000)
+    assert any("out of order" in words for words in _with(check, seen, [*without, late]).wrong)
+
+    stuck = msgspec.structs.replace(seen, stuck="something", fresh_told=False)
+    assert len(check(stuck).lost) == 2
+
+    fingerprint = first.alerts[0][0]
+    store.client.ltrim(store.keys.accounts(fingerprint), 1, -1)
+    assert any("accounts in []" in words for words in check(seen).lost)
+
+
+def _with(check: Check, seen: Evidence, requests: list[Request]) -> Findings:
+    return check(msgspec.structs.replace(seen, requests=requests))
