@@ -26,8 +26,14 @@ log = structlog.get_logger(__name__)
 
 
 def part_command(name: str, *arguments: str) -> list[str]:
-    """Return the command line of one part of Makegood (``flow``, ``notifier``) in a process of its own."""
-    return [sys.executable, "-m", "pipeline.cli", name, *arguments]
+    """Return the command line of one part of Makegood (``flow``, ``notifier``) in a process of its own.
+
+    ``-m`` alone would look for libraries in the working directory first, and take a ``twilio.py`` that lies there for
+    the library. Only where our own code lies there, too, nothing else finds it.
+    """
+    ours = Path(__file__).resolve().parents[1]
+    only_libraries = [] if ours == Path.cwd() else ["-P"]
+    return [sys.executable, *only_libraries, "-m", "pipeline.cli", name, *arguments]
 
 
 class Stop(threading.Event):

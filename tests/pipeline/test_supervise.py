@@ -1,6 +1,7 @@
 """What the supervisor says of parts that were asked to end."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.supervise import Part, supervise
+from pipeline.supervise import Part, part_command, supervise
 
 YOUNG = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
 BAD = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(3)); " + YOUNG
@@ -32,3 +33,13 @@ def test_a_part_that_was_so_young_that_it_did_not_listen_to_the_signal_ended_wel
     up = tmp_path / "up"
     part = Part("part", [sys.executable, "-c", code, str(up)], os.environ, time.monotonic)
     assert supervise([part], StopWhenThere(up), look_every_s=0.02) == status
+
+
+def test_a_file_in_the_working_directory_that_is_called_like_a_library_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "twilio.py").write_text("raise SystemExit('this is no library')")
+    (tmp_path / "typer.py").write_text("raise SystemExit('this is no library')")
+    monkeypatch.chdir(tmp_path)
+    ran = subprocess.run([*part_command("notifier"), "--help"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
