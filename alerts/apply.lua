@@ -55,11 +55,14 @@ redis.call('HSET', p .. 'unrouted', id, string.format('%d|', now_ms) .. change)
 redis.call('RPUSH', p .. 'unrouted:order', id)
 redis.call('ZADD', p .. 'pending', now_ms, 'change-' .. id)
 redis.call('PUBLISH', p .. 'wake', '1')
+-- Screens follow this log.
+local seq = redis.call('XADD', p .. 'log', 'MAXLEN', '~', 50000, '*', 'alert', fp)
 
 local firing, resolved = p .. 'alerts:firing', p .. 'alerts:resolved'
 if best_fires then
   if redis.call('ZADD', firing, at_ms, fp) == 1 then
     redis.call('INCR', p .. 'alerts:version')
+    redis.call('HSET', alert, 'since', seq)
   end
   redis.call('ZREM', resolved, fp)
   for _, name in ipairs({alert, history, notes, episodes, p .. 'accounts:' .. fp, p .. 'responses:' .. fp}) do

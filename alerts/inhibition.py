@@ -84,6 +84,10 @@ class Firing:
             if not bucket.members:
                 del self._buckets[position][place]
 
+    def __contains__(self, key: str) -> bool:
+        """Return whether an alert that fires may inhibit others."""
+        return key in self._places
+
     def mute(self, labels: _Labels) -> Mute | None:
         """Return what inhibits an alert with ``labels``: by the first rule that does; None: nothing."""
         return next(self.mutes(labels), None)

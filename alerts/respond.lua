@@ -59,4 +59,5 @@ for _, group in ipairs(redis.call('SMEMBERS', p .. 'groups_of:' .. fp)) do
   redis.call('ZADD', p .. 'groups:due', 'LT', string.format('%.0f', now_ms), group)
 end
 redis.call('PUBLISH', p .. 'wake', 'response')
+redis.call('XADD', p .. 'log', 'MAXLEN', '~', 50000, '*', 'answer', fp)
 return {'done', tostring(number), episode, response, current}

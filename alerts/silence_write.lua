@@ -30,4 +30,5 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', gone, '-inf', now_ms, 'LIMIT', 0
 end
 redis.call('SET', p .. 'silences:version', ARGV[3])
 redis.call('PUBLISH', p .. 'wake', 'silence')
+redis.call('XADD', p .. 'log', 'MAXLEN', '~', 50000, '*', 'silence', ARGV[4])
 return 0

@@ -1,6 +1,7 @@
 """``makegood run``, ``flow`` and ``notifier``: the parts that run until they are stopped."""
 
 import os
+import socket
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,13 +62,15 @@ def register(app: typer.Typer) -> None:
         from prometheus_client import REGISTRY
 
         from alerts.opening import open_store
-        from pipeline.clock import steady_clock_us
+        from alerts.saying import Saying
+        from pipeline.clock import steady_clock_us, wall_clock_us
         from pipeline.compose import tune_gc
         from pipeline.findings.page import PATH, findings_page
         from pipeline.findings.places import findings_paths
         from pipeline.health import FlowHealth
         from pipeline.metrics import FlowCollector
         from pipeline.run import run_flow, wait_for_room
+        from pipeline.screens import FlowReport
         from pipeline.server import StatusServer
 
         tune_gc()
@@ -87,7 +90,9 @@ def register(app: typer.Typer) -> None:
         )
         with listening:
             if wait_for_room(settings, own, health=health, wait=drain.wait):
-                with open_store(settings.store) as store:
+                told = FlowReport(health, own, steady_us=steady_clock_us, now_us=wall_clock_us)
+                name = f"{own.index}/{own.of}"
+                with open_store(settings.store) as store, Saying(store, "flow", name, told, wall_clock_us):
                     run_flow(settings, store, health=health, drain=drain, share=own)
 
     @shell.command(app, "notifier", example="makegood notifier --config makegood.yaml")
@@ -136,7 +141,9 @@ def run_notifier(settings: "Settings", listen: str) -> None:
 
     from alerts.connection import StoreUnavailableError
     from alerts.opening import open_store
+    from alerts.saying import Saying
     from config.secret import missing_secrets
+    from pipeline.clock import wall_clock_us
     from pipeline.ingest.protocol import Connection
     from pipeline.liveness import Liveness
     from pipeline.server import StatusServer
@@ -169,7 +176,8 @@ def run_notifier(settings: "Settings", listen: str) -> None:
             except StoreUnavailableError as error:
                 return False, {"notifier": "waiting", "store": str(error)}
 
-        with StatusServer(listen, report, live=liveness.live):
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        with StatusServer(listen, report, live=liveness.live), Saying(store, "notifier", name, report, wall_clock_us):
             service.run_notifier(store, settings, stop, beat=liveness.beat, beside=beside)
 
 
