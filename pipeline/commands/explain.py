@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.findings.query import Around
 
 _BACK = re.compile(r"-\d+(us|ms|s|m|h|d|w)\w*")
+_NAMED = re.compile(r"mg-|#?inc[\s-]?\d", re.IGNORECASE)
 
 
 class _WithOffsets(TyperCommand):
@@ -48,7 +49,7 @@ def register(app: typer.Typer) -> None:
             typer.Argument(
                 metavar="ALERT|DETECTOR",
                 help="Fingerprint of an alert, or its beginning, or its code out of a message (K7F), or the key of a "
-                "message (mg-...); a detector.",
+                "message (mg-...), or an incident (INC-7); a detector.",
             ),
         ],
         group: Annotated[
@@ -149,14 +150,15 @@ def _alert(store: "AlertStore", settings: "Settings", what: str) -> "AlertDetail
     from alerts.lookup import Lookup
     from pipeline.findings.alerted import from_store
 
-    if not (is_code(what.removeprefix("#")) or what.lower().startswith("mg-")):
+    if not (is_code(what.removeprefix("#")) or _NAMED.match(what)):
         return from_store(store, what)
     found = answers.find(Lookup(store, Incidents(store, settings.incidents)), what)
-    if len(found.alerts) > 1:
-        told = "".join(f"\n  {one.fingerprint}" for one in found.alerts)
+    alerts = found.meant or found.alerts  # what is over already was hardly meant
+    if len(alerts) > 1:
+        told = "".join(f"\n  {one.fingerprint}  {one.status}  {one.annotations.get('summary', '')}" for one in alerts)
         msg = f"{what} is about several alerts; name one of them:{told}"
         raise shell.UserError(msg)
-    return from_store(store, found.alerts[0].fingerprint)
+    return from_store(store, alerts[0].fingerprint)
 
 
 def _window(source: Source, detail: "AlertDetail", detectors: "dict[str, Detector]") -> "tuple[Around | None, str]":

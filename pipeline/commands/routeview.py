@@ -3,9 +3,10 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import shell
+from pipeline.commands import routesteps, shell
 
 if TYPE_CHECKING:
+    from alerts.duty import Duty
     from alerts.routing import Node, RouteMatch, Router, Tried
     from alerts.whereto import Whereto
     from config.settings import Settings
@@ -16,10 +17,12 @@ _MARKS = {"taken": "●", "passed": "│", "no_match": "✗", "not_tried": "·"}
 
 def tell(answer: "Whereto", settings: "Settings", *, explain: bool, as_json: bool) -> None:
     """Say where an alert goes."""
+    from alerts.duty_files import DutyFiles
     from pipeline.commands.times import told
 
+    duty = DutyFiles(settings).current()
     if as_json:
-        shell.out_json(_plain(answer, settings, explain=explain))
+        shell.out_json(_plain(answer, settings, duty, explain=explain))
         return
     for one in answer.destinations:
         match = one.match
@@ -28,7 +31,10 @@ def tell(answer: "Whereto", settings: "Settings", *, explain: bool, as_json: boo
         shell.out(f"  group       {one.group_key}")
         shell.out(f"  times       {_times(match)}")
         if match.escalation is not None:
-            shell.out(f"  escalation  {match.escalation}")
+            shell.out(f"  escalation  {match.escalation}, unless somebody acknowledges:")
+            told_us = answer.at_us + match.timing.wait_us
+            for line in routesteps.step_lines(settings, match.escalation, duty, told_us):
+                shell.out(f"              {line}")
     if answer.mutes:
         shell.out(f"hidden at {told(answer.at_us)}:")
         for mute in answer.mutes:
@@ -114,14 +120,23 @@ def plain_node(depth: int, node: "Node", settings: "Settings") -> dict[str, Any]
     return {**own, **_plain_match(node.match, settings)}
 
 
-def _plain(answer: "Whereto", settings: "Settings", *, explain: bool) -> dict[str, Any]:
+def _plain(answer: "Whereto", settings: "Settings", duty: "Duty", *, explain: bool) -> dict[str, Any]:
     from alerts.model import rfc3339
 
     found: dict[str, Any] = {
         "labels": answer.labels,
         "at": rfc3339(answer.at_us),
         "routes": [
-            {**_plain_match(one.match, settings), "group_key": one.group_key, "group_labels": one.group_labels}
+            {
+                **_plain_match(one.match, settings),
+                "group_key": one.group_key,
+                "group_labels": one.group_labels,
+                "escalation_steps": []
+                if one.match.escalation is None
+                else routesteps.plain_steps(
+                    settings, one.match.escalation, duty, answer.at_us + one.match.timing.wait_us
+                ),
+            }
             for one in answer.destinations
         ],
         "mutes": [

@@ -67,6 +67,9 @@ def _register_add(group: typer.Typer) -> None:
             if ends_us is None:
                 msg = "say how long: --for 2h, or --until TIME"
                 raise shell.UserError(msg)
+            if not comment.strip():
+                msg = "it must be said why: give --comment TEXT; who is on call tonight reads it"
+                raise shell.UserError(msg)
             made = desk.book.add(
                 matchers,
                 starts_us=starts_us,
@@ -207,7 +210,10 @@ def _register_preview(group: typer.Typer) -> None:
         to: Annotated[str, typer.Option(metavar="TIME", help="The end of the days that are looked at.")] = "now",
         as_json: shell.Json = False,
     ) -> None:
-        """Say which alerts of the last days a silence or a maintenance window would have hidden. Changes nothing."""
+        """Say which alerts a silence or a maintenance window would have hidden in the last days. Changes nothing.
+
+        Of matchers and silences also what they would hide now.
+        """
         from pipeline.commands.times import time_us
 
         if [bool(matchers), silence is not None, window is not None].count(True) != 1:
@@ -218,7 +224,10 @@ def _register_preview(group: typer.Typer) -> None:
             from_us = to_us - days * _DAY_US
             if window is not None:
                 found = desk.window(window, from_us, to_us)
-            else:
-                chosen = matchers or [] if silence is None else desk.book.get(silence).matchers
-                found = desk.book.preview(chosen, from_us=from_us, to_us=to_us)
-            silenceview.previewed(found, as_json=as_json)
+                silenceview.previewed(found, firing=None, as_json=as_json)
+                return
+            chosen = matchers or [] if silence is None else desk.book.get(silence).matchers
+            found = desk.book.preview(chosen, from_us=from_us, to_us=to_us)
+            firing = desk.hiding(chosen) if to == "now" else None
+            unseen = [] if found.hidden or firing else desk.unseen(chosen)
+            silenceview.previewed(found, firing=firing, unseen=unseen, as_json=as_json)

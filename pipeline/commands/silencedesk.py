@@ -1,6 +1,7 @@
 """What the commands of ``makegood silence`` work with: settings, store, silences, the time."""
 
-from collections.abc import Callable, Iterator, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 
+_SHOWN = 8
+
+
 class Desk:
     """The settings, the store, the silences and the time of one command."""
 
@@ -27,6 +31,29 @@ class Desk:
     def hidden(self, matches: Callable[[Mapping[str, str]], bool]) -> "list[AlertRecord]":
         """Return the alerts that fire now and match."""
         return [one for one in self.store.list_alerts(status="firing") if matches(one.current.labels)]
+
+    def hiding(self, matchers: Iterable[str]) -> "list[AlertRecord]":
+        """Return the alerts that fire now and that a silence with these matchers would hide."""
+        from config.matchers import condition, matchers_of
+
+        return self.hidden(condition(matchers_of(matchers)))
+
+    def unseen(self, matchers: Iterable[str]) -> list[str]:
+        """Return, of matchers that want one value, those that no alert in the store has; with the values there are."""
+        from config.matchers import matchers_of
+
+        labels = [one.current.labels for one in self.store.list_alerts()]
+        told = []
+        for matcher in matchers_of(matchers):
+            values = sorted({found[matcher.label] for found in labels if found.get(matcher.label)})
+            if matcher.operator != "=" or matcher.value in values or not labels:
+                continue
+            near = difflib.get_close_matches(matcher.value, values, n=1)
+            some = ", ".join(values[:_SHOWN]) + (", ..." if len(values) > _SHOWN else "")
+            there = f"there are: {some}" if values else f"none has a label {matcher.label}"
+            meant = f"; did you mean {matcher.label}={near[0]}?" if near else ""
+            told.append(f"no alert in the store has {matcher}{meant} ({there})")
+        return told
 
     def window(self, name: str, from_us: int, to_us: int) -> "Preview":
         """Return what a maintenance window would have hidden in a span.

@@ -1,7 +1,7 @@
 """How ``makegood silence`` shows silences, and what they hide."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import shell
@@ -57,23 +57,29 @@ def show(
     for edit in silence.edits if len(silence.edits) > 1 or silence.replaces is not None else ():
         shell.out(f"  {told(edit.at_us)}  {edit.by}: {edit.what}")
     if state != "expired":
-        verb = "hides" if state == "active" else "would hide"
-        shell.out(f"{verb} {_alerts(len(hidden))} that fire{'s' if len(hidden) == 1 else ''} now")
-        for record in hidden[:_SHOWN]:
-            change = record.current
-            shell.out(f"  {told(change.starts_at_us)}  {change.fingerprint}  {change.annotations.get('summary', '')}")
-        _more(len(hidden))
+        _hidden("hides" if state == "active" else "would hide", hidden)
     if preview is not None:
         shell.out(_counted(preview))
 
 
-def previewed(found: "Preview", *, as_json: bool) -> None:
-    """Say what would have been hidden."""
-    from alerts.model import rfc3339
+def previewed(
+    found: "Preview", *, firing: "Sequence[AlertRecord] | None", unseen: Sequence[str] = (), as_json: bool
+) -> None:
+    """Say what would have been hidden.
+
+    Args:
+        found: of the last days.
+        firing: what it would hide now; None: that was not asked.
+        unseen: doubts about the matchers.
+        as_json: for machines.
+    """
+    from alerts.model import rfc3339, to_json
 
     if as_json:
         shell.out_json(
             {
+                "firing": None if firing is None else [to_json(one.current) for one in firing],
+                "unseen": list(unseen),
                 "from": rfc3339(found.from_us),
                 "to": rfc3339(found.to_us),
                 "total": found.total,
@@ -82,8 +88,12 @@ def previewed(found: "Preview", *, as_json: bool) -> None:
             }
         )
         return
+    if firing is not None:
+        _hidden("would hide", firing, elsewhere={one.fingerprint for one in found.hidden[-_SHOWN:]})
     shell.out(_counted(found))
     _episodes(found.hidden)
+    for doubt in unseen:
+        shell.out(f"note: {doubt}")
     if found.late:
         shell.out(f"would have told {_alerts(len(found.late))} late, when the window had ended")
         _episodes(found.late)
@@ -106,6 +116,17 @@ def plain(silence: "Silence", now_us: int) -> dict[str, Any]:
         "version": silence.version,
         "replaces": silence.replaces,
     }
+
+
+def _hidden(verb: str, hidden: "Sequence[AlertRecord]", elsewhere: Container[str] = ()) -> None:
+    """Tell what is hidden now; not again what the lines after this list anyway."""
+    from pipeline.commands.times import told
+
+    shell.out(f"{verb} {_alerts(len(hidden))} that fire{'s' if len(hidden) == 1 else ''} now")
+    listed = [record.current for record in hidden if record.current.fingerprint not in elsewhere]
+    for change in listed[:_SHOWN]:
+        shell.out(f"  {told(change.starts_at_us)}  {change.fingerprint}  {change.annotations.get('summary', '')}")
+    _more(len(listed))
 
 
 def _counted(found: "Preview") -> str:

@@ -13,7 +13,7 @@ from detectors.windowed import Windowed
 from pipeline.findings.query import NotFoundError, UnreadableError
 from pipeline.timeparse import compile_times
 
-_SHOWN = 10
+_SHOWN = 5
 _parse_time = compile_times(["rfc3339"], None)
 
 
@@ -154,11 +154,11 @@ def _only(prefix: str, changes: Sequence[AlertChange]) -> str:
     if len(found) == 1:
         return found[0]
     names = {change.fingerprint: change.annotations.get("summary", "") for change in changes}
-    listed = "; ".join(f"{print_} ({names[print_]})" for print_ in (found or prints)[:_SHOWN])
+    listed = "".join(f"\n  {print_}  {names[print_]}" for print_ in (found or prints)[:_SHOWN])
     if found:
-        msg = f"several alerts begin with {prefix!r}: {listed}"
+        msg = f"several alerts begin with {prefix!r}:{listed}"
     elif prints:
-        msg = f"there is no alert or detector {prefix!r}; the newest alerts are {listed}"
+        msg = f"there is no alert or detector {prefix!r}; the newest alerts are{listed}"
     else:
         msg = f"there is no alert or detector {prefix!r}, and no alert at all"
     raise NotFoundError(msg)

@@ -239,7 +239,7 @@ def test_an_alert_whose_window_is_gone_is_told_without_it(stored: Recorded, tmp_
 
 def test_an_unknown_alert_and_an_ambiguous_beginning_list_those_there_are(stored: Recorded) -> None:
     for prefix, words in (
-        ("zz", "there is no alert or detector 'zz'; the newest alerts are "),
+        ("zz", "there is no alert or detector 'zz'; the newest alerts are\n"),
         ("", "several alerts"),
     ):
         done = explain(stored, prefix)

@@ -231,3 +231,12 @@ def test_no_incident_is_said(config: Path) -> None:
     assert run(config, "incidents", "list", "--status", "ended").stdout == "no incidents that are ended\n"
     assert "there is no incident INC-77" in run(config, "incidents", "show", "77", status=1).stderr
     assert "is in no incident" in run(config, "incidents", "show", OVER.fingerprint, status=1).stderr
+
+
+def test_an_incident_is_explained_by_the_one_alert_of_it_that_fires_or_lists_them(config: Path) -> None:
+    done = run(config, "explain", "inc-1", status=2)
+    assert "inc-1 is about several alerts; name one of them:" in done.stderr
+    assert f"{FAILS.fingerprint}  firing  checkout fails" in done.stderr
+    run(config, "resolve", FAILS.fingerprint)
+    assert run(config, "explain", "INC-1").stdout.startswith(f"alert {MOOD.fingerprint}: firing, checkout is cursed\n")
+    assert "there is no incident INC-9" in run(config, "explain", "INC-9", status=1).stderr

@@ -178,6 +178,45 @@ def test_what_cannot_be_read_is_refused(arguments: list[str], says: str, config:
     assert says in done.stderr
 
 
+ESCALATING = """
+channels: {screen: {type: console}}
+receivers:
+  ana: {tiers: [{channel: screen}]}
+  ben: {tiers: [{channel: screen}]}
+  desk: {tiers: [{channel: screen}]}
+people: {ana: {receiver: ana}, ben: {receiver: ben}}
+schedules:
+  primary: {zone: UTC, rotations: [{people: [ana, ben], start: 2026-03-02T09:00, shift: 1w}]}
+escalations:
+  duty:
+    steps:
+      - {notify: [receiver: desk], wait: 5m}
+      - {notify: [schedule: primary, person: ana], wait: 15m}
+    repeat: 1
+    then: desk
+route: {receiver: desk, group_wait: 10s, escalation: duty}
+"""
+
+
+def test_the_steps_of_the_escalation_are_told_with_who_is_on_duty_when_they_are_due(tmp_path: Path) -> None:
+    config = tmp_path / "m.yaml"
+    config.write_text(ESCALATING)
+    asked = ("routes", "test", "a=b", "--no-store", "--config", config, "--at")
+    done = makegood(*asked, "2026-03-09T08:56:00Z")  # the second step is due after the handover
+    assert (done.returncode, done.defect) == (0, None)
+    assert done.stdout.splitlines()[4:] == [
+        "  escalation  duty, unless somebody acknowledges:",
+        "              at once  receiver desk",
+        "              after 5m  schedule primary, person ana: ben, ana",
+        "              all of it 2 times, while nobody acknowledges",
+        "              after 40m  receiver desk (the last)",
+    ]
+    before = json.loads(makegood(*asked, "2026-03-01T00:00:00Z", "--json").stdout)["routes"][0]["escalation_steps"]
+    assert [one["after_s"] for one in before] == [0, 300, 2400]
+    assert before[1]["notes"] == ["Nobody is on duty in the schedule primary."]
+    assert before[2]["last"]
+
+
 def test_settings_without_a_route_are_refused(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text("{}\n")
     done = makegood("routes", "tree", "--config", tmp_path / "m.yaml")

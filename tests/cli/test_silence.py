@@ -158,10 +158,23 @@ def test_silences_are_expired_all_or_none(config: Path, store: AlertStore, now_u
     assert len(answer(config, "expire", ids[0])) == 1  # ending it again does no harm
 
 
+def test_a_preview_for_which_there_is_nothing_says_what_may_be_mistyped(config: Path) -> None:
+    lines = silence(config, "preview", "service=shp", "severity=critical").stdout.splitlines()
+    assert lines[0] == "would hide 0 alerts that fire now"
+    assert 'note: no alert in the store has service="shp"; did you mean service=shop? (there are: shop, web)' in lines
+    lines = silence(config, "preview", "team=web").stdout.splitlines()
+    assert lines[-1] == 'note: no alert in the store has team="web" (none has a label team)'
+    told = answer(config, "preview", "service=shop")
+    assert (len(told["firing"]), told["unseen"]) == (2, [])
+    assert answer(config, "preview", "service=shop", "--to", "-1d")["firing"] is None
+
+
 def test_a_preview_lists_what_would_have_been_hidden(config: Path) -> None:
     done = silence(config, "preview", "service=shop")
-    assert done.stdout.splitlines()[0].startswith("would have hidden 3 of 4 alerts in the last 7 days")
-    assert len(done.stdout.splitlines()) == 4
+    lines = done.stdout.splitlines()
+    assert lines[0] == "would hide 2 alerts that fire now"
+    assert lines[1].startswith("would have hidden 3 of 4 alerts in the last 7 days")
+    assert len(lines) == 5
     assert "still fires" in done.stdout
     told = answer(config, "preview", "service=shop", "--days", "30")
     assert (len(told["hidden"]), told["total"]) == (4, 5)
