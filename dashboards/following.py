@@ -22,6 +22,7 @@ _BATCH = 1000
 _BLOCK_MS = 1000
 _LOOK_EVERY_US = 2 * US_PER_SECOND
 _PAUSE_S = 0.5
+_DOUBTS = 3
 _ALL_STATES: tuple[State, ...] = ("active", "pending", "expired")
 _to_change = msgspec.json.Decoder(AlertChange)
 _log = structlog.get_logger("makegood.console")
@@ -50,6 +51,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look_at_us = 0
+        self._doubts = 0
 
     async def __aenter__(self) -> "Follower":
         """Start."""
@@ -66,7 +68,7 @@ class Follower:
         seq: Seq | None = None
         while not self._stop.is_set():
             try:
-                seq = self._all() if seq is None else self._some(seq)
+                seq = self._all() if seq is None or self._doubts >= _DOUBTS else self._some(seq)
                 self._look(seq)
             except StoreUnavailableError as error:
                 self._post(self._mirror.lost, str(error))
@@ -80,6 +82,7 @@ class Follower:
 
     def _all(self) -> Seq:
         """Read everything that fires; return from where to go on."""
+        self._doubts = 0
         seq = self._changes.last()
         with store_errors():
             prints = self._client.zrange(self._keys.named("alerts:firing"), 0, -1)
@@ -123,7 +126,18 @@ class Follower:
             return
         self._look_at_us = now_us
         self._post(self._mirror.take_statuses, self._statuses.all(now_us), now_us)
+        with store_errors():
+            firing = self._client.zcard(self._keys.named("alerts:firing"))
         self._post(self._ask_about, seq)
+        self._post(self._compare, seq, firing)
+
+    def _compare(self, seq: Seq, firing: int) -> None:
+        """On the loop: doubt what is known when the store has another number of alerts, though nothing was missed.
+
+        A store that has lost its last seconds, or was put back from a backup, tells of it in no entry.
+        """
+        same = self._mirror.seq != seq or len(self._mirror.alerts) == firing
+        self._doubts = 0 if same else self._doubts + 1
 
     def _ask_about(self, seq: Seq) -> None:
         """On the loop: find those whose incident is not known yet. A thread of its own would be too much for it."""
