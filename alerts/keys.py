@@ -79,6 +79,11 @@ class Keys(NamedTuple):
     ``control:backtests`` hash     id: a backtest that was attached to a version
     ``control:flows``     hash     share: what a flow process said of itself last
     ``control:taken``     hash     log and number of a control: since when its detector goes by it
+    ``trail``             stream   the audit log: who changed what; ``trail:head``, ``trail:floor``: number and hash of
+                                   the last entry, and of the last one that was deleted for its age
+    ``session:<hash>``    string   a login; expires; ``sessions_of:<name>``: a set of somebody's
+    ``login:*``           string   logins that have begun at a provider; wrong passwords; they expire
+    ``access:key``        string   of tokens in forms; ``access:revoked``: names of tokens that are void
     ``shadow:<d>:<v>``    zset     decisions of version v of detector d, by the end of their windows
     ====================  =======  ==========================================================================
     """

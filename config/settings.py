@@ -16,6 +16,7 @@ from config.calendars import CalendarSettings
 from config.callbacks import CallbackSettings
 from config.canary import CanarySettings
 from config.components import Registry
+from config.console import ConsoleSettings
 from config.control import ControlSettings
 from config.delivery import NotifierSettings, ReceiverSettings, RootRouteSettings, StoreSettings
 from config.describe import discriminator
@@ -149,6 +150,7 @@ class Settings(SettingsModel):
         findings: how long is kept what was found in each window.
         metrics: where figures and health are served.
         control: how changes of thresholds reach a running flow.
+        console: pages, API and wall: where they are served, and who may do what.
     """
 
     feeds: Mapping[Name, ComponentSettings] = Field(default={})
@@ -184,6 +186,7 @@ class Settings(SettingsModel):
     findings: FindingsSettings = FindingsSettings()
     metrics: MetricsSettings = MetricsSettings()
     control: ControlSettings = ControlSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
 
 class UndiscriminatedError(Exception):
