@@ -7,13 +7,13 @@ from fastapi import FastAPI
 
 from alerts.store import AlertStore
 from config.settings import Settings
-from dashboards import stream
+from dashboards import errors, stream
 from dashboards.access.contract import Gate
 from dashboards.context import Context
 from dashboards.following import Follower
 from dashboards.mirror import Mirror
 
-PARTS: tuple[Callable[[FastAPI], None], ...] = (stream.install,)
+PARTS: tuple[Callable[[FastAPI], None], ...] = (errors.install, stream.install)
 """Each adds its routes. The order matters only where a path would fit several."""
 
 

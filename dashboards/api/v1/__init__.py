@@ -1,0 +1,1 @@
+"""Our own API: everything that the console can do, as JSON."""
