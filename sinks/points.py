@@ -32,7 +32,7 @@ def host_in(address: str, port: int | None = None) -> str:
         host, known = (parts.hostname or "").rstrip("."), parts.port or port
     except ValueError:
         return ""
-    return f"{host}:{known}" if known is not None and _is_here(host) else host
+    return f"{host}:{known}" if known is not None and is_here(host) else host
 
 
 def shared(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ def _hosts(value: object) -> Iterator[str]:
             yield from _hosts(entry)
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
     """Say whether a host is this machine: each port of it is something else, and it needs no network."""
     if host.lower() == "localhost":
         return True

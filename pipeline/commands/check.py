@@ -25,9 +25,10 @@ def register(app: typer.Typer) -> None:
         Nothing is connected to. Exit status 2 when the file cannot be used, 1 when it can but an example fails, feeds
         that several processes cannot share stand beside `scale`, a route is never reached, or an escalation has nobody
         on duty at some time in the next 14 days. Warnings tell what should be looked at: receivers that nothing leads
-        to, detectors without an owner, owners to be reviewed, windows that never take place again, failovers that share
-        a point of failure with what they stand in for. Notes tell what may be meant so: a secret that is not there on
-        this machine, settings that watch nothing.
+        to, detectors without an owner, owners to be reviewed, windows that never take place again, receivers without a
+        failover, or with one that shares a point of failure with what it stands in for, links that nobody answers or
+        that can be read on their way, answers that are refused. Notes tell what may be meant so: a secret that is not
+        there on this machine, settings that watch nothing, nobody outside who notices when all of this is gone.
         """
         from config.problems import SettingsError, render
         from pipeline.assembly import example_problems, load_settings, sharing_problems
@@ -67,7 +68,9 @@ def register(app: typer.Typer) -> None:
                 shell.fail(str(SettingsError(config, problems)), shell.FOUND_WRONG)
             raise typer.Exit(shell.FOUND_WRONG)
         if not as_json:
-            shell.out("no problems found")
+            count = len(doubtful)
+            warned = f"no errors, {count} warning{'' if count == 1 else 's'}"
+            shell.out(warned if count else "no problems found")
 
 
 def delivery_problems(settings: "Settings", document: "Document", now_us: int) -> "tuple[list[Problem], list[Problem]]":
@@ -75,12 +78,13 @@ def delivery_problems(settings: "Settings", document: "Document", now_us: int) -
     from alerts.checks import delivery_doubts
     from alerts.duty_files import DutyFiles
     from config.problems import Problem
+    from sinks.doubts import channel_doubts
     from sinks.drill.cases import shared_doubts
 
     files = DutyFiles(settings)
     duty = files.current()
     doubts = delivery_doubts(settings, duty, now_us, calendars=files.calendars, problems=files.problems)
-    doubts += shared_doubts(settings)
+    doubts += [*shared_doubts(settings), *channel_doubts(settings)]
     found: dict[str, list[Problem]] = {"error": [], "warning": []}
     for doubt in doubts:
         found[doubt.level].append(Problem(doubt.path, document.line(doubt.path), doubt.message))
@@ -93,9 +97,23 @@ def notes_on(settings: "Settings") -> list[str]:
 
     notes = [f"{path}: {missing} (needed where the notifier runs)" for path, missing in missing_secrets(settings)]
     empty = [section for section in ("feeds", "detectors") if not getattr(settings, section)]
+    if settings.receivers and settings.audit.heartbeat_url is None and _reaches_out(settings):
+        what = "nobody outside notices when Makegood itself is gone"
+        notes.append(f"{what}: a dead-man's switch at `audit.heartbeat_url` would (docs/how-to/audit.md)")
     if empty:
         notes.append(f"there are no {' and no '.join(empty)}: nothing is watched")
     return notes
+
+
+def _reaches_out(settings: "Settings") -> bool:
+    """Return whether somebody elsewhere is told: who tries things out on a terminal needs no dead-man's switch."""
+    from sinks.doubts import LOCAL
+
+    return any(
+        settings.channels[tier.channel].type not in LOCAL
+        for receiver in settings.receivers.values()
+        for tier in receiver.tiers
+    )
 
 
 def describe(settings: "Settings") -> dict[str, Any]:
