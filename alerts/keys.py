@@ -13,6 +13,7 @@ class Keys(NamedTuple):
     ``log``               stream   what screens show has changed: an alert, an answer to one, a silence; the last 50,000
     ``statuses``          hash     what each process says of itself: ``flow:0/1``, ``notifier:<name>``, ...
     ``responses:<fp>``    hash     what people said of an alert, by number and by id; who has acknowledged which episode
+    ``acknowledging``     hash     first acknowledgements of episodes, by how many seconds they took at most; their sum
     ``acked:until``       zset     fingerprints whose acknowledgement ends by itself, by when
     ``code:<code>``       string   fingerprint of the alert that people call so; expires when it was not used for long
     ``code_of:<fp>``      string   its code; expires with it

@@ -1,6 +1,7 @@
 -- Keep what somebody says of an alert, and wake its groups: one step, once per id of the response.
 -- ARGV: prefix, fingerprint, id, kind, when it was said in ms, response (JSON), when it lapses in ms or '', beginning of the
---       episode that is meant in us or '', what to answer when the alert has resolved ('resolved', or '' to take it all the same)
+--       episode that is meant in us or '', what to answer when the alert has resolved ('resolved', or '' to take it all the same),
+--       bounds in seconds, ascending, between commas: how long first acknowledgements take is counted by them
 -- Returns {result, number, episode in us, response (JSON), current change (JSON)}.
 local p, fp, id, kind, at_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local response, until_ms, meant, when_resolved = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
@@ -31,8 +32,22 @@ end
 local number = redis.call('HINCRBY', mine, 'count', 1)
 redis.call('HSET', mine, 'id:' .. id, number, 'said:' .. number, episode .. '|' .. response)
 local lapsing = p .. 'acked:until'
+local clock = redis.call('TIME')
+local clock_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 if kind == 'acknowledge' then
   redis.call('HSET', mine, acknowledged, response)
+  local since = tonumber(string.match(redis.call('HGET', alert, 'since') or '', '^%d+'))
+  if since and redis.call('HSETNX', mine, 'first:' .. episode, number) == 1 then
+    local took_ms, bucket = math.max(0, clock_ms - since), '+Inf'
+    for bound in string.gmatch(ARGV[10], '[^,]+') do
+      if took_ms <= tonumber(bound) * 1000 then
+        bucket = bound
+        break
+      end
+    end
+    redis.call('HINCRBY', p .. 'acknowledging', bucket, 1)
+    redis.call('HINCRBY', p .. 'acknowledging', 'sum_ms', string.format('%d', took_ms))
+  end
   if until_ms == '' then
     redis.call('ZREM', lapsing, fp)
   else
@@ -53,8 +68,7 @@ else
 end
 
 -- At once by the clock of the notifiers, which is that of Redis, or one that a test injects.
-local clock = redis.call('TIME')
-local now_ms = math.min(at_ms, tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000))
+local now_ms = math.min(at_ms, clock_ms)
 for _, group in ipairs(redis.call('SMEMBERS', p .. 'groups_of:' .. fp)) do
   redis.call('ZADD', p .. 'groups:due', 'LT', string.format('%.0f', now_ms), group)
 end

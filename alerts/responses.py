@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from redis.exceptions import WatchError
 
+from alerts.acknowledging import BOUNDS
 from alerts.connection import Scripts, StoreUnavailableError, store_errors
 from alerts.model import CLOSED
 from alerts.response_model import (
@@ -126,6 +127,7 @@ class Responses:
             "" if until_us is None else until_us // 1000,
             meant,
             refused,
+            BOUNDS,
         )
         if kind == "resolve":
             return self._resolve(fingerprint, response, meant, arguments)

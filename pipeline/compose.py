@@ -17,6 +17,7 @@ from pipeline.feeds.file import FileSettings, check_files
 from pipeline.feeds.requeue import RequeueFeed
 from pipeline.findings.keeping import FindingKeeper
 from pipeline.findings.places import findings_path
+from pipeline.kpis import Kpis
 from pipeline.lane import Pace
 from pipeline.listening import listener_problems
 from pipeline.prepare import FeedTime, Prepare, TimeRules
@@ -85,8 +86,17 @@ def build_keeper(
     settings: Settings, built: Mapping[str, Detector], share: Share, tell: Callable[[str | None], None]
 ) -> FindingKeeper:
     """Return what keeps the findings of a flow process; ``tell`` is told why it cannot, and None when it can again."""
-    windows = frozenset(name for name, detector in built.items() if isinstance(detector, WindowDetector))
-    return FindingKeeper(findings_path(settings, share), settings.findings, windows=windows, tell=tell)
+    return FindingKeeper(findings_path(settings, share), settings.findings, windows=window_detectors(built), tell=tell)
+
+
+def window_detectors(built: Mapping[str, Detector]) -> frozenset[str]:
+    """Return the names of the window detectors."""
+    return frozenset(name for name, detector in built.items() if isinstance(detector, WindowDetector))
+
+
+def build_kpis(settings: Settings, built: Mapping[str, Detector], clock_us: Callable[[], int]) -> Kpis:
+    """Return what counts the figures of service recovery; ``clock_us`` is that of events."""
+    return Kpis({name: settings.detectors[name].type for name in built}, window_detectors(built), clock_us)
 
 
 def build_enricher(settings: Settings) -> Enricher:

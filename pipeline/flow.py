@@ -22,6 +22,7 @@ from bytewax.outputs import Sink
 from detectors.contract import AlertChange, ControlTaken, Detector, Finding, Outcome, ShadowDecision
 from pipeline.control.steering import Steering, is_control
 from pipeline.engine.logic import (
+    Concluded,
     PrepareBuilder,
     by_target,
     detect_builder,
@@ -60,6 +61,7 @@ def build_flow(
     note_sink: NoteSink | None = None,
     edges: ReadingRules | None = None,
     steering: Steering | None = None,
+    on_concluded: Concluded | None = None,
 ) -> Flow:
     """Return the dataflow of one process. Nothing is opened or read until the engine runs it.
 
@@ -77,6 +79,7 @@ def build_flow(
         note_sink: takes what candidates in the shadow decide, and which controls windows go by.
         edges: when nothing must be read, and when the engine must end though nobody asked; None: never.
         steering: what people have changed; None: nothing, now and later.
+        on_concluded: is given what case detectors conclude, where a window detector listens.
     """
     flow = Dataflow("makegood")
     raw = op.input("feeds", flow, LaneSource(build_lane, drain, edges))
@@ -100,7 +103,7 @@ def build_flow(
             whose = op.branch("steered_listeners", controls, lambda item: item[0] in listening.sources)
             for_rates, controls = whose.trues, whose.falses
         ours = op.merge("with_controls", ours, controls)
-    detect = detect_builder(detectors, cases_folder, check, listening, steering)
+    detect = detect_builder(detectors, cases_folder, check, listening, steering, on_concluded)
     outcomes: Any = op.stateful_batch("detect", ours, detect)
     if listening.sources:
         both = op.branch("concluded", outcomes, is_pane_report)

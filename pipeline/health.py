@@ -12,6 +12,7 @@ from pipeline.control.verdicts import Judged
 from pipeline.disk import Room
 from pipeline.feeds.contract import Explaining, Feed, Lagging, Skipping, Status
 from pipeline.findings.counts import FindingCounts
+from pipeline.kpis import Kpis
 from pipeline.lane import PartitionKey
 from pipeline.liveness import Liveness
 from pipeline.quality import Quality
@@ -61,6 +62,7 @@ class FlowHealth:
         self._rooms: Callable[[], Sequence[Room]] = list
         self._clock_off_us: Callable[[], int] = int
         self._findings: FindingCounts | None = None
+        self._kpis: Kpis | None = None
         self._pruned: Callable[[], Mapping[str, Mapping[str, int]]] = dict
         self._judged: Callable[[], Judged] = lambda: Judged({}, {}, {})
         self._sentiment: Callable[[], Header | None] = _no_version
@@ -97,6 +99,15 @@ class FlowHealth:
         """Say where findings are counted."""
         with self._lock:
             self._findings = counts
+
+    def watch_kpis(self, kpis: Kpis) -> None:
+        """Say where the figures of service recovery are counted."""
+        with self._lock:
+            self._kpis = kpis
+
+    def kpis(self) -> Kpis | None:
+        """Return the figures of service recovery; None before the flow has started."""
+        return self._kpis
 
     def findings(self) -> FindingCounts | None:
         """Return the counts of findings; None before the flow has started."""

@@ -1,12 +1,16 @@
 """The flow's figures for Prometheus. Names and labels are public: a change of one is a line in the changelog."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from config.metrics import build, flow
+from config.metrics.labels import MOST_PARTITIONS
 from detectors.contract import NEVER_US
+from pipeline.clock import steady_clock_us
 from pipeline.control.metrics import judged_metrics
 from pipeline.feeds.contract import Status
 from pipeline.findings.counts import finding_metrics
@@ -24,11 +28,13 @@ class FlowCollector(Collector):
     Args:
         health: of the flow in this process.
         feeds: names of the feeds of the settings.
+        steady_us: the clock of the flow's beats, microseconds.
     """
 
-    def __init__(self, health: FlowHealth, feeds: list[str]) -> None:
+    def __init__(self, health: FlowHealth, feeds: list[str], steady_us: Callable[[], int] = steady_clock_us) -> None:
         self._health = health
         self._feeds = sorted(feeds)
+        self._steady_us = steady_us
 
     def describe(self) -> Iterator[Metric]:
         """Return nothing: there are no figures before the flow has started."""
@@ -44,34 +50,34 @@ class FlowCollector(Collector):
             yield _schema_changes(tallies)
             watermark_us = tallies.progress.watermark_us
             if watermark_us != NEVER_US:
-                text = "Event time up to which everything that is not late has been seen"
-                yield GaugeMetricFamily("makegood_watermark_timestamp_seconds", text, value=watermark_us * _S)
+                yield build.single(flow.WATERMARK, watermark_us * _S)
             yield from self._machine()
             yield from self._panes()
             yield from finding_metrics(self._health.findings())
             yield from sentiment_metrics(self._health.sentiment())
             yield from judged_metrics(self._health.judged())
+            if tallies.progress.clock_us != NEVER_US:
+                yield build.single(flow.EVENT_CLOCK, tallies.progress.clock_us * _S)
+            yield from self._kpis()
+            yield build.single(flow.HEALTHY, float(self._health.report(self._steady_us())[0]))
         yield from self._partitions()
         yield from self._windows()
         yield from self._feeds_health()
 
+    def _kpis(self) -> Iterator[Metric]:
+        kpis = self._health.kpis()
+        if kpis is not None:
+            yield from kpis.metrics()
+        left_out = build.gauges(flow.SERIES_LEFT_OUT)
+        left_out.add_metric(["groups"], 0 if kpis is None else kpis.latest.left_out())
+        left_out.add_metric(["partitions"], max(0, len(self._health.partitions()) - MOST_PARTITIONS))
+        yield left_out
+
     def _partitions(self) -> Iterator[Metric]:
-        newest = GaugeMetricFamily(
-            "makegood_partition_newest_event_timestamp_seconds",
-            "Event time of the newest event of a partition",
-            labels=["feed", "partition"],
-        )
-        status = GaugeMetricFamily(
-            "makegood_partition_status",
-            "1 for what a partition is: reading, caught_up, ended, unreachable",
-            labels=["feed", "partition", "status"],
-        )
-        events = CounterMetricFamily(
-            "makegood_partition_events",
-            "Events that a partition gave since this process started, repeats apart",
-            labels=["feed", "partition"],
-        )
-        for (feed, partition), time in sorted(self._health.partitions().items()):
+        newest = build.gauges(flow.PARTITION_NEWEST)
+        status = build.gauges(flow.PARTITION_STATUS)
+        events = build.counters(flow.PARTITION_EVENTS)
+        for (feed, partition), time in islice(sorted(self._health.partitions().items()), MOST_PARTITIONS):
             if time.newest_us != NEVER_US:
                 newest.add_metric([feed, partition], time.newest_us * _S)
             for kind in Status:
@@ -82,16 +88,8 @@ class FlowCollector(Collector):
         yield events
 
     def _windows(self) -> Iterator[Metric]:
-        until = GaugeMetricFamily(
-            "makegood_windows_watermark_timestamp_seconds",
-            "Event time up to which a detector's windows are judged, where several processes share the work",
-            labels=["detector"],
-        )
-        held = GaugeMetricFamily(
-            "makegood_windows_held_back_seconds",
-            "How far the partition that holds a detector's windows open is behind the foremost; +Inf: it is silent",
-            labels=["detector"],
-        )
+        until = build.gauges(flow.WINDOWS_WATERMARK)
+        held = build.gauges(flow.WINDOWS_HELD_BACK)
         for detector, time in sorted(self._health.windows().items()):
             if time.watermark_us != NEVER_US:
                 until.add_metric([detector], time.watermark_us * _S)
@@ -101,57 +99,31 @@ class FlowCollector(Collector):
 
     def _panes(self) -> Iterator[Metric]:
         panes = self._health.panes()
-        refused = CounterMetricFamily(
-            "makegood_panes_refused",
-            "Messages between processes that could not be used, since this process started",
-            labels=["reason"],
-        )
+        refused = build.counters(flow.PANES_REFUSED)
         for reason, count in sorted(panes.refused.items()):
             refused.add_metric([reason], count)
         yield refused
-        text = "Partitions of the topic of panes that wait for this process to be upgraded"
-        yield GaugeMetricFamily("makegood_panes_held_partitions", text, value=len(panes.held))
+        yield build.single(flow.PANES_HELD, len(panes.held))
 
     def _machine(self) -> Iterator[Metric]:
-        free = GaugeMetricFamily(
-            "makegood_disk_free_bytes", "Room on the disk of a folder that the flow writes to", labels=["folder"]
-        )
-        needed = GaugeMetricFamily(
-            "makegood_disk_needed_bytes",
-            "Room below which the flow reads nothing, so that it can still save its state",
-            labels=["folder"],
-        )
+        free = build.gauges(flow.DISK_FREE)
+        needed = build.gauges(flow.DISK_NEEDED)
         for room in self._health.rooms():
             free.add_metric([str(room.folder)], room.free_bytes)
             needed.add_metric([str(room.folder)], room.needed_bytes)
         yield free
         yield needed
-        text = "Seconds that the system's clock is ahead of the flow's since it jumped; 0 while they agree"
-        yield GaugeMetricFamily("makegood_clock_off_seconds", text, value=self._health.clock_off_us() * _S)
+        yield build.single(flow.CLOCK_OFF, self._health.clock_off_us() * _S)
 
     def _feeds_health(self) -> Iterator[Metric]:
-        lag = GaugeMetricFamily(
-            "makegood_kafka_consumer_lag_records",
-            "Records between the last one read of a partition and its end, when the cluster last answered",
-            labels=["feed", "partition"],
-        )
-        skipped = CounterMetricFamily(
-            "makegood_kafka_skipped_records",
-            "Records that retention deleted before they were read, since this process started",
-            labels=["feed", "partition"],
-        )
+        lag = build.gauges(flow.KAFKA_LAG)
+        skipped = build.counters(flow.KAFKA_SKIPPED)
         for family, figures in ((lag, self._health.lag()), (skipped, self._health.skipped())):
-            for (feed, partition), value in sorted(figures.items()):
+            for (feed, partition), value in islice(sorted(figures.items()), MOST_PARTITIONS):
                 family.add_metric([feed, partition], value)
             yield family
-        healthy = GaugeMetricFamily(
-            "makegood_feed_healthy",
-            "1 while a feed can be reached and few enough of its records are bad; /healthz has the reason",
-            labels=["feed"],
-        )
-        bad = GaugeMetricFamily(
-            "makegood_feed_bad_share", "Share of a feed's last records that became dead letters", labels=["feed"]
-        )
+        healthy = build.gauges(flow.FEED_HEALTHY)
+        bad = build.gauges(flow.FEED_BAD_SHARE)
         for feed, state in sorted(self._health.feeds().items()):
             healthy.add_metric([feed], float(not state.why))
             if state.bad_share is not None:
@@ -161,20 +133,18 @@ class FlowCollector(Collector):
 
 
 def _counts(tallies: Tallies) -> Iterator[Metric]:
-    for name, text, value in (
-        ("makegood_records", "Records read from feeds", tallies.records),
-        ("makegood_filtered_records", "Records that a mapping's filters left out", tallies.filtered),
-        ("makegood_events", "Events given to the detectors", tallies.events),
-        ("makegood_duplicate_events", "Repeats of events, dropped", tallies.duplicates),
-        ("makegood_late_events", "Events older than the lateness allows, given to the detectors as late", tallies.late),
+    for metric, value in (
+        (flow.RECORDS, tallies.records),
+        (flow.FILTERED, tallies.filtered),
+        (flow.EVENTS, tallies.events),
+        (flow.DUPLICATES, tallies.duplicates),
+        (flow.LATE, tallies.late),
     ):
-        yield CounterMetricFamily(name, text, value=value)
+        yield build.single(metric, value)
 
 
 def _dead_letters(tallies: Tallies, feeds: list[str]) -> Metric:
-    family = CounterMetricFamily(
-        "makegood_dead_letters", "Records that could not become events", labels=["feed", "reason"]
-    )
+    family = build.counters(flow.DEAD_LETTERS)
     for feed in sorted({*feeds, *tallies.dead_letters}):
         counted = tallies.dead_letters.get(feed, {})
         for reason in sorted({*(kind.value for kind in Reason), *counted}):
@@ -183,8 +153,7 @@ def _dead_letters(tallies: Tallies, feeds: list[str]) -> Metric:
 
 
 def _pruned(pruned: Mapping[str, Mapping[str, int]]) -> Metric:
-    text = "Dead letters that were deleted for their age or for want of room"
-    family = CounterMetricFamily("makegood_dead_letters_pruned", text, labels=["feed", "reason"])
+    family = build.counters(flow.DEAD_LETTERS_PRUNED)
     for feed, counted in sorted(pruned.items()):
         for reason, count in sorted(counted.items()):
             family.add_metric([feed, reason], count)
@@ -192,8 +161,7 @@ def _pruned(pruned: Mapping[str, Mapping[str, int]]) -> Metric:
 
 
 def _schema_changes(tallies: Tallies) -> Metric:
-    text = "1 while records of a feed have a field of another shape than expected, 0 when that is over"
-    family = GaugeMetricFamily("makegood_schema_changes", text, labels=["feed", "field", "reason"])
+    family = build.gauges(flow.SCHEMA_CHANGES)
     for key, goes_on in sorted(tallies.schema_changes.states().items()):
         family.add_metric(key, float(goes_on))
     return family

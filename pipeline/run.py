@@ -1,7 +1,7 @@
 """Runs the flow live, in this process."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import structlog
 from alerts.store import AlertStore
 from config.scale import ScaleSettings
 from config.settings import Settings
-from detectors.contract import NEVER_US, Detector
+from detectors.contract import NEVER_US, AlertChange, Detector
 from pipeline import compose, recovery
 from pipeline.burying import Undertaker
 from pipeline.clock import FlowClock, steady_clock_us, wall_clock_us
@@ -28,6 +28,7 @@ from pipeline.feeds.contract import ALL, Share
 from pipeline.findings.keeping import FindingKeeper
 from pipeline.flow import Flow, build_flow
 from pipeline.health import FlowHealth
+from pipeline.kpis import Kpis
 from pipeline.lane import Lane, Pace
 from pipeline.scale.keys import ScaleError
 from pipeline.scale.moving import FORMAT, check_whole, folder_alone, folder_of, identity_of
@@ -136,11 +137,16 @@ def run_flow(
         )
         if health is not None:
             health.watch_judged(controls.judged)
+        event_clock_us = clock_us if clock_us is not None else compose.clock(settings, clock.now_us)
+        kpis = compose.build_kpis(settings, built, event_clock_us)
+        keeper.also = kpis.latest.add
+        if health is not None:
+            health.watch_kpis(kpis)
         machine = _Machine(
             drain=asked,
             guard=guard,
             clock=clock,
-            event_clock_us=clock_us if clock_us is not None else compose.clock(settings, clock.now_us),
+            event_clock_us=event_clock_us,
             pace=pace,
             storer=Storer(store, wait=asked.wait, tell=partial(tell, "store"), clock_s=time.monotonic),
             undertaker=undertaker,
@@ -148,6 +154,7 @@ def run_flow(
             enricher=enricher,
             built=built,
             controls=controls,
+            kpis=kpis,
             tell=tell,
         )
         # The engine tells its time by the system's clock: set back, it would neither read nor save until that has come
@@ -175,6 +182,7 @@ class _Machine(NamedTuple):
     enricher: Enricher
     built: Mapping[str, Detector]
     controls: Controls
+    kpis: Kpis
     tell: Callable[[str, str | None], None]
 
 
@@ -226,18 +234,24 @@ def _run_engine(
         detectors=machine.built,
         shards=settings.flow.shards if scale is None else scale.partitions,
         cases_folder=folder / recovery.CASES,
-        alert_sink=CallSink(machine.storer.apply),
+        alert_sink=CallSink(partial(_store, machine)),
         dead_letter_sink=CallSink(machine.undertaker.bury),
         finding_sink=CallSink(machine.keeper.take, machine.keeper.settle),
         pane_sink=work.pane_sink(wait=drain.wait, tell=partial(tell, "panes")),
         note_sink=CallSink(machine.controls.write),
         edges=edges,
         steering=machine.controls.begin(),
+        on_concluded=machine.kpis.concluded,
     )
     log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(machine.built), folder=str(folder))
     _execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=flow_identity(settings, share))
     log.info("flow.stopped", events=tallies.events, dead_letters=tallies.dead_letter_count)
     return clock.take_set_back()
+
+
+def _store(machine: _Machine, changes: Sequence[AlertChange]) -> None:
+    machine.storer.apply(changes)
+    machine.kpis.stored(changes)
 
 
 def wait_for_room(

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
+from config.metrics import build, flow
 from detectors.models.text.version import Header
 
 
@@ -13,21 +14,11 @@ def sentiment_metrics(header: Header | None) -> Iterator[Metric]:
     Args:
         header: None where there is no version: the families are there, without figures.
     """
-    number = GaugeMetricFamily("makegood_sentiment_version", "Number of the version of the text model that is in force")
-    learned = GaugeMetricFamily("makegood_sentiment_labels", "Comments of surveys that this version has learned")
-    share = GaugeMetricFamily(
-        "makegood_sentiment_model_share",
-        "How much of the score of a text is the model's, 0 to 1; the rest is VADER's",
-        labels=["language"],
-    )
-    right = GaugeMetricFamily(
-        "makegood_sentiment_accuracy",
-        "Share of the last labels that were told right before they were learned: by the model, and by what was before",
-        labels=["language", "by"],
-    )
-    f1 = GaugeMetricFamily(
-        "makegood_sentiment_macro_f1", "Macro-F1 of the same labels over three classes", labels=["language", "by"]
-    )
+    number = build.gauges(flow.SENTIMENT_VERSION)
+    learned = build.gauges(flow.SENTIMENT_LABELS)
+    share = build.gauges(flow.SENTIMENT_SHARE)
+    right = build.gauges(flow.SENTIMENT_ACCURACY)
+    f1 = build.gauges(flow.SENTIMENT_F1)
     if header is not None:
         number.add_metric([], header.number)
         learned.add_metric([], header.labels)

@@ -22,6 +22,7 @@ from alerts.routing import Router
 from alerts.store import AlertStore
 from config.delivery import RootRouteSettings, RouteSettings
 from config.settings import Settings
+from sinks.alert_figures import AlertFigures
 from sinks.breakers import SharedBreakers
 from sinks.channels import catalogue  # noqa: F401 - importing it registers the channels
 from sinks.clock import EvenClock
@@ -167,10 +168,13 @@ def run_notifier(
         beside: makes what runs beside it, like the server of its callbacks.
     """
     notifier = build_notifier(store, settings, registry=registry, wait=stop.wait)
+    figures = AlertFigures(store)
+    registry.register(figures)
     try:
         with nullcontext() if beside is None else beside(notifier.metrics):
             notifier.run(stop, beat)
     finally:
+        registry.unregister(figures)
         notifier.close()
 
 

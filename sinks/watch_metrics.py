@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from alerts.store import AlertStore
+from config.metrics import build, notifier
 from sinks.audit.report import load_report
 from sinks.canary import load_canaries
 from sinks.drill.report import load_drills
@@ -25,42 +26,15 @@ class WatchMetrics:
     ) -> None:
         self._receivers = tuple(receivers)
         self._channels = tuple(channels)
-        self.missing = Counter(
-            "makegood_audit_missing",
-            "Notifications and changes that were missing, found by audits of this notifier, and sent",
-            registry=registry,
-        )
-        self._ratio = Gauge(
-            "makegood_audit_success_ratio", "Part of what was to be told that was not missing", registry=registry
-        )
-        self._audited = Gauge(
-            "makegood_audit_last_run_timestamp_seconds", "When the last audit began", registry=registry
-        )
-        self._overdue = Gauge(
-            "makegood_audit_overdue", "What was on its way for too long, in the last audit", registry=registry
-        )
-        self._well = Gauge("makegood_audit_well", "1 when the last audit found all well", registry=registry)
-        self._reached = Gauge(
-            "makegood_drill_reached",
-            "1 when the receiver's last drill reached somebody in every case",
-            ["receiver"],
-            registry=registry,
-        )
-        self._drilled = Gauge(
-            "makegood_drill_last_run_timestamp_seconds",
-            "When the receiver's last drill began",
-            ["receiver"],
-            registry=registry,
-        )
-        self._works = Gauge(
-            "makegood_canary_working", "1 when the channel's last canary came through", ["channel"], registry=registry
-        )
-        self._tried = Gauge(
-            "makegood_canary_last_run_timestamp_seconds",
-            "When the channel's last canary began",
-            ["channel"],
-            registry=registry,
-        )
+        self.missing = build.counter(notifier.AUDIT_MISSING, registry)
+        self._ratio = build.gauge(notifier.AUDIT_RATIO, registry)
+        self._audited = build.gauge(notifier.AUDIT_LAST, registry)
+        self._overdue = build.gauge(notifier.AUDIT_OVERDUE, registry)
+        self._well = build.gauge(notifier.AUDIT_WELL, registry)
+        self._reached = build.gauge(notifier.DRILL_REACHED, registry)
+        self._drilled = build.gauge(notifier.DRILL_LAST, registry)
+        self._works = build.gauge(notifier.CANARY_WORKING, registry)
+        self._tried = build.gauge(notifier.CANARY_LAST, registry)
         for gauge in (self._ratio, self._well):
             gauge.set(float("nan"))
         for name in self._receivers:

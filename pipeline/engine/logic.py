@@ -18,6 +18,7 @@ from detectors.contract import (
     WindowDetector,
     WindowState,
 )
+from detectors.events import Event
 from pipeline.control.steering import Steering, tell_taken
 from pipeline.lane import LaneItem
 from pipeline.letters import DeadLetter
@@ -41,6 +42,7 @@ _CONCLUSIONS = msgspec.msgpack.Decoder(list[ConclusionsState])
 log = structlog.get_logger(__name__)
 
 
+Concluded = Callable[[Sequence[Event]], None]
 PrepareBuilder = Callable[[Any], StatefulBatchLogic[LaneItem, Routed, Any]]
 
 
@@ -95,6 +97,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         state: to go on from.
         listening: who listens to whom; None: nobody does.
         steering: what people have changed; None: nothing.
+        on_concluded: is given what case detectors conclude, where a window detector listens.
     """
 
     def __init__(
@@ -104,10 +107,12 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         state: DetectState | None,
         listening: Listening | None = None,
         steering: Steering | None = None,
+        on_concluded: Concluded | None = None,
     ) -> None:
         self._detectors = detectors
         self._folder = folder
         self._steering = steering
+        self._on_concluded = on_concluded
         self._by_case: Mapping[str, list[WindowDetector]] = {} if listening is None else listening.by_case
         self._told: list[Conclusions] = []
         self._log: StateLog | None = None
@@ -177,6 +182,8 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
                     self._steering.judged(self._name, self._windows)
                     tell_taken(outcome.taken)
             if self._told and isinstance(value, CaseBatch):
+                if self._on_concluded is not None and outcome.derived:
+                    self._on_concluded(outcome.derived)
                 for told in self._told:
                     out += told.take(outcome.derived, value.progress.watermark_us)
         return out, StatefulBatchLogic.RETAIN
@@ -210,13 +217,14 @@ def detect_builder(
     check: Callable[[], None],
     listening: Listening | None = None,
     steering: Steering | None = None,
+    on_concluded: Concluded | None = None,
 ) -> Callable[[DetectState | None], DetectLogic]:
     """Return the builder that the engine calls for each key; ``check`` may raise before a state is read."""
 
     def build(state: DetectState | None) -> DetectLogic:
         if state is not None:
             check()
-        return DetectLogic(detectors, folder, state, listening, steering)
+        return DetectLogic(detectors, folder, state, listening, steering, on_concluded)
 
     return build
 

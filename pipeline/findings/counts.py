@@ -3,14 +3,24 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import get_args
 
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import Metric
 
+from config.metrics import build, flow
+from config.metrics.model import OTHER
 from detectors.contract import Finding
 from detectors.opening import Verdict
 
 LEVELS = (0.1, 0.01, 0.001, 0.0001)
 _NAMES = ("0.1", "0.01", "0.001", "0.0001")
 _VERDICTS = (*get_args(Verdict), "harmless")
+VERDICTS = (
+    *_VERDICTS,
+    *("repeat", "no_repeat", "chaser", "transfer", "outbound", "thanks"),
+    *("edited_too_late", "no_score", "no_scale", "unknown_scale", "out_of_scale"),
+    OTHER,
+)
+"""All that is counted apart: of window detectors, of ``repeat_contact``, and of answers that cannot be judged."""
+_KNOWN = frozenset(VERDICTS)
 MOST_GROUPS = 2_000
 _NOT_CALM = frozenset({"still_firing", "resolves", "warming_up"})
 """Verdicts of windows that say nothing of windows in which nothing is wrong, as far as anybody knows."""
@@ -43,7 +53,8 @@ class FindingCounts:
         verdicts, windows = self.verdicts, self.windows
         for finding in findings:
             detector, verdict, p_value = finding.detector, finding.verdict, finding.p_value
-            verdicts[detector, verdict] = verdicts.get((detector, verdict), 0) + 1
+            told = verdict if verdict in _KNOWN else OTHER
+            verdicts[detector, told] = verdicts.get((detector, told), 0) + 1
             if detector in windows:
                 key = detector, tuple(finding.group.items())
                 self._newest.pop(key, None)  # the newest stand last
@@ -70,22 +81,10 @@ def finding_metrics(counts: FindingCounts | None) -> Iterator[Metric]:
     Args:
         counts: None before the flow has started: the families are there, without figures.
     """
-    verdicts = CounterMetricFamily(
-        "makegood_findings",
-        "Windows (and what case detectors saw), by verdict, since this process started",
-        labels=["detector", "verdict"],
-    )
-    windows = CounterMetricFamily(
-        "makegood_detector_windows",
-        "Windows with a p-value, of groups that had warmed up and had no alert open",
-        labels=["detector"],
-    )
-    p_values = CounterMetricFamily(
-        "makegood_detector_p_values",
-        "Of these windows, the ones whose p-value was at or below a level: divided by them, the realised rate",
-        labels=["detector", "at_or_below"],
-    )
-    dropped = CounterMetricFamily("makegood_findings_dropped", "Findings that could not be kept for `makegood explain`")
+    verdicts = build.counters(flow.FINDINGS)
+    windows = build.counters(flow.WINDOWS)
+    p_values = build.counters(flow.P_VALUES)
+    dropped = build.counters(flow.FINDINGS_DROPPED)
     if counts is not None:
         dropped.add_metric([], counts.dropped)
         for (detector, verdict), count in sorted(dict(counts.verdicts).items()):

@@ -34,6 +34,7 @@ class FindingKeeper:
 
     Attributes:
         counts: may be read in any thread.
+        also: is given all findings.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class FindingKeeper:
     ) -> None:
         self.path = path
         self.counts = FindingCounts(sorted(windows))
+        self.also: Callable[[Sequence[Finding]], None] = lambda _: None
         self._settings = settings
         self._windows = windows
         self._tell = tell
@@ -58,6 +60,7 @@ class FindingKeeper:
     def take(self, findings: Sequence[Finding]) -> None:
         """Take findings; they are written at once when they are many, else when :meth:`settle` is called."""
         self.counts.add(findings)
+        self.also(findings)
         if self._settings.keep == 0:
             return
         self._waiting.extend(finding for finding in findings if finding.detector in self._windows)

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import structlog
 
+from config.metrics.ingest import COMMIT
 from pipeline.ingest.frames import frame
 from pipeline.ingest.spoolfile import SpoolFile
 
 TIDY_EVERY_S = 1.0
 MAX_GROUP_BYTES = 16 << 20
-BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+BUCKETS_S = COMMIT.buckets
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _log = structlog.get_logger(__name__)

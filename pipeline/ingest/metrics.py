@@ -1,13 +1,13 @@
 """The figures of ``makegood ingest`` for Prometheus. Names and labels are public."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
 from typing import Protocol
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from pipeline.ingest.commit import BUCKETS_S, Commits, GroupCommit
+from config.metrics import build, ingest
+from pipeline.ingest.commit import Commits, GroupCommit
 from pipeline.ingest.endpoint import Endpoint
 from pipeline.ingest.reader import SpoolReader
 
@@ -77,16 +77,10 @@ class IngestCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Return the figures of now."""
-        requests = CounterMetricFamily(
-            "makegood_ingest_requests", "Requests answered, by HTTP status", labels=["feed", "status"]
-        )
-        refused = CounterMetricFamily(
-            "makegood_ingest_refused", "Requests that were not believed (401)", labels=["feed", "reason"]
-        )
-        records = CounterMetricFamily("makegood_ingest_records", "Records made durable", labels=["feed"])
-        repeats = CounterMetricFamily(
-            "makegood_ingest_repeats", "Records left out: kept already, byte for byte the same", labels=["feed"]
-        )
+        requests = build.counters(ingest.REQUESTS)
+        refused = build.counters(ingest.REFUSED)
+        records = build.counters(ingest.RECORDS)
+        repeats = build.counters(ingest.REPEATS)
         for endpoint in self._endpoints:
             for status, count in sorted(endpoint.answered.items()):
                 requests.add_metric([endpoint.name, str(status)], count)
@@ -98,21 +92,11 @@ class IngestCollector(Collector):
         yield from self._of_spools()
 
     def _of_spools(self) -> Iterator[Metric]:
-        size = GaugeMetricFamily("makegood_ingest_spool_bytes", "Size of the spool on disk", labels=["feed"])
-        waiting = GaugeMetricFamily(
-            "makegood_ingest_waiting_bytes", "Records that wait to be written to the spool", labels=["feed"]
-        )
-        unread = GaugeMetricFamily(
-            "makegood_ingest_unread_bytes", "What of the spool the flow has not read yet", labels=["feed"]
-        )
-        oldest = GaugeMetricFamily(
-            "makegood_ingest_oldest_unread_timestamp_seconds",
-            "When the oldest record was received that the flow has not read yet; absent when all is read",
-            labels=["feed"],
-        )
-        commit = HistogramMetricFamily(
-            "makegood_ingest_commit_seconds", "One write and fsync of all records that waited", labels=["feed"]
-        )
+        size = build.gauges(ingest.SPOOL)
+        waiting = build.gauges(ingest.WAITING)
+        unread = build.gauges(ingest.UNREAD)
+        oldest = build.gauges(ingest.OLDEST_UNREAD)
+        commit = build.histograms(ingest.COMMIT)
         for feed, view in sorted(self._spools.items()):
             size.add_metric([feed], view.total_bytes())
             waiting.add_metric([feed], view.waiting_bytes())
@@ -121,7 +105,5 @@ class IngestCollector(Collector):
             if oldest_us is not None:
                 oldest.add_metric([feed], oldest_us * _S)
             commits = view.commits()
-            counts = list(accumulate(commits.counts))
-            bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
-            commit.add_metric([feed], list(zip(bounds, counts, strict=True)), sum_value=commits.seconds)
+            commit.add([feed], commits.counts, commits.seconds)
         yield from (size, waiting, unread, oldest, commit)

@@ -2,7 +2,9 @@
 
 from typing import Literal, get_args
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from config.metrics import build, notifier
 
 Kind = Literal["receipt", "sms", "voice", "link"]
 Result = Literal["taken", "repeated", "early", "not_understood", "refused", "unknown_sender", "invalid", "unavailable"]
@@ -18,12 +20,7 @@ class CallbackMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self._requests = Counter(
-            "makegood_callbacks",
-            "What far sides and people said to us over HTTP",
-            ["kind", "result"],
-            registry=registry,
-        )
+        self._requests = build.counter(notifier.CALLBACKS, registry)
         for kind in get_args(Kind):
             for result in get_args(Result):
                 self._requests.labels(kind, result)

@@ -2,46 +2,22 @@
 
 import ast
 import inspect
-from asyncio import Future
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import typer.main
-from prometheus_client import CollectorRegistry
-from structlog.testing import capture_logs
 
 from config.schema import reference_text, schema_text
-from detectors.contract import Progress
-from detectors.models.text.skill import Figures
-from detectors.models.text.version import Header, Language
 from pipeline import reasons
 from pipeline.assembly import settings_model
 from pipeline.cases.run import case_file_model
 from pipeline.cli import app
 from pipeline.contractdoc import documents
-from pipeline.control.verdicts import Judged, Rate
-from pipeline.disk import Room
-from pipeline.feeds.contract import Feed, RawBatch
-from pipeline.findings.counts import FindingCounts
-from pipeline.health import FlowHealth
-from pipeline.ingest.commit import Commits
-from pipeline.ingest.credentials import Secrets
-from pipeline.ingest.endpoint import Endpoint
-from pipeline.ingest.metrics import IngestCollector
-from pipeline.ingest.once import Once
-from pipeline.ingest.settings import HttpSettings
-from pipeline.metrics import FlowCollector
-from pipeline.quality import ENOUGH
-from pipeline.scale.inbox import WindowTime
-from pipeline.tallies import Tallies
-from pipeline.watermarks import PartitionTime
-from sinks.callbacks.metrics import CallbackMetrics
-from sinks.metrics import NotifierMetrics
-from sinks.watch_metrics import WatchMetrics
 from tests.docs.mappings import mappings_page
+from tests.docs.metrics_page import metrics_page
 from tests.docs.templates import templates_page
 
 REPO = Path(__file__).resolve().parents[2]
@@ -111,89 +87,8 @@ def dead_letters() -> str:
 
 
 def metrics() -> str:
-    """Return the reference page of the metrics: families as the collectors expose them."""
-    tallies = Tallies()
-    health = FlowHealth()
-    windows = {"detector": WindowTime(1, 1, ["feed/topic/0"])}
-    health.attach(tallies, lambda: {("feed", "0"): PartitionTime(0, 0, newest_us=1)}, lambda: windows)
-    health.watch({"feed": cast("Feed", _Behind())}, {"feed": 1.0})
-    counts = FindingCounts(["detector"])
-    health.count_findings(counts)
-    health.count_pruned(lambda: {"feed": {"reason": 0}})
-    health.watch_machine(lambda: [Room(Path("var/flow"), 1, 1)], int)
-    language = Language("en", 1.0, Figures())
-    health.watch_sentiment(lambda: Header(1, 0, 0, 0, (language,), []))
-    rates = {"detector": Rate(0.0, 0.0, 0.0)}
-    health.watch_judged(lambda: Judged({"detector": {"noise": 0}}, rates, rates))
-    tallies.took("feed", ENOUGH)
-    tallies.progress = Progress(1, 1)
-    with capture_logs():
-        wrong = reasons.RecordError(reasons.Reason.WRONG_TYPE, "data.text: expected `str`, got `int`")
-        tallies.schema_changes.saw(RawBatch("feed", "0", [0], [b""]), [], [(0, wrong)])
-    registry = CollectorRegistry()
-    NotifierMetrics(["channel"], ["receiver"], registry)
-    CallbackMetrics(registry)
-    WatchMetrics(["receiver"], ["channel"], registry)
-    parts = [
-        "# Metrics",
-        _NOTE.format(where="`metrics.py` in `pipeline`, `pipeline/ingest` and `sinks`"),
-        _METRICS_HEAD,
-    ]
-    titled = (("Flow", FlowCollector(health, ["feed"])), ("Ingest", _ingest()), ("Notifier", registry))
-    for title, collector in titled:
-        rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
-        for family in sorted(collector.collect(), key=lambda family: family.name):
-            labels = sorted({label for sample in family.samples for label in sample.labels} - {"le"})
-            name = f"{family.name}_total" if family.type == "counter" else family.name
-            shown = ", ".join(f"`{label}`" for label in labels)
-            rows.append(f"| `{name}` | {family.type} | {shown} | {family.documentation} |")
-        parts += [f"## {title}", "\n".join(rows)]
-    return "\n\n".join(parts) + "\n"
-
-
-class _Spool:
-    """As much of a spool as the figures of ``makegood ingest`` ask for."""
-
-    def total_bytes(self) -> int:
-        return 0
-
-    waiting_bytes = total_bytes
-
-    def unread(self) -> tuple[int, int | None]:
-        return 0, 1
-
-    def commits(self) -> Commits:
-        return Commits()
-
-
-def _ingest() -> IngestCollector:
-    settings = HttpSettings.model_validate({"type": "http", "signature": {"scheme": "none"}})
-    once = Once(_Nowhere(), 0)
-    return IngestCollector([Endpoint("feed", settings, Secrets("feed", [], int), once, int)], {"feed": _Spool()})
-
-
-class _Nowhere:
-    """A target that is never written to."""
-
-    def __call__(self, *_: object) -> "Future[None]":
-        raise NotImplementedError
-
-
-class _Behind:
-    """As much of a feed as has figures of its own."""
-
-    def __init__(self) -> None:
-        self.skipped = {"0": 0}
-
-    def lag(self) -> dict[str, int]:
-        return {"0": 0}
-
-
-_METRICS_HEAD = """Served in Prometheus' format under `/metrics` of `metrics.listen` (flow) and of
-`metrics.notifier_listen` (notifier), and beside the feeds by `makegood ingest`. `/healthz` beside it answers 200 while
-the part is healthy and 503 when not, with the evidence as JSON: a feed that cannot be reached, a store that is away.
-`/livez` answers 503 only when a new process could help (the loop neither goes on nor waits for anything), `/readyz`
-answers 200 once the part has begun its work and nothing holds it up. Names and labels are public."""
+    """Return the reference page of the metrics."""
+    return metrics_page(_NOTE.format(where="`config/metrics`"))
 
 
 def case_files() -> str:
