@@ -161,13 +161,15 @@ class LoginSettings(SettingsModel):
 class RateSettings(SettingsModel):
     """How many requests one person, token or (before a login) address may send, in each process of the console.
 
+    Where nobody has to log in, requests are not counted.
+
     Attributes:
         per_second: in the long run.
         burst: at once.
     """
 
-    per_second: float = Field(default=50.0, gt=0)
-    burst: int = Field(default=300, ge=1)
+    per_second: float = Field(default=100.0, gt=0)
+    burst: int = Field(default=1000, ge=20)
 
 
 class AuditTrailSettings(SettingsModel):

@@ -3,21 +3,12 @@
 import ipaddress
 import secrets
 from collections.abc import Sequence
-from typing import Literal
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-Form = Literal["page", "v1", "v2"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-def form_of(path: str) -> Form:
-    """Return in which form a path is answered when something is wrong: a page, or as the API there does it."""
-    if path.startswith(("/api/v2/", "/am/")) or path in {"/api/v2", "/am"}:
-        return "v2"
-    return "v1" if path.startswith("/api/") or path == "/api" else "page"
 
 
 def request_id_of(request: HTTPConnection) -> str:
@@ -64,6 +55,20 @@ def trusted(address: str, proxies: Sequence[Network]) -> bool:
         return False
     found = ipaddress.ip_address(address)
     return any(found in network for network in proxies)
+
+
+def counted_as(address: str) -> str:
+    """Return under what the requests of an address are counted: whoever has an IPv6 address has 2^64 of them.
+
+    >>> counted_as("10.0.0.1"), counted_as("2001:db8::1:2:3")
+    ('10.0.0.1', '2001:db8::/64')
+    """
+    if ":" not in address or not _is_address(address):
+        return address
+    found = ipaddress.IPv6Address(address.partition("%")[0])
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((int(found), 64), strict=False))
 
 
 def _is_address(text: str) -> bool:

@@ -1,0 +1,246 @@
+"""Who is asking, and whether they may: what every marked route goes through."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+
+import anyio
+import structlog
+from anyio import to_thread
+from starlette.requests import HTTPConnection, Request
+
+from alerts.store import AlertStore
+from config.console import ConsoleSettings, is_local
+from dashboards.access import csrf
+from dashboards.access.asking import SAFE, address_of, counted_as
+from dashboards.access.contract import AccessError, Principal, Role
+from dashboards.access.passwords import Passwords, check_start
+from dashboards.access.rates import Buckets, Guesses
+from dashboards.access.revoked import Revoked
+from dashboards.access.sessions import Session, Sessions
+from dashboards.access.tokens import Known, Tokens
+
+_log = structlog.get_logger("makegood.access")
+_PROXIED = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip", "via")
+_MOST_REMEMBERED = 200
+_REMEMBERED_US = 300_000_000
+_PASSWORDS_AT_ONCE = 4
+_FAILED_COST = 10.0
+NOTICE = (
+    "Nobody has to log in: everybody who uses this machine is an admin here. "
+    "Before others may reach it, add console.users to the settings."
+)
+
+
+class Access:
+    """Decides who may do what; it is ``app.state.makegood.access``.
+
+    Args:
+        settings: of the console.
+        store: has the sessions.
+        now_us: the time of day, microseconds UTC.
+        listen: where it listens, when that is not where the settings say.
+
+    Raises:
+        NoLoginError: others could reach it, and nobody could log in; or a hash or token cannot be used.
+        SecretMissingError: a secret is not there.
+    """
+
+    def __init__(
+        self, settings: ConsoleSettings, store: AlertStore, now_us: Callable[[], int], *, listen: str | None = None
+    ) -> None:
+        self.settings = settings
+        self.now_us = now_us
+        self.anonymous = check_start(settings, local=is_local(listen or settings.listen))
+        self.notice = NOTICE if self.anonymous else ""
+        self.secure = settings.public_url is not None and settings.public_url.startswith("https://")
+        self.cookie = "__Host-makegood" if self.secure else "makegood"
+        self.passwords = Passwords(settings.users)
+        self.tokens = Tokens(settings)
+        self.sessions = Sessions(store, settings.session)
+        self.guesses = Guesses(store, settings.login)
+        self.revoked = Revoked(store)
+        self._buckets = Buckets(settings.rate)
+        self._hashing = anyio.CapacityLimiter(_PASSWORDS_AT_ONCE)
+        self._key = secrets.token_bytes(32)
+        self._known_passwords: OrderedDict[bytes, tuple[Principal, int]] = OrderedDict()
+        self.own_hosts = frozenset(
+            {settings.public_url.partition("://")[2].partition("/")[0].lower()} if settings.public_url else ()
+        )
+
+    async def admit(self, request: Request, role: Role) -> Principal:
+        """Return who is asking when they may; see :class:`dashboards.access.contract.Gate`."""
+        principal = await self.who(request)
+        if principal is None:
+            raise self.nobody(request)
+        if principal.kind != "anonymous" and not getattr(request.state, "counted", False):
+            request.state.counted = True
+            self._count(f"{principal.kind}:{principal.name}", 1.0)
+        if principal.kind == "wall" and not _of_the_wall(request):
+            raise AccessError(403, "Only the wall", "This token shows the wall, and nothing else.")
+        if not principal.may(role):
+            raise AccessError(403, "You may not do this", self._why_not(principal, role))
+        if request.method not in SAFE:
+            await self._meant(request, principal)
+        return principal
+
+    async def admit_public(self, request: Request) -> None:
+        """Check the rate; see :class:`dashboards.access.contract.Gate`."""
+        self._count(f"address:{counted_as(address_of(request))}", 1.0)
+
+    def csrf_token(self, request: HTTPConnection) -> str:
+        """Return the token for forms; see :class:`dashboards.access.contract.Gate`."""
+        session: Session | None = getattr(request.state, "session", None)
+        if session is not None:
+            return session.csrf
+        # Without a session it is bound to this process alone: pages of before a restart are loaded anew.
+        return hmac.new(self._key, b"forms without a session", hashlib.sha256).hexdigest()
+
+    async def who(self, request: Request) -> Principal | None:
+        """Return who is asking; None: nobody that is known. Asked once a request.
+
+        Raises:
+            AccessError: what they showed is not, or no longer, good; or too many were not.
+            StoreUnavailableError: it cannot be known now.
+        """
+        if not hasattr(request.state, "asked"):
+            request.state.asked = await self._who(request)
+        found: Principal | None = request.state.asked
+        return found
+
+    async def check_password(self, name: str, password: str, address: str) -> Role | None:
+        """Return the role of somebody; None: wrong, or there is no such name.
+
+        Raises:
+            AccessError: too many were wrong.
+        """
+        counted = counted_as(address)
+        wait_s = await to_thread.run_sync(self.guesses.begin, name, counted)
+        if wait_s:
+            _log.warning("login_locked_out", name=name[:128], address=address)
+            told = f"{wait_s} seconds" if wait_s < 120 else f"{-(-wait_s // 60)} minutes"
+            raise AccessError(
+                429, "Too many tries", f"Too many wrong passwords: try again in {told}.", {"Retry-After": str(wait_s)}
+            )
+        role = await to_thread.run_sync(self.passwords.check, name, password, limiter=self._hashing)
+        if role is not None:
+            await to_thread.run_sync(self.guesses.right, name, counted)
+        return role
+
+    async def _who(self, request: Request) -> Principal | None:
+        header = request.headers.get("authorization")
+        if header is not None:
+            return await self._by_header(request, header)
+        if request.url.path.startswith("/wall") and "token" in request.query_params:
+            return await self._by_token(request, request.query_params["token"])
+        key = request.cookies.get(self.cookie)
+        if key:
+            session = await to_thread.run_sync(self.sessions.find, key, self.now_us())
+            role = None if session is None else self._role(session)
+            if session is not None and role is not None:
+                request.state.session = session
+                return Principal(session.name, role, "session")
+        if self.anonymous:
+            if any(name in request.headers for name in _PROXIED):
+                msg = "This came through a proxy, and no login is set up: add console.users, or console.oidc."
+                raise AccessError(403, "Nobody can log in", msg)
+            return Principal("local", Role.ADMIN, "anonymous")
+        return None
+
+    def _role(self, session: Session) -> Role | None:
+        """Return the role of a session: what the settings say now, not at the login."""
+        return Role(session.role) if session.way == "oidc" else self.passwords.role(session.name)
+
+    async def _by_header(self, request: Request, header: str) -> Principal:
+        scheme, _, given = header.partition(" ")
+        if scheme.lower() == "bearer":
+            return await self._by_token(request, given.strip())
+        if scheme.lower() != "basic":
+            raise self._bad(request, "send a token as `Authorization: Bearer TOKEN`, or name and password as Basic")
+        try:
+            name, separator, password = base64.b64decode(given, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            separator = ""
+        if not separator:
+            raise self._bad(request, "what was sent as Basic cannot be read")
+        known = self.tokens.find(password)
+        if known is not None:
+            return await self._good(request, known)
+        return await self._by_password(request, name, password)
+
+    async def _by_token(self, request: Request, given: str) -> Principal:
+        known = self.tokens.find(given)
+        if known is None:
+            raise self._bad(request, "the token is none of those that are known here")
+        return await self._good(request, known)
+
+    async def _good(self, request: Request, known: Known) -> Principal:
+        if known.expired(self.now_us()):
+            raise self._bad(request, f"the token {known.name} has expired: ask whoever runs Makegood for another one")
+        if await self.revoked.has(known.digest, self.now_us()):
+            raise self._bad(request, f"the token {known.name} was revoked")
+        return Principal(known.name, known.role, known.kind)
+
+    async def _by_password(self, request: Request, name: str, password: str) -> Principal:
+        """Return who sends name and password with each request. What was right is remembered for some minutes."""
+        mark = hmac.digest(self._key, f"{len(name)}:{name}{password}".encode(), "sha256")
+        known = self._known_passwords.get(mark)
+        role = self.passwords.role(name)
+        if known is not None and self.now_us() - known[1] < _REMEMBERED_US and role is not None:
+            return known[0]
+        found = await self.check_password(name, password, address_of(request))
+        if found is None:
+            raise self._bad(request, "name or password is wrong")
+        principal = Principal(name, found, "token")
+        self._known_passwords[mark] = (principal, self.now_us())
+        if len(self._known_passwords) > _MOST_REMEMBERED:
+            self._known_passwords.popitem(last=False)
+        return principal
+
+    async def _meant(self, request: Request, principal: Principal) -> None:
+        """Check that whoever the browser is logged in as meant it."""
+        scheme = request.headers.get("authorization", "").partition(" ")[0].lower()
+        if scheme == "bearer":
+            return
+        csrf.check_origin(request, self.own_hosts)
+        if scheme == "basic" or (principal.kind == "anonymous" and not csrf.by_browser(request)):
+            return  # programs: no page of ours sends Basic, and what another site made was refused above
+        await csrf.check_token(request, self.csrf_token(request))
+
+    def _count(self, key: str, cost: float) -> None:
+        wait_s = self._buckets.take(key, self.now_us(), cost)
+        if wait_s:
+            msg = f"That were too many requests in too short a time: try again in {wait_s} s."
+            raise AccessError(429, "Too many requests", msg, {"Retry-After": str(wait_s)})
+
+    def _bad(self, request: Request, why: str) -> AccessError:
+        self._count(f"address:{counted_as(address_of(request))}", _FAILED_COST)
+        _log.info("login_failed", way="header", reason=why, address=address_of(request), path=request.url.path)
+        return AccessError(401, "Not logged in", f"Nobody was logged in: {why}.", _challenge(request))
+
+    def nobody(self, request: Request) -> AccessError:
+        """Return the refusal of a request of nobody in particular, and count it."""
+        self._count(f"address:{counted_as(address_of(request))}", 1.0)
+        msg = "Log in first. A program sends a token as `Authorization: Bearer TOKEN`."
+        return AccessError(401, "Not logged in", msg, _challenge(request))
+
+    def _why_not(self, principal: Principal, role: Role) -> str:
+        admins = self.passwords.admins()
+        ask = f"an admin ({', '.join(admins[:5])})" if admins else "whoever runs Makegood"
+        have = principal.role.name.lower()
+        return f"It needs the role {role.name.lower()}; {principal.name} has the role {have}. Ask {ask} for it."
+
+
+def _of_the_wall(request: Request) -> bool:
+    return request.url.path == "/wall" or request.url.path.startswith("/wall/")
+
+
+def _challenge(request: Request) -> dict[str, str]:
+    """Return how to log in. A page's own requests must not open the browser's window for passwords."""
+    if any(name in request.headers for name in ("hx-request", "sec-fetch-site")):
+        return {"WWW-Authenticate": 'Bearer realm="Makegood"'}
+    return {"WWW-Authenticate": 'Basic realm="Makegood", charset="UTF-8"'}

@@ -1,0 +1,125 @@
+"""Passwords of people in the settings: Argon2id hashes (RFC 9106), checked in threads, a few at a time."""
+
+from collections.abc import Mapping
+
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from config.console import ConsoleSettings, UserSettings, host_of, is_local
+from config.secret import SecretMissingError
+from dashboards.access.contract import Role
+
+MOST_BYTES = 1024
+LEAST_CHARACTERS = 12
+_hasher = PasswordHasher()  # the second profile that RFC 9106 recommends: 64 MiB, 3 passes, 4 lanes
+
+
+class NoLoginError(Exception):
+    """The settings do not let the console start: the message says what to do."""
+
+
+def hash_password(password: str) -> str:
+    """Return what the settings keep of a password.
+
+    Raises:
+        ValueError: it is too short, or too long.
+    """
+    if len(password) < LEAST_CHARACTERS:
+        msg = f"a password has at least {LEAST_CHARACTERS} characters: a few words that do not belong together are good"
+        raise ValueError(msg)
+    if len(password.encode()) > MOST_BYTES:
+        msg = f"a password has at most {MOST_BYTES} bytes"
+        raise ValueError(msg)
+    return _hasher.hash(password)
+
+
+class Passwords:
+    """Checks passwords. A name that there is not takes as long as one that there is.
+
+    Args:
+        users: of the settings.
+
+    Raises:
+        NoLoginError: a hash is none.
+        SecretMissingError: a hash is not there.
+    """
+
+    def __init__(self, users: Mapping[str, UserSettings]) -> None:
+        self._users = users
+        hashes = {name: _hash_of(name, user) for name, user in users.items()}
+        self._stand_in = _hasher
+        if hashes:  # as costly as a real one, or a stopwatch would tell which names there are
+            found = extract_parameters(next(iter(hashes.values())))
+            self._stand_in = PasswordHasher(found.time_cost, found.memory_cost, found.parallelism, found.hash_len)
+        self._no_ones = self._stand_in.hash("nobody has this password")
+
+    def check(self, name: str, password: str) -> Role | None:
+        """Return the role of whoever has this name and password; None when nobody has. It takes some 50 ms.
+
+        Raises:
+            SecretMissingError: the hash is not there any more.
+        """
+        user = self._users.get(name)
+        digest = self._no_ones if user is None else _hash_of(name, user)
+        try:
+            good = len(password.encode()) <= MOST_BYTES and _hasher.verify(digest, password)
+        except Argon2Error:
+            good = False
+        return Role[user.role.upper()] if good and user is not None else None
+
+    def role(self, name: str) -> Role | None:
+        """Return the role that somebody has by the settings; None when they are not in them."""
+        user = self._users.get(name)
+        return None if user is None else Role[user.role.upper()]
+
+    def admins(self) -> list[str]:
+        """Return the names of those who are admins."""
+        return sorted(name for name, user in self._users.items() if user.role == "admin")
+
+
+def _hash_of(name: str, user: UserSettings) -> str:
+    try:
+        digest = user.password_hash.resolve().get_secret_value()
+    except SecretMissingError as error:
+        msg = f"console.users.{name}.password_hash: {error}"
+        raise SecretMissingError(msg) from error
+    try:
+        found = extract_parameters(digest)
+    except (InvalidHashError, ValueError):
+        found = None
+    if found is None or found.type.name != "ID":
+        msg = (
+            f"console.users.{name}.password_hash is no Argon2id hash (it begins with $argon2id$): "
+            "make one with `makegood users hash`"
+        )
+        raise NoLoginError(msg)
+    return digest
+
+
+def check_start(settings: ConsoleSettings, *, local: bool) -> bool:
+    """Return whether everybody who reaches the console is an admin without a login.
+
+    Args:
+        settings: of the console.
+        local: whether it listens on this machine only.
+
+    Raises:
+        NoLoginError: it would be open to others.
+    """
+    if settings.users or settings.oidc is not None:
+        return False
+    if local and not settings.trusted_proxies and (settings.public_url is None or _local_url(settings.public_url)):
+        return True
+    if settings.tokens or settings.walls:
+        return False
+    where = settings.listen if not local else f"{settings.listen}, behind a proxy (public_url, trusted_proxies),"
+    msg = (
+        f"the console would listen on {where} where others reach it, and nobody could log in. Do one of these: "
+        "add console.users (`makegood users hash` makes the password_hash), add console.oidc, or let it listen on "
+        "127.0.0.1 only, without public_url"
+    )
+    raise NoLoginError(msg)
+
+
+def _local_url(url: str) -> bool:
+    return is_local(host_of(url.partition("://")[2].partition("/")[0]))
