@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
 from alerts.store import AlertStore
 from config.settings import Settings
 from dashboards.access.contract import Gate
+from dashboards.jobs import Jobs
 from dashboards.mirror import Mirror
 
 
@@ -23,6 +25,8 @@ class Context:
         access: decides who may do what.
         build: which release this is: pages load themselves anew when it changes.
         started_us: since when it runs.
+        jobs: work that takes longer than a request.
+        config: the settings file, for such work; None: there is none.
     """
 
     settings: Settings
@@ -32,6 +36,8 @@ class Context:
     access: Gate
     build: str
     started_us: int
+    jobs: Jobs
+    config: Path | None = None
 
 
 def context_of(request: HTTPConnection) -> Context:

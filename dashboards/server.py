@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -9,15 +10,25 @@ from alerts.store import AlertStore
 from config.settings import Settings
 from dashboards import errors, stream
 from dashboards.access.contract import Gate
+from dashboards.api.v1 import parts as v1
 from dashboards.context import Context
 from dashboards.following import Follower
+from dashboards.jobs import Jobs
 from dashboards.mirror import Mirror
 
-PARTS: tuple[Callable[[FastAPI], None], ...] = (errors.install, stream.install)
+PARTS: tuple[Callable[[FastAPI], None], ...] = (errors.install, stream.install, v1.install)
 """Each adds its routes. The order matters only where a path would fit several."""
 
 
-def build_app(store: AlertStore, settings: Settings, *, access: Gate, now_us: Callable[[], int], build: str) -> FastAPI:
+def build_app(
+    store: AlertStore,
+    settings: Settings,
+    *,
+    access: Gate,
+    now_us: Callable[[], int],
+    build: str,
+    config: Path | None = None,
+) -> FastAPI:
     """Return the application.
 
     Args:
@@ -26,13 +37,15 @@ def build_app(store: AlertStore, settings: Settings, *, access: Gate, now_us: Ca
         access: decides who may do what.
         now_us: the time of day, microseconds UTC.
         build: which release this is.
+        config: the settings file, for work that a process of its own does.
     """
-    mirror = Mirror(settings)
+    mirror, jobs = Mirror(settings), Jobs(now_us)
 
     @asynccontextmanager
     async def following(_app: FastAPI) -> AsyncIterator[None]:
         async with Follower(store, mirror, now_us):
             yield
+            await jobs.close()
 
     app = FastAPI(
         title="Makegood",
@@ -50,6 +63,8 @@ def build_app(store: AlertStore, settings: Settings, *, access: Gate, now_us: Ca
         access=access,
         build=build,
         started_us=now_us(),
+        jobs=jobs,
+        config=config,
     )
     for install in PARTS:
         install(app)
