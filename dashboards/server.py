@@ -11,12 +11,13 @@ from config.settings import Settings
 from dashboards import errors, stream
 from dashboards.access.contract import Gate
 from dashboards.api.v1 import parts as v1
+from dashboards.console import installing as console
 from dashboards.context import Context
 from dashboards.following import Follower
 from dashboards.jobs import Jobs
 from dashboards.mirror import Mirror
 
-PARTS: tuple[Callable[[FastAPI], None], ...] = (errors.install, stream.install, v1.install)
+PARTS: tuple[Callable[[FastAPI], None], ...] = (errors.install, stream.install, v1.install, console.install)
 """Each adds its routes. The order matters only where a path would fit several."""
 
 

@@ -1,0 +1,19 @@
+"""Adds the console to the application."""
+
+from fastapi import APIRouter, FastAPI
+
+from dashboards import errors
+from dashboards.console import assets, shell
+from dashboards.console.state import new_console
+from dashboards.console.templating import refused
+
+ROUTERS: tuple[APIRouter, ...] = (assets.router, shell.router)
+"""Each page's."""
+
+
+def install(app: FastAPI) -> None:
+    """Add the pages."""
+    app.state.console = new_console(app.state.makegood)
+    errors.style(app, "/", refused)
+    for router in ROUTERS:
+        app.include_router(router)

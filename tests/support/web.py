@@ -1,0 +1,85 @@
+"""The whole web application on a real port, for tests that a browser or an HTTP client makes."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection, Request
+
+from alerts.store import AlertStore
+from config.settings import Settings
+from dashboards.access.contract import AccessError, Gate, Principal, Role
+from dashboards.server import build_app
+
+TOKEN = "token-of-a-form"
+_STARTS_WITHIN_S = 20.0
+
+
+def wall_us() -> int:
+    """Return the time of day, microseconds UTC."""
+    return time.time_ns() // 1000
+
+
+class Somebody:
+    """An access for which everybody is the same person; writes need the token of forms, as they do in life."""
+
+    def __init__(self, name: str = "anna", role: Role = Role.ADMIN) -> None:
+        self.principal = Principal(name, role, "session")
+
+    async def admit(self, request: Request, role: Role) -> Principal:
+        if not self.principal.may(role):
+            raise AccessError(403, "Forbidden", f"this needs the role {role.name.lower()}")
+        if request.method not in {"GET", "HEAD"}:
+            given = request.headers.get("x-csrf-token") or (await request.form()).get("csrf_token")
+            if given != TOKEN:
+                raise AccessError(403, "Forbidden", "the form has no token; load the page again")
+        return self.principal
+
+    async def admit_public(self, request: Request) -> None:
+        pass
+
+    def csrf_token(self, request: HTTPConnection) -> str:
+        return TOKEN
+
+
+@dataclass(frozen=True)
+class Running:
+    """An application that answers."""
+
+    app: FastAPI
+    url: str
+
+
+@contextmanager
+def running(
+    store: AlertStore,
+    settings: Settings,
+    *,
+    access: Gate | None = None,
+    now_us: Callable[[], int] = wall_us,
+    build: str = "test",
+) -> Iterator[Running]:
+    """Run the application in a thread until the block ends."""
+    app = build_app(store, settings, access=Somebody() if access is None else access, now_us=now_us, build=build)
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1, log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + _STARTS_WITHIN_S
+    while not (server.started and app.state.makegood.mirror.complete):
+        if not thread.is_alive() or time.monotonic() > deadline:
+            msg = "the application did not start"
+            raise RuntimeError(msg)
+        time.sleep(0.01)
+    try:
+        yield Running(app, f"http://127.0.0.1:{listening.getsockname()[1]}")
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listening.close()
