@@ -27,8 +27,9 @@ class _Rule:
     def group(self, labels: _Labels) -> tuple[str, ...]:
         return tuple([labels.get(name, "") for name in self.equal])
 
-    def mute(self, source: _Labels) -> Mute:
-        return Mute(kind="inhibited", by=str(self.number), detail=f"{_told(source)} fires (rule {self.number})")
+    def mute(self, key: str, source: _Labels) -> Mute:
+        detail = f"{_told(source)} fires (rule {self.number})"
+        return Mute(kind="inhibited", by=str(self.number), detail=detail, source=key)
 
 
 class _Bucket:
@@ -38,7 +39,7 @@ class _Bucket:
 
     def __init__(self) -> None:
         self.members: dict[str, _Labels] = {}
-        self._least: _Labels | None = None
+        self._least: tuple[str, _Labels] | None = None
 
     def add(self, key: str, labels: _Labels) -> None:
         self.members[key] = labels
@@ -48,10 +49,10 @@ class _Bucket:
         del self.members[key]
         self._least = None
 
-    def least(self) -> _Labels:
-        """Return the one to name, which does not depend on who came first."""
+    def least(self) -> tuple[str, _Labels]:
+        """Return the one to name, and how it is called; it does not depend on who came first."""
         if self._least is None:
-            self._least = min(self.members.values(), key=lambda labels: sorted(labels.items()))
+            self._least = min(self.members.items(), key=lambda member: sorted(member[1].items()))
         return self._least
 
 
@@ -102,7 +103,7 @@ class Firing:
             if bucket is None and not rule.is_source(labels):
                 bucket = buckets.get((group, True))
             if bucket is not None:
-                yield rule.mute(bucket.least())
+                yield rule.mute(*bucket.least())
 
 
 class Inhibitor:

@@ -9,7 +9,9 @@ class Keys(NamedTuple):
     ====================  =======  ==========================================================================
     ``applied:<id>``      string   a change that was applied; expires
     ``episodes:<fp>``     hash     per episode of an alert: order key, status and change, of its newest change
-    ``alert:<fp>``        hash     current change, its order key, number of changes, entry of the log it fires since
+    ``alert:<fp>``        hash     current change, its order key, number of changes, entry of the log it fires since; of one
+                                   that others send to us, what they said last (``pushed``)
+    ``pushed:until``      zset     fingerprints of these while they fire, by when they are to be heard of again
     ``log``               stream   what screens show has changed: an alert, an answer to one, a silence; the last 50,000
     ``statuses``          hash     what each process says of itself: ``flow:0/1``, ``notifier:<name>``, ...
     ``responses:<fp>``    hash     what people said of an alert, by number and by id; who has acknowledged which episode

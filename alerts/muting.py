@@ -15,9 +15,11 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True):
             ``rerouted``, which is about one group: whom the routes of now tell in place of its receiver.
         until_us: when it will have ended, microseconds UTC; None where that depends on others.
         detail: in words, for people.
+        source: of ``inhibited``: fingerprint of an alert that does it.
     """
 
     kind: MuteKind
     by: str
     detail: str
     until_us: int | None = None
+    source: str = ""

@@ -1,6 +1,7 @@
 """The silences of an installation, kept in Redis: made, changed, expired, listed; and what they wake at their edges."""
 
 import secrets
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
@@ -56,10 +57,10 @@ class SilenceBook:
 
     Args:
         store: of the alerts.
-        new_id: makes eight hexadecimal digits.
+        new_id: makes an id that none has.
     """
 
-    def __init__(self, store: AlertStore, new_id: Callable[[], str] = lambda: secrets.token_hex(4)) -> None:
+    def __init__(self, store: AlertStore, new_id: Callable[[], str] = lambda: str(uuid.uuid4())) -> None:
         self._store = store
         self._client: Any = store.client
         self._keys = store.keys

@@ -37,7 +37,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     """Alerts whose labels match all of ``matchers`` are not told from ``starts_us`` on, before ``ends_us``.
 
     Attributes:
-        id: eight hexadecimal digits.
+        id: a UUID, as Alertmanager's clients expect it; eight hexadecimal digits where an older release made it.
         matchers: each as one text, sorted.
         starts_us, ends_us: microseconds UTC. author: who made it. comment: why.
         created_us, updated_us: when it was made, and changed last.

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union
 
 from pydantic import Field, StringConstraints, create_model
 
+from config.alertmanager_api import AlertmanagerApiSettings
 from config.audit import AuditSettings
 from config.base import ComponentSettings, SettingsModel
 from config.calendars import CalendarSettings
@@ -150,6 +151,7 @@ class Settings(SettingsModel):
         findings: how long is kept what was found in each window.
         metrics: where figures and health are served.
         control: how changes of thresholds reach a running flow.
+        alertmanager_api: the API that Prometheus, `amtool`, karma and Grafana use.
         console: pages, API and wall: where they are served, and who may do what.
     """
 
@@ -186,6 +188,7 @@ class Settings(SettingsModel):
     findings: FindingsSettings = FindingsSettings()
     metrics: MetricsSettings = MetricsSettings()
     control: ControlSettings = ControlSettings()
+    alertmanager_api: AlertmanagerApiSettings = AlertmanagerApiSettings()
     console: ConsoleSettings = ConsoleSettings()
 
 

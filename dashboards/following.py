@@ -10,6 +10,7 @@ import structlog
 
 from alerts.changelog import ChangeLog, Entry, Seq, seq_of
 from alerts.connection import StoreError, StoreUnavailableError, store_errors
+from alerts.pushing import to_pushed
 from alerts.responses import Responses
 from alerts.silences import SilenceBook, State
 from alerts.statuses import Statuses
@@ -173,12 +174,12 @@ class Follower:
         with store_errors():
             pipeline = self._client.pipeline(transaction=False)
             for print_ in prints:
-                pipeline.hmget(self._keys.alert(print_), "current", "changes", "since")
+                pipeline.hmget(self._keys.alert(print_), "current", "changes", "since", "pushed")
                 pipeline.hgetall(self._keys.named(f"incident_of:{print_}"))
             answers = pipeline.execute()
         found = []
         for place, print_ in enumerate(prints):
-            (text, changes, since), homes = answers[2 * place], answers[2 * place + 1]
+            (text, changes, since, pushed), homes = answers[2 * place], answers[2 * place + 1]
             change = None if text is None else _to_change.decode(text)
             found.append(
                 Read(
@@ -188,6 +189,7 @@ class Follower:
                     since=seq if since is None else seq_of(since),
                     changes=int(changes or 0),
                     incident=int(homes[max(homes)]) if homes else None,
+                    pushed=None if pushed is None else to_pushed.decode(pushed),
                 )
             )
         firing = [one.change for one in found if one.change is not None and one.change.status == "firing"]

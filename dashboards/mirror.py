@@ -13,6 +13,7 @@ from alerts.changelog import START, Seq
 from alerts.inhibition import Firing, Inhibitor
 from alerts.maintenance import Maintenance
 from alerts.muting import Mute
+from alerts.push_model import Pushed
 from alerts.response_model import Acknowledgement, Assignment
 from alerts.routing import RouteMatch, Router
 from alerts.silencing import Silence
@@ -33,11 +34,13 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
         since: which entry of the log it fires since.
         changes: how many there were.
         seq: of the log, up to which it was read at least.
+        pushed: of one that others send to us: what they said last, when its change was read.
     """
 
     fingerprint: str
     change: AlertChange | None
     seq: Seq
+    pushed: Pushed | None = None
     since: Seq = START
     changes: int = 0
     acknowledgement: Acknowledgement | None = None
@@ -65,6 +68,7 @@ class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
         seq: of its last change of any kind. ``seq.ms`` is when that was, by the clock of Redis.
         urgency: how urgent it is by itself.
         places: its groups; empty without a route.
+        pushed: of one that others send to us: what they said when it changed last.
     """
 
     change: AlertChange
@@ -76,6 +80,7 @@ class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
     incident: int | None
     urgency: Urgency
     places: tuple[Place, ...]
+    pushed: Pushed | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -128,6 +133,7 @@ class Mirror:
         self._waiting: set[asyncio.Future[None]] = set()
         self._mutes: dict[str, tuple[Mute, ...]] = {}
         self._mutes_until_us = 0
+        self._mutes_version = 0
 
     def take(self, read: Iterable[Read], seq: Seq, now_us: int, *, all_: bool = False) -> None:
         """Take what was read of alerts.
@@ -194,11 +200,16 @@ class Mirror:
             self._waiting.discard(future)
         return self.version
 
-    def mutes(self, fingerprint: str, now_us: int) -> tuple[Mute, ...]:
-        """Return everything that hides an open alert now: inhibition, maintenance windows, each silence."""
+    def mutes_version(self, now_us: int) -> int:
+        """Return what grows whenever :meth:`mutes` may answer otherwise of an alert that has not changed itself."""
         if now_us >= self._mutes_until_us:
             self._forget_mutes()
             self._mutes_until_us = self._next_edge_us(now_us)
+        return self._mutes_version
+
+    def mutes(self, fingerprint: str, now_us: int) -> tuple[Mute, ...]:
+        """Return everything that hides an open alert now: inhibition, maintenance windows, each silence."""
+        self.mutes_version(now_us)
         found = self._mutes.get(fingerprint)
         if found is None:
             labels = self.alerts[fingerprint].labels
@@ -240,6 +251,7 @@ class Mirror:
                 acknowledgement=one.acknowledgement,
                 assignment=one.assignment,
                 incident=one.incident,
+                pushed=one.pushed,
             )
         else:
             alert = OpenAlert(
@@ -250,6 +262,7 @@ class Mirror:
                 acknowledgement=one.acknowledgement,
                 assignment=one.assignment,
                 incident=one.incident,
+                pushed=one.pushed,
                 urgency=urgency(one.change, self._urgency),
                 places=self.places(one.change.labels) if known is None else known.places,
             )
@@ -278,6 +291,7 @@ class Mirror:
     def _forget_mutes(self) -> None:
         self._mutes.clear()
         self._mutes_until_us = 0
+        self._mutes_version += 1
 
     def _ask(self, labels: Mapping[str, str], now_us: int) -> Iterator[Mute]:
         if self._inhibitor:

@@ -11,6 +11,7 @@ from alerts.connection import store_errors
 from alerts.maintenance import Window
 from alerts.muting import Mute
 from alerts.owners import review_changes
+from alerts.pushing import Pushes
 from alerts.store import AlertStore
 from config.drills import DrillSettings
 from config.maintenance import MaintenanceSettings
@@ -28,6 +29,7 @@ from sinks.watch_metrics import WatchMetrics
 
 _log = structlog.get_logger("makegood.watch")
 _DAY_US = 86_400_000_000
+_LAPSE_EVERY_US = 2_000_000
 _DRILL_LEASE_US = 600_000_000
 _SLICE_S = 1.0
 
@@ -64,7 +66,12 @@ def build_chores(
         if not report.well:
             _log.warning("audit_not_well", **msgspec.to_builtins(report))
 
-    chores = [Chore("audit", every(settings.audit.every), audit)]
+    pushes = Pushes(store, settings.alertmanager_api.resolve_timeout)
+
+    def lapse(now_us: int, _hold: Hold) -> None:
+        pushes.end_due(now_us)
+
+    chores = [Chore("audit", every(settings.audit.every), audit), Chore("pushed", every(_LAPSE_EVERY_US), lapse)]
     if settings.owners:
 
         def owners(now_us: int, _hold: Hold) -> None:
