@@ -143,6 +143,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
             or answer it. Empty when there is none.
         report_url: where the far side is to say what became of it, if it does; empty: nobody listens, it is asked.
         answer_url: where it is to say what the person answered, if there is a way to; empty: nobody listens.
+        code: how a person who answers names what it is about: its one alert (``K7F``), else its incident (``INC-7``).
+            Empty: it has no short name, or nobody is to answer.
     """
 
     notification: Notification
@@ -155,6 +157,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     earlier: dict[str, str] = {}
     report_url: str = ""
     answer_url: str = ""
+    code: str = ""
 
     @property
     def key(self) -> str:
@@ -217,6 +220,9 @@ class ChannelSettings(ComponentSettings):
 
     keeps_state: ClassVar[bool] = False
     """Whether the far side keeps incidents that stay open until it hears of the resolve of each."""
+
+    tells_code: ClassVar[bool] = False
+    """Whether its messages tell people by which short code to name the alert when they answer."""
 
     timeout: DurationUs = Field(default=10 * US_PER_SECOND, ge=US_PER_SECOND // 100)
     max_concurrent: int = Field(default=4, ge=1, le=256)

@@ -5,12 +5,14 @@ leaves the standard words, says so in the text, and is the message's ``failure``
 mistake in a template never costs an alert.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import structlog
 
+from alerts.connection import StoreUnavailableError
 from alerts.links import Action, Keys, SubjectKind, WeakSecretError, url_of
 from alerts.urgency import urgency
 from config.links import LinkSettings
@@ -25,13 +27,14 @@ from sinks.words.budget import TemplateError
 from sinks.words.people import clock_text
 from sinks.words.sandbox import compile_template
 from sinks.words.short import short_text
-from sinks.words.standard import standard_text, standard_title
+from sinks.words.standard import code_line, standard_text, standard_title
 from sinks.words.variables import variables
 
 __all__ = ["Renderer", "TemplateError", "fill", "for_people", "message_variables", "render", "short_form"]
 _log = structlog.get_logger("makegood.words")
 _TITLE_CHARS = 1000
 _EMPTY = "the template gives an empty text"
+_INCIDENT = re.compile(r"INC-\d+")
 for_people = clock_text
 
 
@@ -41,6 +44,7 @@ class Renderer:
     Args:
         words, urgency, redaction: sections of the settings.
         links: None: messages have no links.
+        codes: answers the short code of an alert, by its fingerprint; None: messages name none.
     """
 
     def __init__(
@@ -49,17 +53,19 @@ class Renderer:
         urgency: UrgencySettings | None = None,
         redaction: RedactionSettings | None = None,
         links: LinkSettings | None = None,
+        codes: Callable[[str], str] | None = None,
     ) -> None:
         self._words = WordsSettings() if words is None else words
         self._urgency = UrgencySettings() if urgency is None else urgency
         self._redaction = RedactionSettings() if redaction is None else redaction
         self._links = links
+        self._codes = codes
         self._redactors: dict[ChannelRedaction | None, Redactor] = {}
 
     @classmethod
-    def of(cls, settings: Settings) -> "Renderer":
+    def of(cls, settings: Settings, codes: Callable[[str], str] | None = None) -> "Renderer":
         """Make the one that the settings describe."""
-        return cls(settings.words, settings.urgency, settings.redaction, settings.links)
+        return cls(settings.words, settings.urgency, settings.redaction, settings.links, codes)
 
     def __call__(self, notification: Notification, settings: ChannelSettings, notes: Sequence[str] = ()) -> Message:
         """Return the message for one channel. It never fails; the same notification gives the same message."""
@@ -67,9 +73,23 @@ class Renderer:
             found = urgency(notification.alerts, self._urgency)
             notification = msgspec.structs.replace(notification, urgency=found)
         links, problem = self._signed(notification)
+        code = self._code(notification) if settings.tells_code else ""
         redactor = self._redactor(settings.redaction)
         told = redactor.texts([*notes, *problem])
-        return render(redactor.notification(notification), settings, told, words=self._words, links=links)
+        return render(redactor.notification(notification), settings, told, words=self._words, links=links, code=code)
+
+    def _code(self, notification: Notification) -> str:
+        """Return by what a person may name what this is about; empty where there is nothing to answer or to name."""
+        if self._codes is None or notification.status != "firing" or notification.kind == "test":
+            return ""
+        kind, subject, _episode_us = subject_of(notification)
+        if kind != "alert":
+            return subject if _INCIDENT.fullmatch(subject) else ""
+        try:
+            return self._codes(subject)
+        except StoreUnavailableError as error:  # the message is worth more than its code
+            _log.warning("no_short_code", key=notification.key, detail=str(error))
+            return ""
 
     def _redactor(self, channel: ChannelRedaction | None) -> Redactor:
         found = self._redactors.get(channel)
@@ -115,6 +135,7 @@ def render(
     *,
     words: WordsSettings | None = None,
     links: Mapping[str, str] | None = None,
+    code: str = "",
 ) -> Message:
     """Return the message for one channel, of a notification as it is. Never fails: see ``Message.failure``.
 
@@ -124,13 +145,14 @@ def render(
         notes: lines about the way; they follow those of the notification, and end the text whatever the template does.
         words: the section of the settings; None: the defaults.
         links: addresses, by what they do.
+        code: see ``Message.code``.
     """
     words, links = WordsSettings() if words is None else words, {} if links is None else links
-    title, body = standard_title(notification), standard_text(notification, links, words)
+    title, body = standard_title(notification), standard_text(notification, links, words, code)
     told = [*notification.notes, *notes]
     failure = None
     if settings.title is not None or settings.text is not None:
-        known = message_variables(notification, notes, words=words, links=links)
+        known = message_variables(notification, notes, words=words, links=links, code=code)
         try:
             custom_title = title if settings.title is None else compile_template(settings.title).render(known)
             custom_body = body if settings.text is None else compile_template(settings.text).render(known)
@@ -152,6 +174,7 @@ def render(
         links=dict(links),
         notes=tuple(told),
         failure=failure,
+        code=code,
     )
 
 
@@ -161,14 +184,15 @@ def message_variables(
     *,
     words: WordsSettings | None = None,
     links: Mapping[str, str] | None = None,
+    code: str = "",
 ) -> dict[str, Any]:
     """Return everything that a template can name."""
     words, links = WordsSettings() if words is None else words, {} if links is None else links
     return {
-        **variables(notification, links, words.zone),
+        **variables(notification, links, words.zone, code),
         "notes": [*notification.notes, *notes],
         "standard_title": standard_title(notification),
-        "standard_text": standard_text(notification, links, words),
+        "standard_text": standard_text(notification, links, words, code),
     }
 
 
@@ -190,5 +214,8 @@ def short_form(message: Message, max_chars: int, end: str = "") -> str:
         end: a last line, like a reference.
     """
     links = [url for url in message.links.values() if url]
-    body = "\n".join(line for line in message.body.splitlines() if not any(url in line for url in links))
+    apart = code_line(message.code) if message.code else None  # who wants it there says it in `end`
+    body = "\n".join(
+        line for line in message.body.splitlines() if line != apart and not any(url in line for url in links)
+    )
     return short_text(message.title, body, notes=message.notes, links=links, end=end, max_chars=max_chars)

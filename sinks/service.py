@@ -10,6 +10,7 @@ from hashlib import blake2b
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from alerts.assigning import Assigning
+from alerts.codes import ShortCodes
 from alerts.dispatch import Dispatcher
 from alerts.duty_files import DutyFiles
 from alerts.escalating import Escalations
@@ -86,7 +87,7 @@ def build_notifier(
         clock=clock,
         rng=random.SystemRandom() if rng is None else rng,
         on_step=step,
-        renderer=Renderer.of(settings),
+        renderer=Renderer.of(settings, ShortCodes(store).short_code),
         metrics=metrics,
         breakers=SharedBreakers(store, clock_us=clock_us),
         reporting=None if settings.callbacks is None else Reporting(settings.callbacks.public_url),

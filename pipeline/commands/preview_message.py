@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
 
         Exit status 1 when the channel's template cannot be used for it; the standard words are shown then.
         """
+        from sinks.channels.sms_twilio import SmsTwilioSettings, sms_text
         from sinks.contract import Kind
         from sinks.render import Renderer, short_form
 
@@ -47,10 +48,13 @@ def register(app: typer.Typer) -> None:
             msg = f"--kind {kind}: expected one of {', '.join(get_args(Kind))}"
             raise shell.UserError(msg)
         entry = _channel(settings, channel)
-        notification = _notification(settings, alert, cast("Kind", kind))
-        message = Renderer.of(settings)(notification, entry)
+        notification, code = _notification(settings, alert, cast("Kind", kind))
+        message = Renderer.of(settings, lambda _fingerprint: code)(notification, entry)
         if as_json:
             shell.out_json(_plain(message))
+        elif isinstance(entry, SmsTwilioSettings):
+            answered = settings.callbacks is not None and entry.reports_to_us()
+            shell.out(sms_text(message, max_chars or entry.max_chars, answered=answered))
         elif max_chars is not None:
             shell.out(short_form(message, max_chars, f"ref {message.key[:15]}"))
         else:
@@ -73,20 +77,23 @@ def _channel(settings: "Settings", name: str) -> "ChannelSettings":
     return entry
 
 
-def _notification(settings: "Settings", fingerprint: str | None, kind: "Kind") -> "Notification":
+def _notification(settings: "Settings", fingerprint: str | None, kind: "Kind") -> "tuple[Notification, str]":
+    """Return what to show, and the short code of its alert."""
+    from alerts.codes import ShortCodes
     from alerts.opening import open_store
     from sinks.contract import Notification
     from sinks.words.example import example_notification
 
     if fingerprint is None:
-        return example_notification("example", settings.urgency, kind)
+        return example_notification("example", settings.urgency, kind), "K7F"
     with open_store(settings.store) as store:
         detail = store.get(fingerprint)
+        code = "" if detail is None else ShortCodes(store).short_code(fingerprint)
     if detail is None:
         msg = f"there is no alert {fingerprint}; `makegood alerts --status all` lists those there are"
         raise shell.UserError(msg, shell.FOUND_WRONG)
     change = detail.current
-    return Notification(
+    told = Notification(
         key=f"preview-{change.change_id}",
         receiver="preview",
         alerts=(change,),
@@ -94,6 +101,7 @@ def _notification(settings: "Settings", fingerprint: str | None, kind: "Kind") -
         accepted_us=change.at_us,
         kind=kind,
     )
+    return told, code
 
 
 def _plain(message: "Message") -> dict[str, Any]:
@@ -101,6 +109,7 @@ def _plain(message: "Message") -> dict[str, Any]:
         "title": message.title,
         "text": message.text,
         "links": message.links,
+        "code": message.code,
         "notes": message.notes,
         "failure": None if message.failure is None else message.failure.detail,
     }

@@ -7,7 +7,7 @@ that worked is not notified again when another has failed.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from pydantic import Field, StringConstraints
@@ -37,6 +37,8 @@ class AppriseSettings(ChannelSettings):
         urls: where each recipient's URL is kept, by a name for the recipient. URLs have secrets in them, the names are
             shown. A URL with several targets is one recipient: when one of them fails, all are tried again.
     """
+
+    tells_code: ClassVar[bool] = True
 
     type: Literal["apprise"]
     urls: dict[RecipientName, SecretRef] = Field(min_length=1, max_length=50)

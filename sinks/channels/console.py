@@ -3,7 +3,7 @@
 import sys
 import threading
 from collections.abc import Sequence
-from typing import IO, Literal
+from typing import IO, ClassVar, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -25,6 +25,8 @@ class ConsoleSettings(ChannelSettings):
     Attributes:
         stream: where to print.
     """
+
+    tells_code: ClassVar[bool] = True
 
     type: Literal["console"]
     stream: Literal["stdout", "stderr"] = "stdout"

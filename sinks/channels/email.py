@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -27,6 +27,8 @@ class EmailSettings(ChannelSettings):
         sender: address in ``From`` and of bounces. to: whom it reaches.
         ca_file: certificates to trust in place of the system's.
     """
+
+    tells_code: ClassVar[bool] = True
 
     type: Literal["email"]
     host: str = Field(min_length=1)

@@ -9,7 +9,7 @@ import re
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import structlog
 from pydantic import Field, StringConstraints
@@ -41,6 +41,8 @@ class SlackSettings(AddressedSettings):
         max_chars: a longer text is cut.
         base_url: of Slack's API; another one for tests and proxies.
     """
+
+    tells_code: ClassVar[bool] = True
 
     type: Literal["slack"]
     token: SecretRef

@@ -5,7 +5,7 @@ Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhook
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,8 @@ class SlackWebhookSettings(AddressedSettings):
         url_secret: where its address is kept. Who has the address can post, so it is a secret.
         max_chars: a longer text is cut.
     """
+
+    tells_code: ClassVar[bool] = True
 
     type: Literal["slack_webhook"]
     url_secret: SecretRef

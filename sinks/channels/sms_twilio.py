@@ -5,7 +5,7 @@ own; ours is in the text (``ref``), shortened.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,8 @@ class SmsTwilioSettings(TwilioSettings):
         receipt_within: how long after Twilio has accepted a message its receipt is waited for; then the next tier is
             used. None: accepted is enough, for networks that send no receipts.
     """
+
+    tells_code: ClassVar[bool] = True
 
     type: Literal["sms_twilio"]
     sender: str | None = Field(default=None, min_length=1)
@@ -63,7 +65,8 @@ class SmsTwilioChannel:
             if self._settings.sender
             else {"messaging_service_sid": self._settings.messaging_service_sid}
         )
-        text = sms_text(message, self._settings.max_chars)
+        answered = bool(message.answer_url) and self._settings.reports_to_us()
+        text = sms_text(message, self._settings.max_chars, answered=answered)
 
         if message.report_url:
             sender["status_callback"] = message.report_url
@@ -87,9 +90,30 @@ class SmsTwilioChannel:
         self._http.close()
 
 
-def sms_text(message: Message, max_chars: int) -> str:
-    """Return title, text, links and notes within ``max_chars``, with the key's beginning as reference.
+def sms_text(message: Message, max_chars: int, *, answered: bool = False) -> str:
+    """Return title, text, links and notes within ``max_chars``, the key's beginning as reference, and how to answer.
 
     What is cut is the text: not that it may have reached you already, nor the link that acknowledges.
+
+    Args:
+        message: to be sent.
+        max_chars: how long it may be.
+        answered: whether a reply would be heard.
     """
-    return tidy(short_form(message, max_chars, end=f"ref {message.key[:15]}"))
+    return tidy(short_form(message, max_chars, end=_end(message, max_chars, answered=answered)))
+
+
+def _end(message: Message, max_chars: int, *, answered: bool) -> str:
+    """Return the last lines: of several ways to say it the longest that leaves half of the message to what it says."""
+    ref, notification = f"ref {message.key[:15]}", message.notification
+    if notification.status != "firing" or notification.kind == "test":
+        return ref
+    code = f" {message.code}" if message.code else ""  # without one a reply is about what was told last
+    if not answered:
+        return f"{ref}, code{code}" if code else ref
+    ways = [
+        f"{ref}\nReply ACK{code} to take it on, or HELP.",
+        f"{ref}\nReply ACK{code}",
+        f"Reply ACK{code}",
+    ]
+    return next((way for way in ways if len(way) <= max_chars // 2), ways[-1])

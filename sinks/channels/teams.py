@@ -12,7 +12,7 @@ https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -58,6 +58,8 @@ class TeamsSettings(AddressedSettings):
         max_bytes: a longer message is cut. Teams takes about 28 KB, and counts what it puts around the message; a
             workflow that fails for its length does so after it has accepted the message, and tells nobody.
     """
+
+    tells_code: ClassVar[bool] = True
 
     type: Literal["teams"]
     url_secret: SecretRef

@@ -42,8 +42,8 @@ def standard_title(notification: Notification) -> str:
     return f"{head} {what} ({'; '.join(details)})" if details else f"{head} {what}"
 
 
-def standard_text(notification: Notification, links: Mapping[str, str], words: WordsSettings) -> str:
-    """Return the text without the notes: why it comes, each alert, what was left out, incident, links."""
+def standard_text(notification: Notification, links: Mapping[str, str], words: WordsSettings, code: str = "") -> str:
+    """Return the text without the notes: why it comes, each alert, what was left out, incident, links, code."""
     alerts = firing_first(notification.alerts)
     shown = alerts[: words.max_alerts]
     blocks = [*_opening(notification), *(_paragraph(alert, words.zone) for alert in shown)]
@@ -54,9 +54,16 @@ def standard_text(notification: Notification, links: Mapping[str, str], words: W
         blocks.append(f"and {more:,} more{_listed(left_out, more)}")
     blocks += _incident(notification)
     known = [f"{text}: {links[name]}" for name, text in ACTIONS.items() if links.get(name)]
+    if code:
+        known.append(code_line(code))
     if known:
         blocks.append("\n".join(known))
     return "\n\n".join(blocks)
+
+
+def code_line(code: str) -> str:
+    """Return the line that says how to name what a message is about."""
+    return f"Code {code}: makegood ack {code}"
 
 
 def _tag(notification: Notification, first: AlertChange) -> str:

@@ -13,7 +13,7 @@ SEVERITIES: dict[str | None, int] = {"critical": 0, "warning": 1, "info": 2}
 RUNBOOKS = ("runbook_url", "runbook")
 
 
-def variables(notification: Notification, links: Mapping[str, str], zone: str) -> dict[str, Any]:
+def variables(notification: Notification, links: Mapping[str, str], zone: str, code: str = "") -> dict[str, Any]:
     """Return what a template can name, apart from the standard words and the notes."""
     ordered = firing_first(notification.alerts)
     alerts = [_alert(alert, notification.accepted_us, zone) for alert in ordered]
@@ -52,6 +52,7 @@ def variables(notification: Notification, links: Mapping[str, str], zone: str) -
             "blind": list(incident.blind),
         },
         "links": dict(links),
+        "code": code,
         "runbook": next((alert["runbook"] for alert in alerts if alert["runbook"]), ""),
         "truncated": notification.truncated,
         "left_out": notification.left_out,

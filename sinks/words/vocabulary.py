@@ -21,6 +21,8 @@ VARIABLES: dict[str, str] = {
     "incident": "`incident.id`, `.title`, `.alerts` (how many), `.evidence` and `.blind` (lists of lines); empty where "
     "the alerts belong to none",
     "links": "what the message links to: `links.acknowledge`; empty where links are not set up",
+    "code": "by what a person who answers names it: of its one alert (`K7F`), else of its incident (`INC-7`); empty on "
+    "channels whose messages tell none (see `makegood preview-message`), and when nothing fires",
     "runbook": "the first runbook that an alert names (annotation `runbook_url` or `runbook`); else empty",
     "notes": "lines about the way of this message; they end every text, whatever the template does",
     "truncated": "how many alerts it is about beyond `alerts`",

@@ -106,3 +106,26 @@ def test_an_alert_of_the_store_can_be_shown(url: str, config: Path, monkeypatch:
         assert done.stdout.startswith("[NORMAL, warning] pay is slow\n")
         done = makegood("preview-message", "--config", config, "--channel", "plain", "--alert", "0" * 16)
         assert (done.returncode, "there is no alert" in done.stderr) == (1, True)
+
+
+SMS = """
+channels:
+  sms:
+    type: sms_twilio
+    account_sid: AC0123456789abcdef0123456789abcdef
+    auth_token: {env: MG_TEST_TWILIO}
+    sender: "+15005550006"
+    to: ["+15005550001"]
+    max_chars: 300
+"""
+
+
+def test_a_text_message_is_shown_as_it_is_sent_with_how_to_answer_it(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(SMS)
+    done = makegood("preview-message", "--config", path, "--channel", "sms")
+    assert len(done.stdout.rstrip("\n")) <= 300
+    assert done.stdout.endswith("This is an example: nothing of it happened.\nref mg-000000000000, code INC-7\n")
+    path.write_text(SMS + "callbacks: {public_url: https://alerts.example.com}\n")
+    done = makegood("preview-message", "--config", path, "--channel", "sms", "--max-chars", "160")
+    assert done.stdout.endswith("\nref mg-000000000000\nReply ACK INC-7 to take it on, or HELP.\n")

@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
@@ -221,6 +222,19 @@ def test_a_text_message_is_answered_with_what_was_understood(
     answer = twilio.write(house.sms_url(), BEN, text.replace("{code}", code))
     assert answer.startswith(expected.replace("{code}", code))
     assert house.by(alert) == ("ben" if "acknowledged" in expected and "nobody" not in expected else "")
+
+
+def test_what_a_text_message_ends_with_answers_the_alert_that_it_is_about(house: House, twilio: FakeTwilio) -> None:
+    first = _told(house)
+    second = _told(house, change("Other", summary="The app is slow"))
+    told = [text for to, text in twilio.sent if to == BEN]
+    how = [re.fullmatch(r"Reply (ACK \S+) to take it on, or HELP\.", text.splitlines()[-1]) for text in told]
+    assert len(how) == 2
+    assert how[0] is not None
+    assert "Checkout is slow" in told[0]
+    answer = twilio.write(house.sms_url(), BEN, how[0][1])  # without the code it would be about the second
+    assert answer == f"{house.code(first)}: acknowledged. Checkout is slow"
+    assert (house.by(first), house.by(second)) == ("ben", "")
 
 
 def test_a_recipient_who_is_no_person_of_the_settings_answers_by_number(house: House, twilio: FakeTwilio) -> None:

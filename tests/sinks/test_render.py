@@ -1,9 +1,12 @@
+from typing import ClassVar
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from alerts.connection import StoreUnavailableError
 from alerts.model import IncidentNote
 from config.links import LinkSettings
 from config.redaction import RedactionSettings
@@ -228,6 +231,43 @@ def test_a_message_without_its_secret_goes_out_and_says_so(linked: Renderer, mon
 
 def test_the_same_notification_gives_the_same_message(linked: Renderer) -> None:
     assert linked(notification(MOOD, FAILING), PLAIN) == linked(notification(MOOD, FAILING), PLAIN)
+
+
+class _Telling(ChannelSettings):
+    tells_code: ClassVar[bool] = True
+
+
+TELLING = _Telling(type="x")
+
+
+def test_a_message_for_people_says_by_which_code_to_answer() -> None:
+    renderer = Renderer(codes=lambda fingerprint: f"K{fingerprint[0]}")
+    code = f"K{MOOD.fingerprint[0]}"
+    made = renderer(notification(MOOD), TELLING)
+    assert made.code == code
+    assert made.text.endswith(f"\nCode {code}: makegood ack {code}")
+    assert code not in short_form(made, 480)  # who shows little says it at the end, in fewer words
+    own = _Telling(type="x", text="{{ code }}")
+    assert renderer(notification(MOOD), own).body == code
+    assert renderer(notification(MOOD), PLAIN).code == ""
+    assert renderer(notification(BETTER), TELLING).code == ""
+    assert renderer(notification(MOOD, kind="test"), TELLING).code == ""
+
+
+def test_several_alerts_are_answered_by_their_incident_or_by_nothing() -> None:
+    renderer = Renderer(codes=lambda _fingerprint: "K7F")
+    assert renderer(notification(MOOD, FAILING, incident=IncidentNote(id="INC-7")), TELLING).code == "INC-7"
+    assert renderer(notification(MOOD, FAILING), TELLING).code == ""
+    assert renderer(notification(MOOD, truncated=3), TELLING).code == ""
+
+
+def test_while_the_store_is_away_a_message_goes_out_without_its_code() -> None:
+    def away(_fingerprint: str) -> str:
+        msg = "Redis is away"
+        raise StoreUnavailableError(msg)
+
+    made = Renderer(codes=away)(notification(MOOD), TELLING)
+    assert (made.code, made.title) == ("", Renderer()(notification(MOOD), TELLING).title)
 
 
 def short(made: Message, chars: int) -> str:

@@ -1,9 +1,11 @@
 from typing import Any
 
+import msgspec
 import pytest
 
+from alerts.replies import Reply, parse
 from sinks.channels.sms_twilio import SmsTwilioChannel, SmsTwilioSettings, sms_text
-from sinks.contract import Failure, Reason, Receipt
+from sinks.contract import Failure, Message, Reason, Receipt
 from sinks.twilio_errors import ERRORS
 from tests.support.http import Answer, black_hole, refused_port
 from tests.support.messages import message
@@ -116,3 +118,36 @@ def test_a_long_text_is_cut_but_not_the_notes_nor_the_reference() -> None:
     assert notes[0] in short
     assert "…" in short
     assert short.endswith("\nref mg-0123456789ab")
+
+
+def _with_code(code: str, *, step: str = "firing", **more: Any) -> Message:
+    return msgspec.structs.replace(message(step=step, **more), code=code)
+
+
+@pytest.mark.parametrize("code", ["K7F", "INC-123456", ""])
+@pytest.mark.parametrize("chars", [70, 100, 160, 480, 1600])
+def test_a_text_message_ends_with_how_to_answer_it_however_short_it_must_be(chars: int, code: str) -> None:
+    notes = ("It may have reached you already by tier 1 (web).", "word " * 400)
+    text = sms_text(_with_code(code, summary="word " * 300, notes=notes), chars, answered=True)
+    assert len(text) <= chars
+    how = text.splitlines()[-1]
+    assert how.startswith(f"Reply ACK {code}".strip())
+    assert text.startswith("[CRITICAL]")
+    asked = parse(how.removeprefix("Reply ").removesuffix(" to take it on, or HELP."))
+    assert isinstance(asked, Reply)
+    assert (asked.kind, asked.target) == ("acknowledge", code)
+
+
+def test_a_text_message_with_room_says_it_in_full() -> None:
+    told = sms_text(_with_code("K7F"), 480, answered=True)
+    assert told.endswith("\nref mg-0123456789ab\nReply ACK K7F to take it on, or HELP.")
+
+
+def test_where_nobody_listens_a_text_message_names_the_code_alone() -> None:
+    assert sms_text(_with_code("K7F"), 480).endswith("\nref mg-0123456789ab, code K7F")
+    assert sms_text(_with_code(""), 480).endswith("\nref mg-0123456789ab")
+
+
+def test_what_is_over_is_not_to_be_answered() -> None:
+    told = sms_text(_with_code("", step="resolved"), 480, answered=True)
+    assert told.endswith("\nref mg-0123456789ab")
