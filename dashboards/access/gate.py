@@ -5,10 +5,8 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable
 
-import anyio
 import structlog
 from anyio import to_thread
 from starlette.requests import HTTPConnection, Request
@@ -18,18 +16,18 @@ from config.console import ConsoleSettings, is_local
 from dashboards.access import csrf
 from dashboards.access.asking import SAFE, address_of, counted_as
 from dashboards.access.contract import AccessError, Principal, Role
+from dashboards.access.knocking import Knocking
+from dashboards.access.oidc import Oidc
 from dashboards.access.passwords import Passwords, check_start
-from dashboards.access.rates import Buckets, Guesses
+from dashboards.access.rates import Buckets
 from dashboards.access.revoked import Revoked
 from dashboards.access.sessions import Session, Sessions
 from dashboards.access.tokens import Known, Tokens
 
 _log = structlog.get_logger("makegood.access")
 _PROXIED = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip", "via")
-_MOST_REMEMBERED = 200
-_REMEMBERED_US = 300_000_000
-_PASSWORDS_AT_ONCE = 4
 _FAILED_COST = 10.0
+LOCAL = "local"
 NOTICE = (
     "Nobody has to log in: everybody who uses this machine is an admin here. "
     "Before others may reach it, add console.users to the settings."
@@ -62,12 +60,11 @@ class Access:
         self.passwords = Passwords(settings.users)
         self.tokens = Tokens(settings)
         self.sessions = Sessions(store, settings.session)
-        self.guesses = Guesses(store, settings.login)
+        self.knocking = Knocking(settings, store, self.passwords, now_us)
         self.revoked = Revoked(store)
+        self.oidc = None if settings.oidc is None else Oidc(settings.oidc, store, now_us)
         self._buckets = Buckets(settings.rate)
-        self._hashing = anyio.CapacityLimiter(_PASSWORDS_AT_ONCE)
         self._key = secrets.token_bytes(32)
-        self._known_passwords: OrderedDict[bytes, tuple[Principal, int]] = OrderedDict()
         self.own_hosts = frozenset(
             {settings.public_url.partition("://")[2].partition("/")[0].lower()} if settings.public_url else ()
         )
@@ -98,7 +95,11 @@ class Access:
         if session is not None:
             return session.csrf
         # Without a session it is bound to this process alone: pages of before a restart are loaded anew.
-        return hmac.new(self._key, b"forms without a session", hashlib.sha256).hexdigest()
+        return self.mark("forms without a session")
+
+    def mark(self, text: str) -> str:
+        """Return what only this process can make of a text."""
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
 
     async def who(self, request: Request) -> Principal | None:
         """Return who is asking; None: nobody that is known. Asked once a request.
@@ -112,24 +113,10 @@ class Access:
         found: Principal | None = request.state.asked
         return found
 
-    async def check_password(self, name: str, password: str, address: str) -> Role | None:
-        """Return the role of somebody; None: wrong, or there is no such name.
-
-        Raises:
-            AccessError: too many were wrong.
-        """
-        counted = counted_as(address)
-        wait_s = await to_thread.run_sync(self.guesses.begin, name, counted)
-        if wait_s:
-            _log.warning("login_locked_out", name=name[:128], address=address)
-            told = f"{wait_s} seconds" if wait_s < 120 else f"{-(-wait_s // 60)} minutes"
-            raise AccessError(
-                429, "Too many tries", f"Too many wrong passwords: try again in {told}.", {"Retry-After": str(wait_s)}
-            )
-        role = await to_thread.run_sync(self.passwords.check, name, password, limiter=self._hashing)
-        if role is not None:
-            await to_thread.run_sync(self.guesses.right, name, counted)
-        return role
+    def taken(self, name: str) -> bool:
+        """Return whether the settings have this name for somebody, or for a token."""
+        there = (self.settings.users, self.settings.tokens, self.settings.walls)
+        return name == LOCAL or any(name in names for names in there)
 
     async def _who(self, request: Request) -> Principal | None:
         header = request.headers.get("authorization")
@@ -148,7 +135,7 @@ class Access:
             if any(name in request.headers for name in _PROXIED):
                 msg = "This came through a proxy, and no login is set up: add console.users, or console.oidc."
                 raise AccessError(403, "Nobody can log in", msg)
-            return Principal("local", Role.ADMIN, "anonymous")
+            return Principal(LOCAL, Role.ADMIN, "anonymous")
         return None
 
     def _role(self, session: Session) -> Role | None:
@@ -170,7 +157,10 @@ class Access:
         known = self.tokens.find(password)
         if known is not None:
             return await self._good(request, known)
-        return await self._by_password(request, name, password)
+        role = await self.knocking.check_often(name, password, address_of(request))
+        if role is None:
+            raise self._bad(request, "name or password is wrong")
+        return Principal(name, role, "token")
 
     async def _by_token(self, request: Request, given: str) -> Principal:
         known = self.tokens.find(given)
@@ -184,22 +174,6 @@ class Access:
         if await self.revoked.has(known.digest, self.now_us()):
             raise self._bad(request, f"the token {known.name} was revoked")
         return Principal(known.name, known.role, known.kind)
-
-    async def _by_password(self, request: Request, name: str, password: str) -> Principal:
-        """Return who sends name and password with each request. What was right is remembered for some minutes."""
-        mark = hmac.digest(self._key, f"{len(name)}:{name}{password}".encode(), "sha256")
-        known = self._known_passwords.get(mark)
-        role = self.passwords.role(name)
-        if known is not None and self.now_us() - known[1] < _REMEMBERED_US and role is not None:
-            return known[0]
-        found = await self.check_password(name, password, address_of(request))
-        if found is None:
-            raise self._bad(request, "name or password is wrong")
-        principal = Principal(name, found, "token")
-        self._known_passwords[mark] = (principal, self.now_us())
-        if len(self._known_passwords) > _MOST_REMEMBERED:
-            self._known_passwords.popitem(last=False)
-        return principal
 
     async def _meant(self, request: Request, principal: Principal) -> None:
         """Check that whoever the browser is logged in as meant it."""
