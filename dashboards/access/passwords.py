@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import structlog
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError
 
@@ -11,6 +12,7 @@ from dashboards.access.contract import Role
 
 MOST_BYTES = 1024
 LEAST_CHARACTERS = 12
+_log = structlog.get_logger("makegood.access")
 _hasher = PasswordHasher()  # the second profile that RFC 9106 recommends: 64 MiB, 3 passes, 4 lanes
 
 
@@ -47,23 +49,22 @@ class Passwords:
     def __init__(self, users: Mapping[str, UserSettings]) -> None:
         self._users = users
         hashes = {name: _hash_of(name, user) for name, user in users.items()}
-        self._stand_in = _hasher
+        self._no_ones = ""
         if hashes:  # as costly as a real one, or a stopwatch would tell which names there are
             found = extract_parameters(next(iter(hashes.values())))
-            self._stand_in = PasswordHasher(found.time_cost, found.memory_cost, found.parallelism, found.hash_len)
-        self._no_ones = self._stand_in.hash("nobody has this password")
+            stand_in = PasswordHasher(found.time_cost, found.memory_cost, found.parallelism, found.hash_len)
+            self._no_ones = stand_in.hash("nobody has this password")
 
     def check(self, name: str, password: str) -> Role | None:
-        """Return the role of whoever has this name and password; None when nobody has. It takes some 50 ms.
-
-        Raises:
-            SecretMissingError: the hash is not there any more.
-        """
+        """Return the role of whoever has this name and password; None when nobody has. It takes some 50 ms."""
         user = self._users.get(name)
-        digest = self._no_ones if user is None else _hash_of(name, user)
         try:
+            digest = self._no_ones if user is None else _hash_of(name, user)
             good = len(password.encode()) <= MOST_BYTES and _hasher.verify(digest, password)
-        except Argon2Error:
+        except (Argon2Error, InvalidHashError):
+            good = False
+        except (SecretMissingError, NoLoginError) as error:  # it was there when the console started
+            _log.error("password_hash_gone", detail=str(error))
             good = False
         return Role[user.role.upper()] if good and user is not None else None
 

@@ -1,6 +1,7 @@
 """What is around every request: its id, its address, the names that are ours, and the headers of its answer."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _HSTS = "max-age=31536000"
 
 
@@ -93,7 +95,10 @@ class Shell:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1:
             return False
-        host = host_of(hosts[0].decode("latin-1").strip()).rstrip(".")
+        told = hosts[0].decode("latin-1").strip()
+        if _HOST.fullmatch(told) is None:
+            return False
+        host = host_of(told).rstrip(".")
         if host in self._names:
             return True
         try:
