@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from alerts.store import AlertStore
 from config.settings import Settings
 from dashboards import errors, stream
+from dashboards.access import wiring
 from dashboards.access.contract import Gate
 from dashboards.api.v1 import parts as v1
 from dashboards.console import installing as console
@@ -17,7 +18,13 @@ from dashboards.following import Follower
 from dashboards.jobs import Jobs
 from dashboards.mirror import Mirror
 
-PARTS: tuple[Callable[[FastAPI], None], ...] = (errors.install, stream.install, v1.install, console.install)
+PARTS: tuple[Callable[[FastAPI], None], ...] = (
+    errors.install,
+    stream.install,
+    v1.install,
+    console.install,
+    wiring.install,
+)
 """Each adds its routes. The order matters only where a path would fit several."""
 
 
@@ -43,8 +50,8 @@ def build_app(
     mirror, jobs = Mirror(settings), Jobs(now_us)
 
     @asynccontextmanager
-    async def following(_app: FastAPI) -> AsyncIterator[None]:
-        async with Follower(store, mirror, now_us):
+    async def following(app: FastAPI) -> AsyncIterator[None]:
+        async with Follower(store, mirror, now_us), wiring.keeping(app):
             yield
             await jobs.close()
 

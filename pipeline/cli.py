@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from dashboards.commands import console
 from pipeline.commands import (
     ack,
     alerts,
@@ -87,6 +88,7 @@ def main(
 for group in (
     demo,
     live,
+    console,
     ingest,
     repartition,
     rescale,

@@ -38,8 +38,8 @@ def register(app: typer.Typer) -> None:
     def run(config: shell.Config) -> None:
         """Run everything on this machine, each part in a process of its own, restarted when it crashes.
 
-        The parts: the flow, the notifier, where a feed has type http what receives its records, and where one has
-        `repartition` what sorts its events.
+        The parts: the flow, the notifier, the console, where a feed has type http what receives its records, and where
+        one has `repartition` what sorts its events.
 
         SIGTERM or Ctrl-C stops in order, with everything saved.
         """
@@ -126,7 +126,7 @@ def run_everything(config: "Path") -> int:
     if not wait_for_room(settings, ALL, health=None, wait=stop.wait):  # an embedded Redis needs it as well
         return 0
     with open_store(settings.store):
-        names = ["flow", "notifier"]
+        names = ["flow", "notifier", "console"]
         names += ["ingest"] if http_feeds(settings) else []
         names += ["repartition"] if repartitioned(settings) else []
         parts = [Part(name, part_command(name, "--config", str(config)), os.environ, time.monotonic) for name in names]
