@@ -1,6 +1,6 @@
 """Alerts that others send to us, kept in Redis: taken, and ended when nobody says any more that they fire."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from alerts.store import AlertStore
 from detectors.contract import AlertChange
 from detectors.fingerprint import fingerprint
 
-__all__ = ["Given", "Pushed", "Pushes"]
+__all__ = ["Given", "Pushed", "Pushes", "Step"]
 
 _TRIES = 20
 _AT_ONCE = 500
@@ -42,8 +42,8 @@ class Pushes:
         folder = Path(__file__).parent
         self._scripts = Scripts(store.client, folder, [folder / "push.lua"])
 
-    def put(self, alerts: Iterable[Given], now_us: int) -> dict[str, Pushed]:
-        """Take alerts; return what is known of each now, by fingerprint.
+    def put(self, alerts: Iterable[Given], now_us: int) -> dict[str, Step]:
+        """Take alerts; return, by fingerprint, what is known of each now, and the last change that followed.
 
         Sending the same again has no effect but that they fire longer.
 
@@ -54,7 +54,7 @@ class Pushes:
         for alert in alerts:
             labels = {name: value for name, value in alert.labels.items() if value}
             waiting.setdefault(fingerprint(labels), []).append(msgspec.structs.replace(alert, labels=labels))
-        found: dict[str, Pushed] = {}
+        found: dict[str, Step] = {}
         prints = list(waiting)
         for start in range(0, len(prints), _AT_ONCE):
             part = {print_: waiting[print_] for print_ in prints[start : start + _AT_ONCE]}
@@ -81,8 +81,8 @@ class Pushes:
             ended += sum(1 for answer in answers if answer == 1)  # others were heard of just now, or ended by others
         return ended
 
-    def _put(self, waiting: Mapping[str, Sequence[Given]], now_us: int) -> dict[str, Pushed]:
-        found: dict[str, Pushed] = {}
+    def _put(self, waiting: Mapping[str, Sequence[Given]], now_us: int) -> dict[str, Step]:
+        found: dict[str, Step] = {}
         skips: dict[str, int] = {}
         left = dict(waiting)
         for _ in range(_TRIES):
@@ -92,7 +92,8 @@ class Pushes:
                 for expected, step in self._steps(text, before, left[print_], now_us, skips.get(print_, 0)):
                     calls.append(self._call(print_, expected, step))
                     places.append(print_)
-                    found[print_] = step.pushed
+                    last = found.get(print_)
+                    found[print_] = step if last is None or step.change else Step(step.pushed, last.change)
             again = set()
             for print_, answer in zip(places, self._scripts.run_many("apply", calls), strict=True):
                 if answer == _USED:  # of a time that was forgotten since
@@ -108,7 +109,7 @@ class Pushes:
 
     def _steps(
         self, text: str, before: AlertChange | None, given: Sequence[Given], now_us: int, skip: int
-    ) -> "Iterable[tuple[str, Step]]":
+    ) -> Iterator[tuple[str, Step]]:
         known = to_pushed.decode(text) if text else None
         for one in given:
             for step in steps(known, one, now_us, self._timeout_us, before=before, skip=skip):

@@ -167,6 +167,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     starts_us: int | None = None
     ends_us: int | None = None
     comment: str | None = None
+    author: str | None = None
 
 
 def edit(old: Silence, wanted: Wanted, *, by: str, now_us: int, new_id: str) -> tuple[Silence, ...]:
@@ -185,6 +186,8 @@ def edit(old: Silence, wanted: Wanted, *, by: str, now_us: int, new_id: str) -> 
     if _in_place(old, matchers, starts_us, now_us):
         said = _said(old, starts_us, ends_us, comment)
         changed = _changed(old, by, now_us, said, starts_us=starts_us, ends_us=ends_us, comment=comment.strip())
+        if wanted.author is not None:
+            changed = msgspec.structs.replace(changed, author=wanted.author.strip())
         _check(changed, now_us)
         return (changed,)
     if old.state(now_us) == "expired":

@@ -11,6 +11,7 @@ from config.settings import Settings
 from dashboards import errors, stream
 from dashboards.access import wiring
 from dashboards.access.contract import Gate
+from dashboards.api import v2
 from dashboards.api.v1 import parts as v1
 from dashboards.console import installing as console
 from dashboards.context import Context
@@ -22,6 +23,7 @@ PARTS: tuple[Callable[[FastAPI], None], ...] = (
     errors.install,
     stream.install,
     v1.install,
+    v2.install,
     console.install,
     wiring.install,
 )

@@ -108,7 +108,7 @@ def test_without_a_beginning_it_goes_on_from_the_one_that_is_known(store: AlertS
     pushes.put([alert(starts_us=None)], START_US + MINUTE_US)
     assert told(store) == ["firing"]
     pushes.put([alert(starts_us=None, ends_us=START_US + 30 * MINUTE_US)], START_US + MINUTE_US)
-    known = pushes.put([alert(starts_us=None)], START_US + 2 * MINUTE_US)[PRINT]
+    known = pushes.put([alert(starts_us=None)], START_US + 2 * MINUTE_US)[PRINT].pushed
     assert (known.starts_us, known.ends_us) == (START_US, START_US + 30 * MINUTE_US)  # a named end counts
 
 
