@@ -1,0 +1,1 @@
+"""Grafana dashboards as code: built to JSON that is kept in ``json/``, and pushed to a Grafana."""

@@ -1,0 +1,121 @@
+"""Parts of the pipeline that not every installation has."""
+
+from dashboards.grafana.board import Board
+from dashboards.grafana.looks import Query
+from dashboards.grafana.queries import quantile
+
+_RATE = "[$__rate_interval]"
+
+
+def several(board: Board) -> None:
+    """Add what there is to see where several flow processes share the work."""
+    board.row("Several flow processes", needs="several flow processes")
+    board.series(
+        "Windows judged until",
+        "How far each detector's windows are behind the clock of events",
+        [
+            Query(
+                "max(makegood_event_clock_seconds) - on () group_right ()"
+                " max by (detector) (makegood_windows_watermark_timestamp_seconds)",
+                "{{detector}}",
+            )
+        ],
+        "s",
+        width=8,
+        low=0,
+    )
+    board.series(
+        "Windows held back",
+        "How far the partition that holds a detector's windows open is behind the foremost; +Inf: it is silent",
+        [Query("max by (detector) (makegood_windows_held_back_seconds)", "{{detector}}")],
+        "s",
+        width=8,
+        low=0,
+    )
+    board.series(
+        "Messages not used",
+        "Between processes, an hour, by reason",
+        [Query("sum by (reason) (increase(makegood_panes_refused_total[1h]))", "{{reason}}")],
+        "short",
+        width=8,
+        low=0,
+    )
+
+
+def kafka(board: Board) -> None:
+    """Add what there is to see of feeds of Kafka."""
+    board.row("Kafka", needs="a feed of Kafka")
+    board.series(
+        "Lag",
+        "Records between the last one read and the end of each feed's partitions",
+        [Query("sum by (feed) (makegood_kafka_consumer_lag_records)", "{{feed}}")],
+        "short",
+        low=0,
+    )
+    board.series(
+        "Lost to retention",
+        "Records an hour that were deleted before they were read",
+        [Query("sum by (feed) (increase(makegood_kafka_skipped_records_total[1h]))", "{{feed}}")],
+        "short",
+        low=0,
+    )
+
+
+def webhooks(board: Board) -> None:
+    """Add what there is to see of ``makegood ingest``."""
+    board.row("Webhooks", needs="a feed of webhooks")
+    board.series(
+        "Requests",
+        "A second, by feed and HTTP status",
+        [Query(f"sum by (feed, status) (rate(makegood_ingest_requests_total{_RATE}))", "{{feed}} {{status}}")],
+        "short",
+        width=8,
+        low=0,
+    )
+    board.series(
+        "Not believed",
+        "Requests an hour, by reason",
+        [Query("sum by (feed, reason) (increase(makegood_ingest_refused_total[1h]))", "{{feed}} {{reason}}")],
+        "short",
+        width=8,
+        low=0,
+    )
+    board.series(
+        "Records",
+        "A second: made durable; left out because they were kept already",
+        [
+            Query(f"sum by (feed) (rate(makegood_ingest_records_total{_RATE}))", "{{feed}}"),
+            Query(f"sum by (feed) (rate(makegood_ingest_repeats_total{_RATE}))", "{{feed}} repeats"),
+        ],
+        "short",
+        width=8,
+        low=0,
+    )
+    board.series(
+        "Spool",
+        "Its size; what the flow has not read; what waits to be written",
+        [
+            Query("sum by (feed) (makegood_ingest_spool_bytes)", "{{feed}}"),
+            Query("sum by (feed) (makegood_ingest_unread_bytes)", "{{feed}} not read"),
+            Query("sum by (feed) (makegood_ingest_waiting_bytes)", "{{feed}} waits"),
+        ],
+        "bytes",
+        width=8,
+        low=0,
+    )
+    board.series(
+        "Oldest record not read",
+        "By the time of day; no line: all is read",
+        [Query("time() - min by (feed) (makegood_ingest_oldest_unread_timestamp_seconds)", "{{feed}}")],
+        "s",
+        width=8,
+        low=0,
+    )
+    board.series(
+        "Making durable",
+        "95 % of writes to the disk took no longer",
+        [Query(quantile(0.95, "makegood_ingest_commit_seconds", "feed"), "{{feed}}")],
+        "s",
+        width=8,
+        low=0,
+    )

@@ -1,0 +1,3 @@
+from tests.support.store_fixtures import client, redis_url, store
+
+__all__ = ["client", "redis_url", "store"]

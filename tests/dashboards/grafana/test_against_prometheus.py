@@ -1,0 +1,166 @@
+"""Every query of every dashboard, and every figure, against a real Prometheus that scrapes the demo."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry, start_http_server
+
+from alerts.store import AlertStore
+from config.metrics.catalogue import BY_EXPOSED_NAME, FOREIGN
+from dashboards.grafana.catalogue import BOARDS
+from dashboards.grafana.sdk import models
+from tests.cli.support import REPO, makegood
+from tests.dashboards.grafana.promql import of_variable, without_variables
+from tests.support.exposition import flow_registry, ingest_registry, notifier_registry
+from tests.support.patience import PATIENCE_S, until
+from tests.support.ports import free_port
+from tests.support.prometheus import Prometheus, need, prometheus, promtool
+
+
+DEMO_HAS = {"", "canaries"}
+"""What panels need that the demo has."""
+
+
+class Demo(NamedTuple):
+    """A demo that runs: its settings, and where its parts are asked."""
+
+    config: Path
+    flow: str
+    notifier: str
+
+    def exposition(self) -> str:
+        """Return what both parts expose now."""
+        texts = []
+        for address in (self.flow, self.notifier):
+            with urlopen(f"http://{address}/metrics", timeout=PATIENCE_S) as answer:
+                texts.append(answer.read().decode())
+        return "".join(texts)
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[Demo]:
+    """Run what ``makegood demo`` runs, with a shorter past and faster, and with audits, canaries and drills."""
+    plain = yaml.safe_load((REPO / "config" / "examples" / "demo.yaml").read_text(encoding="utf-8"))
+    flow, notifier = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    plain["feeds"]["demo"] |= {"start": "2026-03-02T00:00:00Z", "history": "2d", "speed": 900, "customers": 2000}
+    plain["metrics"] = {"listen": flow, "notifier_listen": notifier}
+    plain["audit"] = {"every": "2s"}
+    plain["canary"] = {"channels": {"log": "10s"}}
+    plain["profiles"] = None
+    config = folder / "makegood.yaml"
+    config.write_text(yaml.safe_dump(plain), encoding="utf-8")
+    with (folder / "log").open("wb") as log:
+        command = [sys.executable, "-m", "pipeline.cli", "run", "--config", str(config)]
+        environment = {**os.environ, "PYTHONPATH": str(REPO)}
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
+    running = Demo(config, flow, notifier)
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
+        try:
+            return "makegood_events_total" in running.exposition()
+        except (URLError, OSError):
+            return False
+
+    try:
+        until(answers, "the demo")
+        yield running
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE_S)
+
+
+def queries(wanted: Callable[[str], bool]) -> dict[str, str]:
+    """Return the queries of panels and variables; ``wanted`` says of what a panel needs whether it is asked."""
+    found = {}
+    for name, make in BOARDS.items():
+        board = make()
+        built: Any = board.build()
+        for panel in built.panels:
+            if (
+                isinstance(panel, models.Panel)
+                and panel.id_val is not None
+                and wanted(board.needs.get(panel.id_val, ""))
+            ):
+                for target in panel.targets or ():
+                    query: Any = target
+                    found[f"{name}: {panel.title} {query.ref_id}"] = without_variables(query.expr)
+        for variable in built.templating.list_val if wanted("") else ():
+            if variable.type_val == models.VariableType.QUERY:
+                selector, label = of_variable(variable.query)
+                found[f"{name}: ${variable.name}"] = f"count by ({label}) ({selector})"
+    return found
+
+
+def without_data(server: Prometheus, asked: dict[str, str]) -> dict[str, str]:
+    return {name: expr for name, expr in asked.items() if not server.values(expr)}
+
+
+def until_all_have_data(server: Prometheus, asked: dict[str, str]) -> None:
+    try:
+        until(lambda: not without_data(server, asked))
+    except AssertionError:
+        pytest.fail(f"no data: {without_data(server, asked)}")
+
+
+def test_every_panel_has_data_and_every_figure_is_declared_when_the_demo_is_scraped(tmp_path: Path) -> None:
+    need("prometheus")
+    (tmp_path / "demo").mkdir()
+    with demo(tmp_path / "demo") as running:
+        targets = {"makegood-flow": [running.flow], "makegood-notifier": [running.notifier]}
+        with prometheus(tmp_path / "prometheus", targets) as server:
+            until(lambda: server.values('makegood_alerts_firing{severity="warning"} > 0'), "an alert")
+            listed = makegood("alerts", "--config", running.config, "--json", "--status", "firing").stdout
+            (fingerprint,) = yaml.safe_load(listed.splitlines()[0])[:1]
+            acknowledged = makegood("ack", fingerprint["fingerprint"], "--config", running.config, "--by", "anna")
+            assert acknowledged.returncode == 0, acknowledged
+            drilled = makegood("drill", "archive", "--fault", "refused", "--config", running.config)
+            assert drilled.returncode in {0, 1}, drilled
+            asked = queries(lambda need: need in DEMO_HAS)
+            assert len(asked) > 60
+            until_all_have_data(server, asked)
+        told = running.exposition()
+    names = {line.partition("{")[0].partition(" ")[0] for line in told.splitlines() if not line.startswith("#")}
+    ours = {name for name in names if not name.startswith(FOREIGN) and not name.endswith("_created")}
+    assert ours <= BY_EXPOSED_NAME.keys()
+
+
+def test_panels_of_what_the_demo_has_not_have_data_where_there_is_all_of_it(store: AlertStore, tmp_path: Path) -> None:
+    need("prometheus")
+    with ExitStack() as stack:
+        registries = (flow_registry(), ingest_registry(), notifier_registry(store))
+        ports = [stack.enter_context(serving(registry)) for registry in registries]
+        server = stack.enter_context(prometheus(tmp_path, {"makegood": [f"127.0.0.1:{port}" for port in ports]}))
+        asked = queries(lambda need: need not in DEMO_HAS)
+        assert len(asked) > 20
+        until_all_have_data(server, asked)
+
+
+@contextmanager
+def serving(registry: CollectorRegistry) -> Iterator[int]:
+    server, thread = start_http_server(0, "127.0.0.1", registry)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_promtool_finds_nothing_wrong_with_what_is_exposed(store: AlertStore) -> None:
+    from prometheus_client import generate_latest  # noqa: PLC0415
+
+    for registry in (flow_registry(), ingest_registry(), notifier_registry(store)):
+        told = generate_latest(registry).decode()
+        assert told
+        promtool("check", "metrics", given=told)
