@@ -3,11 +3,11 @@
 from fastapi import APIRouter, FastAPI
 
 from dashboards import errors
-from dashboards.console import assets, shell
+from dashboards.console import acting, assets, inbox, shell
 from dashboards.console.state import new_console
 from dashboards.console.templating import refused
 
-ROUTERS: tuple[APIRouter, ...] = (assets.router, shell.router)
+ROUTERS: tuple[APIRouter, ...] = (assets.router, shell.router, inbox.router, acting.router)
 """Each page's."""
 
 

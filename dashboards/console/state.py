@@ -4,7 +4,11 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from alerts.responses import Responses
+from dashboards.console.acts import Acts
 from dashboards.console.onduty import DutyNow
+from dashboards.console.sparks import Sparks
+from dashboards.console.storm import Weather
 from dashboards.console.table import Tables
 from dashboards.context import Context, context_of
 from dashboards.freshness import Truth, truth
@@ -16,12 +20,17 @@ class Console:
     """Of one application.
 
     Attributes:
-        tables: of open alerts. proofs: of channels. duty: who is on duty.
+        tables: of open alerts. weather: whether there is a flood of them. sparks: small lines beside rows.
+        proofs: of channels. duty: who is on duty.
+        acts: what people did lately.
     """
 
     tables: Tables
     proofs: Proofs
     duty: DutyNow
+    weather: Weather
+    sparks: Sparks
+    acts: Acts
 
 
 def new_console(context: Context) -> Console:
@@ -30,6 +39,9 @@ def new_console(context: Context) -> Console:
         tables=Tables(context.mirror),
         proofs=Proofs(context.store, tuple(context.settings.channels)),
         duty=DutyNow(context.settings),
+        weather=Weather(),
+        sparks=Sparks(context.settings),
+        acts=Acts(Responses(context.store, context.settings.responses)),
     )
 
 

@@ -5,7 +5,7 @@ The command line, the HTTP endpoint of the flow and whoever else shows findings 
 
 import difflib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +14,7 @@ import msgspec
 
 from alerts.model import rfc3339
 from detectors.contract import Finding
-from pipeline.findings.rows import COLUMNS, SCHEMA_VERSION, labels_of, unpacked
+from pipeline.findings.rows import COLUMNS, SCHEMA_VERSION, labels_of, labels_text, unpacked
 from pipeline.findings.store import FindingStore
 
 BEFORE, AFTER, SIBLINGS = 11, 4, 12
@@ -128,6 +128,19 @@ class Findings:
             inside,
         )
 
+    def newest_values(self, asked: Iterable[tuple[str, Group]], most: int) -> list[list[tuple[int, float | None]]]:
+        """Return the newest values of several groups, oldest first, each with the end of its window.
+
+        Args:
+            asked: detector, and all labels of a group; one that is not known has no values.
+            most: how many of each.
+        """
+        found = []
+        for detector, group in asked:
+            values = {end_us: value for file in self._files for end_us, value in file.newest(detector, group, most)}
+            found.append(sorted(values.items())[-most:])
+        return found
+
     def _of_group(
         self, detector: str, group: Group, where: str, values: Sequence[int], order: str, limit: int
     ) -> list[Finding]:
@@ -152,6 +165,11 @@ class _File:
             if name == detector and labels_of(labels) == group:
                 sql = f"SELECT {COLUMNS} FROM findings WHERE series = ? AND {where} ORDER BY end_us {order} LIMIT ?"  # noqa: S608 - our own text
                 yield from self._unpacked(sql, (number, *values, limit))
+
+    def newest(self, detector: str, group: Group, most: int) -> list[tuple[int, float | None]]:
+        number = self.series.get((detector, labels_text(group)))
+        sql = "SELECT end_us, value FROM findings WHERE series = ? ORDER BY end_us DESC LIMIT ?"
+        return [] if number is None else self._db.execute(sql, (number, most)).fetchall()
 
     def at(self, detector: str, end_us: int) -> Iterator[Finding]:
         sql = (

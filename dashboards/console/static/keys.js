@@ -40,8 +40,9 @@
     const every = whole && whole.value === "1";
     bar.hidden = !chosen.length && !every;
     const alerts = chosen.reduce((sum, row) => sum + Number(row.dataset.alerts || 1), 0);
+    const view = document.getElementById("view").dataset;
     bar.querySelector("[data-selected-words]").textContent = every
-      ? "All " + bar.dataset.matching + " that match are selected, " + Math.max(0, bar.dataset.matching - bar.dataset.shown) + " of them not on this page"
+      ? "All " + view.matching + " that match are selected, " + Math.max(0, view.matching - view.shown) + " of them not on this page"
       : alerts + (alerts === 1 ? " alert" : " alerts") + " in " + chosen.length + (chosen.length === 1 ? " row" : " rows") + " selected";
   }
 

@@ -1,0 +1,159 @@
+"""The inbox: what needs somebody now, in which order."""
+
+from collections.abc import Iterable
+from typing import Annotated, NamedTuple
+from urllib.parse import urlencode
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import HTMLResponse
+
+from alerts.connection import StoreError, StoreUnavailableError
+from config.durations import US_PER_SECOND
+from dashboards.access.contract import Principal, Role, needs
+from dashboards.console.acts import acts_of
+from dashboards.console.groups import Group, grouped, page_of, singles
+from dashboards.console.query import Query as Asked
+from dashboards.console.query import QueryError, parse
+from dashboards.console.resolved import Resolved, resolved_since
+from dashboards.console.state import console_of, truth_of
+from dashboards.console.table import PLACES, Place, Row, Table
+from dashboards.console.templating import page
+from dashboards.context import context_of
+
+SIZE = 50
+_DAY_US = 86_400 * US_PER_SECOND
+_MOST_RESOLVED = 50
+router = APIRouter()
+
+
+class View(NamedTuple):
+    """What a page of the inbox shows.
+
+    Attributes:
+        problem: why the query cannot be read; empty where it can.
+        places: of which alerts. matching: those asked for.
+        groups: on this page; next: place behind them, empty: there are no more.
+        all_groups: how many there are.
+    """
+
+    asked: Asked
+    problem: str
+    places: tuple[Place, ...]
+    matching: tuple[Row, ...]
+    groups: list[Group]
+    all_groups: int
+    next: str
+
+    @property
+    def shown(self) -> int:
+        """How many alerts are in the rows of this page."""
+        return sum(len(group.rows) for group in self.groups)
+
+
+def places_of(text: str) -> tuple[Place, ...]:
+    """Return the states in ``state=``; open where it names none.
+
+    >>> places_of("open,acked"), places_of("nonsense")
+    (('open', 'acked'), ('open',))
+    """
+    return tuple(place for place in PLACES if place in text.split(",")) or ("open",)
+
+
+def selected(table: Table, asked: Asked, state: str) -> tuple[Row, ...]:
+    """Return the alerts that a query and states ask for."""
+    places = asked.places or places_of(state)
+    return tuple(row for row in table.rows if row.place in places and asked.takes(row))
+
+
+def groups_of(rows: Iterable[Row], view: str) -> list[Group]:
+    """Return rows of the list: groups, or each alert by itself."""
+    return singles(rows) if view == "alerts" else grouped(rows)
+
+
+def look(table: Table, me: str, q: str, state: str, view: str, after: str) -> View:
+    """Return what a page of the inbox shows."""
+    try:
+        asked, problem = parse(q, me, table.at_us), ""
+    except QueryError as error:
+        return View(Asked(q, (), (), ()), str(error), places_of(state), (), [], 0, "")
+    matching = selected(table, asked, state)
+    groups = groups_of(matching, view)
+    kept, following = page_of(groups, after, SIZE)
+    return View(asked, problem, asked.places or places_of(state), matching, kept, len(groups), following)
+
+
+@router.get("/inbox", include_in_schema=False)
+async def inbox(
+    request: Request,
+    who: Annotated[Principal, Depends(needs(Role.VIEWER))],
+    q: Annotated[str, Query(max_length=2000)] = "",
+    state: Annotated[str, Query(max_length=100)] = "open",
+    view: Annotated[str, Query(max_length=20)] = "",
+    after: Annotated[str, Query(max_length=100)] = "",
+    said: Annotated[str, Query(max_length=64)] = "",
+) -> HTMLResponse:
+    """Return the inbox."""
+    context, console = context_of(request), console_of(request)
+    now_us = context.now_us()
+    table = console.tables.now(now_us)
+    storm = console.weather.now(table)
+    told = storm is not None and not q and state == "open" and view not in {"groups", "alerts"}
+    found = look(table, who.name, q, state, view, after)
+    # No await in between: what is shown, and up to which place of the log, are of one moment.
+    seq = context.mirror.seq
+    truth = await truth_of(request)
+    wanted = state == "resolved" or (not found.groups and not found.problem)
+    count, resolved = (
+        await _resolved(request, now_us, _MOST_RESOLVED if state == "resolved" else 3) if wanted else (None, [])
+    )
+    if state != "resolved" and count is None:
+        count = None
+    late = {sign.name: sign for sign in truth.detectors.signs if sign.state != "fresh"}
+    if 2 * len(late) > len(truth.detectors.signs):
+        late = {}  # most of them: the truth bar says it once
+    return await page(
+        request,
+        "inbox.html",
+        active="inbox",
+        part="inbox_list.html",
+        title="Inbox",
+        q=q,
+        state=state,
+        view=view,
+        after=after,
+        found=found,
+        storm=storm if told else None,
+        storming=storm,
+        seq=seq,
+        next_url=_url(q, state, view, found.next) if found.next else "",
+        first_url=_url(q, state, view, "") if after else "",
+        resolved=resolved,
+        resolved_count=count,
+        late=late,
+        sparks=await console.sparks.of(found.groups, now_us),
+        said=acts_of(request).told(said),
+        next_end=_next_end(table),
+        people=sorted([*context.settings.people, *context.settings.schedules]),
+    )
+
+
+def _url(q: str, state: str, view: str, after: str) -> str:
+    given = {"q": q, "state": "" if state == "open" else state, "view": view, "after": after}
+    text = urlencode({name: value for name, value in given.items() if value})
+    return f"/inbox?{text}" if text else "/inbox"
+
+
+def _next_end(table: Table) -> int | None:
+    """Return when the next acknowledgement ends by itself."""
+    held = [row.alert.acknowledgement for row in table.rows if row.place == "acked"]
+    return min((one.until_us for one in held if one is not None and one.until_us is not None), default=None)
+
+
+async def _resolved(request: Request, now_us: int, most: int) -> tuple[int | None, list[Resolved]]:
+    """Return what has resolved within a day; nothing while the store is away, which the truth bar says."""
+    store = context_of(request).store
+    try:
+        return await to_thread.run_sync(resolved_since, store, now_us - _DAY_US, most)
+    except (StoreUnavailableError, StoreError):
+        return None, []
