@@ -58,6 +58,7 @@ class Oidc:
         self._keys = store.keys
         self._now_us = now_us
         self._read: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._tls = httpx.create_ssl_context()  # once: it takes long
         if settings.client_secret is not None:
             settings.client_secret.resolve()  # that it is missing is said at the start
 
@@ -168,6 +169,7 @@ class Oidc:
             scope=" ".join(self.settings.scopes),
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
+            verify=self._tls,
             timeout=_TIMEOUT_S,
             follow_redirects=False,
         )
@@ -196,7 +198,7 @@ class Oidc:
         try:
             data = b""
             async with (
-                httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False) as client,
+                httpx.AsyncClient(verify=self._tls, timeout=_TIMEOUT_S, follow_redirects=False) as client,
                 client.stream("GET", url) as answer,
             ):
                 answer.raise_for_status()
