@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from config.metrics import flow, ingest, notifier
+from config.metrics import console, flow, ingest, notifier
 from config.metrics.model import Metric
 
 FOREIGN = ("python_", "process_")
@@ -29,5 +29,5 @@ def by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
     return found
 
 
-ALL: tuple[Metric, ...] = (*flow.ALL, *ingest.ALL, *notifier.ALL)
+ALL: tuple[Metric, ...] = (*flow.ALL, *ingest.ALL, *notifier.ALL, *console.ALL)
 BY_EXPOSED_NAME = by_name(ALL)

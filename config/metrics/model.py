@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
-Part = Literal["flow", "ingest", "notifier"]
+Part = Literal["flow", "ingest", "notifier", "console"]
 Unit = Literal["seconds", "bytes", "ratio", "number", "bool", "own"]
 """``ratio``: 0 to 1. ``bool``: 1 or 0. ``own``: that of the detector, see its reference page."""
 OTHER = "other"

@@ -6,7 +6,8 @@ from config.metrics.catalogue import ALL
 from config.metrics.model import Metric
 
 _HEAD = """Served in Prometheus' format under `/metrics` of `metrics.listen` (flow) and of
-`metrics.notifier_listen` (notifier), and beside the feeds by `makegood ingest`. `/healthz` beside it answers 200 while
+`metrics.notifier_listen` (notifier), beside the feeds by `makegood ingest`, and by the console, there for those who may
+look. `/healthz` beside it answers 200 while
 the part is healthy and 503 when not, with the evidence as JSON: a feed that cannot be reached, a store that is away.
 `/livez` answers 503 only when a new process could help (the loop neither goes on nor waits for anything), `/readyz`
 answers 200 once the part has begun its work and nothing holds it up. Names and labels are public.
@@ -15,7 +16,7 @@ Every label has few values: they are a closed set, names in the settings, or are
 counts as `other`, or is left out and counted by `makegood_series_left_out`. What Prometheus' client library says of a
 process (`process_*`, `python_*`) is there as well. [Dashboards](dashboards.md) and rules are made from these figures:
 see [Prometheus and Grafana](../how-to/prometheus-and-grafana.md)."""
-_TITLES = (("flow", "Flow"), ("ingest", "Ingest"), ("notifier", "Notifier"))
+_TITLES = (("flow", "Flow"), ("ingest", "Ingest"), ("notifier", "Notifier"), ("console", "Console"))
 _UNITS = {"number": "", "bool": "0 or 1", "own": "its detector's"}
 _KPIS = """## Figures of service recovery
 

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 import detectors.catalogue  # noqa: F401 - registers every detector
 from alerts.responses import Responses, Said
 from alerts.store import AlertStore
+from dashboards.api.v2.about import build_info
 from detectors.contract import Progress
 from detectors.events import DERIVED_CLASSES, ConclusionData, Event
 from detectors.models.text.skill import Figures
@@ -114,6 +115,13 @@ def notifier_registry(store: AlertStore | None = None) -> CollectorRegistry:
         store.apply([taken, change("SlaAtRisk", severity="critical", service="app")])
         Responses(store).acknowledge(taken.fingerprint, Said(id="1", by="anna", via="cli", at_us=START_US))
         registry.register(AlertFigures(store))
+    return registry
+
+
+def console_registry() -> CollectorRegistry:
+    """Return what the web application exposes."""
+    registry = CollectorRegistry()
+    build_info(registry, "0.1.0")
     return registry
 
 

@@ -1,10 +1,12 @@
 """Beside the API: whether we are well, figures that say which Alertmanager we are like, and what is gone."""
 
 from fastapi import APIRouter, Depends, Request
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.responses import PlainTextResponse, Response
 
+from config.metrics.build import gauge
+from config.metrics.console import ALERTMANAGER
 from dashboards.access.contract import Role, needs, public
 from dashboards.api.v2.release import version_info
 from dashboards.api.v2.wire import Json
@@ -43,14 +45,9 @@ async def metrics(request: Request) -> Response:
 def build_info(registry: CollectorRegistry, build: str) -> None:
     """Add which Alertmanager we are like: karma decides by it."""
     info = version_info(build)
-    names = {"branch": "branch", "goversion": "goVersion", "revision": "revision", "version": "version"}
-    gauge = Gauge(
-        "alertmanager_build_info",
-        "Which release of Alertmanager the API is like, and which of Makegood this is. Always 1.",
-        list(names),
-        registry=registry,
-    )
-    gauge.labels(*(info[name] for name in names.values())).set(1)
+    names = {"goversion": "goVersion"}
+    values = [info[names.get(name, name)] for name in ALERTMANAGER.label_names]
+    gauge(ALERTMANAGER, registry).labels(*values).set(1)
 
 
 async def removed() -> Json:

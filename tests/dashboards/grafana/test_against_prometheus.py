@@ -21,11 +21,10 @@ from dashboards.grafana.catalogue import BOARDS
 from dashboards.grafana.sdk import models
 from tests.cli.support import REPO, makegood
 from tests.dashboards.grafana.promql import of_variable, without_variables
-from tests.support.exposition import flow_registry, ingest_registry, notifier_registry
+from tests.support.exposition import console_registry, flow_registry, ingest_registry, notifier_registry
 from tests.support.patience import PATIENCE_S, until
 from tests.support.ports import free_port
 from tests.support.prometheus import Prometheus, need, prometheus, promtool
-
 
 DEMO_HAS = {"", "canaries"}
 """What panels need that the demo has."""
@@ -160,7 +159,7 @@ def serving(registry: CollectorRegistry) -> Iterator[int]:
 def test_promtool_finds_nothing_wrong_with_what_is_exposed(store: AlertStore) -> None:
     from prometheus_client import generate_latest  # noqa: PLC0415
 
-    for registry in (flow_registry(), ingest_registry(), notifier_registry(store)):
+    for registry in (flow_registry(), ingest_registry(), notifier_registry(store), console_registry()):
         told = generate_latest(registry).decode()
         assert told
         promtool("check", "metrics", given=told)
