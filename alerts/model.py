@@ -162,7 +162,8 @@ class IncidentNote(msgspec.Struct, frozen=True, kw_only=True):
     """What a message says about the incident that its alerts belong to.
 
     Attributes:
-        title: in words. alerts: how many belong to it.
+        title: in words. alerts: how many belong to it. customers: how many different ones these are about, as far as
+            they say so.
         evidence: what each feed shows, a line each.
         blind: feeds that are silent: what they would show is not known.
     """
@@ -170,6 +171,7 @@ class IncidentNote(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     title: str = ""
     alerts: int = 0
+    customers: int = 0
     evidence: tuple[str, ...] = ()
     blind: tuple[str, ...] = ()
 

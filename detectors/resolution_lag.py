@@ -91,7 +91,10 @@ def build(name: str, settings: ResolutionLagSettings, _context: Context) -> Wind
             vectors=_vectors,
             scorer=scorer,
             wording=Wording(
-                "cases", {"log_time": Phrase(mean, _span)}, min_count=settings.min_count, hourly=settings.hourly()
+                "cases",
+                {"log_time": Phrase(mean, _span, affected=COUNT)},
+                min_count=settings.min_count,
+                hourly=settings.hourly(),
             ),
         ),
     )

@@ -71,8 +71,8 @@ def build(name: str, settings: SentimentDropSettings, _context: Context) -> Wind
         return f"mean sentiment {value:+.2f} over {window.vector[COUNT]} {noun}"
 
     phrases = {
-        "negative_share": Phrase(share, percent_text),
-        "mean": Phrase(mean, lambda value: f"{value:+.2f}"),
+        "negative_share": Phrase(share, percent_text, affected=NEGATIVE),
+        "mean": Phrase(mean, lambda value: f"{value:+.2f}", affected=NEGATIVE),
     }
     return Windowed(
         name,

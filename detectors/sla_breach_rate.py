@@ -72,7 +72,7 @@ def build(name: str, settings: SlaBreachRateSettings, _context: Context) -> Wind
             scorer=scorer,
             wording=Wording(
                 "promises",
-                {"broken_share": Phrase(share, percent_text)},
+                {"broken_share": Phrase(share, percent_text, affected=BROKEN)},
                 min_count=settings.min_count,
                 hourly=settings.hourly(),
             ),

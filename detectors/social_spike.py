@@ -69,9 +69,11 @@ def build(name: str, settings: SocialSpikeSettings, _context: Context) -> Window
         )
 
     phrases = {
-        "posts": Phrase(lambda value, _window: f"{value:.0f} posts", lambda value: f"{value:.0f}"),
-        "negative_posts": Phrase(lambda value, _window: f"{value:.0f} negative posts", lambda value: f"{value:.0f}"),
-        "negative_share": Phrase(_share, percent_text),
+        "posts": Phrase(lambda value, _window: f"{value:.0f} posts", lambda value: f"{value:.0f}", affected=COUNT),
+        "negative_posts": Phrase(
+            lambda value, _window: f"{value:.0f} negative posts", lambda value: f"{value:.0f}", affected=NEGATIVE
+        ),
+        "negative_share": Phrase(_share, percent_text, affected=NEGATIVE),
     }
     return Windowed(
         name,

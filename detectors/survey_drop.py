@@ -104,7 +104,10 @@ def build(name: str, settings: SurveyDropSettings, _context: Context) -> Windowe
             **settings.learning(),
         )
 
-    phrases = {"negative_share": Phrase(share, percent_text), "mean": Phrase(mean, _told)}
+    phrases = {
+        "negative_share": Phrase(share, percent_text, affected=NEGATIVE),
+        "mean": Phrase(mean, _told, affected=NEGATIVE),
+    }
     return Windowed(
         name,
         settings,

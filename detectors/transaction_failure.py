@@ -82,12 +82,16 @@ def build(name: str, settings: TransactionFailureSettings, _context: Context) ->
     """Build the detector of the entry ``name``. It refers to nothing in the context."""
     phrases = {
         "failures": Phrase(
-            lambda value, window: f"{percent_text(value)} failed of {window.vector[TRIED]} payments", percent_text
+            lambda value, window: f"{percent_text(value)} failed of {window.vector[TRIED]} payments",
+            percent_text,
+            affected=FAILED,
         ),
         "refunds": Phrase(
-            lambda value, window: f"{percent_text(value)} refunds for {window.vector[TRIED]} payments", percent_text
+            lambda value, window: f"{percent_text(value)} refunds for {window.vector[TRIED]} payments",
+            percent_text,
+            affected=REFUNDED,
         ),
-        "latency": Phrase(lambda value, _window: f"payments take {_span(value)}", _span),
+        "latency": Phrase(lambda value, _window: f"payments take {_span(value)}", _span, affected=TIMED),
         "volume": Phrase(lambda value, _window: f"{value:.0f} payments", lambda value: f"{value:.0f}"),
     }
     return Windowed(

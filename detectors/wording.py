@@ -19,10 +19,12 @@ class Phrase(msgspec.Struct, frozen=True):
     Attributes:
         observed: of the value and the window: ``41 % negative of 120``.
         usual: of a value alone: ``12 %``.
+        affected: the place in the window's vector of how many events are affected; None: no number says it.
     """
 
     observed: Callable[[float, ClosedWindow], str]
     usual: Callable[[float], str]
+    affected: int | None = None
 
 
 class Wording:
@@ -72,7 +74,7 @@ class Wording:
         *,
         settled: bool = False,
     ) -> dict[str, str]:
-        """Return ``summary`` and ``description`` of a change.
+        """Return ``summary`` and ``description`` of a change; of a firing one also ``events``: how many are affected.
 
         Args:
             window: that made the change.
@@ -107,7 +109,7 @@ class Wording:
         if shift is not None:
             figures += f"; the last windows together p = {probability_text(shift.p_value)}"
         facts = f" {self._facts(window)}" if self._facts is not None else ""
-        return {
+        told = {
             "summary": summary,
             "description": (
                 f"Window {span} ({format_duration_us(window.end_us - window.start_us)}): {window.vector[0]} "
@@ -115,6 +117,9 @@ class Wording:
                 f"Alerts at p <= {probability_text(judgement.level)}."
             ),
         }
+        if judgement.step == "firing" and phrase.affected is not None:
+            told["events"] = str(window.vector[phrase.affected])
+        return told
 
 
 def scored_views(details: Mapping[str, float | str]) -> dict[str, ViewScore]:

@@ -131,6 +131,7 @@ def gather(store: AlertStore, settings: Settings, detail: AlertDetail, now_us: i
             id=found.incident.name,
             title=found.incident.title,
             alerts=found.incident.alerts,
+            customers=found.incident.customers,
             evidence=found.incident.evidence_lines,
             blind=found.incident.blind_lines,
         ),

@@ -30,6 +30,7 @@ def example_notification(receiver: str, settings: UrgencySettings, kind: Kind = 
             id="INC-7",
             title="checkout in north",
             alerts=len(alerts),
+            customers=12,
             evidence=("shop: 41 % of payments fail", "crm: 12 cases about payments"),
             blind=("social",),
         ),

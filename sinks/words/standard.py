@@ -145,7 +145,9 @@ def _incident(notification: Notification) -> list[str]:
     incident = notification.incident
     if incident is None:
         return []
-    count = f" ({count_text(incident.alerts, 'alert')})" if incident.alerts else ""
+    counts = [count_text(incident.alerts, "alert")] if incident.alerts else []
+    counts += [count_text(incident.customers, "customer")] if incident.customers else []
+    count = f" ({', '.join(counts)})" if counts else ""
     lines = [f"Incident {incident.id}{f': {incident.title}' if incident.title else ''}{count}"]
     lines += [f"- {line}" for line in incident.evidence[:_LISTED_EVIDENCE]]
     if len(incident.evidence) > _LISTED_EVIDENCE:

@@ -48,6 +48,7 @@ def variables(notification: Notification, links: Mapping[str, str], zone: str, c
             "id": incident.id,
             "title": incident.title,
             "alerts": incident.alerts,
+            "customers": incident.customers,
             "evidence": list(incident.evidence),
             "blind": list(incident.blind),
         },

@@ -46,6 +46,7 @@ def after_three_days(last_hours: float) -> Outcome:
 def test_the_alert_says_how_long_cases_typically_take() -> None:
     fired = after_three_days(15.0).changes[-1]
     assert fired.labels["alertname"] == "ResolutionLag"
+    assert fired.annotations["events"] == "30"
     summary = fired.annotations["summary"]
     assert summary.startswith("care: typically 1")
     assert " h to resolve 30 cases, normally " in summary

@@ -140,6 +140,8 @@ def test_a_drop_fires_at_the_end_of_its_window_and_resolves_at_the_end_of_the_on
     description = fired.annotations["description"]
     assert "Window 2026-03-04 00:00 to 2026-03-04 01:00 UTC (1h): 40 messages. 80 % negative of 40" in description
     assert resolved.annotations["summary"].startswith("app: recovered: ")
+    assert 0 < int(fired.annotations["events"]) <= 40
+    assert "events" not in resolved.annotations
 
 
 def test_every_closed_window_of_every_group_has_a_finding_with_a_verdict() -> None:

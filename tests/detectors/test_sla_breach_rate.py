@@ -33,6 +33,7 @@ def test_the_alert_says_how_many_of_how_many() -> None:
     rows = [{"care": [40, 4]} for _ in range(48)] + [{"care": [40, 24]}]
     (fired,) = hourly(of, rows, START_US).changes
     assert fired.annotations["summary"].startswith("care: 60 % broken of 40 promises, normally 10 % (p = ")
+    assert fired.annotations["events"] == "24"
     assert "40 promises. 60 % broken of 40 promises, expected 10 %" in fired.annotations["description"]
     assert fired.labels == {
         "alertname": "SlaBreachRate", "detector": "sla_breach_rate", "severity": "warning", "queue": "care",

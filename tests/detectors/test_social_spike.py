@@ -37,6 +37,7 @@ def test_a_storm_alerts_and_says_by_how_much() -> None:
     (fired,) = outcome.changes
     assert fired.labels["alertname"] == "SocialSpike"
     assert fired.annotations["summary"].startswith("app: 90 negative posts, normally 6 (p = ")
+    assert fired.annotations["events"] == "90"
     assert "120 posts, expected 20" in fired.annotations["description"]
 
 

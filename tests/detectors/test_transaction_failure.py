@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from detectors.contract import Outcome
 from detectors.events import Event, TransactionData
+from detectors.transaction_failure import FAILED, REFUNDED, TIMED
 from tests.detectors.sampling import START_US, make
 from tests.support.windows import hourly, vectors, window_detector
 
@@ -93,6 +94,9 @@ def test_the_alert_tells_the_worst_feature_first(now: list[Any], feature: str, s
     details = next(finding.details for finding in outcome.findings if finding.verdict == "fires")
     names = ("failures", "refunds", "latency", "volume")
     assert min(names, key=lambda name: float(details[f"{name}_p_value"])) == feature
+    (vector,) = (one.evidence.vector for one in outcome.findings if one.verdict == "fires" and one.evidence)
+    affected = {"failures": FAILED, "refunds": REFUNDED, "latency": TIMED}[feature]
+    assert fired.annotations["events"] == str(vector[affected])
 
 
 def test_fewer_customers_of_one_vendor_are_harmless_and_fewer_who_fail_are_not() -> None:

@@ -18,7 +18,10 @@ _LINES = "A line with nothing but a `{% %}` leaves no empty line behind."
 _FIGURES = (
     "These annotations (or labels) of an alert are read for its urgency and for the first line of a message. All may "
     "be absent; what is no number of at least 0 is not read. Numbers of several alerts of one detector are added up; "
-    "of several detectors the largest counts; customers are counted once."
+    "of several detectors the largest counts; customers are counted once. Detectors of single customers and cases "
+    "say `customer`, `tier` and `customer_value`; those that look at windows say `events`, not `customers`, because "
+    "panes are sums, and different customers do not add up: keeping them apart would more than double what an event "
+    "costs there. How many customers an incident touches is counted from those of its alerts that name one."
 )
 _REACH = {
     "customer": "whom it is about",

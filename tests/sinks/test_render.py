@@ -165,11 +165,12 @@ def test_an_incident_lists_its_evidence_and_what_is_blind() -> None:
         id="i-7",
         title="checkout in the north",
         alerts=5,
+        customers=12,
         evidence=("shop: 41 % fail", "crm: 12 cases"),
         blind=("social",),
     )
     assert (
-        "Incident i-7: checkout in the north (5 alerts)\n- shop: 41 % fail\n- crm: 12 cases\n"
+        "Incident i-7: checkout in the north (5 alerts, 12 customers)\n- shop: 41 % fail\n- crm: 12 cases\n"
         "Not known, because silent: social"
     ) in RENDERER(notification(MOOD, incident=incident), PLAIN).text
 
