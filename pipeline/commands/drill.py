@@ -61,6 +61,8 @@ def register(app: typer.Typer) -> None:
         if unknown:
             msg = f"--fault {unknown[0]}: there is no such way to fail; there are: {', '.join(FAULTS)}"
             raise shell.UserError(msg)
+        if not dry_run and sys.stderr.isatty():
+            shell.warn("messages marked [TEST] go out now; the longest cases take as long as the channels' timeouts")
         results = []
         with _drill(settings, names, quiet=as_json) as made:
             found = made.look(names, 10.0) if dry_run else made.run(names, faults)

@@ -29,8 +29,8 @@ _WORDS = {
     Fault.INTACT: "nothing",
     Fault.REFUSED: "refuses connections",
     Fault.TIMED_OUT: "takes messages, never answers",
-    Fault.SERVER_ERROR: "answers 500",
-    Fault.RATE_LIMITED: "answers 429, retry after 1h",
+    Fault.SERVER_ERROR: "answers with an error",
+    Fault.RATE_LIMITED: "asks to wait for 1h",
     Fault.BLACK_HOLE: "swallows connections",
 }
 FAULTS: tuple[FaultName, ...] = ("intact", "refused", "timed_out", "server_error", "rate_limited", "black_hole")
@@ -55,9 +55,9 @@ class BrokenChannel:
         if self._fault is Fault.REFUSED:
             raise transient(Reason.UNREACHABLE, "the connection was refused")
         if self._fault is Fault.SERVER_ERROR:
-            raise transient(Reason.SERVER_ERROR, "HTTP 500")
+            raise transient(Reason.SERVER_ERROR, "it answers with an error")
         if self._fault is Fault.RATE_LIMITED:
-            raise transient(Reason.RATE_LIMITED, "HTTP 429", retry_after_us=_LONG_US)
+            raise transient(Reason.RATE_LIMITED, "it asks to wait for 1h", retry_after_us=_LONG_US)
         if self._fault is Fault.TIMED_OUT:
             self._wait(timeout_s)
             raise transient(Reason.TIMEOUT, f"no answer within {timeout_s:.3g} s", ambiguous=True)
