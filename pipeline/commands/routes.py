@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="routes")
     _register_tree(group)
     _register_test(group)
+    _register_export(group)
 
 
 def _register_tree(group: typer.Typer) -> None:
@@ -81,6 +82,26 @@ def _register_test(group: typer.Typer) -> None:
         routeview.tell(answer, settings, explain=explain, as_json=as_json)
         if verify is not None:
             _verify(answer, verify)
+
+
+def _register_export(group: typer.Typer) -> None:
+    @shell.command(
+        group,
+        "export",
+        example="makegood routes export --config makegood.yaml > alertmanager.yml\n"
+        "amtool check-config alertmanager.yml",
+    )
+    def export(config: shell.Config) -> None:
+        """Write the routes, receivers and inhibition rules as a configuration that Alertmanager and its tools load.
+
+        Receivers are names only: no secret is in it. What Alertmanager has no words for is left out: the tiers of
+        receivers, escalations, maintenance windows.
+        """
+        from alerts.exporting import alertmanager_yaml
+
+        settings = shell.load(config)
+        _router(settings)
+        shell.out(alertmanager_yaml(settings).rstrip("\n"))
 
 
 def read_labels(texts: list[str]) -> dict[str, str]:

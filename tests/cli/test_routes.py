@@ -9,6 +9,7 @@ import pytest
 from alerts.silences import SilenceBook
 from alerts.store import AlertStore
 from tests.cli.support import makegood
+from tests.support.alertmanager import accepted_by_amtool, needs_amtool, routed_by_amtool
 from tests.support.alerts import change
 from tests.support.redis import fresh_store, redis_client, redis_server
 from tests.support.silences import HOUR_US, NOW_US
@@ -222,3 +223,15 @@ def test_settings_without_a_route_are_refused(tmp_path: Path) -> None:
     done = makegood("routes", "tree", "--config", tmp_path / "m.yaml")
     assert done.returncode == 2
     assert "have no `route`" in done.stderr
+
+
+@needs_amtool
+def test_the_routes_are_exported_as_a_configuration_that_alertmanager_takes(config: Path, tmp_path: Path) -> None:
+    done = makegood("routes", "export", "--config", config)
+    assert (done.returncode, done.defect) == (0, None)
+    exported = tmp_path / "alertmanager.yml"
+    exported.write_text(done.stdout)
+    assert accepted_by_amtool(exported)
+    assert "pager.example.com" not in done.stdout  # of receivers, names alone
+    labels = {"severity": "critical", "service": "payments", "team": "audit"}
+    assert routed_by_amtool(exported, labels) == ["audit", "on-call"]

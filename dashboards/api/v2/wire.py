@@ -171,7 +171,7 @@ def read_alerts(body: bytes) -> tuple[list[Given], list[str]]:
         try:
             found.append(_to_alert.decode(raw).given())
         except (msgspec.DecodeError, UnicodeDecodeError, ShapeError) as error:
-            wrong.append(f"alert {number}: {error}")
+            wrong.append(f"alert {number}: {error}" if len(raws) > 1 else str(error))
     return found, wrong
 
 
