@@ -128,6 +128,11 @@ class Findings:
             inside,
         )
 
+    def windows(self, detector: str) -> Iterator[Finding]:
+        """Yield all findings of a detector, file by file, each by the end of the window."""
+        for file in self._files:
+            yield from file.windows(detector)
+
     def newest_values(self, asked: Iterable[tuple[str, Group]], most: int) -> list[list[tuple[int, float | None]]]:
         """Return the newest values of several groups, oldest first, each with the end of its window.
 
@@ -170,6 +175,14 @@ class _File:
         number = self.series.get((detector, labels_text(group)))
         sql = "SELECT end_us, value FROM findings WHERE series = ? ORDER BY end_us DESC LIMIT ?"
         return [] if number is None else self._db.execute(sql, (number, most)).fetchall()
+
+    def windows(self, detector: str) -> Iterator[Finding]:
+        sql = (
+            f"SELECT {COLUMNS} FROM findings"  # noqa: S608 - our own text
+            " WHERE series IN (SELECT id FROM series WHERE detector = ?) ORDER BY end_us"
+        )
+        for row in self._db.execute(sql, (detector,)):
+            yield unpacked(row, detector, self._numbers[row[1]][1], self._part)
 
     def at(self, detector: str, end_us: int) -> Iterator[Finding]:
         sql = (
