@@ -3,11 +3,18 @@
 from fastapi import APIRouter, FastAPI
 
 from dashboards import errors
-from dashboards.console import acting, assets, inbox, shell
+from dashboards.console import acting, alert, assets, inbox, judging, shell
 from dashboards.console.state import new_console
 from dashboards.console.templating import refused
 
-ROUTERS: tuple[APIRouter, ...] = (assets.router, shell.router, inbox.router, acting.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    assets.router,
+    shell.router,
+    inbox.router,
+    acting.router,
+    alert.router,
+    judging.router,
+)
 """Each page's."""
 
 

@@ -1,10 +1,12 @@
 """What the console keeps between requests: ``app.state.console``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from anyio import to_thread
 from starlette.requests import HTTPConnection
 
 from alerts.responses import Responses
+from config.settings import Settings
 from dashboards.console.acts import Acts
 from dashboards.console.onduty import DutyNow
 from dashboards.console.sparks import Sparks
@@ -13,6 +15,8 @@ from dashboards.console.table import Tables
 from dashboards.context import Context, context_of
 from dashboards.freshness import Truth, truth
 from dashboards.proofs import Proofs
+from detectors.contract import Detector
+from pipeline.compose import build_detectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,14 @@ class Console:
     weather: Weather
     sparks: Sparks
     acts: Acts
+    settings: Settings
+    _detectors: dict[str, Detector] = field(default_factory=dict)
+
+    async def detectors(self) -> dict[str, Detector]:
+        """Return the detectors of the settings, for their words; they are never given an event."""
+        if not self._detectors and self.settings.detectors:
+            self._detectors.update(await to_thread.run_sync(build_detectors, self.settings))
+        return self._detectors
 
 
 def new_console(context: Context) -> Console:
@@ -41,6 +53,7 @@ def new_console(context: Context) -> Console:
         duty=DutyNow(context.settings),
         weather=Weather(),
         sparks=Sparks(context.settings),
+        settings=context.settings,
         acts=Acts(Responses(context.store, context.settings.responses)),
     )
 
