@@ -112,6 +112,7 @@ def _list(records: "list[AlertRecord]", *, as_json: bool) -> None:
 
 def _show(detail: "AlertDetail", said: answers.Answers, *, as_json: bool) -> None:
     from alerts.model import rfc3339, to_json
+    from pipeline.explaining.words import clock, moment
 
     if as_json:
         history = [{**to_json(change), "step": change.step, "at": rfc3339(change.at_us)} for change in detail.history]
@@ -127,16 +128,16 @@ def _show(detail: "AlertDetail", said: answers.Answers, *, as_json: bool) -> Non
         shell.out(line)
     shell.out("history")
     for change in detail.history:
-        shell.out(f"  {rfc3339(change.at_us)}  {change.status}  {change.step}")
+        shell.out(f"  {moment(change.at_us)}  {change.status}  {change.step}")
     shell.out("notifications")
     for note in detail.notifications:
         shell.out(f"  {note.receiver}: {note.status}" + (", undelivered" if note.undelivered else ""))
         for tried in note.tries:
             why = f"  {tried.reason}: {tried.detail}" if tried.reason else ""
-            shell.out(f"    {rfc3339(tried.at_us)}  tier {tried.tier}  {tried.channel}  {tried.outcome}{why}")
+            shell.out(f"    {clock(tried.at_us)}  tier {tried.tier}  {tried.channel}  {tried.outcome}{why}")
         for one in note.receipts:
             why = f"  {one.detail}" if one.detail else ""
-            shell.out(f"    {rfc3339(one.at_us)}  receipt  {one.channel}  {one.status}, {one.recipient}{why}")
+            shell.out(f"    {clock(one.at_us)}  receipt  {one.channel}  {one.status}, {one.recipient}{why}")
 
 
 def _note(note: "NotificationRecord") -> dict[str, Any]:

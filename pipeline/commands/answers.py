@@ -41,22 +41,25 @@ class Answers:
 
     def lines(self) -> list[str]:
         """Return it as text."""
-        from alerts.model import rfc3339
+        from pipeline.commands.times import told
 
         plain = self.plain()
         lines = [f"code {self._code}" + (f", incident {self._incident}" if self._incident else "")]
         held = plain["acknowledged"]
         if held is not None:
-            lines.append(f"acknowledged by {held['by']}" + (f" until {held['until'][:19]}Z" if held["until"] else ""))
+            lines.append(
+                f"acknowledged by {held['by']}"
+                + (f" until {held['until'][:19].replace('T', ' ')}Z" if held["until"] else "")
+            )
         if plain["assigned"] is not None:
             lines.append(f"assigned to {plain['assigned']}")
         if self._standing is not None and self._standing.responses:
             lines.append("responses")
         for one in () if self._standing is None else self._standing.responses:
-            more = f" until {rfc3339(one.until_us)[:19]}Z" if one.until_us is not None else ""
+            more = f" until {told(one.until_us)}" if one.until_us is not None else ""
             more += f" to {one.to}" if one.to else ""
             text = f": {one.text}" if one.text else ""
-            lines.append(f"  {rfc3339(one.at_us)}  {one.by}, by {one.via}: {one.kind}{more}{text}")
+            lines.append(f"  {told(one.at_us)}  {one.by}, by {one.via}: {one.kind}{more}{text}")
         return lines
 
 

@@ -180,13 +180,13 @@ def _there(to: str, settings: "Settings") -> None:
 
 
 def _line(answer: "Answer", kind: "Kind") -> str:
-    from alerts.model import rfc3339
+    from pipeline.commands.times import told
 
     summary = "" if answer.current is None else f"  {answer.current.annotations.get('summary', '')}"
     if answer.result not in _DONE or answer.response is None:
         return f"{answer.fingerprint}  not {_WORDS[kind]}: {_WHY_NOT[answer.result]}{summary}"
     response = answer.response
-    more = f" until {rfc3339(response.until_us)[:19]}Z" if response.until_us is not None else ""
+    more = f" until {told(response.until_us)}" if response.until_us is not None else ""
     more += f" to {response.to}" if response.to else ""
     return f"{answer.fingerprint}  {_WORDS[kind]}{more}{summary}"
 
