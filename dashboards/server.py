@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from alerts.store import AlertStore
 from config.settings import Settings
-from dashboards import errors, stream
+from dashboards import errors, stream, wall
 from dashboards.access import wiring
 from dashboards.access.contract import Gate
 from dashboards.api import v2
@@ -25,6 +25,7 @@ PARTS: tuple[Callable[[FastAPI], None], ...] = (
     v1.install,
     v2.install,
     console.install,
+    wall.install,
     wiring.install,
 )
 """Each adds its routes. The order matters only where a path would fit several."""

@@ -5,7 +5,9 @@ from typing import Any
 
 from detectors.contract import NEVER_US, Finding
 from pipeline.feeds.contract import Share
+from pipeline.findings.counts import MOST_GROUPS
 from pipeline.health import FlowHealth
+from pipeline.places import places
 from pipeline.watermarks import PartitionTime
 
 MOST_WINDOWS = 300
@@ -51,7 +53,9 @@ class FlowReport:
             for name, of_feed in sorted(parts.items())
         }
         found = self._health.findings()
-        report["windows_judged"] = [] if found is None else [_window(one) for one in found.newest(MOST_WINDOWS)]
+        newest = [] if found is None else found.newest(MOST_GROUPS)
+        report["windows_judged"] = [_window(one) for one in newest[:MOST_WINDOWS]]
+        report["places"] = places(newest)
         return well, report
 
     def _told(self, name: str, parts: list[PartitionTime]) -> dict[str, Any]:

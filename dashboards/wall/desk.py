@@ -1,0 +1,135 @@
+"""What all screens of one application share: what is known is put together once, however many ask."""
+
+import secrets
+from hashlib import blake2s
+
+from alerts.statuses import Status
+from config.secret import SecretMissingError
+from config.settings import Settings
+from dashboards.context import Context
+from dashboards.freshness import truth
+from dashboards.proofs import Proofs
+from dashboards.stream import STORM_OPEN
+from dashboards.wall.chain import chain
+from dashboards.wall.delivery import Counts
+from dashboards.wall.duty import OnDuty
+from dashboards.wall.model import Hop, View
+from dashboards.wall.options import Options
+from dashboards.wall.page import Shown, render, shown_now
+from dashboards.wall.rows import Open, owner_of
+from dashboards.wall.services import Known, told_places
+from dashboards.wall.view import Seen, storm_since, view_of
+from dashboards.wall.words import Codes
+
+_EVERY_US = 1_000_000
+_EVERY_IN_STORM_US = 2_000_000
+_MOST_RENDERED = 64
+
+
+class Desk:
+    """Keeps what screens were shown last. Used on the event loop's thread.
+
+    Args:
+        context: of the application.
+    """
+
+    def __init__(self, context: Context) -> None:
+        settings = context.settings
+        self._context = context
+        self._counts = Counts(context.store, context.now_us)
+        self._duty = OnDuty(settings, context.now_us)
+        self._proofs = Proofs(context.store, tuple(settings.channels))
+        self._known = Known()
+        self._codes = Codes(_key(settings))
+        self._storm_ms = 0
+        self._views: dict[bool, tuple[int, int, View]] = {}
+        self._rendered: dict[tuple[Options, Shown], tuple[View, str, str]] = {}
+
+    async def view(self, *, hide: bool) -> View:
+        """Return what is shown now; at most a second old, two in a storm.
+
+        Args:
+            hide: customers are codes.
+        """
+        context = self._context
+        counted, duty = await self._counts.now(), await self._duty.now()
+        proofs = await self._proofs.now(context.now_us())
+        now_us = context.now_us()
+        mirror = context.mirror
+        every_us = _EVERY_IN_STORM_US if len(mirror.alerts) >= STORM_OPEN else _EVERY_US
+        known = self._views.get(hide)
+        if (
+            known is not None
+            and 0 <= now_us - known[0] < every_us
+            and (every_us > _EVERY_US or known[1] == mirror.version)
+        ):
+            return known[2]
+        found = [
+            Open(one, owner_of(one, now_us))
+            for print_, one in mirror.alerts.items()
+            if not mirror.mutes(print_, now_us)
+        ]
+        self._storm_ms = storm_since(self._storm_ms, len(found), now_us // 1000)
+        flows = [one for one in mirror.statuses if one.kind == "flow"]
+        seen = Seen(
+            truth=truth(
+                context.settings,
+                mirror.statuses,
+                proofs,
+                heard_us=mirror.heard_us,
+                away=mirror.away,
+                complete=mirror.complete,
+                open_=len(mirror.alerts),
+                now_us=now_us,
+            ),
+            hops=self.hops(now_us),
+            open=found,
+            hidden=len(mirror.alerts) - len(found),
+            statuses=mirror.statuses,
+            known=self._known.see(told_places(flows), now_us),
+            counted=counted,
+            duty=duty,
+            complete=mirror.complete,
+            storm_ms=self._storm_ms,
+        )
+        view = view_of(seen, context.settings, self._codes if hide else None)
+        if known is not None and known[2] == view:
+            view = known[2]  # the same object: what was made of it is still good
+        self._views[hide] = now_us, mirror.version, view
+        return view
+
+    def hops(self, now_us: int) -> tuple[Hop, ...]:
+        """Return the links of the chain by which a beat comes here."""
+        mirror = self._context.mirror
+        flows: list[Status] = [one for one in mirror.statuses if one.kind == "flow"]
+        return chain(
+            self._context.settings,
+            flows,
+            heard_us=mirror.heard_us,
+            away=mirror.away,
+            complete=mirror.complete,
+            now_us=now_us,
+        )
+
+    def rendered(self, view: View, options: Options, now_us: int) -> tuple[str, str]:
+        """Return what a screen shows, as HTML without ages, and what tells it from anything else."""
+        shown = shown_now(view, options, now_us)
+        known = self._rendered.get((options, shown))
+        if known is None or known[0] is not view:
+            html = render(view, options, shown)
+            known = view, html, blake2s(html.encode(), digest_size=12).hexdigest()
+            self._rendered.pop((options, shown), None)
+            self._rendered[options, shown] = known
+            while len(self._rendered) > _MOST_RENDERED:
+                del self._rendered[next(iter(self._rendered))]
+        return known[1], known[2]
+
+
+def _key(settings: Settings) -> bytes:
+    """Return what codes are made with: the secret of pseudonyms, so that they are the same everywhere and always."""
+    if settings.redaction.pseudonyms is not None:
+        try:
+            return settings.redaction.pseudonyms.resolve().get_secret_value().encode()
+        except SecretMissingError:
+            pass  # `makegood check` tells of it; until then codes hold as long as this process
+    return secrets.token_bytes(32)
