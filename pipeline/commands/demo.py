@@ -1,5 +1,6 @@
 """``makegood demo``: a company of simulated customers, an incident, an alert, and a failover."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,18 +25,28 @@ def register(app: typer.Typer) -> None:
             typer.Option(metavar="FILE", help="With --write: where the incidents that happened are written."),
         ] = None,
         seconds: Annotated[float, typer.Option(min=1, help="Live: go on for this long at most.")] = 180.0,
+        stay: Annotated[
+            bool | None,
+            typer.Option(
+                "--stay/--no-stay",
+                help="Live: go on after that, for looking around in the browser.  [default: on a terminal]",
+            ),
+        ] = None,
         folder: Annotated[Path, typer.Option("--dir", metavar="DIR", help="Live: where everything is kept.")] = Path(
             "var/demo"
         ),
     ) -> None:
-        """Show Makegood at work on simulated feeds: an incident begins, an alert arrives, its channel fails over."""
+        """Show Makegood at work on simulated feeds: an incident begins, an alert arrives, its channel fails over.
+
+        The console is served meanwhile, on http://127.0.0.1:8080 where that port is free.
+        """
         if write is None:
             from pipeline.demo.show import show
 
             if folder.exists() and any(folder.iterdir()) and not (folder / "makegood.yaml").exists():
                 msg = f"--dir {folder}: it is not empty, and not from a demo; give a folder that may be replaced"
                 raise shell.UserError(msg)
-            raise typer.Exit(show(folder, seconds=seconds))
+            raise typer.Exit(show(folder, seconds=seconds, stay=sys.stdout.isatty() if stay is None else stay))
         from pipeline.demo.recording import write_recording
 
         told = write_recording(write, hours=hours, seed=seed, truth_file=truth)

@@ -36,7 +36,8 @@ class SimulatedClock:
     """Stands still at ``live_us`` until the wall clock reads ``began_us``, then runs ``speed`` times as fast.
 
     Call it for the simulated time. It holds no state, so everybody who builds one of the same
-    numbers reads the same time. Where ``began_us`` is a function, live time stands still while that answers None.
+    numbers reads the same time. Where ``began_us`` is a function, live time stands still while that answers None. With
+    ``catch_up`` it is never ahead of the wall clock: where that is reached, it goes on as that.
 
     >>> clock = SimulatedClock(live_us=1_000_000, began_us=50, speed=10.0, wall_us=lambda: 52)
     >>> clock()
@@ -50,7 +51,9 @@ class SimulatedClock:
         began_us: int | Callable[[], int | None],
         speed: float,
         wall_us: Callable[[], int] = wall_clock_us,
+        catch_up: bool = False,
     ) -> None:
+        self._catch_up = catch_up
         self._live_us = live_us
         self._began_us = began_us
         self._speed = speed
@@ -61,4 +64,6 @@ class SimulatedClock:
         began_us = self._began_us if isinstance(self._began_us, int) else self._began_us()
         if began_us is None:
             return self._live_us
-        return self._live_us + int(max(0, self._wall_us() - began_us) * self._speed)
+        wall_us = self._wall_us()
+        now_us = self._live_us + int(max(0, wall_us - began_us) * self._speed)
+        return max(self._live_us, min(now_us, wall_us)) if self._catch_up else now_us

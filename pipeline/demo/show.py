@@ -1,40 +1,38 @@
 """``makegood demo``: everything on this machine, live, on a simulated company, told as a story on the terminal."""
 
-import json
 import os
 import shutil
 import socket
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
 from alerts.opening import open_store
-from alerts.store import AlertStore
+from config.durations import US_PER_SECOND
 from config.settings import Settings
 from pipeline import recovery
 from pipeline.assembly import load_settings
-from pipeline.demo.clock import BeganFile
-from pipeline.demo.company import DAY_US, Company
+from pipeline.demo.clock import BeganFile, wall_clock_us
+from pipeline.demo.company import DAY_US, HOUR_US, Company
+from pipeline.demo.following import Watch
 from pipeline.demo.pager import Pager
 from pipeline.demo.recording import write_profiles
-from pipeline.demo.story import Story, counts_of, history_is_read
+from pipeline.demo.story import Story
 from pipeline.demo.telling import Teller, console_for_people
 from pipeline.feeds.demo import DemoSettings
 from pipeline.supervise import Part, part_command, stop_on_signals, supervise
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "examples" / "demo.yaml"
-LINGER_S = 2.0
-"""How long the demo goes on after everything was told, so that the last delivery is seen."""
+WEB_PORT = 8080
+STORY_US = 4 * HOUR_US
+"""So much of the company's time is told."""
 _BEGAN = "began"
-_LOOK_EVERY_S = 0.2
-_COUNT_EVERY_S = 3.0
 _LOG_TAIL = 3
 
 
@@ -42,12 +40,14 @@ class DemoSettingsError(Exception):
     """The demo's settings name no demo feed."""
 
 
-def show(folder: Path, *, seconds: float, console: Console | None = None) -> int:
+def show(folder: Path, *, seconds: float, stay: bool = False, console: Console | None = None) -> int:
     """Run the demo and tell what happens.
 
     Args:
         folder: everything is kept here; what stands in it from an earlier demo is removed.
         seconds: how long to go on at most; it ends earlier, a little after everything was told.
+        stay: go on after that until somebody ends it, so that one can look around in the browser: what happens is made
+            to have happened today, and when it was told time goes by as in life.
         console: where to print.
 
     Returns:
@@ -58,16 +58,17 @@ def show(folder: Path, *, seconds: float, console: Console | None = None) -> int
     """
     with recovery.locked(folder):
         recovery.clear(folder)
-        return _run(folder, seconds, console if console is not None else console_for_people())
+        return _run(folder, seconds, console if console is not None else console_for_people(), stay=stay)
 
 
-def _run(folder: Path, seconds: float, out: Console) -> int:
+def _run(folder: Path, seconds: float, out: Console, *, stay: bool) -> int:
     log = folder / "log.jsonl"
     stop = stop_on_signals()
     started_s = time.monotonic()
     with Pager() as pager:
-        port = _free_port()
-        config = _write_config(folder, pager.url, port)
+        port, web_port = _free_port(), _free_port(WEB_PORT)
+        url = f"http://127.0.0.1:{web_port}"
+        config = _write_config(folder, pager.url, port, web_port, shift_us=_shift_us() if stay else None)
         settings = load_settings(config).settings
         name, feed = _demo_feed(settings)
         clock_us, live_us = feed.clock(), feed.live_us()
@@ -82,14 +83,17 @@ def _run(folder: Path, seconds: float, out: Console) -> int:
         )
         write_profiles(Company(feed.seed, feed.customers), folder / "profiles.csv")
         story = Story(feed.incidents(), pager.break_down, teller.say, feed.speed, mend_pager=pager.mend)
-        _introduce(teller, settings, feed, story.receiver)
+        _introduce(teller, settings, feed, story.receiver, url)
         began = BeganFile(folder / _BEGAN)
-        watch = _Watch(story, clock_us, live_us, port, name, started_s + seconds, began)
+        goes_on = partial(_stay, teller, folder, config, story, url) if stay else None
+        watch = Watch(
+            story, clock_us, live_us=live_us, port=port, feed=name, began=began, end_s=started_s + seconds, stay=goes_on
+        )
         with open_store(settings.store) as store:
             environment = {**os.environ, "COLUMNS": str(out.width), "MAKEGOOD_LOG_FORMAT": "json"}
             parts = [
                 Part(part, part_command(part, "--config", str(config)), environment, time.monotonic, stderr=log)
-                for part in ("flow", "notifier")
+                for part in ("flow", "notifier", "console")
             ]
             watcher = threading.Thread(target=watch.until_over, args=(store, stop, teller), daemon=True)
             watcher.start()
@@ -97,68 +101,35 @@ def _run(folder: Path, seconds: float, out: Console) -> int:
             stop.set()
             watcher.join()
     if story.over:
-        teller.say("done", story.moral())
-        _look_around(teller, folder, config, story.told_of)
+        if not stay:
+            teller.say("done", story.moral())
+            _look_around(teller, folder, config, story.told_of)
         return 0
     _explain(teller, watch, status, seconds, log)
     return 1
 
 
-def _introduce(teller: Teller, settings: Settings, feed: DemoSettings, receiver: str) -> None:
+def _stay(teller: Teller, folder: Path, config: Path, story: Story, url: str) -> None:
+    """Say that it goes on."""
+    if story.over:
+        teller.say("done", story.moral())
+    else:
+        teller.plain("Not everything was told in time; on a slow machine, give it more: makegood demo --seconds 600")
+    _look_around(teller, folder, config, story.told_of)
+    teller.plain()
+    teller.plain(f"In the browser: {url}  (a wall screen: {url}/wall)", "bold")
+    teller.plain("From now on time goes by as in life. Ctrl-C ends the demo.")
+
+
+def _introduce(teller: Teller, settings: Settings, feed: DemoSettings, receiver: str, url: str) -> None:
+    teller.say("company", f"the console is on {url}, and a wall screen on {url}/wall")
     tiers = ", then ".join(tier.channel for tier in settings.receivers[receiver].tiers)
     teller.say("company", f"{feed.customers:,} customers buy, ask for help, post and answer surveys")
     teller.say("company", f"{receiver} is told by: {tiers}, each if the one before it fails")
     teller.say("company", f"{feed.history / DAY_US:.1f} days of history come first: the detectors learn what is normal")
 
 
-class _Watch:
-    """Follows the demo from a thread of its own."""
-
-    def __init__(
-        self,
-        story: Story,
-        clock_us: Callable[[], int],
-        live_us: int,
-        port: int,
-        feed: str,
-        end_s: float,
-        began: BeganFile,
-    ) -> None:
-        self._story = story
-        self._clock_us = clock_us
-        self._live_us = live_us
-        self._port = port
-        self._feed = feed
-        self._end_s = end_s
-        self._began = began
-        self.timed_out = False
-
-    def until_over(self, store: AlertStore, stop: threading.Event, teller: Teller) -> None:
-        """Tell the story until it is over, and then ask everything to stop."""
-        story = self._story
-        count_s = time.monotonic() + _COUNT_EVERY_S
-        linger_s: float | None = None
-        while not stop.wait(_LOOK_EVERY_S):
-            if self._began() is None and history_is_read(_health(self._port), self._feed):
-                self._began.begin()
-            now_us, now_s = self._clock_us(), time.monotonic()
-            story.time_is(now_us, now_us > self._live_us)
-            story.look(store)
-            if now_s >= count_s:
-                count_s = now_s + _COUNT_EVERY_S
-                story.flows(counts_of(_health(self._port), self._feed))
-                story.people()
-            if story.over and linger_s is None:
-                linger_s = now_s + LINGER_S
-            if now_s >= self._end_s or (linger_s is not None and now_s >= linger_s):
-                self.timed_out = True
-                break
-        story.people()
-        teller.say("stopping", "everything is saved, then the parts end in order")
-        stop.set()
-
-
-def _explain(teller: Teller, watch: _Watch, status: int, seconds: float, log: Path) -> None:
+def _explain(teller: Teller, watch: Watch, status: int, seconds: float, log: Path) -> None:
     """Say why there is no happy end."""
     if status:
         teller.say("failed", f"a part of Makegood could not go on (exit status {status}); {log} says why:")
@@ -195,18 +166,6 @@ def _shortest(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _health(port: int) -> dict[str, object]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
-            body = json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            body = json.load(error)
-    except OSError:  # the flow is starting
-        body = {}
-    return body if isinstance(body, dict) else {}
-
-
 def _demo_feed(settings: Settings) -> tuple[str, DemoSettings]:
     for name, entry in settings.feeds.items():
         if isinstance(entry, DemoSettings):
@@ -215,19 +174,42 @@ def _demo_feed(settings: Settings) -> tuple[str, DemoSettings]:
     raise DemoSettingsError(msg)
 
 
-def _write_config(folder: Path, pager_url: str, port: int) -> Path:
-    """Write the example's settings with the pager's address, the port of the figures and where live time is told."""
+def _write_config(folder: Path, pager_url: str, port: int, web_port: int, *, shift_us: int | None) -> Path:
+    """Write the settings of the example with what is known only now: addresses, ports, when live time begins.
+
+    ``shift_us`` moves everything by so much, and has live time end at the wall clock; None: as in the example.
+    """
     plain = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
-    plain["feeds"]["demo"]["began_file"] = _BEGAN
-    plain["feeds"]["demo"]["start"] = plain["feeds"]["demo"]["start"].isoformat()
+    feed = plain["feeds"]["demo"]
+    feed["began_file"] = _BEGAN
+    start = feed["start"]
+    if shift_us is not None:
+        start += timedelta(microseconds=shift_us)
+        feed |= {"shift": f"{shift_us // US_PER_SECOND}s", "catch_up": True}
+    feed["start"] = start.isoformat()
     plain["channels"]["pager"]["url"] = pager_url
     plain["metrics"]["listen"] = f"127.0.0.1:{port}"
+    plain["console"] = {"listen": f"127.0.0.1:{web_port}"}
     path = folder / "makegood.yaml"
     path.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
     return path
 
 
-def _free_port() -> int:
+def _shift_us() -> int:
+    """Return by how much the company's time is moved, so that what is told has happened today: whole hours.
+
+    Windows begin at whole hours, so that it happens in the same windows.
+    """
+    _, feed = _demo_feed(load_settings(EXAMPLE).settings)
+    behind_us = wall_clock_us() - STORY_US - feed.live_us()
+    return behind_us - behind_us % HOUR_US
+
+
+def _free_port(wanted: int = 0) -> int:
+    """Return a port that is free now: the wanted one if it is."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return _free_port()
         return int(probe.getsockname()[1])

@@ -75,6 +75,7 @@ def simulate(
     history_scale: float = 1.0,
     noise: Noise | None = None,
     scored: float = 0.3,
+    shift_us: int = 0,
 ) -> Iterator[Arrival]:
     """Return records in order of arrival, for ever or until ``end_us``.
 
@@ -88,6 +89,8 @@ def simulate(
         history_scale: factor on how much happened before ``live_us``.
         noise: what goes wrong on the way.
         scored: share of English texts that carry a sentiment already.
+        shift_us: the company's clocks are ahead by so much: what happens at a time is what would have happened so much
+            earlier; whole minutes.
     """
     rng = Random()  # noqa: S311 - a simulation
     on_the_way = _OnTheWay(noise or Noise(), rng)
@@ -95,7 +98,7 @@ def simulate(
     minute_us = start_us - start_us % MINUTE_US
     while end_us is None or minute_us < end_us:
         factor = scale * (history_scale if live_us is not None and minute_us < live_us else 1.0)
-        for told in _minute(company, rng, minute_us, incidents, factor, scored):
+        for told in _minute(company, rng, minute_us, incidents, factor, scored, shift_us):
             on_the_way.send(*told)
         minute_us += MINUTE_US
         for arrival in on_the_way.arrived(minute_us if end_us is None else min(minute_us, end_us)):
@@ -104,11 +107,18 @@ def simulate(
 
 
 def _minute(
-    company: Company, rng: Random, minute_us: int, incidents: Sequence[Incident], factor: float, scored: float
+    company: Company,
+    rng: Random,
+    minute_us: int,
+    incidents: Sequence[Incident],
+    factor: float,
+    scored: float,
+    shift_us: int,
 ) -> Iterator[Told]:
     """Tell the stories that begin in one minute."""
-    minute = minute_us // MINUTE_US
-    busy = {region: {what: rhythm(what, region, minute_us) for what in PER_HOUR} for region in REGIONS}
+    own_us = minute_us - shift_us
+    minute = own_us // MINUTE_US
+    busy = {region: {what: rhythm(what, region, own_us) for what in PER_HOUR} for region in REGIONS}
     for place, (region, service) in enumerate(_PLACES):
         rng.seed((company.seed * _MINUTES_OF_SEED + minute) * len(_PLACES) + place)
         effect = effect_at(incidents, minute_us, service, region)

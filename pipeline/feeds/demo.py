@@ -30,6 +30,10 @@ class DemoSettings(FeedSettings):
         began: wall time at which live time begins; default: when the feed is opened. Before it, live time stands still.
         began_file: live time begins when somebody makes this file (``touch``); until then it stands still.
         speed: simulated seconds for each second of the wall clock.
+        catch_up: live time is in the past, and goes by so fast only until it has caught up with the wall clock; from
+            then on it is the wall clock.
+        shift: the company's clocks are ahead by so much. With `start` later by as much, the same happens, only so much
+            later.
         length: live time ends after this long; default never. A replay ends with it, or with the history.
         scenario: ``quiet``, ``outage_in_a_minute`` (10 simulated minutes into live time), ``outage_and_silence``
             (then a feed falls silent, too), ``outage_before`` (40 hours before live time), or ``tour`` of all
@@ -47,6 +51,8 @@ class DemoSettings(FeedSettings):
     began: AwareDatetime | None = None
     began_file: Path | None = None
     speed: float = Field(default=1.0, gt=0, le=100_000)
+    catch_up: bool = False
+    shift: DurationUs = 0
     length: DurationUs | None = None
     scenario: Literal["quiet", "outage_in_a_minute", "outage_and_silence", "outage_before", "tour"] = "quiet"
     scale: float = Field(default=1.0, gt=0, le=1000)
@@ -58,6 +64,9 @@ class DemoSettings(FeedSettings):
     def _fits(self) -> Self:
         if self.start_us() % MINUTE_US:
             msg = "start must be a whole minute"
+            raise ValueError(msg)
+        if self.shift % MINUTE_US:
+            msg = "shift must be whole minutes"
             raise ValueError(msg)
         if self.scenario == "tour" and self.length is None:
             msg = "a tour spreads over the length of the live time: give length, a day or more"
@@ -100,7 +109,9 @@ class DemoSettings(FeedSettings):
         began_us: int | Callable[[], int | None] = wall_us() if at is None else to_us(at)
         if self.began_file is not None:
             began_us = BeganFile(self.began_file)
-        return SimulatedClock(live_us=self.live_us(), began_us=began_us, speed=self.speed, wall_us=wall_us)
+        return SimulatedClock(
+            live_us=self.live_us(), began_us=began_us, speed=self.speed, wall_us=wall_us, catch_up=self.catch_up
+        )
 
 
 @FEEDS.register("demo", DemoSettings)
@@ -149,6 +160,7 @@ class DemoFeed:
             scale=settings.scale,
             history_scale=settings.history_scale,
             scored=settings.scored,
+            shift_us=settings.shift,
         )
         self._next = next(self._arrivals, None)
         self._due = True

@@ -1,11 +1,12 @@
 """The demo feed: history at once, then simulated time by the wall clock, resumable at any record."""
 
+import json
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from pipeline.demo.clock import BeganFile
+from pipeline.demo.clock import BeganFile, SimulatedClock
 from pipeline.demo.company import FEEDS as SYSTEMS
 from pipeline.demo.company import HOUR_US, MINUTE_US, Company
 from pipeline.demo.recording import DEFAULT_START_US
@@ -161,3 +162,34 @@ def test_wrong_settings_are_refused(fields: dict[str, object], message: str) -> 
 def test_a_feed_that_is_not_open_says_so() -> None:
     with pytest.raises(RuntimeError, match="not open"):
         DemoFeed("demo", settings(), FeedContext(recording=False)).poll(1)
+
+
+def test_a_company_whose_clocks_are_ahead_does_the_same_so_much_later() -> None:
+    def records(**changes: object) -> list[bytes]:
+        feed = DemoFeed("demo", settings(history="30m", **changes), FeedContext(recording=True))
+        feed.open({})
+        found: list[bytes] = []
+        while batches := feed.poll(1000):
+            found += [record for batch in batches for record in batch.records]
+        return found
+
+    def parts(record: bytes) -> tuple[str, ...]:
+        try:
+            event = json.loads(record)
+        except ValueError:
+            return ("bad",)
+        return event["id"], event["type"], event["subject"]
+
+    now, later = records(), records(start="2026-03-02T07:00:00Z", shift="7h")
+    assert [parts(one) for one in now] == [parts(one) for one in later]
+    assert json.loads(later[0])["time"] == json.loads(now[0])["time"].replace("T00:", "T07:")
+
+
+def test_time_that_catches_up_is_never_ahead_of_the_wall_clock() -> None:
+    wall = [2_000]
+    clock = SimulatedClock(live_us=1_000, began_us=2_000, speed=300.0, wall_us=lambda: wall[0], catch_up=True)
+    seen = []
+    for at_us in (2_000, 2_001, 2_003, 2_004, 2_100, 9_000):
+        wall[0] = at_us
+        seen.append(clock())
+    assert seen == [1_000, 1_300, 1_900, 2_004, 2_100, 9_000]
