@@ -73,11 +73,11 @@ class Lookup:
 
     Args:
         store: of the alerts.
-        incidents: of the same store; also an attribute.
+        incidents: of the same store; both are attributes.
     """
 
     def __init__(self, store: AlertStore, incidents: Incidents) -> None:
-        self._store = store
+        self.store = store
         self.incidents = incidents
         self._codes = ShortCodes(store)
 
@@ -110,7 +110,7 @@ class Lookup:
             exact = self._current([begins])
             if exact:
                 return Found(kind="alert", name=begins, alerts=exact)
-        known = [record.current for record in self._store.list_alerts()]
+        known = [record.current for record in self.store.list_alerts()]
         found = [alert for alert in known if begins and alert.fingerprint.startswith(begins)]
         firing = [alert for alert in found if alert.status == "firing"]
         hits = firing or found
@@ -131,23 +131,23 @@ class Lookup:
         return self._some("incident", detail.incident.name, alerts)
 
     def _notification(self, begins: str) -> Found:
-        keys = self._store.keys
+        keys = self.store.keys
         with store_errors():
-            names = {keys.note(begins)} if self._store.client.exists(keys.note(begins)) else set()
+            names = {keys.note(begins)} if self.store.client.exists(keys.note(begins)) else set()
             if not names:
                 pattern = re.sub(r"([\\*?\[\]^])", r"\\\1", keys.note(begins)) + "*"
-                names = set(self._store.client.scan_iter(match=pattern, count=_SCAN))
+                names = set(self.store.client.scan_iter(match=pattern, count=_SCAN))
             if len(names) != 1:
                 told = f"{len(names)} notifications begin so" if names else "there is no such notification"
                 msg = f"{begins}: {told}; `makegood alerts FINGERPRINT` shows the keys of an alert's notifications"
                 raise NotFoundError(msg)
             (name,) = names
-            body = self._store.client.hget(name, "body")
+            body = self.store.client.hget(name, "body")
             draft = _Told(alerts=()) if body is None else _to_told.decode(body)
             prints = [alert.fingerprint for alert in draft.alerts]
             if draft.truncated:  # what was not listed: what is in its group now
-                group = self._store.client.hget(name, "group") or ""
-                prints += sorted(self._store.client.smembers(keys.named(f"members:{group}")))
+                group = self.store.client.hget(name, "group") or ""
+                prints += sorted(self.store.client.smembers(keys.named(f"members:{group}")))
         return self._some("notification", name.removeprefix(keys.note("")), self._current(list(dict.fromkeys(prints))))
 
     def _some(self, kind: Literal["incident", "notification"], name: str, alerts: tuple[AlertChange, ...]) -> Found:
@@ -159,9 +159,9 @@ class Lookup:
     def _current(self, fingerprints: list[str]) -> tuple[AlertChange, ...]:
         """Return those of the alerts that there are, those that fire first."""
         with store_errors():
-            pipeline = self._store.client.pipeline(transaction=False)
+            pipeline = self.store.client.pipeline(transaction=False)
             for print_ in fingerprints:
-                pipeline.hget(self._store.keys.alert(print_), "current")
+                pipeline.hget(self.store.keys.alert(print_), "current")
             texts: list[Any] = pipeline.execute()
         found = [msgspec.json.decode(text, type=AlertChange) for text in texts if text is not None]
         return tuple(sorted(found, key=lambda alert: (alert.status != "firing", alert.starts_at_us, alert.fingerprint)))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dashboards.commands import console
+from dashboards.commands import console, dashboards, users
 from pipeline.commands import (
     ack,
     alerts,
@@ -113,6 +113,8 @@ for group in (
     channels,
     drill,
     audit,
+    users,
+    dashboards,
     preview_message,
     verdict,
     explain,

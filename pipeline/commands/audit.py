@@ -1,12 +1,13 @@
-"""``makegood audit``: was everything told that should have been?"""
+"""``makegood audit``: was everything told that should have been? And beside it: who has changed what?"""
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from pipeline.commands import shell
+from pipeline.commands import auditlog, shell
 
 if TYPE_CHECKING:
     from alerts.store import AlertStore
@@ -18,13 +19,18 @@ _LATE = 3
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the command, and those that go with it."""
+    group = typer.Typer()
+    app.add_typer(group, name="audit")
+    auditlog.register(group)
 
-    @shell.command(
-        app, "audit", example="makegood audit --config makegood.yaml\nmakegood audit --now --config makegood.yaml"
-    )
+    @shell.alone(group, example="makegood audit --config makegood.yaml\nmakegood audit --now --config makegood.yaml")
     def audit(
-        config: shell.Config,
+        context: typer.Context,
+        config: Annotated[
+            Path | None,
+            typer.Option("--config", "-c", metavar="FILE", envvar="MAKEGOOD_CONFIG", help="Settings file (YAML)."),
+        ] = None,
         *,
         now: Annotated[bool, typer.Option("--now", help="Audit now, and do not wait for the next one.")] = False,
         as_json: shell.Json = False,
@@ -33,9 +39,16 @@ def register(app: typer.Typer) -> None:
 
         One of the notifiers audits every few minutes (`audit.every`). Exit status 1 when not all is well, or when there
         was no audit for three times as long.
+
+        Who has changed what is another thing: `makegood audit log` shows it, `makegood audit verify` proves it.
         """
+        if context.invoked_subcommand is not None:
+            return
         from alerts.opening import open_store
 
+        if config is None:
+            msg = "give the settings file: --config FILE"
+            raise shell.UserError(msg)
         settings = shell.load(config)
         if settings.route is None:
             msg = "the settings have no route, so there is nothing to audit"

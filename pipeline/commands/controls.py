@@ -99,9 +99,13 @@ def who(by: str | None) -> str:
         raise shell.UserError(msg) from error
 
 
-def tell(desk: Desk, written: "Written", *, as_json: bool) -> None:
-    """Say what was written, and whether the flow has it."""
+def tell(desk: Desk, written: "Written", did: str, *, as_json: bool) -> None:
+    """Note what was written in the audit log as ``detector.<did>``; say what it was, and whether the flow has it."""
+    from pipeline.commands.noting import note
+
     control = written.control
+    thing = f"detector:{control.detector}"
+    note(desk.store, f"detector.{did}", thing, by=control.by, after=plain(control), why=control.why)
     read = desk.wait_until_read(written)
     if as_json:
         shell.out_json({**plain(control), "flows": len(written.flows), "read": read})

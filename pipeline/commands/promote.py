@@ -33,4 +33,4 @@ def register(app: typer.Typer) -> None:
         The version leaves the shadow. `makegood rollback` goes back.
         """
         with controls.desk(config) as desk:
-            controls.tell(desk, desk.writer(detector, by, why, backtest).promote(version), as_json=as_json)
+            controls.tell(desk, desk.writer(detector, by, why, backtest).promote(version), "promote", as_json=as_json)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from alerts.lookup import Found, Lookup
     from alerts.response_model import Answer, Kind
     from alerts.responses import Responses
+    from alerts.store import AlertStore
     from config.settings import Settings
     from detectors.contract import AlertChange
 
@@ -154,6 +155,7 @@ def respond(
                 given.append(responses.respond(fingerprint, kind, said, until_us=until_us, to=to, text=text))
             except ResponseError as error:
                 raise shell.UserError(str(error)) from error
+        _note(lookup.store, kind, given, said.by, text)
     if as_json:
         shell.out_json([_plain(answer) for answer in given])
     else:
@@ -177,6 +179,17 @@ def _there(to: str, settings: "Settings") -> None:
         there = f" There are: {', '.join(known)}" if known else " The settings have no people: and no schedules: yet"
         msg = f"--to {to}: nobody, and no schedule, is called so.{suggestion(to, known)}{there}"
         raise shell.UserError(msg)
+
+
+def _note(store: "AlertStore", kind: "Kind", given: "Sequence[Answer]", by: str, text: str) -> None:
+    """Write to the audit log what was done: one entry, however many alerts."""
+    from pipeline.commands.noting import note
+
+    done = [answer for answer in given if answer.result == "done"]
+    if done:
+        thing = f"alert:{done[0].fingerprint}" if len(done) == 1 else "alerts"
+        after = _plain(done[0]) if len(done) == 1 else {"fingerprints": [one.fingerprint for one in done]}
+        note(store, f"alert.{kind}", thing, by=by, after=after, why=text, count=len(done))
 
 
 def _line(answer: "Answer", kind: "Kind") -> str:

@@ -35,4 +35,4 @@ def register(app: typer.Typer) -> None:
         hold then.
         """
         with controls.desk(config) as desk:
-            controls.tell(desk, desk.writer(detector, by, why).rollback(to), as_json=as_json)
+            controls.tell(desk, desk.writer(detector, by, why).rollback(to), "rollback", as_json=as_json)

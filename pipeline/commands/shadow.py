@@ -55,7 +55,8 @@ def register(app: typer.Typer) -> None:
                 return
             wanted = controls.read_changes(changes or [])
             writer = desk.writer(detector, by, why, backtest)
-            controls.tell(desk, writer.stop(version) if stop else writer.shadow(wanted), as_json=as_json)
+            did = "stop" if stop else "shadow"
+            controls.tell(desk, writer.stop(version) if stop else writer.shadow(wanted), did, as_json=as_json)
 
 
 def _show(desk: controls.Desk, detector: str, version: int | None, *, as_json: bool) -> None:

@@ -58,6 +58,17 @@ def command(
     return register
 
 
+def alone(group: typer.Typer, *, example: str) -> Callable[[CommandT], CommandT]:
+    """Register what a group of commands does when none of them is named; see :func:`command`."""
+
+    def register(function: CommandT) -> CommandT:
+        epilog = "**Example:**\n\n" + "\n\n".join(f"`$ {line}`" for line in example.splitlines())
+        group.callback(invoke_without_command=True, epilog=epilog)(_guarded(function))
+        return function
+
+    return register
+
+
 def load(config: Path) -> "Settings":
     """Load a settings file, with every component registered.
 
@@ -161,6 +172,7 @@ def user_errors() -> dict[type[Exception], int]:
         ("pipeline.failures", "RecoveryDamagedError"): UNUSABLE_INPUT,
         ("pipeline.failures", "RecoveryVersionError"): UNUSABLE_INPUT,
         ("pipeline.recovery", "RecoveryFolderInUseError"): FOUND_WRONG,
+        ("dashboards.access.passwords", "NoLoginError"): UNUSABLE_INPUT,
         ("alerts.silences", "UnknownSilenceError"): FOUND_WRONG,
         ("alerts.silences", "SilenceConflictError"): FOUND_WRONG,
         ("alerts.silencing", "SilenceError"): UNUSABLE_INPUT,

@@ -78,6 +78,7 @@ def _register_add(group: typer.Typer) -> None:
                 comment=comment,
                 now_us=desk.now_us,
             )
+            desk.note("create", None, made, by=made.author, why=comment)
             found = desk.book.preview(made.matchers, from_us=desk.now_us - days * _DAY_US, to_us=desk.now_us)
             silenceview.show(made, desk.hidden(made.matches), desk.now_us, preview=found, as_json=as_json)
 
@@ -128,7 +129,9 @@ def _register_edit(group: typer.Typer) -> None:
             if wanted == Wanted():
                 msg = "nothing is to be changed: give --for, --until, --start, --match or --comment"
                 raise shell.UserError(msg)
+            before = desk.book.get(silence)
             done = desk.book.edit(silence, wanted, by=controls.who(by), now_us=desk.now_us, version=version)
+            desk.note("change", before, done.silence, by=controls.who(by), why=comment or "")
             silenceview.show(done.silence, desk.hidden(done.silence.matches), desk.now_us, as_json=as_json)
 
 
@@ -144,7 +147,10 @@ def _register_expire(group: typer.Typer) -> None:
         """End silences now. Alerts that they hid and that still fire are told with their groups' next notification."""
         with silencedesk.desk(config) as desk:
             known = [desk.book.get(one) for one in silences]  # all or none
-            ended = [desk.book.expire(one.id, by=controls.who(by), now_us=desk.now_us) for one in known]
+            ended = []
+            for one in known:
+                ended.append(desk.book.expire(one.id, by=controls.who(by), now_us=desk.now_us))
+                desk.note("end", one, ended[-1], by=controls.who(by))
             silenceview.listed(ended, desk.now_us, as_json=as_json)
 
 

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands import shell
+from pipeline.commands import noting, shell
 
 if TYPE_CHECKING:
     from alerts.model import AlertRecord
     from alerts.preview import Preview
     from alerts.silences import SilenceBook
+    from alerts.silencing import Silence
     from alerts.store import AlertStore
     from config.settings import Settings
 
@@ -55,6 +56,18 @@ class Desk:
             told.append(f"no alert in the store has {matcher}{meant} ({there})")
         return told
 
+    def note(self, did: str, before: "Silence | None", after: "Silence", *, by: str, why: str = "") -> None:
+        """Write to the audit log what has become of a silence."""
+        noting.note(
+            self.store,
+            f"silence.{did}",
+            f"silence:{after.id}",
+            by=by,
+            before=None if before is None else _plain(before),
+            after=_plain(after),
+            why=why,
+        )
+
     def window(self, name: str, from_us: int, to_us: int) -> "Preview":
         """Return what a maintenance window would have hidden in a span.
 
@@ -85,6 +98,18 @@ def desk(config: Path) -> Iterator[Desk]:
     settings = shell.load(config)
     with open_store(settings.store) as store:
         yield Desk(settings, store, SilenceBook(store), wall_clock_us())
+
+
+def _plain(silence: "Silence") -> dict[str, object]:
+    from alerts.model import rfc3339
+
+    return {
+        "matchers": list(silence.matchers),
+        "starts_at": rfc3339(silence.starts_us),
+        "ends_at": rfc3339(silence.ends_us),
+        "author": silence.author,
+        "comment": silence.comment,
+    }
 
 
 def ends_us(lasts: str | None, until: str | None, from_us: int, now_us: int) -> int | None:

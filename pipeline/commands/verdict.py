@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from pipeline.commands import controls, shell
+from pipeline.commands import controls, noting, shell
 
 if TYPE_CHECKING:
     from alerts.store import AlertStore
@@ -60,6 +60,14 @@ def register(app: typer.Typer) -> None:
                 return given
 
             written = desk.log.append(next_one)
+            noting.note(
+                desk.store,
+                f"alert.{said}",
+                f"alert:{given.fingerprint}",
+                by=given.by,
+                after={"verdict": said},
+                why=note,
+            )
         if as_json:
             shell.out_json({"number": written.number, "detector": given.detector, "fingerprint": given.fingerprint})
             return

@@ -11,11 +11,13 @@ from typing import Any
 import typer.main
 
 from config.schema import reference_text, schema_text
+from dashboards.grafana.catalogue import build_all
 from pipeline import reasons
 from pipeline.assembly import settings_model
 from pipeline.cases.run import case_file_model
 from pipeline.cli import app
 from pipeline.contractdoc import documents
+from tests.docs.dashboards_page import dashboards_page
 from tests.docs.mappings import mappings_page
 from tests.docs.metrics_page import metrics_page
 from tests.docs.templates import templates_page
@@ -47,6 +49,8 @@ def _metavar(parameter: Any) -> str:
 def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, child in command.commands.items():
         if hasattr(child, "commands"):
+            if child.invoke_without_command:
+                yield (*path, name), child
             yield from _commands(child, (*path, name))
         else:
             yield (*path, name), child
@@ -86,6 +90,10 @@ def dead_letters() -> str:
     return "\n\n".join(["# Reasons of dead letters", note, head, "\n".join(rows)]) + "\n"
 
 
+def _dashboard(name: str) -> str:
+    return build_all()[name]
+
+
 def metrics() -> str:
     """Return the reference page of the metrics."""
     return metrics_page(_NOTE.format(where="`config/metrics`"))
@@ -122,6 +130,10 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/case-files.md": case_files,
     "docs/reference/metrics.md": metrics,
     "docs/reference/mappings.md": mappings_page,
+    "docs/reference/dashboards.md": lambda: dashboards_page(
+        _NOTE.format(where="`dashboards/grafana` and `deploy/prometheus`")
+    ),
+    **{f"dashboards/grafana/json/{name}": partial(_dashboard, name) for name in build_all()},
     "docs/reference/templates.md": lambda: templates_page(_NOTE.format(where="`sinks/words/vocabulary.py`")),
     **{name: partial(_contract_file, name) for name in _contract_files()},
 }

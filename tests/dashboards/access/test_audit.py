@@ -13,7 +13,8 @@ from alerts.store import AlertStore
 from alerts.trail import Trail
 from alerts.trail_check import verify
 from alerts.trail_model import Draft
-from dashboards.access import audit, wiring
+from alerts import trail_reading
+from dashboards.access import wiring
 from dashboards.access.audit import Wanted, Watch, export_csv, export_json, read_page, trail_of
 from tests.dashboards.access.conftest import TOKEN
 from tests.support.access import Served
@@ -33,7 +34,7 @@ def filled(store: AlertStore, count: int = 9, **more: Any) -> Trail:
     return trail
 
 
-def seqs(page: audit.Page) -> list[int]:
+def seqs(page: trail_reading.Page) -> list[int]:
     return [kept.entry.seq for kept in page.entries]
 
 
@@ -73,7 +74,7 @@ def test_pages_are_filtered_and_go_on_where_they_ended(store: AlertStore) -> Non
 
 def test_a_search_ends_after_so_many_and_can_go_on(store: AlertStore, monkeypatch: pytest.MonkeyPatch) -> None:
     trail = filled(store)
-    monkeypatch.setattr(audit, "MOST_SEARCHED", 3)
+    monkeypatch.setattr(trail_reading, "MOST_SEARCHED", 3)
     page = read_page(trail, Wanted(object="alert:1"))
     assert (page.entries, page.before, page.searched) == ([], 7, 3)
     while page.before is not None and not page.entries:
