@@ -3,7 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from dashboards import errors
-from dashboards.console import acting, alert, assets, inbox, judging, shell
+from dashboards.console import acting, alert, assets, inbox, incidents, judging, shell
 from dashboards.console.state import new_console
 from dashboards.console.templating import refused
 
@@ -14,6 +14,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     acting.router,
     alert.router,
     judging.router,
+    incidents.router,
 )
 """Each page's."""
 

@@ -13,6 +13,7 @@ from dashboards.freshness_model import ago
 
 COOKIE = "makegood_zone"
 SERVICE, UTC = "service", "utc"
+_FINE_US, _DAYS_US = 600 * US_PER_SECOND, 86_400 * US_PER_SECOND
 _FAR_US = 60 * US_PER_SECOND * 60 * 24 * 365 * 200
 
 
@@ -44,6 +45,12 @@ class Zone:
         there -= timedelta(microseconds=there.microsecond)
         form = "%H:%M:%S" if there.date() == now.date() and not date else "%Y-%m-%d %H:%M:%S"
         return f"{there.strftime(form)} {there.tzname()}"
+
+    def short(self, at_us: int, span_us: int) -> str:
+        """Return a time as an axis of some length has it; the zone stands beside the axis."""
+        there = moment(at_us).astimezone(self._zone)
+        form = "%H:%M:%S" if span_us < _FINE_US else "%H:%M" if span_us < _DAYS_US else "%d %b %H:%M"
+        return there.strftime(form)
 
     def element(self, at_us: int, now_us: int, *, date: bool = False) -> Markup:
         """Return a ``<time>``: how long ago (or in how long), and when."""

@@ -100,6 +100,8 @@
     a: () => act("acknowledge"), A: () => act("unacknowledge"), s: () => act("silence"), c: () => act("comment"),
     m: () => act("mine"), M: () => act("assign"), n: () => press("noise"), r: () => press("runbook"), u: () => press("undo"),
     ".": () => { window.makegoodList.show(); }, p: () => window.makegoodList.pause(), z: () => window.makegoodZone(),
+    "+": () => press("zoom-in"), "-": () => press("zoom-out"),
+    ArrowLeft: () => press("zoom-left"), ArrowRight: () => press("zoom-right"),
     "[": () => press("first-page"), "]": () => press("next-page"),
     1: () => priority("1"), 2: () => priority("2"), 3: () => priority("3"), 0: () => priority(""),
     y: () => navigator.clipboard && navigator.clipboard.writeText(location.href).then(() => {
@@ -122,7 +124,7 @@
     if (two === "*" && event.key === "a") { everything(); event.preventDefault(); return; }
     if (event.key === "g" || event.key === "*") { before = event.key; return; }
     const found = KEYS[event.key];
-    if (found) { event.preventDefault(); found(); }
+    if (found && found() !== false) { event.preventDefault(); }
   });
 
   document.addEventListener("click", function (event) {
