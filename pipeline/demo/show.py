@@ -208,6 +208,8 @@ def _shift_us() -> int:
 def _free_port(wanted: int = 0) -> int:
     """Return a port that is free now: the wanted one if it is."""
     with socket.socket() as probe:
+        # Connections of a demo that has just ended do not make it taken: the console listens with this, too.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
         except OSError:
