@@ -26,6 +26,7 @@ from config.durations import DurationUs
 from config.duty import PersonSettings, ScheduleSettings
 from config.enrichment import ProfileSettings, SentimentSettings
 from config.escalations import EscalationSettings
+from config.grafana import GrafanaSettings
 from config.incidents import IncidentSettings
 from config.inhibition import InhibitRuleSettings
 from config.links import LinkSettings
@@ -152,6 +153,7 @@ class Settings(SettingsModel):
         metrics: where figures and health are served.
         control: how changes of thresholds reach a running flow.
         alertmanager_api: the API that Prometheus, `amtool`, karma and Grafana use.
+        grafana: the Grafana that dashboards are pushed to.
         console: pages, API and wall: where they are served, and who may do what.
     """
 
@@ -189,6 +191,7 @@ class Settings(SettingsModel):
     metrics: MetricsSettings = MetricsSettings()
     control: ControlSettings = ControlSettings()
     alertmanager_api: AlertmanagerApiSettings = AlertmanagerApiSettings()
+    grafana: GrafanaSettings = GrafanaSettings()
     console: ConsoleSettings = ConsoleSettings()
 
 

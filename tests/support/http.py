@@ -76,7 +76,7 @@ class HttpServer:
                 if answer.last:
                     self.close_connection = True
 
-            do_GET = do_POST
+            do_GET = do_PUT = do_POST
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 return None

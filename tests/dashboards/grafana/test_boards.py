@@ -52,7 +52,7 @@ def test_the_sdk_is_the_one_for_which_the_dashboards_are_written() -> None:
 @EACH
 def test_the_json_that_is_kept_is_what_is_built(name: str) -> None:
     kept = (FOLDER / f"{name}.json").read_text(encoding="utf-8")
-    assert kept == build_all()[f"{name}.json"], "run: makegood dashboards build"
+    assert kept == build_all()[f"{name}.json"], "run: make generate"
 
 
 def test_there_is_no_json_of_a_dashboard_that_is_gone() -> None:
