@@ -53,7 +53,8 @@ class Access:
     ) -> None:
         self.settings = settings
         self.now_us = now_us
-        self.anonymous = check_start(settings, local=is_local(listen or settings.listen))
+        self.listen = listen or settings.listen
+        self.anonymous = check_start(settings, local=is_local(self.listen))
         self.notice = NOTICE if self.anonymous else ""
         self.secure = settings.public_url is not None and settings.public_url.startswith("https://")
         self.cookie = "__Host-makegood" if self.secure else "makegood"

@@ -45,12 +45,13 @@ class Shell:
     Args:
         app: what is inside.
         settings: names, proxies, and whether it is reached over TLS.
+        listen: where it listens, when that is not where the settings say.
     """
 
-    def __init__(self, app: ASGIApp, settings: ConsoleSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: ConsoleSettings, *, listen: str | None = None) -> None:
         self._app = app
         self._proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
-        self._names = {"localhost", *settings.hosts, host_of(settings.listen)}
+        self._names = {"localhost", *settings.hosts, host_of(listen or settings.listen)}
         self._https = False
         if settings.public_url is not None:
             scheme, _, rest = settings.public_url.partition("://")

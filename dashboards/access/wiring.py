@@ -18,6 +18,7 @@ from dashboards.access.bodies import Bodies
 from dashboards.access.gate import Access
 from dashboards.access.refusals import install_refusals
 from dashboards.access.shell import Shell
+from dashboards.access.streams import Streams
 from pipeline.ingest.protocol import Connection
 
 _log = structlog.get_logger("makegood.access")
@@ -56,8 +57,9 @@ def install(app: FastAPI) -> None:
     access = app.state.makegood.access
     if isinstance(access, Access):
         app.include_router(login.router)
+        app.add_middleware(Streams, access=access)
         app.add_middleware(Bodies, settings=access.settings, access=access)
-        app.add_middleware(Shell, settings=access.settings)  # added last: the outermost
+        app.add_middleware(Shell, settings=access.settings, listen=access.listen)  # added last: the outermost
 
 
 @asynccontextmanager

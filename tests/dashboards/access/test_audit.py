@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from alerts import trail_reading
 from alerts.store import AlertStore
 from alerts.trail import Trail
 from alerts.trail_check import verify
 from alerts.trail_model import Draft
-from alerts import trail_reading
 from dashboards.access import wiring
 from dashboards.access.audit import Wanted, Watch, export_csv, export_json, read_page, trail_of
 from tests.dashboards.access.conftest import TOKEN
