@@ -21,9 +21,11 @@ from alerts.silencing import mute as silenced
 from alerts.statuses import Status
 from alerts.urgency import Urgency, urgency
 from config.settings import Settings
+from dashboards.silence_index import SilenceIndex
 from detectors.contract import AlertChange
 
 State = Literal["open", "acknowledged", "suppressed"]
+_HOUR_US = 3_600_000_000
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +136,7 @@ class Mirror:
         self._mutes: dict[str, tuple[Mute, ...]] = {}
         self._mutes_until_us = 0
         self._mutes_version = 0
+        self._silenced = SilenceIndex()
 
     def take(self, read: Iterable[Read], seq: Seq, now_us: int, *, all_: bool = False) -> None:
         """Take what was read of alerts.
@@ -163,7 +166,11 @@ class Mirror:
         changed = found != self.silences
         if changed:
             self.silences = found
-            self._forget_mutes()
+            # What an hour ago was over stays so, even if the clock is set back a little.
+            for print_ in self._silenced.take(found, now_us - _HOUR_US):
+                self._mutes.pop(print_, None)
+            self._mutes_until_us = min(self._mutes_until_us, self._next_edge_us(now_us))
+            self._mutes_version += 1
         self.heard(now_us, changed=changed)
 
     def take_statuses(self, statuses: Sequence[Status], now_us: int) -> None:
@@ -213,7 +220,7 @@ class Mirror:
         found = self._mutes.get(fingerprint)
         if found is None:
             labels = self.alerts[fingerprint].labels
-            found = self._mutes[fingerprint] = tuple(self._ask(labels, now_us))
+            found = self._mutes[fingerprint] = tuple(self._ask(fingerprint, labels, now_us))
         return found
 
     def state(self, alert: OpenAlert, now_us: int) -> State:
@@ -269,6 +276,8 @@ class Mirror:
         if alert == known:
             return False
         self.alerts[one.fingerprint] = alert
+        if known is None:
+            self._silenced.add(one.fingerprint, alert.labels)
         if known is None and self._inhibitor:
             self._firing.add(one.fingerprint, alert.labels)
             if one.fingerprint in self._firing:
@@ -277,6 +286,7 @@ class Mirror:
 
     def _remove(self, fingerprint: str) -> None:
         del self.alerts[fingerprint]
+        self._silenced.remove(fingerprint)
         self._mutes.pop(fingerprint, None)
         if fingerprint in self._firing:
             self._firing.remove(fingerprint)
@@ -293,13 +303,13 @@ class Mirror:
         self._mutes_until_us = 0
         self._mutes_version += 1
 
-    def _ask(self, labels: Mapping[str, str], now_us: int) -> Iterator[Mute]:
+    def _ask(self, fingerprint: str, labels: Mapping[str, str], now_us: int) -> Iterator[Mute]:
         if self._inhibitor:
             yield from self._firing.mutes(labels)
         window = self.maintenance.mute(labels, now_us)
         if window is not None:
             yield window
-        for silence in self.silences:
+        for silence in self._silenced.of(fingerprint):
             found = silenced(labels, (silence,), now_us)
             if found is not None:
                 yield found
@@ -307,5 +317,5 @@ class Mirror:
     def _next_edge_us(self, now_us: int) -> int:
         edges = [edge for one in self.silences for edge in (one.starts_us, one.ends_us) if edge > now_us]
         window = self.maintenance.next_change(now_us)
-        far = now_us + 3_600_000_000
+        far = now_us + _HOUR_US
         return min(edges + [far] + ([] if window is None else [window]))

@@ -4,13 +4,13 @@ An alert is encoded again only when it, or what hides it, has changed; the answe
 Read and changed on the event loop's thread, as the mirror is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from alerts.muting import Mute
 from alerts.push_model import Pushed
-from config.matchers import Matcher, condition
+from dashboards.api.v2.found import Labels
 from dashboards.api.v2.wanted import Wanted
-from dashboards.api.v2.wire import alert_parts, time_text
+from dashboards.api.v2.wire import alert_parts, status_json, time_text
 from dashboards.mirror import Mirror, OpenAlert
 
 _MINUTE_US = 60_000_000
@@ -22,20 +22,36 @@ class Entry:
 
     Attributes:
         mutes: what hides it. acked: whether somebody has it in hand.
-        pushed: of one that others send to us: what they said last.
         ends_us: when it ends, if nobody says otherwise; 0: nobody has said.
+        head, tail: what stands before its end, and behind it.
     """
 
-    __slots__ = ("acked", "alert", "ends", "ends_us", "head", "inhibited", "mutes", "pushed", "silenced", "tail")
+    __slots__ = (
+        "_behind",
+        "_middle",
+        "acked",
+        "alert",
+        "ends",
+        "ends_us",
+        "head",
+        "inhibited",
+        "mutes",
+        "silenced",
+        "tail",
+    )
 
     def __init__(self, alert: OpenAlert, mutes: tuple[Mute, ...], pushed: Pushed | None, *, acked: bool) -> None:
         self.alert = alert
-        self.mutes = mutes
-        self.pushed = pushed
         self.acked = acked
-        self.head, self.tail = alert_parts(alert, mutes, pushed, acked=acked)
+        self.head, self._middle, self._behind = alert_parts(alert, pushed, acked=acked)
         self.ends_us = 0 if pushed is None else pushed.ends_us
         self.ends = b"" if pushed is None else time_text(pushed.ends_us).encode()
+        self.hide(mutes)
+
+    def hide(self, mutes: tuple[Mute, ...]) -> None:
+        """Note what hides it now."""
+        self.mutes = mutes
+        self.tail = self._middle + status_json(mutes) + self._behind
         self.silenced = any(mute.kind == "silenced" for mute in mutes)
         self.inhibited = any(mute.kind == "inhibited" for mute in mutes)
 
@@ -60,8 +76,7 @@ class Board:
         self._mirror = mirror
         self._timeout_us = timeout_us
         self._entries: dict[str, Entry] = {}
-        self._by_label: dict[str, dict[str, set[str]]] = {}
-        self._order: list[str] | None = None
+        self._labels = Labels()
         self._heard: dict[str, Pushed] = {}
         self._lapses: dict[str, int] = {}
         self._seen = (-1, -1)
@@ -80,10 +95,7 @@ class Board:
         """Return the alerts that are asked for, by their fingerprints."""
         self._refresh(now_us)
         entries = self._entries
-        found = [entries[print_] for print_ in self._candidates(what.matchers)]
-        if len(what.matchers) > 1 or (what.matchers and what.matchers[0].matches({})):
-            holds = condition(what.matchers)
-            found = [entry for entry in found if holds(entry.alert.labels)]
+        found = [entries[print_] for print_ in self._labels.find(what.matchers)]
         if what._replace(matchers=(), muted=True).all:
             return found
         return [entry for entry in found if entry.wanted(what)]
@@ -117,27 +129,6 @@ class Board:
         """Return alerts as a JSON array, without a line's end."""
         return b"".join(self._joined(entries, now_us))
 
-    def _candidates(self, matchers: Sequence[Matcher]) -> Iterable[str]:
-        """Return fingerprints, sorted, among which all are that match: by the matcher that leaves the fewest."""
-        best: list[set[str]] | None = None
-        fewest = len(self._entries) + 1
-        for matcher in matchers:
-            if matcher.matches({}):
-                continue
-            values = self._by_label.get(matcher.label, {})
-            if matcher.operator == "=":
-                sets = [values[matcher.value]] if matcher.value in values else []
-            else:
-                sets = [prints for value, prints in values.items() if matcher.matches({matcher.label: value})]
-            count = sum(map(len, sets))
-            if count < fewest:
-                best, fewest = sets, count
-        if best is None:
-            if self._order is None:
-                self._order = sorted(self._entries)
-            return self._order
-        return sorted(set().union(*best))
-
     def _refresh(self, now_us: int) -> None:
         mirror = self._mirror
         seen = (mirror.version, mirror.mutes_version(now_us))
@@ -151,8 +142,11 @@ class Board:
                 if entry is not None and entry.alert is alert and not hidden_otherwise:
                     continue
                 mutes = mirror.mutes(print_, now_us)
-                if entry is None or entry.alert is not alert or entry.mutes != mutes:
+                if entry is None or entry.alert is not alert:
                     self._put(alert, mutes, acked=alert.acknowledged(now_us))
+                elif entry.mutes is not mutes and entry.mutes != mutes:
+                    entry.hide(mutes)
+                    self._whole = (0, 0, b"")
             if len(entries) != len(mirror.alerts):
                 for print_ in entries.keys() - mirror.alerts.keys():
                     self._remove(print_)
@@ -173,9 +167,7 @@ class Board:
         elif heard is not None:
             del self._heard[print_]
         if print_ not in self._entries:
-            self._order = None
-            for name, value in alert.labels.items():
-                self._by_label.setdefault(name, {}).setdefault(value, set()).add(print_)
+            self._labels.add(print_, alert.labels)
         self._entries[print_] = Entry(alert, mutes, pushed, acked=acked)
         self._whole = (0, 0, b"")
         acknowledgement = alert.acknowledgement
@@ -186,13 +178,7 @@ class Board:
 
     def _remove(self, print_: str) -> None:
         entry = self._entries.pop(print_)
-        self._order, self._whole = None, (0, 0, b"")
+        self._whole = (0, 0, b"")
+        self._labels.remove(print_, entry.alert.labels)
         self._lapses.pop(print_, None)
         self._heard.pop(print_, None)
-        for name, value in entry.alert.labels.items():
-            values = self._by_label[name]
-            values[value].discard(print_)
-            if not values[value]:
-                del values[value]
-                if not values:
-                    del self._by_label[name]

@@ -188,12 +188,10 @@ def read_silence(body: bytes) -> PostableSilence:
         raise ShapeError(msg) from error
 
 
-def alert_parts(
-    alert: OpenAlert, mutes: tuple[Mute, ...], pushed: Pushed | None, *, acked: bool
-) -> tuple[bytes, bytes]:
-    """Return an alert in JSON, without its end: what stands before it and behind it.
+def alert_parts(alert: OpenAlert, pushed: Pushed | None, *, acked: bool) -> tuple[bytes, bytes, bytes]:
+    """Return an alert in JSON without its end and its status: what stands before, between and behind these.
 
-    Its end is a promise that moves on with every answer, and nothing else of an alert does.
+    Its end is a promise that moves on with every answer; its status changes for many alerts at once.
     """
     annotations = alert.change.annotations
     acknowledgement = alert.acknowledgement
@@ -202,24 +200,34 @@ def alert_parts(
         if acknowledgement.until_us is not None:
             annotations["ack_until"] = time_text(acknowledgement.until_us)
     updated_us = alert.seq.ms * 1000 if pushed is None else pushed.heard_us
-    status = {
-        "inhibitedBy": list(dict.fromkeys(one.source for one in mutes if one.kind == "inhibited")),
-        "mutedBy": [one.by for one in mutes if one.kind == "maintenance"],
-        "silencedBy": sorted(one.by for one in mutes if one.kind == "silenced"),
-        "state": "suppressed" if mutes else "active",
-    }
-    rest: dict[str, Any] = {"generatorURL": pushed.generator} if pushed is not None and pushed.generator else {}
-    tail = {
+    middle = {
         "fingerprint": alert.fingerprint,
         "receivers": [{"name": name} for name in alert.receivers],
         "startsAt": time_text(alert.change.starts_at_us),
-        "status": status,
-        "updatedAt": time_text(updated_us),
-        **rest,
-        "labels": dict(sorted(alert.labels.items())),
     }
-    head = b'{"annotations":' + _encode(annotations) + b',"endsAt":"'
-    return head, b'",' + msgspec.json.encode(tail)[1:]
+    behind: dict[str, Any] = {"updatedAt": time_text(updated_us)}
+    if pushed is not None and pushed.generator:
+        behind["generatorURL"] = pushed.generator
+    behind["labels"] = dict(sorted(alert.labels.items()))
+    return (
+        b'{"annotations":' + _encode(annotations) + b',"endsAt":"',
+        b'",' + msgspec.json.encode(middle)[1:-1] + b',"status":',
+        b"," + msgspec.json.encode(behind)[1:],
+    )
+
+
+def status_json(mutes: tuple[Mute, ...]) -> bytes:
+    """Return the status of an alert in JSON."""
+    if not mutes:
+        return b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"}'
+    return msgspec.json.encode(
+        {
+            "inhibitedBy": list(dict.fromkeys(one.source for one in mutes if one.kind == "inhibited")),
+            "mutedBy": [one.by for one in mutes if one.kind == "maintenance"],
+            "silencedBy": sorted(one.by for one in mutes if one.kind == "silenced"),
+            "state": "suppressed",
+        }
+    )
 
 
 def wire_matcher(matcher: Matcher) -> dict[str, object]:
