@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.grafana import TOKEN as GRAFANA_TOKEN
+from tests.support.grafana import fake_grafana
 from tests.support.smtp import PASSWORD, certificate, smtp_server
 from tests.support.twilio import TOKEN, fake_twilio
 
@@ -56,8 +58,18 @@ def _night_of_refused_mails(folder: Path, monkeypatch: pytest.MonkeyPatch) -> It
         assert {to for to, _text in twilio.sent} == {"+15005550001"}
 
 
+@contextmanager
+def _empty_grafana(_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """A Grafana in which there is nothing yet."""
+    monkeypatch.setenv("GRAFANA_TOKEN", GRAFANA_TOKEN)
+    with fake_grafana() as server:
+        named = "https://grafana.example.com"
+        yield Stage(files={named: server.url}, told={server.url: named})
+
+
 _STAGES: dict[str, Callable[[Path, pytest.MonkeyPatch], AbstractContextManager[Stage]]] = {
     "docs/how-to/first-delivery.md": _night_of_refused_mails,
+    "docs/how-to/prometheus-and-grafana.md": _empty_grafana,
 }
 
 
