@@ -3,7 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from dashboards import errors
-from dashboards.console import acting, alert, assets, inbox, incidents, judging, shell
+from dashboards.console import acting, alert, assets, detectors, inbox, incidents, judging, shell
 from dashboards.console.state import new_console
 from dashboards.console.templating import refused
 
@@ -15,6 +15,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     alert.router,
     judging.router,
     incidents.router,
+    detectors.router,
 )
 """Each page's."""
 
