@@ -17,12 +17,18 @@ local now_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 -- a breach that moves to an earlier time retracts the later episode while the earlier one fires. An episode that a person has
 -- closed stays closed, whatever its detector says of it before or after.
 local episodes = p .. 'episodes:' .. fp
-local known = redis.call('HGET', episodes, episode)
-local known_order, known_status = string.match(known or '', '^([^|]*)|([^|]*)')
-if status == 'closed' or not known or (known_status ~= 'closed' and known_order < order) then
-  redis.call('HSET', episodes, episode, order .. '|' .. status .. '|' .. change)
-end
 local all = redis.call('HGETALL', episodes)
+local is_new, place = #all == 0, #all + 1
+for i = 1, #all, 2 do
+  if all[i] == episode then
+    place = i
+  end
+end
+local known_order, known_status = string.match(all[place + 1] or '', '^([^|]*)|([^|]*)')
+if status == 'closed' or not known_order or (known_status ~= 'closed' and known_order < order) then
+  all[place], all[place + 1] = episode, order .. '|' .. status .. '|' .. change
+  redis.call('HSET', episodes, episode, all[place + 1])
+end
 local best, best_value, best_fires, oldest_quiet, quiet = nil, nil, false, nil, 0
 for i = 1, #all, 2 do
   local value = all[i + 1]
@@ -43,12 +49,11 @@ end
 
 local alert = p .. 'alert:' .. fp
 local history = p .. 'history:' .. fp
-local notes = p .. 'notes:' .. fp
+local keys = {p .. 'notes:' .. fp, p .. 'accounts:' .. fp, p .. 'responses:' .. fp, alert, history, episodes}
 local best_status = best_fires and 'firing' or 'resolved'
 local text = string.match(best_value, '^[^|]*|[^|]*|(.*)$')
-redis.call('HSET', alert, 'current', text, 'status', best_status, 'order', string.match(best_value, '^[^|]*'))
-redis.call('HINCRBY', alert, 'changes', 1)
-redis.call('RPUSH', history, change)
+local fields = {'current', text, 'status', best_status, 'order', string.match(best_value, '^[^|]*'),
+  'changes', redis.call('RPUSH', history, change)}
 
 -- The change is to be routed: in the order of arrival.
 redis.call('HSET', p .. 'unrouted', id, string.format('%d|', now_ms) .. change)
@@ -62,24 +67,29 @@ local firing, resolved = p .. 'alerts:firing', p .. 'alerts:resolved'
 if best_fires then
   if redis.call('ZADD', firing, at_ms, fp) == 1 then
     redis.call('INCR', p .. 'alerts:version')
-    redis.call('HSET', alert, 'since', seq)
+    fields[9], fields[10] = 'since', seq
+    redis.call('ZREM', resolved, fp)
+    -- What fired before has nothing that expires. Of what was gone, others may have left something.
+    if not is_new or redis.call('EXISTS', keys[1], keys[2], keys[3]) > 0 then
+      for _, name in ipairs(keys) do
+        redis.call('PERSIST', name)
+      end
+    end
   end
-  redis.call('ZREM', resolved, fp)
-  for _, name in ipairs({alert, history, notes, episodes, p .. 'accounts:' .. fp, p .. 'responses:' .. fp}) do
-    redis.call('PERSIST', name)
-  end
+  redis.call('HSET', alert, unpack(fields))
 else
+  redis.call('HSET', alert, unpack(fields))
   if redis.call('ZREM', firing, fp) == 1 then
     redis.call('INCR', p .. 'alerts:version')
   end
   redis.call('ZADD', resolved, now_ms, fp)
-  for _, name in ipairs({alert, history, notes, episodes, p .. 'accounts:' .. fp, p .. 'responses:' .. fp}) do
+  for _, name in ipairs(keys) do
     redis.call('PEXPIRE', name, retention)
   end
-end
--- Names of alerts whose keys have expired leave the index, a few at a time.
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', resolved, '-inf', now_ms - tonumber(retention), 'LIMIT', 0, 4)) do
-  redis.call('ZREM', resolved, gone)
+  -- Names of alerts whose keys have expired leave the index, a few at a time.
+  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', resolved, '-inf', now_ms - tonumber(retention), 'LIMIT', 0, 4)) do
+    redis.call('ZREM', resolved, gone)
+  end
 end
 redis.call('SET', applied, '1', 'PX', applied_retention)
 return 1

@@ -14,43 +14,60 @@ elseif redis.call('SCARD', p .. 'groups_of:' .. fp) == 0 then -- its change is o
   return 0
 end
 
-local function tell(gk) -- on its next tick
-  local name = p .. 'group:' .. gk
+-- Tell a group of the change: on its next tick. `group` is nil where it is to stay as it is.
+local function put(gk, group)
+  local name, fields = p .. 'group:' .. gk, {}
+  local f = redis.call('HMGET', name, 'origin', 'interval', 'tick', 'receiver', 'labels', 'route')
+  local origin, interval, tick = tonumber(f[1]), tonumber(f[2]), tonumber(f[3])
+  if group then
+    if not origin then
+      origin = now + group.wait_ms
+      redis.call('SADD', p .. 'groups', gk)
+      fields = {'origin', string.format('%d', origin), 'created', string.format('%d', now)}
+    end
+    if interval ~= group.interval_ms or f[4] ~= group.receiver or f[5] ~= group.labels or f[6] ~= group.route then
+      interval = group.interval_ms
+      for _, one in ipairs({'receiver', group.receiver, 'labels', group.labels, 'route', group.route, 'interval', interval}) do
+        fields[#fields + 1] = one
+      end
+    end
+    redis.call('SADD', p .. 'members:' .. gk, fp)
+  elseif not origin then
+    return
+  end
   if id ~= '' then
     redis.call('RPUSH', p .. 'news:' .. gk, fp .. '|' .. id .. '|' .. accepted)
     redis.call('ZADD', p .. 'pending', accepted, 'news-' .. gk .. '-' .. id)
   end
-  local due = tick_after(name, now)
-  local tick = tonumber(redis.call('HGET', name, 'tick') or '')
+  local due = next_tick(origin, interval, now)
   if tick == nil or due < tick then
-    redis.call('HSET', name, 'tick', string.format('%d', due))
+    fields[#fields + 1], fields[#fields + 2] = 'tick', string.format('%d', due)
+  end
+  if #fields > 0 then
+    redis.call('HSET', name, unpack(fields))
   end
   redis.call('ZADD', p .. 'groups:due', 'LT', due, gk)
 end
 
-local theirs = {}
+local theirs, names = {}, {}
 for _, group in ipairs(cjson.decode(ARGV[5])) do
-  local gk, name = group.key, p .. 'group:' .. group.key
+  local gk = group.key
   theirs[gk] = true
   if id ~= '' or redis.call('SISMEMBER', p .. 'members:' .. gk, fp) == 0 then
-    if redis.call('EXISTS', name) == 0 then
-      redis.call('SADD', p .. 'groups', gk)
-      redis.call('HSET', name, 'origin', string.format('%d', now + group.wait_ms), 'created', string.format('%d', now))
-    end
-    redis.call('HSET', name, 'receiver', group.receiver, 'labels', group.labels, 'route', group.route,
-      'interval', group.interval_ms)
-    redis.call('SADD', p .. 'members:' .. gk, fp)
-    redis.call('SADD', p .. 'groups_of:' .. fp, gk)
-    tell(gk)
+    put(gk, group)
+    names[#names + 1] = gk
   end
+end
+if #names > 0 then
+  redis.call('SADD', p .. 'groups_of:' .. fp, unpack(names))
 end
 if id == '' then
   return 1
 end
 if ARGV[6] == '1' then
   for _, gk in ipairs(redis.call('SMEMBERS', p .. 'groups_of:' .. fp)) do
-    if not theirs[gk] and redis.call('EXISTS', p .. 'group:' .. gk) == 1 then
-      tell(gk)
+    if not theirs[gk] then
+      put(gk, nil)
     end
   end
 end

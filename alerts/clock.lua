@@ -34,8 +34,11 @@ if set_back or ((not seen or now > seen + 1000)
 end
 
 -- The first tick of a group at or after a time.
+local function next_tick(origin, interval, time)
+  return origin + math.max(0, math.ceil((time - origin) / interval)) * interval
+end
+
 local function tick_after(name, time)
   local fields = redis.call('HMGET', name, 'origin', 'interval')
-  local origin, interval = tonumber(fields[1]), tonumber(fields[2])
-  return origin + math.max(0, math.ceil((time - origin) / interval)) * interval
+  return next_tick(tonumber(fields[1]), tonumber(fields[2]), time)
 end

@@ -10,6 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
+    ExecAbortError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -20,9 +21,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-_AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, OSError)
+_AWAY = (
+    RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, ExecAbortError, OSError
+)  # fmt: skip
 _AWAY_CODES = ("MISCONF", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "UNKILLABLE", "BUSY")
 
+_TOGETHER = 32
+"""Scripts that Redis runs without doing anything else between them, and writes to disk at once: some milliseconds."""
 _IN_A_PIPELINE = re.compile(r"^Command # \d+ \(.*?\) of pipeline caused error: ", re.DOTALL)
 """What the client puts before an error of one command of several."""
 
@@ -87,6 +92,19 @@ def _answer(connection: Any) -> object:
         return error
 
 
+def _answers(connection: Any, count: int) -> list[object]:
+    """Read the answers to so many scripts, which are a transaction when there are several."""
+    if count == 1:
+        return [_answer(connection)]
+    begun = [_answer(connection) for _ in range(count + 1)]
+    done = _answer(connection)
+    if isinstance(done, list):
+        return done
+    # Nothing was carried out. Why, says the first that was refused.
+    refused = next((one for one in begun if isinstance(one, Exception)), done)
+    return [refused] * count
+
+
 def _as_ours(error: Exception) -> Exception:
     try:
         with store_errors():
@@ -117,34 +135,32 @@ class Scripts:
             self._texts[name] = "".join(path.read_text(encoding="utf-8") for path in files)
         return self._texts[name]
 
+    def adopt(self, name: str, text: str) -> None:
+        """Take over a script of others, as it is, to run it together with our own."""
+        if self._texts.get(name) != text:
+            self._texts[name] = text
+            self._hashes.pop(name, None)
+
     def run(self, name: str, *args: str | int) -> object:
         """Run ``<name>.lua`` with ``args`` as its ``ARGV``.
 
         Raises:
             StoreUnavailableError, StoreError: see there.
         """
-        with store_errors():
-            try:
-                return self._client.evalsha(self._hash(name), 0, *args)
-            except NoScriptError:
-                self._hashes.pop(name, None)
-                return self._client.evalsha(self._hash(name), 0, *args)
+        return self.run_mixed([(name, args)])[0]
 
-    def run_many(self, name: str, calls: list[tuple[str | int, ...]]) -> list[object]:
+    def run_many(self, name: str, calls: Sequence[tuple[str | int, ...]]) -> list[object]:
         """Run a script once per entry of ``calls``, in their order, in one round trip.
 
         Raises:
             StoreUnavailableError, StoreError: some of the calls may have been carried out.
         """
-        with store_errors():
-            try:
-                return self._pipeline(name, calls)
-            except NoScriptError:
-                self._hashes.pop(name, None)
-                return self._pipeline(name, calls)
+        return self.run_mixed([(name, args) for args in calls])
 
     def run_mixed(self, calls: Sequence[tuple[str, tuple[str | int, ...]]]) -> list[object]:
-        """Run several scripts in one round trip; return their answers. Each is atomic, all together are not.
+        """Run several scripts in one round trip; return their answers.
+
+        Each is atomic, all together are not: up to 32 at a time are written to disk together, in their order.
 
         Raises:
             StoreUnavailableError, StoreError: some of the calls may have been carried out.
@@ -171,25 +187,24 @@ class Scripts:
         return [_as_ours(answer) if isinstance(answer, Exception) else answer for answer in answers]
 
     def _mixed(self, calls: Sequence[tuple[str, tuple[str | int, ...]]]) -> list[object]:
-        """Write all commands at once and read the answers: as the client's own pipeline, at a third of the cost."""
+        """Write all commands at once and read the answers: as the client's own pipeline, at a third of the cost.
+
+        Several together are a transaction: Redis would write its file after every few of them, and waits for its disk
+        each time.
+        """
         commands = [("EVALSHA", self._hash(name), 0, *args) for name, args in calls]
+        parts = [commands[start : start + _TOGETHER] for start in range(0, len(commands), _TOGETHER)]
+        sent = [one for part in parts for one in (part if len(part) == 1 else (("MULTI",), *part, ("EXEC",)))]
         pool: Any = self._client.connection_pool
         connection = pool.get_connection()
         try:
-            connection.send_packed_command(connection.pack_commands(commands))
-            return [_answer(connection) for _ in commands]
+            connection.send_packed_command(connection.pack_commands(sent))
+            return [answer for part in parts for answer in _answers(connection, len(part))]
         except BaseException:
             connection.disconnect()  # what is left of the answers must not be taken for others
             raise
         finally:
             pool.release(connection)
-
-    def _pipeline(self, name: str, calls: list[tuple[str | int, ...]]) -> list[object]:
-        digest = self._hash(name)
-        pipeline = self._client.pipeline(transaction=False)
-        for args in calls:
-            pipeline.evalsha(digest, 0, *args)
-        return list(pipeline.execute(raise_on_error=True))
 
     def _hash(self, name: str) -> str:
         if name not in self._hashes:

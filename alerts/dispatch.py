@@ -123,8 +123,7 @@ class Dispatcher:
         if changes or claimed:
             self._on_step("looked")
         if changes:
-            self._gather([one.change for one in changes])
-            self._groups.assign([(one.change, self._targets(one.change)) for one in changes], others=True)
+            self._route([one.change for one in changes])
             self._on_step("routed")
         if claimed:
             mutes = self._hiding(claimed[0].now_us)
@@ -134,13 +133,16 @@ class Dispatcher:
             self._on_step("written")
         return len(changes) + len(claimed)
 
-    def _gather(self, changes: Sequence[AlertChange]) -> None:
+    def _route(self, changes: Sequence[AlertChange]) -> None:
+        """Put changes into their incidents and groups."""
+        gathering: tuple[str, Sequence[tuple[str | int, ...]]] = ("", ())
         try:
-            self._incidents.assign_many(changes)
-        except StoreUnavailableError:
-            raise
+            gathering = self._incidents.writing(changes)
         except Exception as error:  # what belongs together is a help to people; without it they are told all the same
             self._defect(error)
+        assigned = [(change, self._targets(change)) for change in changes]
+        for failed in self._groups.assign(assigned, others=True, before=gathering):
+            self._defect(failed)
 
     def _with_incidents(self, plans: list[tuple[Claimed, Plan]]) -> list[tuple[Claimed, Plan]]:
         """Say in each notification to which incident its first alert belongs."""

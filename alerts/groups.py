@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.connection import Scripts, store_errors
+from alerts.connection import Scripts, StoreUnavailableError, store_errors
 from alerts.group_reading import group_of
 from alerts.grouping import Group, Member, News, Told
 from alerts.model import Account, Draft
@@ -142,24 +142,37 @@ class Groups:
             unrouted.append(Unrouted(change=_to_change.decode(change), accepted_us=int(accepted) * 1000))
         return unrouted, [_claimed(*entry) for entry in answers[1]]
 
-    def assign(self, assigned: Sequence[tuple[AlertChange, Sequence[Target]]], *, others: bool = False) -> None:
+    def assign(
+        self,
+        assigned: Sequence[tuple[AlertChange, Sequence[Target]]],
+        *,
+        others: bool = False,
+        before: tuple[str, Sequence[tuple[str | int, ...]]] = ("", ()),
+    ) -> list[Exception]:
         """Put changes into their groups; what is there already is left.
 
         Args:
             assigned: changes, each with its groups.
             others: a change is news also in other groups that its alert is in: by other routes than there are now.
+            before: a script of others, and its arguments for each of its runs: they come first, in the same round trip.
+
+        Returns:
+            What failed of ``before``.
         """
-        self._scripts.run_mixed(
-            [
-                (
-                    "assign",
-                    self._arguments(
-                        change.change_id, change.fingerprint, _json.encode(targets).decode(), "1" if others else ""
-                    ),
-                )
-                for change, targets in assigned
-            ]
-        )
+        text, runs = before
+        if runs:
+            self._scripts.adopt("before", text)
+        calls: list[tuple[str, tuple[str | int, ...]]] = [("before", run) for run in runs]
+        for change, targets in assigned:
+            more = (change.change_id, change.fingerprint, _json.encode(targets).decode(), "1" if others else "")
+            calls.append(("assign", self._arguments(*more)))
+        answers = self._scripts.run_each(calls)
+        failed = [answer for answer in answers if isinstance(answer, Exception)]
+        ours = [answer for answer in answers[len(runs) :] if isinstance(answer, Exception)]
+        fatal = [*ours, *(error for error in failed if isinstance(error, StoreUnavailableError))]
+        if fatal:
+            raise fatal[0]
+        return failed
 
     def follow(self, routes: str, targets: Callable[[AlertChange], Sequence[Target]]) -> None:
         """Put what fires where the routes of now have it, and look at every group, when they are others than before.
@@ -186,27 +199,28 @@ class Groups:
     def flush(self, decided: Sequence[tuple[Claimed, Plan]]) -> list[bool]:
         """Write decisions, each in one step; return of each whether it was: not, when its lease was lost."""
         answers = self._scripts.run_mixed(
-            [
-                ("flush", self._arguments(claimed.group.key, claimed.token, self._plan(claimed.group, plan)))
-                for claimed, plan in decided
-            ]
+            [("flush", self._arguments(*self._flushed(claimed, plan))) for claimed, plan in decided]
         )
         return [answer == 1 for answer in answers]
 
-    def _plan(self, group: Group, plan: Plan) -> str:
+    def _flushed(self, claimed: Claimed, plan: Plan) -> list[str]:
+        """Return what ``flush.lua`` wants: long texts as arguments of their own, cheaper than JSON in JSON."""
+        group, told = claimed.group, plan.told
         kept_us = max(_TOLD_KEPT_US, 2 * plan.repeat_us)
+        fields = [] if plan.escalation == group.escalation else ["escalation", plan.escalation]
+        if plan.assigned_us != group.assigned_us:
+            fields += ["assigned", str(plan.assigned_us)]
         written = {
-            "told": "" if plan.told is None else _json.encode(plan.told).decode(),
-            "told_ms": 0 if plan.told is not None and plan.told.is_open else kept_us // 1000,
+            "told_ms": 0 if told is not None and told.is_open else kept_us // 1000,
             "origin": group.origin_us // 1000,
             "news": len(plan.news),
+            "members": len(group.members),
             "removed": [[member.change.fingerprint, member.order] for member in plan.removed],
-            "accounts": [[fingerprint, _json.encode(account).decode()] for fingerprint, account in plan.accounts],
+            "accounts": [fingerprint for fingerprint, _account in plan.accounts],
             "settled": [f"news-{group.key}-{news.change_id}" for news in plan.news],
             "tick": "" if plan.tick_us is None else -(-plan.tick_us // 1000),
             "due": "" if plan.due_us is None else -(-plan.due_us // 1000),
-            "escalation": plan.escalation,
-            "assigned": str(plan.assigned_us),
+            "fields": fields,
             "retention": self._retention_ms,
             "notes": [
                 {
@@ -216,7 +230,6 @@ class Groups:
                     "urgency": one.urgency,
                     "accepted": one.accepted_us // 1000,
                     "thread": one.draft.thread,
-                    "body": _json.encode(one.draft).decode(),
                     "fps": one.fingerprints,
                     "what": one.what,
                     "firing": one.firing,
@@ -226,7 +239,11 @@ class Groups:
                 for one in plan.outgoing
             ],
         }
-        return _json.encode(written).decode()
+        texts: list[object] = [written, *(account for _fingerprint, account in plan.accounts)]
+        encoded = [_json.encode(one).decode() for one in (*texts, *(out.draft for out in plan.outgoing))]
+        return [
+            group.key, claimed.token, encoded[0], "" if told is None else _json.encode(told).decode(), *encoded[1:]
+        ]  # fmt: skip
 
     def _arguments(self, *more: str | int) -> tuple[str | int, ...]:
         now: str | int = "" if self._clock_us is None else self._clock_us() // 1000

@@ -55,7 +55,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         feeds: the evidence of each, in order of their names. Silent ones are not among them, but in ``blind``.
         first_us, last_us: event time of the first alert's start, and of the last change that is known.
         ended_us: when the last alert resolved; None while open.
-        linked: numbers of incidents that one of its alerts could also have belonged to.
+        linked: numbers of incidents that one of its alerts could also have belonged to; a hundred at most.
     """
 
     number: int

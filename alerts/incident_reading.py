@@ -11,6 +11,10 @@ from alerts.incident_scope import CUSTOMER, Scope
 
 MOST_NAMED = 20
 """Customers that are named; of more only the number is told."""
+MOST_LINKED = 100
+"""Linked incidents that are named."""
+_MOST_LINES = 10
+_LINE_CHARS = 300
 _to_pairs = msgspec.json.Decoder(dict[str, str])
 
 
@@ -86,6 +90,18 @@ def blind_feeds(incident: Incident, silences: Sequence[Member], window_us: int) 
             )
         )
     return tuple(sorted(found, key=lambda one: (one.feed, one.since_us, one.fingerprint)))
+
+
+def in_short(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return lines for a message: at most ten, none longer than 300 characters.
+
+    >>> in_short([f"feed {number}: 1 alert" for number in range(12)])[-2:]
+    ('feed 8: 1 alert', 'and 3 more')
+    """
+    shown = [line if len(line) <= _LINE_CHARS else f"{line[: _LINE_CHARS - 1]}…" for line in lines]
+    if len(shown) > _MOST_LINES:
+        shown = [*shown[: _MOST_LINES - 1], f"and {len(shown) - _MOST_LINES + 1} more"]
+    return tuple(shown)
 
 
 def about(scope: Scope) -> dict[str, str]:

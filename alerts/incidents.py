@@ -13,7 +13,7 @@ import msgspec
 
 from alerts.connection import Scripts, store_errors
 from alerts.incident_model import BlindFeed, FeedEvidence, Incident, IncidentDetail, IncidentStatus, Member
-from alerts.incident_reading import MOST_NAMED, about, blind_feeds, read_incident
+from alerts.incident_reading import MOST_LINKED, MOST_NAMED, about, blind_feeds, in_short, read_incident
 from alerts.incident_scope import UNDONE, feed_of, is_silence, scope_of
 from alerts.model import CLOSED, IncidentNote, episode_key, order_key
 from alerts.store import AlertStore
@@ -24,6 +24,7 @@ __all__ = ["BlindFeed", "FeedEvidence", "Incident", "IncidentDetail", "Incidents
 
 _json = msgspec.json.Encoder(order="deterministic")
 _to_member = msgspec.json.Decoder(Member)
+_AT_ONCE = 500
 
 
 class Incidents:
@@ -57,18 +58,21 @@ class Incidents:
 
     def assign_many(self, changes: Sequence[AlertChange]) -> list[int]:
         """Do the same with several changes in one round trip, in their order; return the numbers of the incidents."""
-        calls: list[tuple[str | int, ...]] = [(self._keys.prefix, self._plan(change)) for change in changes]
-        answers: list[Any] = self._scripts.run_many("incident_assign", calls)
+        answers: list[Any] = self._scripts.run_many("incident_assign", self.writing(changes)[1])
         return [int(answer) for answer in answers]
+
+    def writing(self, changes: Sequence[AlertChange]) -> tuple[str, list[tuple[str | int, ...]]]:
+        """Return the script that does it, and its arguments for each change, to be run together with other writes."""
+        return self._scripts.text("incident_assign"), [(self._keys.prefix, *self._plan(change)) for change in changes]
 
     def get(self, number: int, now_us: int, *, most: int = 1000) -> IncidentDetail | None:
         """Return an incident with at most ``most`` of its alerts; None when there is none, or it has expired."""
         found = self._read([number], now_us)
         if not found:
             return None
-        with store_errors():
-            texts = self._client.hvals(self._key(number, "alerts"))
-        members = [_to_member.decode(msgspec.json.decode(text)["member"]) for text in texts]
+        with store_errors():  # piece by piece: however many there are, nobody else has to wait for it
+            texts = dict(self._client.hscan_iter(self._key(number, "alerts"), count=_AT_ONCE)).values()
+        members = [_to_member.decode(text.partition("\n")[2]) for text in texts]
         members.sort(key=lambda one: (one.change.status != "firing", one.change.starts_at_us, one.change.fingerprint))
         return IncidentDetail(incident=found[0], members=tuple(members[:most]))
 
@@ -118,8 +122,8 @@ class Incidents:
                 id=read[number].name,
                 title=read[number].title,
                 alerts=read[number].alerts,
-                evidence=read[number].evidence_lines,
-                blind=read[number].blind_lines,
+                evidence=in_short(read[number].evidence_lines),
+                blind=in_short(read[number].blind_lines),
             )
             for print_, number in numbers.items()
             if number in read
@@ -132,7 +136,7 @@ class Incidents:
             return None
         return list(dict.fromkeys(m.change.fingerprint for m in detail.members if m.change.status == "firing"))
 
-    def _plan(self, change: AlertChange) -> str:
+    def _plan(self, change: AlertChange) -> tuple[str, str]:
         scope = scope_of(change, self._settings.by)
         feed, silence = feed_of(change, self._feeds), is_silence(change)
         undone = change.step.partition(":")[0] in UNDONE
@@ -158,11 +162,10 @@ class Incidents:
             "severity": change.labels.get("severity", "info"),
             "name": change.labels.get("alertname", ""),
             "says": change.annotations.get("summary", ""),
-            "member": _json.encode(member).decode(),
             "window": self._settings.window // 1000,
             "retention": self._retention_ms,
         }
-        return _json.encode(plan).decode()
+        return _json.encode(plan).decode(), _json.encode(member).decode()
 
     def _key(self, number: int, part: str = "") -> str:
         return self._keys.named(f"incident:{number}" + (f":{part}" if part else ""))
@@ -177,7 +180,7 @@ class Incidents:
                 pipeline.hgetall(self._key(number, "says"))
                 pipeline.hlen(self._key(number, "customers"))
                 pipeline.hrandfield(self._key(number, "customers"), MOST_NAMED)
-                pipeline.smembers(self._key(number, "linked"))
+                pipeline.srandmember(self._key(number, "linked"), MOST_LINKED)
             answers = pipeline.execute() if numbers else []
         parts = [answers[place : place + 6] for place in range(0, len(answers), 6)]
         found = [

@@ -109,7 +109,10 @@ def number(alert: AlertChange, name: str) -> float | None:
 
     A comma is taken for one between thousands, as our own words write it.
     """
-    text = told(alert, name).replace(",", "")
+    text = told(alert, name)
+    if not text:
+        return None
+    text = text.replace(",", "")
     try:
         value = float(text)
     except ValueError:

@@ -12,11 +12,18 @@ for _, set in ipairs({'leased', 'later'}) do -- whose lease has ended (its notif
   end
 end
 
--- The first of a line that is there. One that is gone (nothing of ours takes it away) must not stop the others: the auditor is told,
--- and sends it again if it can.
+-- The first of a line that is there, and its fields. One that is gone (nothing of ours takes it away) must not stop the others: the
+-- auditor is told, and sends it again if it can.
 local function whole(line)
   local key = head(line)
-  while key and redis.call('HEXISTS', p .. 'note:' .. key, 'body') == 0 do
+  while key do
+    local fields, note = redis.call('HGETALL', p .. 'note:' .. key), {}
+    for i = 1, #fields, 2 do
+      note[fields[i]] = fields[i + 1]
+    end
+    if note.body then
+      return key, fields, note
+    end
     redis.call('ZREMRANGEBYRANK', p .. 'line:' .. line, 0, 0)
     redis.call('ZREM', p .. 'pending', key)
     redis.call('ZREM', p .. 'pending:' .. (string.match(line, '^(.*)/[^/]*$') or ''), key)
@@ -24,32 +31,40 @@ local function whole(line)
     redis.call('HSET', p .. 'lost', key, line)
     key = head(line)
   end
-  return key
+  return nil
 end
 
+local AT_ONCE = 500
 local claimed = {}
 while #claimed < limit do
-  local line = redis.call('ZRANGE', p .. 'ready', 0, 0)[1]
-  if not line then
+  local lines = redis.call('ZRANGE', p .. 'ready', 0, math.min(limit - #claimed, AT_ONCE) - 1)
+  if #lines == 0 then
     break
   end
-  redis.call('ZREM', p .. 'ready', line)
-  local key = whole(line)
-  if key then
-    local token = tostring(redis.call('INCR', p .. 'fence'))
-    redis.call('HSET', p .. 'lease', line, token)
-    redis.call('ZADD', p .. 'leased', now + lease_ms, line)
-    local note = redis.call('HGETALL', p .. 'note:' .. key)
-    local found = redis.call('HMGET', p .. 'note:' .. key, 'thread', 'receipts', 'news')
-    local receipts = found[2] and redis.call('LRANGE', p .. 'receipts:' .. key, 0, -1) or {}
-    if found[3] then
-      redis.call('HDEL', p .. 'note:' .. key, 'news')
+  redis.call('ZREM', p .. 'ready', unpack(lines))
+  local leases, until_ = {}, {}
+  local token = redis.call('INCRBY', p .. 'fence', #lines) - #lines
+  for _, line in ipairs(lines) do
+    local key, fields, note = whole(line)
+    if key then
+      token = token + 1
+      local lease = string.format('%d', token)
+      leases[#leases + 1], leases[#leases + 2] = line, lease
+      until_[#until_ + 1], until_[#until_ + 2] = now + lease_ms, line
+      local receipts = note.receipts and redis.call('LRANGE', p .. 'receipts:' .. key, 0, -1) or {}
+      if note.news then
+        redis.call('HDEL', p .. 'note:' .. key, 'news')
+      end
+      claimed[#claimed + 1] = {
+        line, lease, key, fields, redis.call('LRANGE', p .. 'tries:' .. key, 0, -1), now,
+        redis.call('HGETALL', p .. 'thread:' .. note.thread), receipts,
+        string.find(line, '/digest', -7, true) and redis.call('HGETALL', p .. 'digest:' .. key) or {}
+      }
     end
-    claimed[#claimed + 1] = {
-      line, token, key, note, redis.call('LRANGE', p .. 'tries:' .. key, 0, -1), now,
-      redis.call('HGETALL', p .. 'thread:' .. found[1]), receipts,
-      redis.call('HGETALL', p .. 'digest:' .. key)
-    }
+  end
+  if #leases > 0 then
+    redis.call('HSET', p .. 'lease', unpack(leases))
+    redis.call('ZADD', p .. 'leased', unpack(until_))
   end
 end
 return claimed

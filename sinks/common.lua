@@ -9,16 +9,14 @@ end
 -- what was first in it: nothing is told before what came before it): the most urgent first, then the oldest. Those
 -- that come back queue up anew (`since`), so that many which wait for one channel do not stand before all others.
 local function make_ready(line, since)
-  if redis.call('ZSCORE', p .. 'leased', line) or redis.call('ZSCORE', p .. 'later', line)
+  local key = head(line)
+  if not key or redis.call('ZSCORE', p .. 'leased', line) or redis.call('ZSCORE', p .. 'later', line)
       or redis.call('HEXISTS', p .. 'behind', line) == 1 then
     return
   end
-  local key = head(line)
-  if key then
-    local note = redis.call('HMGET', p .. 'note:' .. key, 'urgency', 'accepted_ms')
-    redis.call('ZADD', p .. 'ready', tonumber(note[1] or 0) * 1e13 + (since or tonumber(note[2] or 0)), line)
-    redis.call('PUBLISH', p .. 'wake:lines', '1')
-  end
+  local note = redis.call('HMGET', p .. 'note:' .. key, 'urgency', 'accepted_ms')
+  redis.call('ZADD', p .. 'ready', tonumber(note[1] or 0) * 1e13 + (since or tonumber(note[2] or 0)), line)
+  redis.call('PUBLISH', p .. 'wake:lines', '1')
 end
 
 local function is_mine(line, token)
@@ -48,6 +46,69 @@ local function keep_receipt(key, id, outcome, receipt)
     if redis.call('ZREM', p .. 'later', known[2]) == 1 then
       make_ready(known[2], now)
     end
+  end
+  return true
+end
+
+-- Keep a try, and what receipts may come for it. What was sent was sent, whoever holds the lease by now.
+-- `linked`: '', or JSON: {{recipient, what the far side calls the message}, ...}; `first`: where in ARGV the pairs of channel|recipient
+-- and what the far side calls the message begin. Returns whether one of the messages is at its end already.
+local function keep_try(key, try, thread, retention, linked, first)
+  redis.call('RPUSH', p .. 'tries:' .. key, try)
+  for i = first, #ARGV, 2 do -- the first message of the thread is the one that others update or answer
+    redis.call('HSETNX', p .. 'thread:' .. thread, ARGV[i], ARGV[i + 1])
+    redis.call('PEXPIRE', p .. 'thread:' .. thread, retention)
+  end
+  local ended = false
+  for _, one in ipairs(linked ~= '' and cjson.decode(linked) or {}) do
+    local recipient, id = one[1], one[2]
+    redis.call('HSET', p .. 'told_last', recipient, key)
+    if id ~= '' then
+      local mine = p .. 'receipt:' .. id
+      local early = redis.call('HSETNX', mine, 'key', key) == 1
+      redis.call('PEXPIRE', mine, retention)
+      local fields = redis.call('HGETALL', mine)
+      for i = 1, #fields, 2 do
+        local outcome, receipt = string.match(fields[i + 1], '^(%l+)|(.*)$')
+        if outcome and string.sub(fields[i], 1, 5) == 'said:' then
+          if early then -- it was quicker than this record
+            keep_receipt(key, id, outcome, receipt)
+          end
+          ended = ended or outcome ~= 'accepted'
+        end
+      end
+    end
+  end
+  return ended
+end
+
+-- End a notification: it leaves its line. Returns false when it was done already.
+local function finish(line, key, status, text, retention)
+  local note = p .. 'note:' .. key
+  local known = redis.call('HMGET', note, 'status', 'order', 'receiver', 'receipts')
+  if known[1] ~= 'pending' then
+    return false
+  end
+  redis.call('ZREM', p .. 'line:' .. line, known[2] .. '|' .. key)
+  redis.call('HSET', note, 'status', status, 'done_ms', now, 'note', text)
+  redis.call('HDEL', note, 'sending', 'news')
+  redis.call('ZREM', p .. 'pending', key)
+  redis.call('ZREM', p .. 'pending:' .. known[3], key)
+  redis.call('ZREM', p .. 'undelivered', key)
+  redis.call('PEXPIRE', note, retention)
+  redis.call('PEXPIRE', p .. 'tries:' .. key, retention)
+  if known[4] then
+    redis.call('PEXPIRE', p .. 'receipts:' .. key, retention)
+  end
+  if string.find(line, '/digest', -7, true) then
+    -- The lines that waited for it. Those that have gone into another since wait for that.
+    for _, one in ipairs(redis.call('SMEMBERS', p .. 'behind:' .. key)) do
+      if redis.call('HGET', p .. 'behind', one) == key then
+        redis.call('HDEL', p .. 'behind', one)
+        make_ready(one)
+      end
+    end
+    redis.call('DEL', p .. 'behind:' .. key)
   end
   return true
 end

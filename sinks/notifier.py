@@ -5,11 +5,11 @@ bounded pool of threads (the clients of e-mail, SMS and HTTP block); a channel t
 (``max_concurrent``), and nothing waits in a thread, so that a slow channel cannot hold up the others.
 """
 
+import gc
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 
@@ -18,6 +18,7 @@ from alerts.dispatch import Dispatcher
 from config.delivery import NotifierSettings, ReceiverSettings
 from sinks.chores import Chores
 from sinks.contract import Channel, Notification
+from sinks.crew import Crew
 from sinks.metrics import NotifierMetrics
 from sinks.outbox import Claim, LeaseLostError, Outbox
 from sinks.stages.contract import Clock
@@ -97,6 +98,9 @@ class Notifier:
             stop: ends it.
             beat: called at every look for work, also while the store is away.
         """
+        # What is there now stays: the collector of garbage need not go through all of it again and again.
+        gc.collect()
+        gc.freeze()
         with ThreadPoolExecutor(1, thread_name_prefix="decider") as aside:
             deciding = aside.submit(self._run_decider, stop)
             try:
@@ -117,27 +121,23 @@ class Notifier:
             self._keep_looking(stop, look, lambda: waking.wait(self._pause_s, stop))
 
     def _run_deliveries(self, stop: threading.Event, beat: Callable[[], None] | None, deciding: "Future[None]") -> None:
-        running: set[Future[None]] = set()
-        ahead = 2 * self._settings.workers  # so many are leased at most: those that run, and as many to go on with
         with (
-            ThreadPoolExecutor(self._settings.workers, thread_name_prefix="notifier") as pool,
+            Crew(self._settings.workers, self._turn) as crew,
             Waking(self._outbox.store, "wake:lines") as waking,
         ):
 
             def look() -> bool:
-                nonlocal running
                 if beat is not None and self._looked.is_set():  # both are alive
                     self._looked.clear()
                     beat()
                 if deciding.done():
                     stop.set()
                     return True
-                running = {future for future in running if not future.done()}
-                if ahead - len(running) < self._settings.workers:
-                    wait_for(running, self._pause_s, FIRST_COMPLETED)
+                room = crew.room(self._pause_s)
+                if room == 0:
                     return True
-                claims = self._outbox.claim(ahead - len(running), self._settings.lease)
-                running |= {pool.submit(self._turn, claim) for claim in claims}
+                claims = self._outbox.claim(room, self._settings.lease)
+                crew.give(claims)
                 if not claims:
                     self._measure()
                 return bool(claims)
@@ -201,7 +201,9 @@ class Notifier:
             self._finish(claim, "delivered", told)
             return
         verdict: Verdict = self._tiers(claim, notification_of(claim, name), receiver)
-        if verdict.delay_us is None:
+        if verdict.recorded:
+            self._on_step(Step.ACKED, claim.key)
+        elif verdict.delay_us is None:
             self._finish(claim, "delivered", verdict.note)
         else:
             if verdict.undelivered:

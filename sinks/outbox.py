@@ -75,14 +75,17 @@ class Outbox:
         """
         self._mine(self._run("begin", claim.line, claim.token, claim.key, _ms(lease_us), sending))
 
-    def tried(self, claim: Claim, one: Try, progress: Progress, links: Sequence[tuple[str, str]] = ()) -> None:
-        """Record a try.
+    def tried(
+        self, claim: Claim, one: Try, progress: Progress, links: Sequence[tuple[str, str]] = (), over: str = ""
+    ) -> None:
+        """Record a try; in the same step end the notification, when that is all.
 
         Args:
             claim: the notification.
             one: the try.
             progress: to go on with.
             links: recipients with what the far side calls their message, where it reports later, or people answer.
+            over: how it was delivered; empty: there is more to do.
 
         Raises:
             LeaseLostError: the try was recorded; what comes next is another notifier's business.
@@ -90,9 +93,8 @@ class Outbox:
         texts = msgspec.json.encode(one).decode(), msgspec.json.encode(progress).decode()
         names = [text for recipient, id_ in one.provider_ids.items() for text in (f"{one.channel}|{recipient}", id_)]
         linked = msgspec.json.encode(links).decode() if links else ""
-        answer = self._run(
-            "tried", claim.line, claim.token, claim.key, *texts, claim.draft.thread, self._retention_ms, linked, *names
-        )
+        mine = (claim.line, claim.token, claim.key)
+        answer = self._run("tried", *mine, *texts, claim.draft.thread, self._retention_ms, linked, over, *names)
         claim.tries.append(one)
         self._mine(answer)
 

@@ -6,9 +6,12 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 import json
 from typing import Any
 
+import msgspec
+
 from alerts.model import to_json
 from sinks.contract import Message
 
+_json = msgspec.json.Encoder(order="sorted")
 _NOT_ENDED = "0001-01-01T00:00:00Z"  # what Alertmanager writes for a time that is not set
 
 
@@ -27,7 +30,7 @@ def webhook_payload(message: Message) -> dict[str, Any]:
         "groupKey": notification.receiver
         + ":"
         + ",".join(f"{k}={v}" for k, v in sorted(notification.group_labels.items())),
-        "truncatedAlerts": 0,
+        "truncatedAlerts": notification.truncated,
         "status": notification.status,
         "receiver": notification.receiver,
         "groupLabels": notification.group_labels,
@@ -44,10 +47,10 @@ def webhook_payload(message: Message) -> dict[str, Any]:
 
 def encoded(payload: object) -> bytes:
     """Return JSON in UTF-8. Half characters, which have no place in it, become �."""
-    text = json.dumps(payload, ensure_ascii=False, sort_keys=True)
     try:
-        return text.encode()
+        return _json.encode(payload)
     except UnicodeEncodeError:
+        text = json.dumps(payload, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 

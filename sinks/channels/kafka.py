@@ -132,7 +132,7 @@ def record_value(payload: dict[str, Any], max_bytes: int) -> bytes:
     alerts, dropped = list(payload["alerts"]), 0
     over = len(value) - max_bytes
     while over > 0 and len(alerts) > 1:
-        over -= len(encoded(alerts.pop())) + 2
+        over -= len(encoded(alerts.pop())) + 1  # and its comma
         dropped += 1
     payload = {**payload, "alerts": alerts, "truncatedAlerts": payload["truncatedAlerts"] + dropped}
     longest = max_bytes

@@ -34,7 +34,9 @@ class NoOutbox(Outbox):
 class Notes:
     """Writes down tries, in order, and nothing else: no alert is raised, nothing is counted."""
 
-    def tried(self, claim: Claim, one: Try, progress: Progress, links: Iterable[tuple[str, str]] = ()) -> None:
+    def tried(
+        self, claim: Claim, one: Try, progress: Progress, links: Iterable[tuple[str, str]] = (), over: str = ""
+    ) -> None:
         """Keep a try."""
         claim.tries.append(one)
 

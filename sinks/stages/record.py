@@ -44,13 +44,15 @@ class Record:
         for channel in self._failing:
             metrics.channel_failing.labels(channel).set(1)
 
-    def tried(self, claim: Claim, one: Try, progress: Progress, links: Iterable[tuple[str, str]] = ()) -> None:
-        """Record a try in the store and in the metrics."""
+    def tried(
+        self, claim: Claim, one: Try, progress: Progress, links: Iterable[tuple[str, str]] = (), over: str = ""
+    ) -> None:
+        """Record a try in the store and in the metrics; ``over`` ends the notification with it."""
         self._metrics.tries.labels(one.channel, one.outcome).inc()
         if one.reason:
             self._metrics.failures.labels(one.channel, one.reason).inc()
         linked = list(links)
-        self._until_stored(lambda: self._outbox.tried(claim, one, progress, linked))
+        self._until_stored(lambda: self._outbox.tried(claim, one, progress, linked, over))
         self._on_step(Step.RECORDED, claim.key)
 
     def tier_failed(self, claim: Claim, channel: str, failure: Failure) -> None:

@@ -24,18 +24,25 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """How a notification stands after a turn: done (``delay_us`` None), or to be gone on with later."""
+    """How a notification stands after a turn: done (``delay_us`` None), or to be gone on with later.
+
+    Attributes:
+        recorded: that it is done was recorded together with its last try.
+    """
 
     delay_us: int | None
     note: str = ""
     undelivered: bool = False
+    recorded: bool = False
 
 
 class Recorder(Protocol):
     """Who is told what happened."""
 
-    def tried(self, claim: Claim, one: Try, progress: Progress, links: Iterable[tuple[str, str]] = ()) -> None:
-        """Record a try, or why there was none."""
+    def tried(
+        self, claim: Claim, one: Try, progress: Progress, links: Iterable[tuple[str, str]] = (), over: str = ""
+    ) -> None:
+        """Record a try, or why there was none; ``over``, unless empty, says how that ends the notification."""
         ...
 
     def tier_failed(self, claim: Claim, channel: str, failure: Failure) -> None:
@@ -149,16 +156,18 @@ class Tiers:
             if progress.awaiting:  # of these nothing is known
                 progress.ambiguous = target
             progress.go_down(f"{target} failed: {failure.reason}: {failure.detail}")
+        waits = bool(progress.awaiting) and within is not None
+        over = f"by {target}" if outcome.kind == "done" and not waits else ""
         if outcome.kind != "later" or outcome.receipts:
             one = _record(attempt, outcome, accepted, now_us, self._clock())
-            self._recorder.tried(claim, one, progress, _links(attempt, one))
+            self._recorder.tried(claim, one, progress, _links(attempt, one), over)
         if outcome.kind == "later":
             return Verdict(delay_us=outcome.delay_us)
         if outcome.kind == "done":
             if progress.awaiting and within is not None:
                 return Verdict(delay_us=self._awaiting.pause_us(claim, channel, within))
             self._recorder.tier_worked(claim, channel, number)
-            return Verdict(delay_us=None, note=f"by {target}")
+            return Verdict(delay_us=None, note=over, recorded=True)
         if failure is not None:
             self._recorder.tier_failed(claim, channel, failure)
         return None

@@ -175,7 +175,8 @@ class Hearing:
         """Note what is true now, and judge what should have been heard since."""
         truth, steady_us = self._truth, self.steady_us
         for name, alert in truth.alerts.items():
-            for place in {*places(truth.routes, name), *self.places}:
+            waited = {place for one, place in self.since_us if one == name}  # by routes of before, too
+            for place in {*places(truth.routes, name), *self.places, *waited}:
                 here = alert.fires and place in places(truth.routes, name) and not truth.hidden(name, now_us)
                 self._since(self.since_us, (name, place), here)
                 known = place in self.places and self.places[place].knows.get(name) == "firing"
