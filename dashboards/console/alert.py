@@ -1,6 +1,6 @@
 """The page of an alert: is it real, what does it hit, what is to be done?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -31,6 +31,8 @@ from pipeline.explaining.notes import NoteTold
 from pipeline.explaining.story import Story, gather
 from pipeline.explaining.told import note_lines, sentence
 
+EvidenceKept = dict[tuple[str, int], tuple[int, Evidence]]
+_KEPT_US, _MOST_KEPT = 20 * US_PER_SECOND, 200
 _SAME_US = 600 * US_PER_SECOND
 _MOST_SAME, _MOST_AUDIT, _MOST_EPISODES, _MOST_NOTES = 8, 20, 30, 50
 Viewer = Annotated[Principal, Depends(needs(Role.VIEWER))]
@@ -111,7 +113,7 @@ async def _page(request: Request, fingerprint: str, starts_us: int | None, said:
     context, console = context_of(request), console_of(request)
     now_us = context.now_us()
     detectors = await console.detectors()
-    seen = await to_thread.run_sync(read, context, detectors, fingerprint, starts_us, now_us)
+    seen = await to_thread.run_sync(read, context, detectors, console.evidence, fingerprint, starts_us, now_us)
     current = seen.detail.current
     table = console.tables.now(now_us)
     row = next((one for one in table.rows if one.alert.fingerprint == fingerprint), None) if seen.latest else None
@@ -141,7 +143,12 @@ async def _page(request: Request, fingerprint: str, starts_us: int | None, said:
 
 
 def read(
-    context: Context, detectors: Mapping[str, Detector], fingerprint: str, starts_us: int | None, now_us: int
+    context: Context,
+    detectors: Mapping[str, Detector],
+    kept: EvidenceKept,
+    fingerprint: str,
+    starts_us: int | None,
+    now_us: int,
 ) -> Seen:
     """Read all that is known of an alert. Blocks.
 
@@ -187,7 +194,7 @@ def read(
     return Seen(
         detail=about,
         story=story,
-        evidence=evidence(settings, detectors, about),
+        evidence=_evidence(kept, (fingerprint, shown.starts_us), lambda: evidence(settings, detectors, about), now_us),
         episodes=episodes[:_MOST_EPISODES],
         episode=shown,
         latest=latest,
@@ -195,6 +202,18 @@ def read(
         way=tuple(lines(story, settings)),
         audit=tuple(audit),
     )
+
+
+def _evidence(kept: EvidenceKept, key: tuple[str, int], read_: Callable[[], Evidence], now_us: int) -> Evidence:
+    """Return what is known of why an episode fired: as it was a moment ago, or read anew."""
+    known = kept.get(key)
+    if known is not None and 0 <= now_us - known[0] < _KEPT_US:
+        return known[1]
+    if len(kept) >= _MOST_KEPT:
+        kept.clear()
+    found = read_()
+    kept[key] = (now_us, found)
+    return found
 
 
 def episodes_of(detail: AlertDetail, verdicts: Mapping[int, str]) -> tuple[Episode, ...]:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from dashboards import errors
-from dashboards.console import acting, alert, assets, detectors, inbox, incidents, judging, shell
+from dashboards.console import acting, alert, assets, detectors, inbox, incidents, judging, shell, silences
 from dashboards.console.state import new_console
 from dashboards.console.templating import refused
 
@@ -16,6 +16,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     judging.router,
     incidents.router,
     detectors.router,
+    silences.router,
 )
 """Each page's."""
 

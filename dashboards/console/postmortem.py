@@ -118,7 +118,8 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
         yield "First acknowledged", _minute(record.acknowledged_us)
         if record.told_us is not None:
             yield "From told to acknowledged", ago(record.acknowledged_us - record.told_us)
-    for name, values in incident.touched.items():
+    touched = {name: values for name, values in incident.touched.items() if values}
+    for name, values in touched.items():
         yield f"Touched: {name}", ", ".join(values[:20]) + (f" and {len(values) - 20} more" if len(values) > 20 else "")
 
 

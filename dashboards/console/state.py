@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from alerts.responses import Responses
 from config.settings import Settings
 from dashboards.console.acts import Acts
+from dashboards.console.evidence import Evidence
 from dashboards.console.onduty import DutyNow
 from dashboards.console.sparks import Sparks
 from dashboards.console.storm import Weather
@@ -27,6 +28,7 @@ class Console:
         tables: of open alerts. weather: whether there is a flood of them. sparks: small lines beside rows.
         proofs: of channels. duty: who is on duty.
         acts: what people did lately.
+        evidence: of alerts' episodes, with when it was read: it takes a while to put together.
     """
 
     tables: Tables
@@ -36,6 +38,7 @@ class Console:
     sparks: Sparks
     acts: Acts
     settings: Settings
+    evidence: dict[tuple[str, int], tuple[int, Evidence]] = field(default_factory=dict)
     _detectors: dict[str, Detector] = field(default_factory=dict)
 
     async def detectors(self) -> dict[str, Detector]:

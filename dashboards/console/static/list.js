@@ -41,6 +41,11 @@
     return next.innerHTML;
   }
 
+  // What somebody has opened stays open when the page is renewed.
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = function (name, node) {
+    return !(name === "open" && node.tagName === "DETAILS") && !(name === "tabindex" && node.matches("[data-row]"));
+  };
+
   document.addEventListener("htmx:beforeSwap", function (event) {
     const detail = event.detail;
     if (detail.xhr.status >= 400) {
