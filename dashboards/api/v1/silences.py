@@ -179,9 +179,7 @@ async def made(request: Request, who: Responder, body: Silencing, key: Key = Non
             )
 
         made = await _done(add)
-        await record(
-            request, action="silence.create", object=f"silence:{made.id}", after=_plain(made), why=body.comment
-        )
+        await record(request, action="silence.create", object=f"silence:{made.id}", after=plain(made), why=body.comment)
         return shown(request, SilenceOut.of(made, context), tag=_tag(made), status=201)
 
     return await once(request, who, key, act)
@@ -210,9 +208,7 @@ async def changed(
             return book.edit(old.id, wanted, by=who.name, now_us=context.now_us(), version=version).silence
 
         now = await _done(edit)
-        await record(
-            request, action="silence.change", object=f"silence:{old.id}", before=_plain(old), after=_plain(now)
-        )
+        await record(request, action="silence.change", object=f"silence:{old.id}", before=plain(old), after=plain(now))
         return shown(request, SilenceOut.of(now, context), tag=_tag(now))
 
     return await once(request, who, key, act)
@@ -231,7 +227,7 @@ async def ended(request: Request, who: Responder, silence_id: Id, if_match: IfMa
 
     now = await _done(expire)
     if now.version != old.version:
-        await record(request, action="silence.end", object=f"silence:{old.id}", before=_plain(old), after=_plain(now))
+        await record(request, action="silence.end", object=f"silence:{old.id}", before=plain(old), after=plain(now))
     return shown(request, SilenceOut.of(now, context), tag=_tag(now))
 
 
@@ -261,7 +257,8 @@ def _us(time: datetime) -> int:
     return round(time.timestamp() * US_PER_SECOND)
 
 
-def _plain(silence: Silence) -> dict[str, object]:
+def plain(silence: Silence) -> dict[str, object]:
+    """Return a silence as the audit log has it."""
     return {
         "matchers": list(silence.matchers),
         "starts_at": time_text(silence.starts_us),
