@@ -90,7 +90,7 @@
       'was changed here.</span> <button type="button" data-reload>Load again</button></div>';
   });
   document.addEventListener("htmx:afterRequest", function (event) {
-    if (event.detail.successful && event.detail.requestConfig.verb === "post") {
+    if (event.detail.xhr.status < 400 && event.detail.requestConfig.verb === "post") {
       document.getElementById("problem").replaceChildren();
       window.makegoodList.show();
     }
