@@ -42,7 +42,7 @@ def refused(request: Request, error: AccessError) -> Response:
             address=address_of(request),
             request=request_id_of(request),
         )
-    if request.url.path.startswith(_FOR_PROGRAMS):
+    if request.url.path.startswith(_FOR_PROGRAMS) or (error.status != 401 and request.headers.get("hx-request")):
         return errors.answer(request, errors.refusal_of(error))
     if error.status == 401 and request.headers.get("hx-request") == "true":
         return Response(status_code=401, headers={"HX-Redirect": login_url(_current_path(request))})
