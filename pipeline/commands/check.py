@@ -95,7 +95,12 @@ def notes_on(settings: "Settings") -> list[str]:
     """Return what is no problem by itself, but should be known before the settings are used."""
     from config.secret import missing_secrets
 
-    notes = [f"{path}: {missing} (needed where the notifier runs)" for path, missing in missing_secrets(settings)]
+    notes = [
+        f"{path}: {missing} (needed where the notifier runs)"
+        for path, missing in missing_secrets(settings)
+        if path.partition(".")[0]
+        in settings.model_fields_set  # what a section that is not there would use is not needed
+    ]
     empty = [section for section in ("feeds", "detectors") if not getattr(settings, section)]
     if settings.receivers and settings.audit.heartbeat_url is None and _reaches_out(settings):
         what = "nobody outside notices when Makegood itself is gone"
