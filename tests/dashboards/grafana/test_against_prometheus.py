@@ -36,11 +36,24 @@ class Demo(NamedTuple):
     config: Path
     flow: str
     notifier: str
+    console: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def goes_on(self) -> bool:
+        """Fail with the end of its log when it has ended."""
+        assert self.process.poll() is None, self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+        return True
+
+    def targets(self) -> dict[str, list[str]]:
+        """Return what Prometheus is to ask."""
+        parts = {"flow": self.flow, "notifier": self.notifier, "console": self.console}
+        return {f"makegood-{name}": [address] for name, address in parts.items()}
 
     def exposition(self) -> str:
-        """Return what both parts expose now."""
+        """Return what all parts expose now."""
         texts = []
-        for address in (self.flow, self.notifier):
+        for (address,) in self.targets().values():
             with urlopen(f"http://{address}/metrics", timeout=PATIENCE_S) as answer:
                 texts.append(answer.read().decode())
         return "".join(texts)
@@ -50,9 +63,10 @@ class Demo(NamedTuple):
 def demo(folder: Path) -> Iterator[Demo]:
     """Run what ``makegood demo`` runs, with a shorter past and faster, and with audits, canaries and drills."""
     plain = yaml.safe_load((REPO / "config" / "examples" / "demo.yaml").read_text(encoding="utf-8"))
-    flow, notifier = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    flow, notifier, console = (f"127.0.0.1:{free_port()}" for _ in range(3))
     plain["feeds"]["demo"] |= {"start": "2026-03-02T00:00:00Z", "history": "2d", "speed": 900, "customers": 2000}
     plain["metrics"] = {"listen": flow, "notifier_listen": notifier}
+    plain["console"] = {"listen": console}
     plain["audit"] = {"every": "2s"}
     plain["canary"] = {"channels": {"log": "10s"}}
     plain["profiles"] = None
@@ -62,10 +76,10 @@ def demo(folder: Path) -> Iterator[Demo]:
         command = [sys.executable, "-m", "pipeline.cli", "run", "--config", str(config)]
         environment = {**os.environ, "PYTHONPATH": str(REPO)}
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
-    running = Demo(config, flow, notifier)
+    running = Demo(config, flow, notifier, console, process, folder / "log")
 
     def answers() -> bool:
-        assert process.poll() is None, (folder / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
+        running.goes_on()
         try:
             return "makegood_events_total" in running.exposition()
         except (URLError, OSError):
@@ -116,9 +130,9 @@ def test_every_panel_has_data_and_every_figure_is_declared_when_the_demo_is_scra
     need("prometheus")
     (tmp_path / "demo").mkdir()
     with demo(tmp_path / "demo") as running:
-        targets = {"makegood-flow": [running.flow], "makegood-notifier": [running.notifier]}
-        with prometheus(tmp_path / "prometheus", targets) as server:
-            until(lambda: server.values('makegood_alerts_firing{severity="warning"} > 0'), "an alert")
+        with prometheus(tmp_path / "prometheus", running.targets()) as server:
+            fires = 'makegood_alerts_firing{severity="warning"} > 0'
+            until(lambda: running.goes_on() and server.values(fires), "an alert")
             listed = makegood("alerts", "--config", running.config, "--json", "--status", "firing").stdout
             (fingerprint,) = yaml.safe_load(listed.splitlines()[0])[:1]
             acknowledged = makegood("ack", fingerprint["fingerprint"], "--config", running.config, "--by", "anna")
