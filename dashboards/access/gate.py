@@ -2,13 +2,9 @@
 
 import base64
 import binascii
-import hashlib
-import hmac
-import secrets
 from collections.abc import Callable
 
 import structlog
-from anyio import to_thread
 from starlette.requests import HTTPConnection, Request
 
 from alerts.store import AlertStore
@@ -17,11 +13,13 @@ from dashboards.access import csrf
 from dashboards.access.asking import SAFE, address_of, counted_as
 from dashboards.access.contract import AccessError, Principal, Role
 from dashboards.access.knocking import Knocking
+from dashboards.access.lately import Lately
 from dashboards.access.oidc import Oidc
 from dashboards.access.passwords import Passwords, check_start
 from dashboards.access.rates import Buckets
 from dashboards.access.revoked import Revoked
 from dashboards.access.sessions import Session, Sessions
+from dashboards.access.shared_key import SharedKey
 from dashboards.access.tokens import Known, Tokens
 
 _log = structlog.get_logger("makegood.access")
@@ -65,7 +63,8 @@ class Access:
         self.revoked = Revoked(store)
         self.oidc = None if settings.oidc is None else Oidc(settings.oidc, store, now_us)
         self._buckets = Buckets(settings.rate)
-        self._key = secrets.token_bytes(32)
+        self._shared = SharedKey(store)
+        self._lately = Lately(self.sessions)
         self.own_hosts = frozenset(
             {settings.public_url.partition("://")[2].partition("/")[0].lower()} if settings.public_url else ()
         )
@@ -95,12 +94,16 @@ class Access:
         session: Session | None = getattr(request.state, "session", None)
         if session is not None:
             return session.csrf
-        # Without a session it is bound to this process alone: pages of before a restart are loaded anew.
-        return self.mark("forms without a session")
+        return self._shared.mark("forms without a session") if self.anonymous else ""
 
-    def mark(self, text: str) -> str:
-        """Return what only this process can make of a text."""
-        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+    async def mark(self, text: str) -> str:
+        """Return what only the processes of this store can make of a text.
+
+        Raises:
+            StoreUnavailableError: it cannot be known now.
+        """
+        await self._shared.ready()
+        return self._shared.mark(text)
 
     async def who(self, request: Request) -> Principal | None:
         """Return who is asking; None: nobody that is known. Asked once a request.
@@ -127,7 +130,7 @@ class Access:
             return await self._by_token(request, request.query_params["token"])
         key = request.cookies.get(self.cookie)
         if key:
-            session = await to_thread.run_sync(self.sessions.find, key, self.now_us())
+            session = await self._lately.find(key, self.now_us(), looks=request.method in SAFE)
             role = None if session is None else self._role(session)
             if session is not None and role is not None:
                 request.state.session = session
@@ -136,6 +139,7 @@ class Access:
             if any(name in request.headers for name in _PROXIED):
                 msg = "This came through a proxy, and no login is set up: add console.users, or console.oidc."
                 raise AccessError(403, "Nobody can log in", msg)
+            await self._shared.ready()
             return Principal(LOCAL, Role.ADMIN, "anonymous")
         return None
 
@@ -185,6 +189,14 @@ class Access:
         if scheme == "basic" or (principal.kind == "anonymous" and not csrf.by_browser(request)):
             return  # programs: no page of ours sends Basic, and what another site made was refused above
         await csrf.check_token(request, self.csrf_token(request))
+
+    def count_costly(self, request: Request) -> None:
+        """Count a request of nobody in particular that leaves something in Redis.
+
+        Raises:
+            AccessError: there were too many.
+        """
+        self._count(f"address:{counted_as(address_of(request))}", _FAILED_COST)
 
     def _count(self, key: str, cost: float) -> None:
         wait_s = self._buckets.take(key, self.now_us(), cost)

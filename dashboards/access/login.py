@@ -38,7 +38,7 @@ async def style(_open: Open) -> Response:
 @router.get(LOGIN)
 async def login_page(request: Request, _open: Open, wanted: Annotated[str, Query(alias="next")] = "/") -> Response:
     """Show the page."""
-    return _page(request, wanted=wanted)
+    return await _page(request, wanted=wanted)
 
 
 @router.post(LOGIN)
@@ -54,17 +54,17 @@ async def login(
     access = _access(request)
     csrf.check_origin(request, access.own_hosts)
     begun = request.cookies.get(_form_cookie(access), "")
-    if not begun or not hmac.compare_digest(token.encode(), access.mark(f"login {begun}").encode()):
-        return _page(request, wanted=wanted, name=name, problem="The page was too old: try again.", status=403)
+    if not begun or not hmac.compare_digest(token.encode(), (await access.mark(f"login {begun}")).encode()):
+        return await _page(request, wanted=wanted, name=name, problem="The page was too old: try again.", status=403)
     try:
         role = await access.knocking.check(name, password, address_of(request))
     except AccessError as error:
-        answer = _page(request, wanted=wanted, name=name, problem=error.detail, status=error.status)
+        answer = await _page(request, wanted=wanted, name=name, problem=error.detail, status=error.status)
         answer.headers.update(error.headers)
         return answer
     if role is None:
         _log.info("login_failed", way="password", address=address_of(request))
-        return _page(request, wanted=wanted, name=name, problem=_WRONG, status=403)
+        return await _page(request, wanted=wanted, name=name, problem=_WRONG, status=403)
     return await _let_in(request, name, role, "password", wanted)
 
 
@@ -74,9 +74,10 @@ async def oidc_begin(request: Request, _open: Open, wanted: Annotated[str, Query
     access = _access(request)
     oidc = _oidc(access)
     try:
+        access.count_costly(request)
         url, browser = await oidc.begin(_redirect_uri(request, access), safe_next(wanted))
     except OidcError as error:
-        return _not_by_provider(request, error)
+        return await _not_by_provider(request, error)
     answer = RedirectResponse(url, 303)
     _set(answer, access, _oidc_cookie(access), browser, _OIDC_S)
     return answer
@@ -94,7 +95,7 @@ async def oidc_finish(request: Request, _open: Open) -> Response:
             msg = f"The name {name} is that of somebody else here: whoever runs Makegood renames one of the two."
             raise OidcError(msg, "the name is taken by the settings")
     except OidcError as error:
-        return _not_by_provider(request, error)
+        return await _not_by_provider(request, error)
     answer = await _let_in(request, name, role, "oidc", wanted)
     answer.delete_cookie(_oidc_cookie(access), path="/", secure=access.secure, httponly=True, samesite="lax")
     return answer
@@ -141,11 +142,11 @@ async def _let_in(request: Request, name: str, role: Role, way: str, wanted: str
     return answer
 
 
-def _page(request: Request, *, wanted: str, name: str = "", problem: str = "", status: int = 200) -> Response:
+async def _page(request: Request, *, wanted: str, name: str = "", problem: str = "", status: int = 200) -> Response:
     access = _access(request)
     begun = request.cookies.get(_form_cookie(access)) or secrets.token_urlsafe(24)
     values = {
-        "csrf_token": access.mark(f"login {begun}"),
+        "csrf_token": await access.mark(f"login {begun}"),
         "next": safe_next(wanted),
         "name": name,
         "problem": problem,
@@ -159,9 +160,9 @@ def _page(request: Request, *, wanted: str, name: str = "", problem: str = "", s
     return answer
 
 
-def _not_by_provider(request: Request, error: OidcError) -> Response:
+async def _not_by_provider(request: Request, error: OidcError) -> Response:
     _log.warning("login_failed", way="oidc", reason=str(error), address=address_of(request))
-    return _page(request, wanted="/", problem=error.told, status=403)
+    return await _page(request, wanted="/", problem=error.told, status=403)
 
 
 def _out(access: Access) -> Response:

@@ -4,7 +4,7 @@ from typing import Any
 
 from anyio import to_thread
 
-from alerts.connection import store_errors
+from alerts.connection import StoreUnavailableError, store_errors
 from alerts.store import AlertStore
 
 _LOOK_EVERY_US = 5_000_000
@@ -26,12 +26,19 @@ class Revoked:
     async def has(self, digest: bytes, now_us: int) -> bool:
         """Return whether a token was revoked. Redis is asked once in five seconds.
 
+        While Redis is away, nobody can revoke one: what was known last holds.
+
         Raises:
-            StoreUnavailableError: it cannot be known now.
+            StoreUnavailableError: it was never known.
         """
         if self._seen_us is None or not 0 <= now_us - self._seen_us < _LOOK_EVERY_US:
-            self._known = await to_thread.run_sync(self.all)
-            self._seen_us = now_us
+            try:
+                self._known = await to_thread.run_sync(self.all)
+            except StoreUnavailableError:
+                if self._seen_us is None:
+                    raise
+            else:
+                self._seen_us = now_us
         return digest.hex() in self._known
 
     def all(self) -> frozenset[str]:

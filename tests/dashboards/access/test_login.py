@@ -264,3 +264,12 @@ def test_htmx_is_sent_to_the_login_page_as_a_whole(people: Served) -> None:
     assert answer.headers["hx-redirect"] == "/login?next=%2Finbox%3Fq%3Dx"
     evil = people.client().get("/", headers=headers | {"HX-Current-URL": "https://evil.example//evil.example"})
     assert evil.headers["hx-redirect"] == "/login"
+
+
+def test_a_page_of_one_process_can_be_sent_to_another(people: Served) -> None:
+    other = served(people.store, people.settings.model_dump()["console"], people.clock)
+    page = people.client()
+    token = token_in(page.get("/login").text)
+    cookies = {one.name: str(one.value) for one in page.cookies.jar}
+    form = {"name": "rob", "password": PASSWORD, "csrf_token": token}
+    assert other.client(cookies=cookies).post("/login", data=form).status_code == 303

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 from starlette.types import Message
 
 from alerts.store import AlertStore
@@ -217,9 +218,32 @@ def test_a_store_that_is_away_lets_nobody_in_and_says_so(tmp_path: Path) -> None
         client = made.client(cookies={"makegood": "a-session"})
         assert client.get("/").status_code == 503
         assert client.post("/form").status_code == 503
-        assert log_in(client, "rob", PASSWORD).status_code == 503
+        assert client.get("/login").status_code == 503
         assert made.client(headers=BEARER).get("/api/v1/look").status_code == 503
         assert client.get("/healthz").status_code == 200
+
+
+def test_while_the_store_is_away_who_was_there_may_look_on_and_change_nothing(
+    people: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, other = people.logged_in("rob"), people.logged_in("vera")
+    program = people.client(headers=BEARER)
+    token = client.get("/").json()["csrf_token"]
+    assert program.get("/api/v1/look").status_code == 200
+    people.clock.pass_s(60)
+
+    def away(*_: object) -> None:
+        msg = "away"
+        raise RedisConnectionError(msg)
+
+    for name in ("get", "set", "smembers"):
+        monkeypatch.setattr(people.store.client, name, away)
+    assert client.get("/").json()["name"] == "rob"
+    assert program.get("/api/v1/look").status_code == 200
+    assert client.post("/form", data={"csrf_token": token}).status_code == 503
+    assert other.get("/").status_code == 503
+    people.clock.pass_s(600)
+    assert client.get("/").status_code == 503
 
 
 def test_what_is_refused_is_told_in_json_where_programs_ask(people: Served) -> None:
