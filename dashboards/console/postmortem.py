@@ -10,7 +10,7 @@ from alerts.model import rfc3339
 from dashboards.console.moments import Record
 from dashboards.freshness_model import ago
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]|#])")
 
 
 def as_markdown(record: Record, now_us: int) -> str:
@@ -51,9 +51,10 @@ def escaped(text: str) -> str:
     r"""Return a text that Markdown shows as it is, on one line.
 
     >>> print(escaped("<b>5 *stars*</b>"))
-    \<b\>5 \*stars\*\</b\>
+    &lt;b&gt;5 \*stars\*&lt;/b&gt;
     """
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    plain = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _lines(record: Record, now_us: int) -> Iterator[str]:

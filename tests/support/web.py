@@ -81,5 +81,7 @@ def running(
         yield Running(app, f"http://127.0.0.1:{listening.getsockname()[1]}")
     finally:
         server.should_exit = True
-        thread.join(10)
+        while thread.is_alive():  # an entry ends the follower's wait for one
+            store.client.xadd(store.keys.named("log"), {"silence": "none"}, maxlen=50_000)
+            thread.join(0.02)
         listening.close()

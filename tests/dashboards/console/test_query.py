@@ -26,7 +26,7 @@ def row(
     by: str = "",
     **labels: str,
 ) -> Row:
-    one = change(name, summary=f"{name} is slow", **labels)
+    one = change(name, summary=f"{name} is slow", **labels)  # type: ignore[arg-type]
     since_us = NOW - minutes * MINUTE
     alert = OpenAlert(
         change=one,
@@ -88,7 +88,7 @@ def test_a_query_that_means_nothing_is_refused_in_words(query: str) -> None:
 
 def test_a_written_query_finds_what_it_was_written_for() -> None:
     labels = {"service": 'quo"te \\ and space', "region": "north"}
-    assert takes(written(labels), row(**labels))
+    assert takes(written(labels), row(**labels))  # type: ignore[arg-type]
 
 
 def test_groups_come_by_priority_then_unacknowledged_then_newest() -> None:
