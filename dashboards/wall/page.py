@@ -14,6 +14,8 @@ from dashboards.wall.words import age_text
 Panel = Literal["services", "figures", "latest", "delivery", ""]
 _ORDER: tuple[Panel, ...] = ("services", "figures", "latest", "delivery")
 _TILES = 4
+_LEAST_ABOVE = 3
+"""With room for fewer rows above it there is no panel."""
 _environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -38,7 +40,8 @@ def shown_now(view: View, options: Options, now_us: int) -> Shown:
     page = options.pages[turn % len(options.pages)]
     if page != "now":
         return Shown(page, "")
-    if view.counts[0] > sizes(options.inches, options.metres).rows_above:
+    above = sizes(options.inches, options.metres).rows_above
+    if view.state == "storm" or view.counts[0] > above or above < _LEAST_ABOVE:
         return Shown(page, "")  # what is on fire needs the room
     panels = [panel for panel in _ORDER if _has(view, panel)]
     return Shown(page, panels[turn // len(options.pages) % len(panels)])

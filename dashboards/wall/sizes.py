@@ -12,7 +12,7 @@ import msgspec
 _LEAST_ARCMIN, _BODY_ARCMIN = 16.0, 20.0
 _CAPITAL = 0.72
 _WIDTH_MM = 22.14
-_BODY_VW = (1.1, 5.2)
+_BODY_VW = (1.1, 4.2)
 """Smaller makes no sense; of larger nothing would fit."""
 _HEAD = 3.13
 """The numbers on top, in sizes of the body."""

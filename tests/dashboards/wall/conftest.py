@@ -1,0 +1,48 @@
+"""A browser, where there is one, and a stage."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from alerts.store import AlertStore
+from tests.support.wall_stage import Stage, staged
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no browser: install Debian's chromium, or say in CHROMIUM where one is")
+    with sync_playwright() as playwright:
+        # Tests run as root in containers, where Chromium has no sandbox.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A screen of 1920 by 1080. A fault of its script, or a breach of the policy of contents, fails the test."""
+    context = browser.new_context(viewport={"width": 1920, "height": 1080}, timezone_id="Europe/Berlin")
+    page = context.new_page()
+    faults: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            faults.append(message.text)
+
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", heard)
+    yield page
+    context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def stage(store: AlertStore) -> Iterator[Stage]:
+    with staged(store) as stage:
+        yield stage
