@@ -94,8 +94,8 @@ def machine(client: "redis.Redis", folder: Path) -> type[RuleBasedStateMachine]:
             if not hasattr(self, "rig"):
                 return
             told: Any = None
-            for _ in range(2):
-                self.rig.pass_time(8000, 50)
+            for step_s in (50, 200):  # until all is done, and then for as long again
+                self.rig.pass_time(8000, step_s)
                 told = self.rig.audit()
                 assert told.missing == 0, told
             assert told.well, told
