@@ -62,7 +62,10 @@ def _measured(title: str, kind: str, settings: Settings, windows: Iterable[dict[
     first = next(iter(entries.values()))
     say = _span if kind == "resolution_lag" else _share if _tells_share(first) else _mean
     return Figure(
-        name=title, value=say(value), note=f"usually {say(usual).removesuffix(' bad')}", state="worse" if kind in firing else "known"
+        name=title,
+        value=say(value),
+        note=f"usually {say(usual).removesuffix(' bad')}",
+        state="worse" if kind in firing else "known",
     )
 
 
