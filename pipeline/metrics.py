@@ -43,6 +43,7 @@ class FlowCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Return the figures of now."""
         tallies = self._health.tallies
+        yield build.single(flow.HEALTHY, float(self._health.report(self._steady_us())[0]))
         if tallies is not None:
             yield from _counts(tallies)
             yield _dead_letters(tallies, self._feeds)
@@ -59,7 +60,6 @@ class FlowCollector(Collector):
             if tallies.progress.clock_us != NEVER_US:
                 yield build.single(flow.EVENT_CLOCK, tallies.progress.clock_us * _S)
             yield from self._kpis()
-            yield build.single(flow.HEALTHY, float(self._health.report(self._steady_us())[0]))
         yield from self._partitions()
         yield from self._windows()
         yield from self._feeds_health()

@@ -41,7 +41,6 @@ class Grafana:
             protocol=parts.scheme,
             timeout=timeout_s,
         )
-        self._api.client.s.trust_env = False  # a .netrc would replace the token
 
     def folder(self, uid: str) -> Plain | None:
         """Return a folder; None: there is none."""

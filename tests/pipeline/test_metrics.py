@@ -26,8 +26,8 @@ def exposed(health: FlowHealth) -> dict[str, float]:
     }
 
 
-def test_before_the_flow_has_started_there_are_no_figures() -> None:
-    assert exposed(FlowHealth()) == {}
+def test_before_the_flow_has_started_it_says_that_it_is_not_well_and_nothing_else() -> None:
+    assert exposed(FlowHealth()) == {"makegood_flow_healthy": 0}
 
 
 def test_counts_and_times_are_those_of_the_flow() -> None:

@@ -63,6 +63,12 @@ class Prometheus:
         found = [(one["metric"], float(one["value"][1])) for one in told["result"]]
         return [(labels, value) for labels, value in found if not math.isnan(value)]
 
+    def rules(self) -> dict[str, str]:
+        """Return how the last evaluation of each rule went: ``ok``, ``err``, or ``unknown`` before the first."""
+        with urlopen(f"{self.url}/api/v1/rules", timeout=PATIENCE_S) as answer:  # noqa: S310
+            groups: list[dict[str, Any]] = json.load(answer)["data"]["groups"]
+        return {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
+
 
 @contextmanager
 def prometheus(folder: Path, targets: Mapping[str, Sequence[str]], rules: Sequence[Path] = ()) -> Iterator[Prometheus]:

@@ -26,6 +26,7 @@ from tests.support.patience import PATIENCE_S, until
 from tests.support.ports import free_port
 from tests.support.prometheus import Prometheus, need, prometheus, promtool
 
+RULES = REPO / "deploy" / "prometheus" / "makegood.rules.yml"
 DEMO_HAS = {"", "canaries"}
 """What panels need that the demo has."""
 
@@ -50,13 +51,13 @@ class Demo(NamedTuple):
         parts = {"flow": self.flow, "notifier": self.notifier, "console": self.console}
         return {f"makegood-{name}": [address] for name, address in parts.items()}
 
-    def exposition(self) -> str:
-        """Return what all parts expose now."""
+    def expositions(self) -> list[str]:
+        """Return what each part exposes now."""
         texts = []
         for (address,) in self.targets().values():
             with urlopen(f"http://{address}/metrics", timeout=PATIENCE_S) as answer:
                 texts.append(answer.read().decode())
-        return "".join(texts)
+        return texts
 
 
 @contextmanager
@@ -81,7 +82,7 @@ def demo(folder: Path) -> Iterator[Demo]:
     def answers() -> bool:
         running.goes_on()
         try:
-            return "makegood_events_total" in running.exposition()
+            return "makegood_events_total" in running.expositions()[0]
         except (URLError, OSError):
             return False
 
@@ -130,7 +131,7 @@ def test_every_panel_has_data_and_every_figure_is_declared_when_the_demo_is_scra
     need("prometheus")
     (tmp_path / "demo").mkdir()
     with demo(tmp_path / "demo") as running:
-        with prometheus(tmp_path / "prometheus", running.targets()) as server:
+        with prometheus(tmp_path / "prometheus", running.targets(), [RULES]) as server:
             fires = 'makegood_alerts_firing{severity="warning"} > 0'
             until(lambda: running.goes_on() and server.values(fires), "an alert")
             listed = makegood("alerts", "--config", running.config, "--json", "--status", "firing").stdout
@@ -142,8 +143,12 @@ def test_every_panel_has_data_and_every_figure_is_declared_when_the_demo_is_scra
             asked = queries(lambda need: need in DEMO_HAS)
             assert len(asked) > 60
             until_all_have_data(server, asked)
-        told = running.exposition()
-    names = {line.partition("{")[0].partition(" ")[0] for line in told.splitlines() if not line.startswith("#")}
+            until(lambda: set(server.rules().values()) == {"ok"}, "an evaluation of all rules")
+        texts = running.expositions()
+    for told in texts:
+        promtool("check", "metrics", given=told)
+    lines = [line for told in texts for line in told.splitlines()]
+    names = {line.partition("{")[0].partition(" ")[0] for line in lines if not line.startswith("#")}
     ours = {name for name in names if not name.startswith(FOREIGN) and not name.endswith("_created")}
     assert ours <= BY_EXPOSED_NAME.keys()
 

@@ -10,19 +10,25 @@ from typing import Any, NamedTuple
 
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from starlette.routing import Match
 
+from alerts.store import AlertStore
+from config.grafana import GrafanaAnnotationSettings
 from config.metrics.catalogue import BY_EXPOSED_NAME, FOREIGN
+from config.settings import Settings
 from dashboards.grafana import palette
+from dashboards.grafana.annotated import wanted
 from dashboards.grafana.catalogue import BOARDS, FOLDER, build_all
 from dashboards.grafana.sdk import models
+from dashboards.server import build_app
 from tests.dashboards.grafana.promql import asked, kept_labels, of_variable, without_variables
 from tests.metrics.test_declared import closed_values
+from tests.support.alerts import START_US, change
+from tests.support.web import Somebody, wall_us
 
 JSON = {name.removesuffix(".json"): json.loads(text) for name, text in build_all().items()}
 OF_PROMETHEUS = {"instance", "job"}
 """Labels that Prometheus adds."""
-ROUTES = {"/inbox", "/wall"}
-"""Pages of the console that dashboards link to."""
 STATES = {"stat", "state-timeline", "bargauge"}
 
 
@@ -222,10 +228,13 @@ def test_variables_ask_for_declared_labels_and_offer_all(name: str) -> None:
             assert f'"${variable["name"]}"' in json.dumps(JSON[name]["panels"]).replace('\\"', '"')
 
 
-@EACH
-def test_links_lead_to_pages_that_there_are(name: str) -> None:
-    for link in JSON[name]["links"]:
-        assert link["url"].removeprefix("${console}") in ROUTES
+def test_links_lead_to_pages_that_there_are(store: AlertStore) -> None:
+    app = build_app(store, Settings(), access=Somebody(), now_us=wall_us, build="test")
+    linked = {link["url"].removeprefix("${console}") for board in JSON.values() for link in board["links"]}
+    (annotation,) = wanted([change()], GrafanaAnnotationSettings(), now_us=START_US, console="")
+    for path in (*linked, annotation["text"].splitlines()[-1]):
+        scope = {"type": "http", "path": path, "method": "GET", "headers": []}
+        assert any(route.matches(scope)[0] is Match.FULL for route in app.routes), path
 
 
 def test_every_metric_is_on_a_dashboard() -> None:

@@ -198,6 +198,13 @@ def test_a_wrong_token_and_a_grafana_that_is_away_are_told_apart(server: FakeGra
         Grafana(f"http://127.0.0.1:{port}", SecretStr(TOKEN), 10.0).folder("x")
 
 
+def test_a_grafana_that_does_not_answer_is_left_after_the_timeout(server: FakeGrafana) -> None:
+    server.refuses[r"GET /api/folders/([\w-]+)"] = Answer(hold=True)
+    with pytest.raises(GrafanaError, match="look for the folder x") as raised:
+        Grafana(server.url, SecretStr(TOKEN), 0.2).folder("x")
+    assert TOKEN not in str(raised.value)
+
+
 def test_a_token_that_is_not_there_is_said_before_anything_is_asked(
     server: FakeGrafana, monkeypatch: pytest.MonkeyPatch
 ) -> None:
