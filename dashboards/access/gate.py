@@ -8,7 +8,7 @@ import structlog
 from starlette.requests import HTTPConnection, Request
 
 from alerts.store import AlertStore
-from config.console import ConsoleSettings, is_local
+from config.console import ConsoleSettings
 from dashboards.access import csrf
 from dashboards.access.asking import SAFE, address_of, counted_as
 from dashboards.access.contract import AccessError, Principal, Role
@@ -52,7 +52,7 @@ class Access:
         self.settings = settings
         self.now_us = now_us
         self.listen = listen or settings.listen
-        self.anonymous = check_start(settings, local=is_local(self.listen))
+        self.anonymous = check_start(settings, self.listen)
         self.notice = NOTICE if self.anonymous else ""
         self.secure = settings.public_url is not None and settings.public_url.startswith("https://")
         self.cookie = "__Host-makegood" if self.secure else "makegood"

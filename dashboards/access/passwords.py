@@ -6,7 +6,8 @@ import structlog
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from config.console import ConsoleSettings, UserSettings, host_of, is_local
+from alerts.console_doubts import open_to_all, start_problem
+from config.console import ConsoleSettings, UserSettings
 from config.secret import SecretMissingError
 from dashboards.access.contract import Role
 
@@ -97,30 +98,17 @@ def _hash_of(name: str, user: UserSettings) -> str:
     return digest
 
 
-def check_start(settings: ConsoleSettings, *, local: bool) -> bool:
+def check_start(settings: ConsoleSettings, listen: str) -> bool:
     """Return whether everybody who reaches the console is an admin without a login.
 
     Args:
         settings: of the console.
-        local: whether it listens on this machine only.
+        listen: where it listens.
 
     Raises:
         NoLoginError: it would be open to others.
     """
-    if settings.users or settings.oidc is not None:
-        return False
-    if local and not settings.trusted_proxies and (settings.public_url is None or _local_url(settings.public_url)):
-        return True
-    if settings.tokens or settings.walls:
-        return False
-    where = settings.listen if not local else f"{settings.listen}, behind a proxy (public_url, trusted_proxies),"
-    msg = (
-        f"the console would listen on {where} where others reach it, and nobody could log in. Do one of these: "
-        "add console.users (`makegood users hash` makes the password_hash), add console.oidc, or let it listen on "
-        "127.0.0.1 only, without public_url"
-    )
-    raise NoLoginError(msg)
-
-
-def _local_url(url: str) -> bool:
-    return is_local(host_of(url.partition("://")[2].partition("/")[0]))
+    problem = start_problem(settings, listen)
+    if problem is not None:
+        raise NoLoginError(problem)
+    return open_to_all(settings, listen)

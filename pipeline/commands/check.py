@@ -23,12 +23,13 @@ def register(app: typer.Typer) -> None:
         """Check a settings file: read it, build everything in it, run the examples of its mappings.
 
         Nothing is connected to. Exit status 2 when the file cannot be used, 1 when it can but an example fails, feeds
-        that several processes cannot share stand beside `scale`, a route is never reached, or an escalation has nobody
-        on duty at some time in the next 14 days. Warnings tell what should be looked at: receivers that nothing leads
-        to, detectors without an owner, owners to be reviewed, windows that never take place again, receivers without a
-        failover, or with one that shares a point of failure with what it stands in for, links that nobody answers or
-        that can be read on their way, answers that are refused. Notes tell what may be meant so: a secret that is not
-        there on this machine, settings that watch nothing, nobody outside who notices when all of this is gone.
+        that several processes cannot share stand beside `scale`, a route is never reached, an escalation has nobody
+        on duty at some time in the next 14 days, or nobody could log in to a console that others reach. Warnings tell
+        what should be looked at: receivers that nothing leads to, detectors without an owner, owners to be reviewed,
+        windows that never take place again, receivers without a failover, or with one that shares a point of failure
+        with what it stands in for, links that nobody answers or that can be read on their way, answers that are
+        refused. Notes tell what may be meant so: a secret that is not there on this machine, settings that watch
+        nothing, nobody outside who notices when all of this is gone.
         """
         from config.problems import SettingsError, render
         from pipeline.assembly import example_problems, load_settings, sharing_problems
@@ -76,6 +77,7 @@ def register(app: typer.Typer) -> None:
 def delivery_problems(settings: "Settings", document: "Document", now_us: int) -> "tuple[list[Problem], list[Problem]]":
     """Return what is wrong with who is told, and what is doubtful, as of a time; calendars are read."""
     from alerts.checks import delivery_doubts
+    from alerts.console_doubts import console_doubts
     from alerts.duty_files import DutyFiles
     from config.problems import Problem
     from sinks.doubts import channel_doubts
@@ -84,7 +86,7 @@ def delivery_problems(settings: "Settings", document: "Document", now_us: int) -
     files = DutyFiles(settings)
     duty = files.current()
     doubts = delivery_doubts(settings, duty, now_us, calendars=files.calendars, problems=files.problems)
-    doubts += [*shared_doubts(settings), *channel_doubts(settings)]
+    doubts += [*shared_doubts(settings), *channel_doubts(settings), *console_doubts(settings.console)]
     found: dict[str, list[Problem]] = {"error": [], "warning": []}
     for doubt in doubts:
         found[doubt.level].append(Problem(doubt.path, document.line(doubt.path), doubt.message))
