@@ -25,6 +25,7 @@ def truth(
     complete: bool,
     open_: int,
     now_us: int,
+    silent: Sequence[Sign] = (),
 ) -> Truth:
     """Return how fresh everything is.
 
@@ -37,10 +38,11 @@ def truth(
         complete: whether everything was read once (``mirror.complete``).
         open_: how many alerts fire.
         now_us: microseconds UTC.
+        silent: parts of feeds that are, as a detector says: :func:`dashboards.freshness_layers.silent_parts`.
     """
     store = store_layer(heard_us, away, complete=complete, now_us=now_us)
     flows = [one for one in statuses if one.kind == "flow"]
-    feeds = feeds_layer(settings, flows, now_us)
+    feeds = feeds_layer(settings, flows, now_us, silent)
     detectors = detectors_layer(settings, flows, now_us)
     notifier = notifier_layer(statuses, now_us)
     channels = channels_layer(settings, proofs, now_us)

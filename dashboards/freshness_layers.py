@@ -1,6 +1,6 @@
 """What is known of the store, feeds, detectors, notifiers and channels, each as a layer of freshness. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alerts.statuses import Status
@@ -20,8 +20,10 @@ from dashboards.freshness_model import (
     ago,
     believed,
 )
+from detectors.contract import AlertChange
 
 _LISTED = 3
+_NOT_A_PART = frozenset({"alertname", "detector", "rule", "severity"})
 
 
 def store_layer(heard_us: int, away: str, *, complete: bool, now_us: int) -> Layer:
@@ -35,10 +37,35 @@ def store_layer(heard_us: int, away: str, *, complete: bool, now_us: int) -> Lay
     return Layer(name="store", state=state, says=f"{heard}: {away}" if away else heard)
 
 
-def feeds_layer(settings: Settings, flows: Sequence[Status], now_us: int) -> Layer:
-    """Return how fresh each feed of the settings is, by what flow processes say of it."""
-    signs = _worst_first([_feed(name, settings, flows, now_us) for name in settings.feeds])
-    return Layer(name="feeds", state=_worst(signs), says=_counted(signs, "feed", "live"), signs=signs)
+def feeds_layer(settings: Settings, flows: Sequence[Status], now_us: int, silent: Sequence[Sign] = ()) -> Layer:
+    """Return how fresh each feed of the settings is, by what flow processes say of it.
+
+    Args:
+        settings: name them.
+        flows: what flow processes said last.
+        now_us: microseconds UTC.
+        silent: parts of feeds of which a detector says that they are: :func:`silent_parts`.
+    """
+    own = _worst_first([_feed(name, settings, flows, now_us) for name in settings.feeds])
+    says = _counted(own, "feed", "live")
+    if silent:
+        says += f"; silent: {', '.join(sign.name for sign in silent[:_LISTED])}"
+        says += f" and {len(silent) - _LISTED} more" if len(silent) > _LISTED else ""
+    signs = _worst_first([*own, *silent])
+    return Layer(name="feeds", state=_worst(signs), says=says, signs=signs)
+
+
+def silent_parts(firing: Iterable[AlertChange]) -> list[Sign]:
+    """Return the parts of feeds that alerts which fire say are silent: what nothing is known of."""
+    return [
+        Sign(
+            name=", ".join(value for name, value in sorted(one.labels.items()) if name not in _NOT_A_PART) or "a feed",
+            state="stale",
+            says=one.annotations.get("summary", "it is silent"),
+        )
+        for one in firing
+        if one.labels.get("detector") == "feed_silence"
+    ]
 
 
 def detectors_layer(settings: Settings, flows: Sequence[Status], now_us: int) -> Layer:

@@ -15,6 +15,7 @@ from dashboards.console.storm import Weather
 from dashboards.console.table import Tables
 from dashboards.context import Context, context_of
 from dashboards.freshness import Truth, truth
+from dashboards.freshness_layers import silent_parts
 from dashboards.proofs import Proofs
 from detectors.contract import Detector
 from pipeline.compose import build_detectors
@@ -82,4 +83,5 @@ async def truth_of(request: HTTPConnection) -> Truth:
         complete=mirror.complete,
         open_=len(mirror.alerts),
         now_us=now_us,
+        silent=silent_parts(alert.change for alert in mirror.alerts.values()),
     )

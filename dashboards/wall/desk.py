@@ -8,6 +8,7 @@ from config.secret import SecretMissingError
 from config.settings import Settings
 from dashboards.context import Context
 from dashboards.freshness import truth
+from dashboards.freshness_layers import silent_parts
 from dashboards.proofs import Proofs
 from dashboards.stream import STORM_OPEN
 from dashboards.wall.chain import chain
@@ -81,6 +82,7 @@ class Desk:
                 complete=mirror.complete,
                 open_=len(mirror.alerts),
                 now_us=now_us,
+                silent=silent_parts(alert.change for alert in mirror.alerts.values()),
             ),
             hops=self.hops(now_us),
             open=found,

@@ -3,6 +3,7 @@ from typing import Any
 from alerts.statuses import Status
 from config.settings import Settings
 from dashboards.freshness import Proof, Truth, truth
+from dashboards.freshness_layers import feeds_layer, silent_parts
 from dashboards.priority import ACKNOWLEDGED_FOR_US, priority
 from pipeline.assembly import settings_model
 
@@ -17,6 +18,8 @@ SETTINGS: Settings = settings_model().model_validate(
         "detectors": {"mood": {"type": "sentiment_drop", "group_by": ["service"], "window": "1h", "hop": "10m"}},
     }
 )
+from detectors.contract import alert_change
+from tests.support.alerts import change
 
 
 def feed(last_s: float | None = 3, **more: Any) -> dict[str, Any]:
@@ -145,3 +148,19 @@ def test_a_channel_has_to_prove_itself_every_day() -> None:
 def test_priorities_are_three_and_every_acknowledgement_ends() -> None:
     assert [priority(rank) for rank in range(4)] == [1, 2, 3, 3]
     assert [ACKNOWLEDGED_FOR_US[one] // (60 * SECOND) for one in (1, 2, 3)] == [30, 240, 1440]
+
+
+def test_a_part_of_a_feed_that_a_detector_calls_silent_is_not_seen() -> None:
+    told = alert_change(
+        step="firing",
+        at_us=1,
+        status="firing",
+        labels={"alertname": "FeedSilence", "detector": "feed_silence", "severity": "warning", "source": "demo/social"},
+        annotations={"summary": "0 events, normally 94"},
+        starts_at_us=1,
+    )
+    signs = silent_parts([told, change("Other", service="pay")])
+    assert [(one.name, one.state, one.says) for one in signs] == [("demo/social", "stale", "0 events, normally 94")]
+    settings = Settings.model_validate({})
+    assert feeds_layer(settings, [], 0, signs).says.endswith("silent: demo/social")
+    assert feeds_layer(settings, [], 0, signs).state == "stale"
