@@ -105,6 +105,7 @@ class Life(RuleBasedStateMachine):
         except Killed:
             self.notifiers[place] = self.notifier()
             self.hearing.excuse()
+            self.hearing.unattended |= {name for name, alert in self.truth.alerts.items() if alert.fires}
             self.late()
             work(self.notifiers[place])
         assert self.defects == 0, "see the log"
@@ -280,6 +281,7 @@ class Life(RuleBasedStateMachine):
                 self.change(name, "firing")
         self.hearing.steady_us = self.steady_us
         self.hearing.excuse()
+        self.hearing.unattended.add(name)
         self.notifiers = [self.notifier() for _ in self.notifiers]
         self.work()
         self.hearing.excuse()

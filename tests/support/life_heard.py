@@ -73,6 +73,7 @@ class Hearing:
         self.open_us: dict[Place, int] = {}
         self.may_begin: set[Place] = set()
         self.put_right: set[str] = set()
+        self.unattended: set[str] = set()  # what may have missed its tick, because nobody was there
         self.steady_us = 0
 
     def hear(self, said: Said, before: Moment, after: Moment, now_us: int) -> None:
@@ -136,7 +137,7 @@ class Hearing:
         else:
             news = {name for name, now in firing.items() if _is_news(heard.firing.get(name), now)}
             news |= resolved - heard.resolved
-            news |= resolved & self.put_right
+            news |= resolved & (self.put_right | self.unattended)
             if not RECEIVERS[place.receiver].get("send_resolved", True):
                 news |= heard.ended & firing.keys()
             assert news, f"{place} is told what it knows"
@@ -144,6 +145,7 @@ class Hearing:
         heard.knows |= dict.fromkeys(firing, "firing") | dict.fromkeys(resolved, "resolved")
         heard.ended.clear()
         self.put_right -= resolved
+        self.unattended -= resolved
 
     def _escalated(self, said: Said, place: Place, before: Moment, after: Moment, now_us: int) -> None:
         step = step_of(said)
