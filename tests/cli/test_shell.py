@@ -197,7 +197,11 @@ def test_check_notes_a_secret_that_is_not_here_and_settings_that_watch_nothing(t
     told = makegood("check", "--config", config)
     assert told.returncode == 0
     assert "note: channels.pager.bearer_token: the environment variable NO_SUCH_TOKEN is not set" in told.stdout
+    assert "note: nobody outside notices when Makegood itself is gone" in told.stdout
     assert "note: there are no feeds and no detectors: nothing is watched" in told.stdout
+    assert told.stdout.endswith("no errors, 1 warning\n")
+    assert len(json.loads(makegood("check", "--config", config, "--json").stdout)["notes"]) == 3
+    config.write_text(config.read_text() + "audit: {heartbeat_url: {env: PATH}}\n")
     assert len(json.loads(makegood("check", "--config", config, "--json").stdout)["notes"]) == 2
 
 
