@@ -3,7 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from dashboards import errors
-from dashboards.console import acting, alert, assets, detectors, inbox, incidents, judging, shell, silences
+from dashboards.console import acting, alert, assets, detectors, feeds, inbox, incidents, judging, shell, silences
 from dashboards.console.state import new_console
 from dashboards.console.templating import refused
 
@@ -17,6 +17,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     incidents.router,
     detectors.router,
     silences.router,
+    feeds.router,
 )
 """Each page's."""
 

@@ -5,7 +5,9 @@ from config.settings import Settings
 from dashboards.freshness import Proof, Truth, truth
 from dashboards.freshness_layers import feeds_layer, silent_parts
 from dashboards.priority import ACKNOWLEDGED_FOR_US, priority
+from detectors.contract import alert_change
 from pipeline.assembly import settings_model
+from tests.support.alerts import change
 
 SECOND = 1_000_000
 NOW = 1_800_000_000 * SECOND
@@ -18,8 +20,6 @@ SETTINGS: Settings = settings_model().model_validate(
         "detectors": {"mood": {"type": "sentiment_drop", "group_by": ["service"], "window": "1h", "hop": "10m"}},
     }
 )
-from detectors.contract import alert_change
-from tests.support.alerts import change
 
 
 def feed(last_s: float | None = 3, **more: Any) -> dict[str, Any]:

@@ -1,0 +1,126 @@
+"""Feeds: what are we blind to? And what could not be read: dead letters."""
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Form, Query, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from dashboards.access.audit import record
+from dashboards.access.contract import Principal, Role, needs
+from dashboards.console.templating import is_part, page
+from dashboards.context import Context, context_of
+from dashboards.errors import Refused
+from pipeline.deadletters import DeadLetters, LetterFilter, StoredLetter
+from pipeline.reasons import Reason
+from pipeline.scale.requeued import why_not_read
+from pipeline.work import deadletters_path
+
+Viewer = Annotated[Principal, Depends(needs(Role.VIEWER))]
+Tuner = Annotated[Principal, Depends(needs(Role.TUNER))]
+_SIZE = 50
+_RAW_SHOWN = 4_000
+router = APIRouter()
+
+
+@router.get("/feeds", include_in_schema=False)
+async def listed(request: Request, _who: Viewer) -> HTMLResponse:
+    """Return the feeds, the worst first, and the processes that we hear of."""
+    context = context_of(request)
+    flows = [one for one in context.mirror.statuses if one.kind == "flow"]
+    told: dict[str, dict[str, Any]] = {}
+    for flow in flows:
+        for name, by in flow.report.get("by_feed", {}).items():
+            kept = told.setdefault(name, {"events": 0, "letters": {}, "partitions": 0})
+            kept["events"] += by.get("events", 0)
+            kept["partitions"] += by.get("partitions", 0)
+            for reason, count in by.get("dead_letters", {}).items():
+                kept["letters"][reason] = kept["letters"].get(reason, 0) + count
+    return await page(
+        request,
+        "feeds.html",
+        active="feeds",
+        part="feeds_list.html",
+        title="Feeds",
+        told=told,
+        types={name: entry.type for name, entry in context.settings.feeds.items()},
+        processes=context.mirror.statuses,
+    )
+
+
+@router.get("/dead-letters", include_in_schema=False)
+async def letters(
+    request: Request,
+    _who: Tuner,
+    *,
+    feed: Annotated[str, Query(max_length=200)] = "",
+    reason: Annotated[str, Query(max_length=100)] = "",
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+) -> HTMLResponse:
+    """Return records that could not become events, the newest first, with the beginning of their bytes."""
+    context = context_of(request)
+    known = {one.value for one in Reason}
+    chosen = LetterFilter(feed=feed or None, reason=reason if reason in known else None)
+
+    def read() -> tuple[list[tuple[StoredLetter, str]], dict[str, dict[str, int]]]:
+        path = deadletters_path(context.settings)
+        if not path.exists():
+            return [], {}
+        with DeadLetters(path) as kept:
+            found = kept.page(chosen, before_id=before, limit=_SIZE + 1)
+            whole = [(one, kept.get(one.id)) for one in found]
+            return [(one, _raw(full)) for one, full in whole], kept.counts(chosen)
+
+    found, counts = await to_thread.run_sync(read)
+    more = found[_SIZE - 1][0].id if len(found) > _SIZE else None
+    return await page(
+        request,
+        "dead_letters.html",
+        active="feeds",
+        title="Dead letters",
+        letters=found[:_SIZE],
+        counts=counts,
+        feed=feed,
+        reason=chosen.reason or "",
+        more=more,
+    )
+
+
+@router.post("/dead-letters/replay", include_in_schema=False)
+async def replay(
+    request: Request,
+    _who: Tuner,
+    *,
+    feed: Annotated[str, Form(max_length=200)] = "",
+    reason: Annotated[str, Form(max_length=100)] = "",
+    letter: Annotated[int | None, Form(ge=1, le=2**63 - 1)] = None,
+) -> Response:
+    """Have dead letters read again, by their feed's mapping as it is now."""
+    context = context_of(request)
+    if not (feed or reason or letter):
+        raise Refused(422, "say which: one letter, those of a feed, or those with a reason")
+    chosen = LetterFilter(feed=feed or None, reason=reason or None, ids=None if letter is None else (letter,))
+    count = await to_thread.run_sync(_requeue, context, chosen)
+    after = {"feed": feed, "reason": reason, "letter": letter}
+    await record(request, action="deadletters.replay", object="deadletters", after=after, count=count)
+    if is_part(request):
+        return Response(status_code=204, headers={"HX-Redirect": "/dead-letters"})
+    return RedirectResponse("/dead-letters", 303)
+
+
+def _requeue(context: Context, chosen: LetterFilter) -> int:
+    path = deadletters_path(context.settings)
+    if not path.exists():
+        return 0
+    with DeadLetters(path) as kept:
+        problems = why_not_read(context.settings, kept.places(chosen))
+        if problems:
+            raise Refused(409, "nothing was sent again, as no process would read all of it: " + "; ".join(problems))
+        return kept.requeue(chosen, context.now_us())
+
+
+def _raw(letter: StoredLetter | None) -> str:
+    if letter is None or letter.raw is None:
+        return ""
+    text = letter.raw[:_RAW_SHOWN].decode("utf-8", errors="replace")
+    return text + (" …" if len(letter.raw) > _RAW_SHOWN else "")
