@@ -11,7 +11,8 @@ from config.delivery import RootRouteSettings
 from tests.chaos import running
 from tests.chaos.checking import Evidence, Findings, findings
 from tests.chaos.plan import RunPlan, plan
-from tests.chaos.providers import Request
+from tests.chaos.processes import Pair
+from tests.chaos.providers import Provider, Request
 from tests.chaos.running import Run, arena
 
 Check = Callable[[Evidence], Findings]
@@ -31,6 +32,15 @@ def _peaceful() -> RunPlan:
     return msgspec.structs.replace(one, ticks=ticks, steps=((), ()), settings=settings)
 
 
+class _OneByOne(Run):
+    """Each change is told before the next one comes."""
+
+    def _live(self, pair: Pair, far: dict[str, Provider]) -> None:
+        for tick in self._plan.ticks:
+            self._apply(tick.changes)
+            assert self._until_quiet() == ""
+
+
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     """Give the evidence of a run, before its store is gone."""
@@ -42,7 +52,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
 
     monkeypatch.setattr(running, "findings", keep)
     with arena() as at:
-        result = Run(at, _peaceful())()
+        result = _OneByOne(at, _peaceful())()
         assert (result.lost, result.wrong, result.duplicates) == ([], [], {})
         yield found[0]
 
