@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from pipeline.commands import shell
+from pipeline.commands import noting, shell
 
 if TYPE_CHECKING:
     from pipeline.deadletters import DeadLetters
@@ -144,6 +144,9 @@ def _register_replay(group: typer.Typer) -> None:
                 )
                 raise shell.UserError(msg)
             count = letters.requeue(chosen, wall_clock_us())
+        if count and config is not None:
+            wanted = {"ids": ids, "feed": feed, "reason": reason, "all": everything}
+            noting.note_beside(shell.load(config), "deadletters.replay", "deadletters", after=wanted, count=count)
         if as_json:
             shell.out_json({"requeued": count})
         else:
@@ -180,6 +183,9 @@ def _register_prune(group: typer.Typer) -> None:
         limit = settings.dead_letters.max_bytes if max_bytes is None else max_bytes
         with _opened(config, None) as letters:
             gone = letters.prune(wall_clock_us() - keep_us, max_bytes=limit)
+        if gone.letters:
+            wanted = {"keep_us": keep_us, "max_bytes": limit}
+            noting.note_beside(settings, "deadletters.prune", "deadletters", after=wanted, count=gone.letters)
         if as_json:
             shell.out_json({"deleted": gone.letters, "bytes": gone.bytes})
         else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pipeline.commands import shell
+from pipeline.commands import noting, shell
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -110,6 +110,8 @@ def _keep(settings: "Settings", results: "Sequence[ReceiverResult]") -> None:
         try:
             for result in results:
                 save_drill(store, result)
+            told = {result.receiver: "reached" if result.reached else "not reached" for result in results}
+            noting.note(store, "drill.run", "drill", after=told, count=len(results))
         except StoreUnavailableError as error:
             shell.warn(f"the result was not kept: {error}")
 

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import controls
+from pipeline.commands import controls, shell
 
 if TYPE_CHECKING:
     from alerts.store import AlertStore
+    from config.settings import Settings
 
 
 def note(
@@ -53,6 +54,20 @@ def note(
             count=count,
         )
     )
+
+
+def note_beside(settings: "Settings", action: str, thing: str, *, after: Any = None, count: int = 1) -> None:
+    """Do the same for a command that needs no store: where there is none now, it is said, and the command goes on."""
+    from alerts.connection import StoreError, StoreUnavailableError
+    from alerts.embedded_redis import EmbeddedRedisError
+    from alerts.opening import open_store
+    from config.secret import SecretMissingError
+
+    try:
+        with open_store(settings.store) as store:
+            note(store, action, thing, after=after, count=count)
+    except (StoreError, StoreUnavailableError, EmbeddedRedisError, SecretMissingError) as error:
+        shell.warn(f"this is not in the audit log: {error}")
 
 
 def _machine() -> str:
