@@ -122,7 +122,7 @@ def decode(text: str) -> Entry:
 def linked(draft: Draft, before: Head) -> tuple[str, Head]:
     """Return the JSON text of an entry that follows ``before``, and the end of the log with it."""
     fields = {name: getattr(draft, name) for name in Draft.__struct_fields__}
-    fields |= {name: value[:MOST_TEXT] for name, value in fields.items() if isinstance(value, str)}
+    fields |= {name: _text(value[:MOST_TEXT]) for name, value in fields.items() if isinstance(value, str)}
     fields |= {"before": plain(draft.before), "after": plain(draft.after)}
     text = _encoder.encode(Entry(**fields, seq=before.seq + 1, prev=before.hash)).decode()
     return text, Head(before.seq + 1, digest_of(text))
@@ -143,10 +143,15 @@ def plain(value: object) -> Any:
 
 def _hidden(value: object) -> Any:
     if isinstance(value, dict):
-        return {name: "(hidden)" if _is_secret(name, one) else _hidden(one) for name, one in value.items()}
+        return {_text(name): "(hidden)" if _is_secret(name, one) else _hidden(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_hidden(one) for one in value]
-    return value
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(text: str) -> str:
+    """Return a text that can be written: JSON of others can hold halves of characters (lone surrogates)."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _is_secret(name: str, value: object) -> bool:

@@ -197,3 +197,32 @@ def test_what_is_kept_is_json_whatever_was_given() -> None:
 def test_what_is_no_head_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="NUMBER:HASH"):
         Head.read(text)
+
+
+def test_old_entries_are_deleted_while_others_write_and_others_check(store: AlertStore) -> None:
+    done = threading.Event()
+    problems: list[object] = []
+
+    def write() -> None:
+        mine = Trail(store)
+        for number in range(60):
+            mine.append(draft(number))
+
+    def check() -> None:
+        mine = Trail(store)
+        while not done.is_set():
+            problems.extend(verify(mine).problems)
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    checker = threading.Thread(target=check)
+    for thread in (*writers, checker):
+        thread.start()
+    cutter = Trail(store)
+    for limit in range(0, 60, 5):
+        cutter.trim(older_than_us=limit * 1_000_000, now_us=10**9)
+    for thread in writers:
+        thread.join()
+    done.set()
+    checker.join()
+    assert problems == []
+    assert verify(cutter).well
