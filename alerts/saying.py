@@ -23,6 +23,7 @@ class Saying:
         kind, name: as in :class:`alerts.statuses.Status`.
         report: returns whether all is well, and the evidence; called in the thread.
         now_us: the time of day, microseconds UTC.
+        forget: what was said goes when it ends in order: nobody misses it. Else it stays, and grows old.
     """
 
     def __init__(
@@ -32,12 +33,15 @@ class Saying:
         name: str,
         report: Callable[[], tuple[bool, dict[str, Any]]],
         now_us: Callable[[], int],
+        *,
+        forget: bool = False,
     ) -> None:
         self._statuses = Statuses(store)
         self._kind = kind
         self._name = name
         self._report = report
         self._now_us = now_us
+        self._forget = forget
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"saying-{kind}", daemon=True)
         self._told = ""
@@ -53,6 +57,11 @@ class Saying:
         """Stop."""
         self._stop.set()
         self._thread.join()
+        if self._forget:
+            try:
+                self._statuses.forget(self._kind, self._name)
+            except (StoreUnavailableError, StoreError) as failed:
+                _log.warning("status_not_forgotten", why=str(failed))
 
     def _run(self) -> None:
         while True:

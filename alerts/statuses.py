@@ -46,6 +46,11 @@ class Statuses:
         with store_errors():
             self._client.hset(self._name, f"{status.kind}:{status.name}", _json.encode(status).decode())
 
+    def forget(self, kind: str, name: str) -> None:
+        """Keep nothing of what a process said."""
+        with store_errors():
+            self._client.hdel(self._name, f"{kind}:{name}")
+
     def all(self, now_us: int) -> list[Status]:
         """Return what was said last by each, sorted; of who has said nothing for a week nothing is kept."""
         with store_errors():

@@ -173,6 +173,14 @@ def _channel(name: str, proof: Proof, now_us: int) -> Sign:
         return Sign(name=name, state="stale", says=says, heard_us=proof.failing_since_us)
     if proof.breaker_open:
         return Sign(name=name, state="stale", says="left alone for now: its breaker is open", heard_us=proof.tried_us)
+    if proof.worked_us is not None and proof.worked_us >= (proof.tried_us or 0):
+        age_us = now_us - proof.worked_us
+        state: State = "fresh" if age_us <= PROOF_US else "late"
+        return Sign(name=name, state=state, says=f"took a message {ago(age_us)} ago", heard_us=proof.worked_us)
+    return _tested(name, proof, now_us)
+
+
+def _tested(name: str, proof: Proof, now_us: int) -> Sign:
     if proof.tried_us is None:
         return Sign(name=name, state="never", says="no proof that it works: it was never tried")
     age_us = now_us - proof.tried_us

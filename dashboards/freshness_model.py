@@ -66,6 +66,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         failing_since_us: None: it does not fail.
         tried_us, works, says: its last test (canary); ``tried_us`` None: there was none.
         breaker_open: whether it is left alone for now.
+        worked_us: when it took a real message last; None: never, as far as is known.
     """
 
     failing_since_us: int | None = None
@@ -73,6 +74,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     works: bool = False
     says: str = ""
     breaker_open: bool = False
+    worked_us: int | None = None
 
 
 class Truth(msgspec.Struct, frozen=True, kw_only=True):

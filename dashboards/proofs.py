@@ -6,6 +6,7 @@ import anyio
 import anyio.to_thread
 
 from alerts.connection import StoreError, StoreUnavailableError, store_errors
+from alerts.statuses import Statuses
 from alerts.store import AlertStore
 from config.durations import US_PER_SECOND
 from dashboards.freshness_model import Proof
@@ -51,6 +52,7 @@ def load_proofs(store: AlertStore, channels: tuple[str, ...]) -> dict[str, Proof
     """
     client: Any = store.client
     canaries = load_canaries(store)
+    notifiers = [one.report.get("worked_us", {}) for one in Statuses(store).all(0) if one.kind == "notifier"]
     with store_errors():
         failing = client.hgetall(store.keys.named("failing"))
         pipeline = client.pipeline(transaction=False)
@@ -66,5 +68,6 @@ def load_proofs(store: AlertStore, channels: tuple[str, ...]) -> dict[str, Proof
             works=last is not None and last.works,
             says="" if last is None else last.detail or last.reason,
             breaker_open="opened" in breakers[name],
+            worked_us=max((worked[name] for worked in notifiers if name in worked), default=None),
         )
     return found

@@ -75,7 +75,7 @@ def serve(
             return True, {"console": "serving", "url": settings.console.public_url or url}
 
         name = f"{socket.gethostname()}:{os.getpid()}"
-        with Saying(store, "console", name, report, now_us):
+        with Saying(store, "console", name, report, now_us, forget=True):
             _log.info("console_served", url=url)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(app, opened, stopped, lambda: ready(url)))

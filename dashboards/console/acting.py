@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, NamedTuple, cast
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from anyio import to_thread
+from anyio import move_on_after, to_thread
 from fastapi import APIRouter, Depends, Request
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from alerts.changelog import Seq, seq_of
+from alerts.changelog import ChangeLog, Seq, seq_of
+from alerts.connection import StoreError, StoreUnavailableError
 from alerts.response_model import NAME_MAX, TEXT_MAX, ResponseError
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
@@ -24,7 +25,7 @@ from dashboards.console.templating import is_part, page
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
 
-_WAIT_S = 0.5
+_WAIT_S, _LOOK_S = 1.0, 0.05
 _MOST_ROWS = 2000
 _MOST_MINUTES = 7 * 24 * 60
 _SURE_ABOVE = SIZE
@@ -87,14 +88,13 @@ async def act(request: Request, who: Responder) -> Response:
         _check_to(context, who, form.to)
     gone = 0 if form.keys is not None or form.expected is None else max(0, form.expected - len(rows))
     wish = Wish(form.nonce, cast("Act", form.act), who.name, context.now_us(), form.minutes, form.to, form.text)
-    version = context.mirror.version
     try:
         outcome = await to_thread.run_sync(acts_of(request).do, wish, rows, later, gone)
     except ResponseError as error:
         raise Refused(422, str(error)) from error
     await _note(request, outcome, rows, form)
     if outcome.done:
-        await context.mirror.wait(version, _WAIT_S)  # who acted sees it
+        await caught_up(context)
     return await _told(request, outcome, form.back)
 
 
@@ -107,7 +107,6 @@ async def undo(request: Request, who: Responder) -> Response:
         raise Refused(404, "there is nothing of yours to undo")
     if not outcome.undoable(now_us, grace_us=5_000_000):
         raise Refused(409, "it can be undone for ten seconds; now acknowledge or assign anew")
-    version = context.mirror.version
     undone = await to_thread.run_sync(acts.undo, outcome, who.name, now_us)
     objects = [f"alert:{change.fingerprint}" for change in outcome.changes]
     await record(
@@ -119,8 +118,20 @@ async def undo(request: Request, who: Responder) -> Response:
         count=max(1, undone.done),
     )
     if undone.done:
-        await context.mirror.wait(version, _WAIT_S)
+        await caught_up(context)
     return await _told(request, undone, local_path(str(form.get("back", "/inbox"))))
+
+
+async def caught_up(context: Context) -> None:
+    """Wait until the mirror has what the store has now, so that who acted sees it; but not for long."""
+    mirror = context.mirror
+    try:
+        last = await to_thread.run_sync(ChangeLog(context.store).last)
+    except (StoreUnavailableError, StoreError):
+        return  # the page says so
+    with move_on_after(_WAIT_S):
+        while mirror.seq < last:
+            await mirror.wait(mirror.version, _LOOK_S)
 
 
 def _read(given: FormData, who: Principal) -> _Form:

@@ -79,7 +79,7 @@ async def letters(
         active="feeds",
         title="Dead letters",
         letters=found[:_SIZE],
-        counts=counts,
+        tallied=counts,
         feed=feed,
         reason=chosen.reason or "",
         more=more,

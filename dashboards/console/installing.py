@@ -3,7 +3,21 @@
 from fastapi import APIRouter, FastAPI
 
 from dashboards import errors
-from dashboards.console import acting, alert, assets, detectors, feeds, inbox, incidents, judging, shell, silences
+from dashboards.console import (
+    acting,
+    alert,
+    assets,
+    audit,
+    channels,
+    detectors,
+    duty,
+    feeds,
+    inbox,
+    incidents,
+    judging,
+    shell,
+    silences,
+)
 from dashboards.console.state import new_console
 from dashboards.console.templating import refused
 
@@ -18,6 +32,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     detectors.router,
     silences.router,
     feeds.router,
+    channels.router,
+    duty.router,
+    audit.router,
 )
 """Each page's."""
 

@@ -161,8 +161,10 @@ def run_notifier(settings: "Settings", listen: str) -> None:
     liveness = Liveness(time.monotonic)
     with open_store(settings.store) as store:
         served: list[CallbackServer] = []
+        counted: list[NotifierMetrics] = []
 
         def beside(metrics: NotifierMetrics) -> AbstractContextManager[object]:
+            counted.append(metrics)
             if settings.callbacks is None:
                 return nullcontext()
             app = build_callbacks(store, settings, metrics=CallbackMetrics(), receipts=metrics)
@@ -177,7 +179,12 @@ def run_notifier(settings: "Settings", listen: str) -> None:
                 return False, {"notifier": "waiting", "store": str(error)}
 
         name = f"{socket.gethostname()}:{os.getpid()}"
-        with StatusServer(listen, report, live=liveness.live), Saying(store, "notifier", name, report, wall_clock_us):
+
+        def told() -> tuple[bool, dict[str, Any]]:
+            well, evidence = report()
+            return well, {**evidence, "worked_us": dict(counted[0].worked_us) if counted else {}}
+
+        with StatusServer(listen, report, live=liveness.live), Saying(store, "notifier", name, told, wall_clock_us):
             service.run_notifier(store, settings, stop, beat=liveness.beat, beside=beside)
 
 

@@ -51,6 +51,8 @@ class Record:
         self._metrics.tries.labels(one.channel, one.outcome).inc()
         if one.reason:
             self._metrics.failures.labels(one.channel, one.reason).inc()
+        if one.outcome != "failed":
+            self._metrics.worked_us[one.channel] = one.at_us
         linked = list(links)
         self._until_stored(lambda: self._outbox.tried(claim, one, progress, linked, over))
         self._on_step(Step.RECORDED, claim.key)

@@ -164,3 +164,15 @@ def test_a_part_of_a_feed_that_a_detector_calls_silent_is_not_seen() -> None:
     settings = Settings.model_validate({})
     assert feeds_layer(settings, [], 0, signs).says.endswith("silent: demo/social")
     assert feeds_layer(settings, [], 0, signs).state == "stale"
+
+
+def test_a_real_message_proves_a_channel_as_well_as_a_test() -> None:
+    day = 86_400 * SECOND
+    for proof, state in (
+        (Proof(worked_us=NOW - 1), "fresh"),
+        (Proof(worked_us=NOW - day - 1), "late"),
+        (Proof(worked_us=NOW - 1, tried_us=NOW - 2, works=False), "fresh"),
+        (Proof(worked_us=NOW - 2, tried_us=NOW - 1, works=False), "stale"),
+        (Proof(worked_us=NOW - 1, failing_since_us=NOW), "stale"),
+    ):
+        assert look(proofs={"mail": proof}).channels.state == state

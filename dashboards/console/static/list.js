@@ -32,7 +32,10 @@
       const other = fresh.get(row.id);
       fresh.delete(row.id);
       const copy = (other || row).cloneNode(true);
-      if (!other) { copy.classList.add("gone"); }
+      if (!other) {
+        copy.classList.add("gone");
+        copy.dataset.gone = row.dataset.gone || String(performance.now());
+      }
       if (row.dataset.selected !== undefined) { copy.dataset.selected = ""; }
       return copy;
     });
@@ -84,6 +87,12 @@
       event.preventDefault();
     }
   });
+  // What is gone stays struck through for a minute, then it is folded away.
+  setInterval(function () {
+    for (const row of document.querySelectorAll("[data-gone]")) {
+      if (performance.now() - Number(row.dataset.gone) > 60000 && row !== document.activeElement) { row.remove(); }
+    }
+  }, 5000);
   document.addEventListener("htmx:sendError", function () {
     const place = document.getElementById("problem");
     place.innerHTML = '<div class="strip error"><strong>No answer</strong> <span>The server cannot be reached; nothing ' +
