@@ -5,6 +5,7 @@ from itertools import groupby
 
 from alerts.model import NotificationRecord, ReceiptRecord, Try
 from config.base import ComponentSettings
+from config.durations import US_PER_SECOND
 from pipeline.explaining.notes import NoteTold
 from pipeline.explaining.words import ahead, clock, listed, span, way
 
@@ -51,8 +52,14 @@ def sentence(note: NoteTold, channels: _Channels, now_us: int) -> str:
     after = ""
     if record.done_us is not None:
         since = "the store had taken the change" if record.kind == "group" else "it was decided"
-        after = f"; {span(max(0, record.done_us - record.accepted_us))} after {since}"
+        after = f"; {span(max(0, record.done_us - record.accepted_us))} after {since}{_waited(record)}"
     return f"{_went(record, channels)}{after}."
+
+
+def _waited(record: NotificationRecord) -> str:
+    """Return how much of the time was over before anything was tried: its group waited, or no notifier was there."""
+    waited_us = min((one.at_us for one in record.tries), default=record.accepted_us) - record.accepted_us
+    return f" ({span(waited_us)} of them before the first try)" if waited_us >= US_PER_SECOND else ""
 
 
 def _went(record: NotificationRecord, channels: _Channels) -> str:

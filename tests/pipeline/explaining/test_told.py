@@ -59,6 +59,11 @@ def test_it_says_what_the_password_did() -> None:
     )
 
 
+def test_what_passed_before_the_first_try_is_told_apart() -> None:
+    told = said(note([tried(1, "mail", "delivered", 3)]))
+    assert told.endswith("; 3.5 s after the store had taken the change (3.0 s of them before the first try).")
+
+
 def test_a_message_that_was_accepted_and_not_delivered_is_one_try() -> None:
     tries = [
         tried(1, "sms", "accepted", 0, provider_ids={PHONE: "SM1"}, recipients=(PHONE,)),
