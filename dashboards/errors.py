@@ -107,7 +107,11 @@ def install(app: FastAPI) -> None:
         _log.error("request_failed", path=request.url.path, exc_info=error)
         return answer(request, refusal_of(error))
 
-    for kind in (Refused, AccessError, RequestValidationError, HTTPException, StoreUnavailableError):
+    expected: tuple[type[Exception], ...] = (
+        *(Refused, AccessError, RequestValidationError),
+        *(HTTPException, StoreUnavailableError),
+    )
+    for kind in expected:
         app.add_exception_handler(kind, refused)
-    for kind in (StoreError, Exception):
-        app.add_exception_handler(kind, defect)
+    app.add_exception_handler(StoreError, defect)
+    app.add_exception_handler(Exception, defect)
