@@ -1,0 +1,273 @@
+"""The console in a real Chromium: what scripts do, keys, what a screen reader is told, the page without an answer."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from alerts.incidents import Incidents
+from alerts.responses import Responses
+from alerts.store import AlertStore
+from config.settings import Settings
+from tests.support.alerts import change
+from tests.support.browser import chromium, violations
+from tests.support.web import Running
+
+Serve = Callable[..., Running]
+ROW = "#list [data-row]"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda one: wrong.append(one.text) if "Content Security Policy" in one.text else None)
+    yield page
+    assert wrong == []
+
+
+def look(page: Page, app: Running, path: str = "/inbox") -> None:
+    """Load a page, and wait until it hears the server."""
+    page.goto(app.url + path)
+    expect(page.locator("[data-beat-age]").first).not_to_be_empty()
+
+
+def fill(store: AlertStore, count: int = 3, **labels: Any) -> list[Any]:
+    ones = [change("Slow", service=f"s{n}", summary=f"service {n} is slow", **labels) for n in range(count)]
+    store.apply(ones)
+    Incidents(store, Settings().incidents).assign_many(ones)
+    return ones
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(f"{ROW} .says").all_inner_texts()
+
+
+def test_an_alert_that_is_stored_is_on_the_screen_at_once(page: Page, serve: Serve, store: AlertStore) -> None:
+    app = serve()
+    look(page, app)
+    expect(page.locator(".empty")).to_be_visible()
+    store.apply([change(summary="it has just begun")])
+    expect(page.get_by_text("it has just begun")).to_be_visible()
+    store.apply([change(step="resolved", at_us=change().at_us + 1)])
+    expect(page.locator(".empty")).to_be_visible()
+
+
+def test_by_keys_alone_the_worst_alert_is_found_taken_noted_and_given_back(
+    page: Page, serve: Serve, store: AlertStore
+) -> None:
+    low = change("Low", severity="info", summary="a low one")
+    worst = change("Worst", severity="critical", tier="gold", summary="the worst one")
+    store.apply([low, worst])
+    app = serve()
+    look(page, app)
+    page.keyboard.press("j")
+    focused = page.locator(f"{ROW}:focus")
+    expect(focused).to_contain_text("the worst one")
+    page.keyboard.press("a")
+    expect(page.locator("#said")).to_contain_text("Acknowledged 1 alert.")
+    expect(page.locator(ROW)).to_have_count(1)
+    assert Responses(store).acknowledgements([worst]).keys() == {worst.fingerprint}
+    page.keyboard.press("u")
+    expect(page.locator("#said")).to_contain_text("Took back the acknowledgement of 1 alert.")
+    expect(page.locator(ROW)).to_have_count(2)
+    assert Responses(store).acknowledgements([worst]) == {}
+    page.keyboard.press("1")
+    page.wait_for_url(re.compile("q=p"))
+    expect(page.locator(ROW)).to_have_count(1)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/a/{worst.fingerprint}")
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    page.wait_for_url("**/incidents")
+
+
+def test_rows_stay_where_they_are_while_one_has_the_focus(page: Page, serve: Serve, store: AlertStore) -> None:
+    fill(store)
+    app = serve()
+    look(page, app)
+    before = names(page)
+    page.keyboard.press("j")
+    focused = page.locator(f"{ROW}:focus").get_attribute("id")
+    store.apply([change("New", severity="critical", tier="gold", summary="a new one, and worse")])
+    expect(page.locator("[data-waiting]")).to_have_text("1 new")
+    assert names(page) == before
+    assert page.locator(f"{ROW}:focus").get_attribute("id") == focused
+    page.keyboard.press(".")
+    expect(page.locator(ROW)).to_have_count(4)
+    assert names(page)[0] == "a new one, and worse"
+    expect(page.locator("#waiting")).to_be_hidden()
+
+
+def test_a_row_that_is_gone_is_struck_through_while_the_list_is_held(
+    page: Page, serve: Serve, store: AlertStore
+) -> None:
+    ones = fill(store)
+    app = serve()
+    look(page, app)
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("#selection")).to_be_visible()
+    over = ones[0]
+    store.apply([change("Slow", service="s0", step="resolved", at_us=over.at_us + 1, summary="service 0 is slow")])
+    expect(page.locator(f"{ROW}.gone")).to_have_count(1)
+    assert len(names(page)) == 3
+    page.keyboard.press("Escape")
+    expect(page.locator("#selection")).to_be_hidden()
+
+
+def test_a_selection_of_several_is_acknowledged_together(page: Page, serve: Serve, store: AlertStore) -> None:
+    ones = fill(store, 4)
+    app = serve()
+    look(page, app)
+    for key in ("j", "x", "j", "j", "X"):
+        page.keyboard.press(key)
+    expect(page.locator("[data-selected-words]")).to_have_text("3 alerts in 3 rows selected")
+    page.keyboard.press("a")
+    expect(page.locator("#said")).to_contain_text("Acknowledged 3 alerts.")
+    expect(page.locator(ROW)).to_have_count(1)
+    assert len(Responses(store).acknowledgements(ones)) == 3
+
+
+def test_pausing_holds_everything_until_it_is_resumed(page: Page, serve: Serve, store: AlertStore) -> None:
+    fill(store)
+    app = serve()
+    look(page, app)
+    page.keyboard.press("p")
+    expect(page.locator("[data-pause]")).to_contain_text("Resume")
+    expect(page.locator("#waiting")).to_contain_text("Updates are paused")
+    page.evaluate("document.getElementById('list').addEventListener('sse:list', () => { window.told = true; })")
+    store.apply([change("New", summary="a new one")])
+    page.wait_for_function("window.told === true")
+    assert len(names(page)) == 3
+    page.keyboard.press("p")
+    expect(page.locator(ROW)).to_have_count(4)
+
+
+def test_keys_can_be_switched_off_and_that_stays(page: Page, serve: Serve, store: AlertStore) -> None:
+    fill(store)
+    app = serve()
+    look(page, app)
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.locator("[data-keys-switch]").uncheck()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+    page.keyboard.press("j")
+    assert page.locator(f"{ROW}:focus").count() == 0
+    look(page, app)
+    page.keyboard.press("j")
+    assert page.locator(f"{ROW}:focus").count() == 0
+
+
+def test_without_a_beat_the_page_says_not_live_and_gives_up_its_colours(
+    page: Page, serve: Serve, store: AlertStore
+) -> None:
+    fill(store)
+    app = serve()
+    page.clock.install()
+    look(page, app)
+    expect(page.locator("#not-live")).to_be_hidden()
+    page.route("**/*", lambda route: route.abort())
+    page.evaluate("htmx.createEventSource = () => new EventTarget()")
+    # The connection stays open, and half an hour goes by for the page alone: no error of the network tells it so.
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 60)
+    page.clock.run_for(2000)
+    expect(page.locator("#not-live")).to_be_visible()
+    expect(page.locator("#not-live")).to_contain_text("Nothing received since")
+    assert page.locator("body").get_attribute("data-live") == "stale"
+    assert "repeating-linear-gradient" in page.locator(f"{ROW} .chip").first.evaluate(
+        "one => getComputedStyle(one).backgroundImage"
+    )
+    assert all(one.is_disabled() for one in page.locator(f"{ROW} [data-needs-live]").all())
+
+
+def test_the_zone_changes_on_every_page(page: Page, serve: Serve, store: AlertStore) -> None:
+    fill(store)
+    app = serve()
+    look(page, app)
+    assert " UTC" in page.locator(f"{ROW} .abs").first.inner_text()
+    page.locator("[data-zone]").click()
+    page.wait_for_function("document.cookie.includes('makegood_zone')")
+
+
+def test_without_scripts_pages_work_as_forms_and_say_that_they_are_not_live(
+    browser: Browser, serve: Serve, store: AlertStore
+) -> None:
+    one = change(summary="plain")
+    store.apply([one])
+    app = serve()
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(app.url + "/inbox")
+    assert "<noscript>" in page.content()
+    page.locator(f'{ROW} button[value^="acknowledge:"]').click()
+    page.wait_for_url(re.compile("said="))
+    assert page.get_by_text("Acknowledged 1 alert.").is_visible()
+    assert Responses(store).acknowledgements([one]).keys() == {one.fingerprint}
+    context.close()
+
+
+def test_axe_finds_nothing_wrong_with_any_page_in_the_dark_or_in_the_light(
+    browser: Browser, serve: Serve, store: AlertStore
+) -> None:
+    app = serve()
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark", reduced_motion="reduce")
+    page = context.new_page()
+    found = {}
+
+    def check(name: str) -> None:
+        page.emulate_media(color_scheme="dark")
+        found[f"{name}, dark"] = violations(page)
+        page.emulate_media(color_scheme="light")
+        found[f"{name}, light"] = violations(page, "color-contrast")
+
+    for path in ("/inbox", "/incidents", "/nowhere"):
+        page.goto(app.url + path)
+        check(f"empty {path}")
+    ones = fill(store, 4)
+    page.goto(app.url + "/inbox")
+    expect(page.locator(ROW)).to_have_count(4)
+    check("/inbox")
+    page.locator(f"{ROW} label.box").first.click()
+    check("selection")
+    for path in (f"/a/{ones[0].fingerprint}", "/incidents/1", "/truth", "/settings", "/inbox?q=state:nonsense"):
+        page.goto(app.url + path)
+        check(path)
+    fill(store, 120, site="ams2")
+    page.goto(app.url + "/inbox")
+    expect(page.locator(".storm")).to_be_visible()
+    check("storm")
+    context.close()
+    assert {path: one for path, one in found.items() if one} == {}
+
+
+def test_at_320_pixels_nothing_has_to_be_scrolled_sideways(browser: Browser, serve: Serve, store: AlertStore) -> None:
+    ones = fill(store, 4)
+    app = serve()
+    context = browser.new_context(viewport={"width": 320, "height": 640})
+    page = context.new_page()
+    wide = {}
+    for path in ("/inbox", f"/a/{ones[0].fingerprint}", "/incidents", "/incidents/1", "/truth", "/settings"):
+        page.goto(app.url + path)
+        wide[path] = page.evaluate("document.documentElement.scrollWidth")
+    context.close()
+    assert {path: width for path, width in wide.items() if width > 320} == {}
