@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Via = Literal["session", "token", "link", "wall", "anonymous", "cli", "system"]
+Via = Literal["session", "token", "link", "sms", "voice", "chat", "wall", "anonymous", "cli", "system"]
 GENESIS = "0" * 64
 """What stands in the place of a hash before the first entry."""
 MOST_VALUE_BYTES = 16_384
@@ -21,8 +21,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         at_us: when.
         who: name of a person or token; of the user of the machine, by command line.
         role: that they had; empty by command line.
-        via: how they came: a session of the console, an API token, a signed link, the command line (``cli``), or nobody
-            (``system``).
+        via: how they came: a session of the console, an API token, a signed link, a text message, a call, the command
+            line (``cli``), or nobody (``system``).
         address: from where; empty by command line.
         request: id of the request, which the answer carried and the log has.
         action: what, like ``silence.create``.

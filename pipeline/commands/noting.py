@@ -45,7 +45,7 @@ def note(
             at_us=wall_clock_us(),
             who=user,
             via="cli",
-            address=_machine(),
+            address=machine(),
             action=action,
             object=thing,
             before=before,
@@ -70,7 +70,7 @@ def note_beside(settings: "Settings", action: str, thing: str, *, after: Any = N
         shell.warn(f"this is not in the audit log: {error}")
 
 
-def _machine() -> str:
+def machine() -> str:
     """Return on which machine the command was given."""
     import socket
 

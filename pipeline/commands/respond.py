@@ -12,7 +12,7 @@ from pipeline.commands import answers, controls, shell
 
 if TYPE_CHECKING:
     from alerts.lookup import Found, Lookup
-    from alerts.response_model import Answer, Kind
+    from alerts.response_model import Answer, Kind, Said
     from alerts.responses import Responses
     from alerts.store import AlertStore
     from config.settings import Settings
@@ -155,7 +155,7 @@ def respond(
                 given.append(responses.respond(fingerprint, kind, said, until_us=until_us, to=to, text=text))
             except ResponseError as error:
                 raise shell.UserError(str(error)) from error
-        _note(lookup.store, kind, given, said.by, text)
+        _note(lookup.store, kind, given, said, text)
     if as_json:
         shell.out_json([_plain(answer) for answer in given])
     else:
@@ -181,15 +181,15 @@ def _there(to: str, settings: "Settings") -> None:
         raise shell.UserError(msg)
 
 
-def _note(store: "AlertStore", kind: "Kind", given: "Sequence[Answer]", by: str, text: str) -> None:
-    """Write to the audit log what was done: one entry, however many alerts."""
-    from pipeline.commands.noting import note
+def _note(store: "AlertStore", kind: "Kind", given: "Sequence[Answer]", said: "Said", text: str) -> None:
+    """Write to the audit log what was done."""
+    from alerts.trail import Trail
+    from alerts.trail_answers import answers_entry
+    from pipeline.commands.noting import machine
 
-    done = [answer for answer in given if answer.result == "done"]
-    if done:
-        thing = f"alert:{done[0].fingerprint}" if len(done) == 1 else "alerts"
-        after = _plain(done[0]) if len(done) == 1 else {"fingerprints": [one.fingerprint for one in done]}
-        note(store, f"alert.{kind}", thing, by=by, after=after, why=text, count=len(done))
+    entry = answers_entry(kind, given, by=said.by, via="cli", at_us=said.at_us, text=text, address=machine())
+    if entry is not None:
+        Trail(store).append(entry)
 
 
 def _line(answer: "Answer", kind: "Kind") -> str:

@@ -17,6 +17,8 @@ from alerts.reply_words import answer_text
 from alerts.response_model import Answer, Kind, ResponseError, Said, Way
 from alerts.responses import Responses
 from alerts.store import AlertStore
+from alerts.trail import Trail
+from alerts.trail_answers import answers_entry
 from config.settings import Settings
 from detectors.contract import AlertChange
 from sinks.callbacks.people import Known
@@ -61,6 +63,7 @@ class Desk:
         self._lookup = Lookup(store, Incidents(store, settings.incidents, feeds))
         self._responses = Responses(store, settings.responses)
         self._codes = ShortCodes(store)
+        self._trail = Trail(store)
         self._hastening = Hastening(store, clock_us=script_clock_us)
 
     def reply(self, message: str, number: str, known: Known, id_: str) -> Heard:
@@ -112,7 +115,13 @@ class Desk:
         until_us = None if lasts_us is None else now_us + lasts_us
         found = self._lookup.find(target)
         give = self._responses.respond
-        return found, [give(one.fingerprint, kind, said, until_us=until_us, text=text) for one in found.meant]
+        answers = [give(one.fingerprint, kind, said, until_us=until_us, text=text) for one in found.meant]
+        entry = answers_entry(
+            kind, answers, by=known.name, via="token" if via == "api" else via, at_us=now_us, text=text
+        )
+        if entry is not None:
+            self._trail.append(entry)
+        return found, answers
 
     def find(self, target: str) -> Found:
         """Return what is called so.

@@ -18,6 +18,7 @@ from alerts.embedded_redis import EmbeddedRedis
 from alerts.links import Action, Keys
 from alerts.responses import Responses, Said
 from alerts.store import AlertStore
+from alerts.trail import Trail
 from config.callbacks import CallbackSettings
 from config.delivery import StoreSettings
 from config.duty import PersonSettings
@@ -352,6 +353,17 @@ def test_a_link_knows_whom_it_was_sent_to(house: House) -> None:
     assert "As ben" in house.request("GET", path).text
     house.request("POST", path, data={"by": "Mallory"})
     assert house.by(alert) == "ben"
+
+
+def test_answers_by_message_and_by_link_are_in_the_audit_log_once(house: House, twilio: FakeTwilio) -> None:
+    alert = _told(house)
+    for _ in range(2):
+        twilio.write(house.sms_url(), BEN, "comment again and again")
+        house.request("POST", _path(house, alert, person="eve"))
+    linked, said = (kept.entry for kept in Trail(house.store).newest_first())
+    assert (said.action, said.who, said.via, said.why) == ("alert.comment", "ben", "sms", "again and again")
+    assert (linked.action, linked.who, linked.via) == ("alert.acknowledge", "eve", "link")
+    assert said.object == linked.object == f"alert:{alert.fingerprint}"
 
 
 def test_a_link_of_an_earlier_episode_does_nothing_to_the_later_one(house: House) -> None:
