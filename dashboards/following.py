@@ -20,7 +20,7 @@ from dashboards.mirror import Mirror, Read
 from detectors.contract import AlertChange
 
 _BATCH = 1000
-_BLOCK_MS = 1000
+_BLOCK_MS = 250
 _LOOK_EVERY_US = 2 * US_PER_SECOND
 _PAUSE_S = 0.5
 _DOUBTS = 3
