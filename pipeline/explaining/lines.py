@@ -1,5 +1,6 @@
 """The way of an alert in words that a person on call understands."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from alerts.model import Account
@@ -126,7 +127,7 @@ def account_lines(story: Story, accounts: Sequence[Account]) -> Iterator[str]:
     steps = {change.change_id: change.step for change in story.detail.history}
     for one in sorted(accounts, key=lambda account: account.at_us):
         by = f" by {one.by}" if one.verdict in {"told", "replaced"} and one.by else ""
-        by = f": {one.by}" if one.verdict == "muted" else by
+        by = f": {one.by}{_told_after(story, one)}" if one.verdict == "muted" else by
         step = steps.get(one.change_id, "a change that is no longer kept")
         yield f"{moment(one.at_us)}  {step} → {one.receiver}: {VERDICTS[one.verdict]}{by}"
     for group in story.groups:
@@ -135,6 +136,24 @@ def account_lines(story: Story, accounts: Sequence[Account]) -> Iterator[str]:
             yield f"not yet  {steps.get(change_id, change_id)} → {group.receiver}: decided{when}"
     for change_id in story.unrouted:
         yield f"not yet  {steps.get(change_id, change_id)}: no notifier has looked at it; does one run?"
+
+
+def _told_after(story: Story, muted: Account) -> str:
+    """Return by which notification a change was told when nothing hid it any more; empty: by none so far."""
+    where = (muted.group, muted.receiver)
+    later_us = [
+        one.at_us
+        for one in story.detail.accounts
+        if (one.group, one.receiver) == where and one.at_us > muted.at_us and one.change_id != muted.change_id
+    ]
+    until_us = min(later_us, default=math.inf)  # from then on there was something else to tell
+    about = (
+        note
+        for note in story.detail.notifications
+        if (note.group, note.receiver) == where and muted.at_us <= note.accepted_us < until_us
+    )
+    first = min(about, key=lambda note: note.accepted_us, default=None)
+    return "" if first is None else f"; told when that was over, by {first.key}"
 
 
 def _hidden(story: Story) -> Iterator[str]:

@@ -51,7 +51,7 @@ def sentence(note: NoteTold, channels: _Channels, now_us: int) -> str:
         return _pending(note, channels, now_us)
     after = ""
     if record.done_us is not None:
-        since = "the store had taken the change" if record.kind == "group" else "it was decided"
+        since = "there was something to tell" if record.kind == "group" else "it was decided"
         after = f"; {span(max(0, record.done_us - record.accepted_us))} after {since}{_waited(record)}"
     return f"{_went(record, channels)}{after}."
 

@@ -52,7 +52,7 @@ def test_it_says_what_the_password_did() -> None:
         channel="sms", recipient=PHONE, provider_id="SM1", status="delivered", outcome="delivered", at_us=AT_US
     )
     because = "because tier 1 (mail) failed: auth: the server refused the password; 2 tries in 3.1 s"
-    after = "3.5 s after the store had taken the change."
+    after = "3.5 s after there was something to tell."
     assert said(note(tries, [receipt])) == f"By SMS (tier 2, sms), {because}; it has arrived, says the receipt; {after}"
     assert said(note(tries)) == (
         f"By SMS (tier 2, sms), {because}; accepted there, whether it arrived is not known; {after}"
@@ -61,7 +61,7 @@ def test_it_says_what_the_password_did() -> None:
 
 def test_what_passed_before_the_first_try_is_told_apart() -> None:
     told = said(note([tried(1, "mail", "delivered", 3)]))
-    assert told.endswith("; 3.5 s after the store had taken the change (3.0 s of them before the first try).")
+    assert told.endswith("; 3.5 s after there was something to tell (3.0 s of them before the first try).")
 
 
 def test_a_message_that_was_accepted_and_not_delivered_is_one_try() -> None:

@@ -115,6 +115,20 @@ def test_what_is_hidden_says_by_what_and_until_when(night: Night, store: AlertSt
     assert found.end.startswith("not told (silenced by ")
 
 
+def test_what_was_told_when_it_was_hidden_no_more_says_by_which_notification(night: Night, store: AlertStore) -> None:
+    one = change(service="shop")
+    now_us = night.clock()
+    SilenceBook(store).add(
+        ["service=shop"], starts_us=now_us, ends_us=now_us + 60_000_000, author="kim", comment="CHG-1", now_us=now_us
+    )
+    night.fires(one)
+    night.passes(12)
+    assert "told when that was over" not in night.told(one)
+    night.passes(400)
+    (note,) = [note for note in night.story(one).detail.notifications if note.receiver == "desk"]
+    assert f"CHG-1 (kim), until 2015-02-21T12:01:00Z; told when that was over, by {note.key}" in night.told(one)
+
+
 def test_what_was_over_before_its_tick_was_told_to_nobody(night: Night) -> None:
     one = change()
     night.fires(one)
