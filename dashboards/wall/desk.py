@@ -43,7 +43,7 @@ class Desk:
         self._known = Known()
         self._codes = Codes(_key(settings))
         self._storm_ms = 0
-        self._views: dict[bool, tuple[int, int, View]] = {}
+        self._views: dict[bool, tuple[int, int, tuple[Status, ...], View]] = {}
         self._rendered: dict[tuple[Options, Shown], tuple[View, str, str]] = {}
 
     async def view(self, *, hide: bool) -> View:
@@ -59,12 +59,10 @@ class Desk:
         mirror = context.mirror
         every_us = _EVERY_IN_STORM_US if len(mirror.alerts) >= STORM_OPEN else _EVERY_US
         known = self._views.get(hide)
-        if (
-            known is not None
-            and 0 <= now_us - known[0] < every_us
-            and (every_us > _EVERY_US or known[1] == mirror.version)
-        ):
-            return known[2]
+        if known is not None and 0 <= now_us - known[0] < every_us:
+            same = known[1] == mirror.version and known[2] is mirror.statuses
+            if same or every_us > _EVERY_US:
+                return known[3]
         found = [
             Open(one, owner_of(one, now_us))
             for print_, one in mirror.alerts.items()
@@ -95,9 +93,9 @@ class Desk:
             storm_ms=self._storm_ms,
         )
         view = view_of(seen, context.settings, self._codes if hide else None)
-        if known is not None and known[2] == view:
-            view = known[2]  # the same object: what was made of it is still good
-        self._views[hide] = now_us, mirror.version, view
+        if known is not None and known[3] == view:
+            view = known[3]  # the same object: what was made of it is still good
+        self._views[hide] = now_us, mirror.version, mirror.statuses, view
         return view
 
     def hops(self, now_us: int) -> tuple[Hop, ...]:

@@ -14,9 +14,11 @@ _CAPITAL = 0.72
 _WIDTH_MM = 22.14
 _BODY_VW = (1.1, 4.2)
 """Smaller makes no sense; of larger nothing would fit."""
+_LARGE_VW = 3.5
+"""With larger letters there is no room for everything on top."""
 _HEAD = 3.13
 """The numbers on top, in sizes of the body."""
-_HEAD_MOST_VW = 11.0
+_HEAD_MOST_VW = 10.4
 _HEIGHT_VW = 56.25
 _ROW = 1.34
 _MOST_ROWS = 9
@@ -76,4 +78,7 @@ def sizes(inches: float, metres: float) -> Sizes:
 def stylesheet(inches: float, metres: float) -> str:
     """Return the style that says the sizes: pages carry none of their own."""
     found = sizes(inches, metres)
-    return f":root{{--least-n:{found.least_vw};--body-n:{found.body_vw};--head-n:{found.head_vw}}}\n"
+    style = f":root{{--least-n:{found.least_vw};--body-n:{found.body_vw};--head-n:{found.head_vw}}}\n"
+    if found.body_vw > _LARGE_VW:  # what is late is named beside its age anyway
+        style += ".hops{display:none}\n.number .d2{font-size:.68em;line-height:1.6}\n"
+    return style

@@ -26,6 +26,7 @@
   let seenDate = Date.now();
   let seenPerf = started;
   let hidePointer = 0;
+  let pointerAt = "";
 
   const contact = () => performance.now() - heard.at + asleepMs;
   const serverNow = () => heard.serverMs + contact();
@@ -99,6 +100,7 @@
     } catch (error) {
       if (reason === "build" && performance.now() - started < 300000) return false;
     }
+    console.info("the wall is loaded anew: " + reason);
     location.reload();
     return true;
   }
@@ -160,7 +162,10 @@
   }
 
   document.addEventListener("visibilitychange", () => { stayAwake(); tick(); });
-  document.addEventListener("mousemove", () => {
+  document.addEventListener("mousemove", (event) => {
+    const place = event.screenX + "," + event.screenY;
+    if (place === pointerAt) return; // browsers tell of a pointer that rests, too, when what is below it changes
+    pointerAt = place;
     root.dataset.pointer = "seen";
     clearTimeout(hidePointer);
     hidePointer = setTimeout(() => { delete root.dataset.pointer; }, 5000);
