@@ -1,8 +1,8 @@
 """Alertmanager's API with many alerts and many viewers: ours, and the real Alertmanager with the same alerts.
 
-Both hold the same alerts, each on one core, the same for both; who asks has the other. Of ours, viewers hold the stream of
-events open and ask for filtered lists, and alerts change, come and go, while the whole list is asked for. The real one
-answers nobody else meanwhile.
+Both hold the same alerts, each on one core, the same for both; who asks has the other. Of ours, viewers hold the
+stream of events open and ask for filtered lists, and alerts change, come and go; first by themselves, then while the
+whole list is asked for twice a second. The real one answers nobody else meanwhile.
 
 Run: ``python -m benchmarks.api [ALERTS [VIEWERS [SECONDS]]]``; needs ``prometheus-alertmanager``.
 """
@@ -155,9 +155,10 @@ class Client:
 
 @dataclass
 class Measured:
-    """How long answers took, seconds."""
+    """How long answers took, seconds; ``disturbed``: filtered ones, while somebody asked for the whole list as well."""
 
     filtered: list[float] = field(default_factory=list)
+    disturbed: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
     size: int = 0
     events: int = 0
@@ -264,7 +265,11 @@ async def measure(ours: str, theirs: str, count: int, viewers: int, seconds: flo
     turns = 4
     for _ in range(turns):
         async with busy(ours, mine):
+            await asyncio.sleep(seconds / turns)
+        beside = Measured()
+        async with busy(ours, beside):
             await several(Client(ours), mine, seconds / turns)
+        mine.disturbed += beside.filtered
         await several(Client(theirs), real, seconds / turns)
         client, chance = Client(theirs), random.Random(1)
         for _ in range(3 * len(FILTERS)):
@@ -324,8 +329,10 @@ def main(count: int, viewers: int, seconds: float) -> None:
             ready(theirs)
             found, beside = asyncio.run(measure(ours, theirs, count, viewers, seconds))
     print(f"{viewers} viewers, {found.events} events heard; the whole list: {found.size:,} and {beside.size:,} bytes")
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     for line in (
         told("ours, filtered", found.filtered),
+        told("ours, beside whole", found.disturbed),
         told("theirs, filtered", beside.filtered),
         told("ours, whole", found.whole),
         told("theirs, whole", beside.whole),
