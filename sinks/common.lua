@@ -82,6 +82,17 @@ local function keep_try(key, try, thread, retention, linked, first)
   return ended
 end
 
+-- Let the lines go on that waited for a digest. Those that have gone into another since wait for that.
+local function free_behind(key)
+  for _, one in ipairs(redis.call('SMEMBERS', p .. 'behind:' .. key)) do
+    if redis.call('HGET', p .. 'behind', one) == key then
+      redis.call('HDEL', p .. 'behind', one)
+      make_ready(one)
+    end
+  end
+  redis.call('DEL', p .. 'behind:' .. key)
+end
+
 -- End a notification: it leaves its line. Returns false when it was done already.
 local function finish(line, key, status, text, retention)
   local note = p .. 'note:' .. key
@@ -101,14 +112,7 @@ local function finish(line, key, status, text, retention)
     redis.call('PEXPIRE', p .. 'receipts:' .. key, retention)
   end
   if string.find(line, '/digest', -7, true) then
-    -- The lines that waited for it. Those that have gone into another since wait for that.
-    for _, one in ipairs(redis.call('SMEMBERS', p .. 'behind:' .. key)) do
-      if redis.call('HGET', p .. 'behind', one) == key then
-        redis.call('HDEL', p .. 'behind', one)
-        make_ready(one)
-      end
-    end
-    redis.call('DEL', p .. 'behind:' .. key)
+    free_behind(key)
   end
   return true
 end

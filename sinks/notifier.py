@@ -85,6 +85,7 @@ class Notifier:
         Raises:
             StoreUnavailableError: Redis is away.
         """
+        self._record.catch_up()
         decided = self._decide(limit)
         claims = self._outbox.claim(limit, self._settings.lease)
         for claim in claims:
@@ -133,6 +134,7 @@ class Notifier:
                 if deciding.done():
                     stop.set()
                     return True
+                self._record.catch_up()
                 room = crew.room(self._pause_s)
                 if room == 0:
                     return True
@@ -208,7 +210,8 @@ class Notifier:
         else:
             if verdict.undelivered:
                 _log.error("undelivered", key=claim.key, receiver=name, rounds=claim.progress.round)
-            self._outbox.later(claim, verdict.delay_us, claim.progress, undelivered=verdict.undelivered)
+            how = {"undelivered": verdict.undelivered, "given_up": verdict.given_up}
+            self._outbox.later(claim, verdict.delay_us, claim.progress, **how)
 
     def _finish(self, claim: Claim, status: str, note: str) -> None:
         self._outbox.finish(claim, status, note)

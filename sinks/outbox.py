@@ -98,7 +98,9 @@ class Outbox:
         claim.tries.append(one)
         self._mine(answer)
 
-    def later(self, claim: Claim, delay_us: int, progress: Progress, *, undelivered: bool) -> None:
+    def later(
+        self, claim: Claim, delay_us: int, progress: Progress, *, undelivered: bool, given_up: bool = False
+    ) -> None:
         """Let go of the notification for ``delay_us``.
 
         Args:
@@ -106,14 +108,14 @@ class Outbox:
             delay_us: not negative.
             progress: to go on with.
             undelivered: every tier has failed.
+            given_up: they have for so long that nothing is to wait for it any more: no line for a digest.
 
         Raises:
             LeaseLostError: nothing was done.
         """
         text = msgspec.json.encode(progress).decode()
-        self._mine(
-            self._run("later", claim.line, claim.token, claim.key, _ms(delay_us), text, "1" if undelivered else "0")
-        )
+        how = "2" if given_up else "1" if undelivered else "0"
+        self._mine(self._run("later", claim.line, claim.token, claim.key, _ms(delay_us), text, how))
 
     def finish(self, claim: Claim, status: str, note: str) -> None:
         """End the notification as ``delivered``; ``note`` says how. Ending it twice has no effect."""

@@ -56,7 +56,7 @@ def build_notifier(
     rng: random.Random | None = None,
     on_step: StepHook | None = None,
 ) -> Notifier:
-    """Return a notifier over ``store``.
+    """Return a notifier over ``store``. It is not asked for anything yet: it may be away.
 
     Args:
         store: what is told of, and the outbox.
@@ -68,7 +68,6 @@ def build_notifier(
         on_step: for tests that kill.
 
     Raises:
-        StoreUnavailableError: Redis is away.
         ValueError: when a reference has no target, or there is no route.
     """
     channels = _channels(settings)

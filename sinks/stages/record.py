@@ -40,9 +40,21 @@ class Record:
         self._clock = clock
         self._wait = wait
         self._on_step = on_step
-        self._failing: set[str] = set(outbox.failing())
+        self._failing: set[str] = set()
+        self._caught_up = False
+
+    def catch_up(self) -> None:
+        """Take over, once, what was known of channels before this notifier began.
+
+        Raises:
+            StoreUnavailableError: the store is away; try it again.
+        """
+        if self._caught_up:
+            return
+        self._failing |= set(self._outbox.failing())
         for channel in self._failing:
-            metrics.channel_failing.labels(channel).set(1)
+            self._metrics.channel_failing.labels(channel).set(1)
+        self._caught_up = True
 
     def tried(
         self, claim: Claim, one: Try, progress: Progress, links: Iterable[tuple[str, str]] = (), over: str = ""

@@ -14,6 +14,9 @@ from sinks.receipts import ReportedSettings, arrived, still_said, within_us
 from sinks.stages.awaiting import Awaiting, Waiting
 from sinks.stages.contract import Attempt, Clock, Outcome, Stage, target_of
 
+GIVEN_UP_ROUNDS = 5
+"""After so many rounds in which all tiers have failed, what waits behind a digest goes on without it."""
+
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One channel, ready for use: its settings and its stages."""
@@ -27,12 +30,14 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """How a notification stands after a turn: done (``delay_us`` None), or to be gone on with later.
 
     Attributes:
+        given_up: every tier has failed, so often that nothing is to wait for it. It is tried again all the same.
         recorded: that it is done was recorded together with its last try.
     """
 
     delay_us: int | None
     note: str = ""
     undelivered: bool = False
+    given_up: bool = False
     recorded: bool = False
 
 
@@ -86,7 +91,7 @@ class Tiers:
             return Verdict(delay_us=None, note="in standard words only: no tier's template could be used")
         progress.start_over()
         wait_us = min(self._settings.retry_first_wait << min(progress.round - 1, 32), self._settings.retry_max_wait)
-        return Verdict(delay_us=wait_us, undelivered=True)
+        return Verdict(delay_us=wait_us, undelivered=True, given_up=progress.round >= GIVEN_UP_ROUNDS)
 
     def _by_receipt(self, claim: Claim, receiver: ReceiverSettings) -> Verdict | None:
         """Return that it is done when a tier, also one that was given up, has delivered by its receipts."""

@@ -425,7 +425,7 @@ def test_when_routes_change_who_fires_is_told_where_they_lead_and_the_end_to_bot
     assert rig.run(1000) == ["30 new A", "690 new repeat A"]
     rig.apply(over(A))
     assert sorted(text.partition(" ")[2] for text in rig.run(INTERVAL_S)) == ["new a", "ops a"]
-    assert rig.verdicts(A) == ["told", "told", "told"]
+    assert rig.verdicts(A) == ["told", "told", "told", "told"]
     assert rig.world.groups() == set()
 
 

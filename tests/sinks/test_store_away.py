@@ -60,3 +60,34 @@ def test_a_redis_that_stops_and_comes_back_costs_neither_a_notification_nor_a_re
     assert store.counts() == {"firing": 40, "resolved": 0, "pending": 0, "undelivered": 0}
     store.client.close()
     second.close()
+
+
+def test_a_notifier_that_begins_while_redis_is_away_waits_and_goes_on(tmp_path: Path) -> None:
+    server = EmbeddedRedis(tmp_path)
+    store = AlertStore(connect(server.url), StoreSettings())
+    stop, looks = threading.Event(), threading.Semaphore(0)
+    with http_server() as far:
+        notifier = build_notifier(
+            store,
+            Settings(
+                channels=channel_settings({"web": {"type": "webhook", "url": far.url}}),
+                receivers={"ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]})},
+                route=RootRouteSettings.model_validate({"receiver": "ops", **AT_ONCE}),
+                notifier=NotifierSettings.model_validate({"poll": "5ms"}),
+            ),
+            registry=CollectorRegistry(),
+            wait=stop.wait,
+        )
+        thread = threading.Thread(target=notifier.run, args=(stop, looks.release))
+        thread.start()
+        lives = looks.acquire(timeout=PATIENCE_S) and looks.acquire(timeout=PATIENCE_S)
+        server.start()
+        store.apply([change()])
+        until(lambda: store.counts()["pending"] == 0)
+        stop.set()
+        thread.join()
+        notifier.close()
+        assert len(far.requests) == 1
+    assert lives
+    store.client.close()
+    server.close()

@@ -103,3 +103,39 @@ def test_what_stands_in_a_line_behind_a_digest_waits_for_it(store: AlertStore, t
     assert resolved.keys() - fired, "of some the digest told that they fire"
     assert store.counts()["pending"] == 0
     assert store.client.hlen(store.keys.named("behind")) == 0
+
+
+def test_what_waits_for_a_digest_goes_on_when_nobody_takes_the_digest(
+    store: AlertStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts = [change(case_id=str(number)) for number in range(60)]
+    with http_server(Answer(503)) as server:
+        web = {"type": "webhook", "url": server.url, "max_per_minute": 600, "breaker_failures": 1000}
+        rig = Rig(store, tmp_path, {"web": web}, receiver={"digest_above": 20})
+        store.apply(alerts)
+        rig.run(10, step_s=1)
+        monkeypatch.setattr(server, "answer", lambda one: Answer(400 if "digest" in one.json["title"] else 200))
+        store.apply([change(case_id=str(number), step="resolved") for number in range(5)])
+        rig.run(90, step_s=1)
+        assert store.client.hlen(store.keys.named("behind")) > 0
+        rig.run(1200, step_s=5)
+        over = {one.json["alerts"][0]["fingerprint"] for one in server.requests if one.json["status"] == "resolved"}
+    assert len(over) == 5
+    assert store.client.hlen(store.keys.named("behind")) == 0
+    assert store.counts()["undelivered"] > 0, "the digest goes on being tried"
+
+
+def test_what_waits_for_a_digest_goes_on_when_the_digest_is_gone(store: AlertStore, tmp_path: Path) -> None:
+    with http_server(Answer(503)) as server:
+        web = {"type": "webhook", "url": server.url, "max_per_minute": 600, "breaker_failures": 1000}
+        rig = Rig(store, tmp_path, {"web": web}, receiver={"digest_above": 20})
+        store.apply([change(case_id=str(number)) for number in range(60)])
+        rig.run(10, step_s=1)
+        for digest in set(store.client.hvals(store.keys.named("behind"))):
+            store.client.delete(store.keys.note(digest))
+        store.apply([change(case_id=str(number), step="resolved") for number in range(5)])
+        server.script = [Answer(200)]
+        rig.run(120, step_s=1)
+        over = {one.json["alerts"][0]["fingerprint"] for one in server.requests if one.json["status"] == "resolved"}
+    assert len(over) == 5
+    assert store.client.hlen(store.keys.named("behind")) == 0
