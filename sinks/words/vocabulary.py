@@ -18,8 +18,8 @@ VARIABLES: dict[str, str] = {
     "fingerprint": "of the first alert",
     "group_labels": "what the alerts are grouped by: `group_labels.service`",
     "common_labels": "labels that all alerts have with the same value",
-    "incident": "`incident.id`, `.title`, `.alerts` and `.customers` (how many), `.evidence` and `.blind` (lists of lines); empty where "
-    "the alerts belong to none",
+    "incident": "`incident.id`, `.title`, `.alerts` and `.customers` (how many), `.evidence` and `.blind` (lists of "
+    "lines); empty where the alerts belong to none",
     "links": "what the message links to: `links.acknowledge`; empty where links are not set up",
     "code": "by what a person who answers names it: of its one alert (`K7F`), else of its incident (`INC-7`); empty on "
     "channels whose messages tell none (see `makegood preview-message`), and when nothing fires",
