@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from dashboards.console.query import written
@@ -23,11 +24,13 @@ class Group(NamedTuple):
         key: the same for the same group, over changes.
         rows: its alerts, the most urgent first, then the newest change.
         labels: by which it is told apart.
+        order: by which groups are sorted: priority, unacknowledged first, newest change.
     """
 
     key: str
     rows: tuple[Row, ...]
     labels: dict[str, str]
+    order: Order
 
     @property
     def head(self) -> Row:
@@ -94,11 +97,6 @@ class Group(NamedTuple):
             told.setdefault(tuple(sorted(values)), name)
         return [(name, values) for values, name in list(told.items())[:_MOST_WHERE]]
 
-    @property
-    def order(self) -> Order:
-        """By which groups are sorted: priority, unacknowledged first, newest change."""
-        return (self.priority * 2 + self.acked, -self.changed_us, self.key)
-
 
 def grouped(rows: Iterable[Row]) -> list[Group]:
     """Return the groups of alerts, in their order."""
@@ -107,13 +105,13 @@ def grouped(rows: Iterable[Row]) -> list[Group]:
         get = row.alert.change.labels.get
         found.setdefault(tuple([get(name, "") for name in BY]), []).append(row)
     groups = [_group(values, members) for values, members in found.items()]
-    return sorted(groups, key=lambda group: group.order)
+    return sorted(groups, key=attrgetter("order"))
 
 
 def singles(rows: Iterable[Row]) -> list[Group]:
     """Return a group for each alert, in their order."""
-    groups = [Group(row.alert.fingerprint, (row,), row.alert.labels) for row in rows]
-    return sorted(groups, key=lambda group: group.order)
+    ordered = sorted((_order((row,), row.alert.change.fingerprint), row) for row in rows)
+    return [Group(order[2], (row,), row.alert.change.labels, order) for order, row in ordered]
 
 
 def page_of(groups: Sequence[Group], after: str, size: int) -> tuple[list[Group], str]:
@@ -140,4 +138,9 @@ def _place(text: str) -> Order | None:
 def _group(values: tuple[str, ...], members: list[Row]) -> Group:
     members.sort(key=lambda row: (row.priority, row.place == "acked", -row.changed_us, row.alert.fingerprint))
     key = hashlib.sha256("\0".join(values).encode()).hexdigest()[:16]
-    return Group(key, tuple(members), dict(zip(BY, values, strict=True)))
+    return Group(key, tuple(members), dict(zip(BY, values, strict=True)), _order(members, key))
+
+
+def _order(rows: Sequence[Row], key: str) -> Order:
+    acked = all(row.place == "acked" for row in rows)
+    return (rows[0].priority * 2 + acked, -max(row.changed_us for row in rows), key)

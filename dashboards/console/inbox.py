@@ -17,11 +17,13 @@ from dashboards.console.query import Query as Asked
 from dashboards.console.query import QueryError, parse
 from dashboards.console.resolved import Resolved, resolved_since
 from dashboards.console.state import console_of, truth_of
+from dashboards.console.storm import Storm
 from dashboards.console.table import PLACES, Place, Row, Table
 from dashboards.console.templating import page
 from dashboards.context import context_of
 
 SIZE = 50
+_MOST_VIEWS = 64
 _DAY_US = 86_400 * US_PER_SECOND
 _MOST_RESOLVED = 50
 router = APIRouter()
@@ -71,16 +73,30 @@ def groups_of(rows: Iterable[Row], view: str) -> list[Group]:
     return singles(rows) if view == "alerts" else grouped(rows)
 
 
-def look(table: Table, me: str, q: str, state: str, view: str, after: str) -> View:
-    """Return what a page of the inbox shows."""
-    try:
-        asked, problem = parse(q, me, table.at_us), ""
-    except QueryError as error:
-        return View(Asked(q, (), (), ()), str(error), places_of(state), (), [], 0, "")
-    matching = selected(table, asked, state)
-    groups = groups_of(matching, view)
-    kept, following = page_of(groups, after, SIZE)
-    return View(asked, problem, asked.places or places_of(state), matching, kept, len(groups), following)
+class Views:
+    """Puts rows together, once for all who look at the same. Used on the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._of: tuple[int, int] | None = None
+        self._known: dict[tuple[str, str, str, str], tuple[Asked, tuple[Row, ...], list[Group]]] = {}
+
+    def look(self, table: Table, me: str, q: str, state: str, view: str, after: str) -> View:
+        """Return what a page of the inbox shows."""
+        if self._of != (table.version, table.at_us) or len(self._known) >= _MOST_VIEWS:
+            self._of = (table.version, table.at_us)
+            self._known.clear()
+        key = (q, state, view, me if "owner:me" in q else "")
+        found = self._known.get(key)
+        if found is None:
+            try:
+                asked = parse(q, me, table.at_us)
+            except QueryError as error:
+                return View(Asked(q, (), (), ()), str(error), places_of(state), (), [], 0, "")
+            matching = selected(table, asked, state)
+            found = self._known[key] = (asked, matching, groups_of(matching, view))
+        asked, matching, groups = found
+        kept, following = page_of(groups, after, SIZE)
+        return View(asked, "", asked.places or places_of(state), matching, kept, len(groups), following)
 
 
 @router.get("/inbox", include_in_schema=False)
@@ -99,11 +115,13 @@ async def inbox(
     table = console.tables.now(now_us)
     storm = console.weather.now(table)
     told = storm is not None and not q and state == "open" and view not in {"groups", "alerts"}
-    found = look(table, who.name, q, state, view, after)
+    found = (
+        _flood(storm) if told and storm is not None else views_of(request).look(table, who.name, q, state, view, after)
+    )
     # No await in between: what is shown, and up to which place of the log, are of one moment.
     seq = context.mirror.seq
     truth = await truth_of(request)
-    wanted = state == "resolved" or (not found.groups and not found.problem)
+    wanted = state == "resolved" or (not told and not found.groups and not found.problem)
     count, resolved = (
         await _resolved(request, now_us, _MOST_RESOLVED if state == "resolved" else 3) if wanted else (None, [])
     )
@@ -136,6 +154,19 @@ async def inbox(
         next_end=_next_end(table),
         people=sorted([*context.settings.people, *context.settings.schedules]),
     )
+
+
+def views_of(request: Request) -> Views:
+    """Return what puts rows together for the application that a request came to."""
+    views: Views | None = getattr(request.app.state, "inbox_views", None)
+    if views is None:
+        views = request.app.state.inbox_views = Views()
+    return views
+
+
+def _flood(storm: Storm) -> View:
+    """Return the view of a page that tells of a storm: it has no rows of its own."""
+    return View(Asked("", (), (), ()), "", ("open",), storm.rows, [], 0, "")
 
 
 def _url(q: str, state: str, view: str, after: str) -> str:

@@ -44,7 +44,7 @@ class Storm(NamedTuple):
         since_us: when it began. per_minute: new alerts in the last minute.
         shared: label, value, and how many alerts have it; the most common first.
         first: the alert that fired first, by event time.
-        lines: together they cover every alert.
+        lines: together they cover every alert. rows: these.
     """
 
     since_us: int
@@ -53,6 +53,7 @@ class Storm(NamedTuple):
     shared: tuple[tuple[str, str, int], ...]
     first: Row
     lines: tuple[Line, ...]
+    rows: tuple[Row, ...]
 
 
 class Weather:
@@ -103,6 +104,7 @@ def told(rows: Sequence[Row], since_us: int, now_us: int) -> Storm:
         shared=tuple(telling[:MOST_SHARED]),
         first=first,
         lines=tuple(_lines(rows, [(name, value) for name, value, count in telling if count < len(rows)])),
+        rows=tuple(rows),
     )
 
 

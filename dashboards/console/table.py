@@ -82,13 +82,20 @@ class Tables:
         kept = self._table
         if kept is not None and kept.version == self._mirror.version and 0 <= now_us - kept.at_us < KEPT_US:
             return kept
-        self._table = made = table_of(self._mirror, now_us)
+        self._table = made = table_of(self._mirror, now_us, kept)
         return made
 
 
-def table_of(mirror: Mirror, now_us: int) -> Table:
-    """Return all open alerts, in no order."""
-    rows = tuple(_row(mirror, alert, now_us) for alert in mirror.alerts.values())
+def table_of(mirror: Mirror, now_us: int, before: Table | None = None) -> Table:
+    """Return all open alerts, in no order.
+
+    Args:
+        mirror: what is open.
+        now_us: microseconds UTC.
+        before: an earlier table: rows that are still the same are taken over, which spares the collector of garbage.
+    """
+    known = {} if before is None else {row.alert.change.fingerprint: row for row in before.rows}
+    rows = tuple([_row(mirror, alert, now_us, known.get(print_)) for print_, alert in mirror.alerts.items()])
     places = Counter(row.place for row in rows)
     priorities = Counter(row.priority for row in rows if row.place == "open")
     counts = Counts(
@@ -101,7 +108,7 @@ def table_of(mirror: Mirror, now_us: int) -> Table:
     return Table(mirror.version, now_us, rows, counts)
 
 
-def _row(mirror: Mirror, alert: OpenAlert, now_us: int) -> Row:
+def _row(mirror: Mirror, alert: OpenAlert, now_us: int, known: Row | None) -> Row:
     state = mirror.state(alert, now_us)
     since_us = alert.since.ms * 1000
     place: Place = "open"
@@ -111,6 +118,8 @@ def _row(mirror: Mirror, alert: OpenAlert, now_us: int) -> Row:
         place = "acked"
     elif now_us - since_us > STANDING_US:
         place = "standing"
+    if known is not None and known.alert is alert and known.place == place:
+        return known  # an acknowledgement that ends changes the place
     held = alert.acknowledgement
     ended = held is not None and held.episode == alert.change.starts_at_us and not alert.acknowledged(now_us)
     return Row(
