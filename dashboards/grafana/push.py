@@ -133,6 +133,7 @@ def _annotations(grafana: Grafana, wanted: list[Plain], settings: GrafanaSetting
             steps.append(_step("annotation", str(episode), None, one, _adding(grafana, one)))
             continue
         before = {key: there.get(key) for key in one} | {"tags": sorted(there["tags"])}
+        before["timeEnd"] = before["timeEnd"] or before["time"]  # of a point in time it may be left out
         if before != one:
             steps.append(_step("annotation", str(episode), before, one, _changing(grafana, there["id"], one)))
     return steps

@@ -186,7 +186,7 @@ class FakeGrafana(HttpServer):
             for one in self.annotations.values()
             if one["time"] <= high and one["timeEnd"] >= low and set(asked["tags"]) <= set(one["tags"])
         ]
-        newest = sorted(found, key=lambda one: -int(one["time"]))
+        newest = sorted((_point(one) for one in found), key=lambda one: -int(one["time"]))
         return Answer(200, _JSON, json.dumps(newest[: int(asked["limit"][0])]).encode())
 
     def _post_annotation(self, request: Request) -> Answer:
@@ -201,6 +201,11 @@ class FakeGrafana(HttpServer):
         body = self._body(request, set(_ANNOTATION))
         self.annotations[int(number)] |= body
         return said(200, {"message": "Annotation updated"})
+
+
+def _point(one: Plain) -> Plain:
+    """Return an annotation as it is shown: one of a point in time may have no end."""
+    return {key: value for key, value in one.items() if key != "timeEnd" or value != one["time"]}
 
 
 _JSON = {"Content-Type": "application/json"}
