@@ -169,7 +169,7 @@ async def extend(
         wanted = Wanted(ends_us=old.ends_us + minutes * 60 * US_PER_SECOND)
         return book.edit(old.id, wanted, by=who.name, now_us=context.now_us()).silence
 
-    return await _changed(request, "silence.extend", silence_id, longer)
+    return await _changed(request, "silence.change", silence_id, longer)
 
 
 async def _changed(

@@ -76,7 +76,7 @@ async def post_silences(request: Request, who: Responder) -> Json:
         return said("silence not found", 404)
     except (SilenceConflictError, SilenceError) as error:
         return said(f"silence invalid: {error}", 400)
-    action = "silence.edit" if given.id else "silence.create"
+    action = "silence.change" if given.id else "silence.create"
     await record(
         request,
         action=action,
@@ -101,7 +101,7 @@ async def delete_silence(request: Request, silence_id: str, who: Responder) -> J
             ended = await to_thread.run_sync(lambda: book.expire(before.id, by=who.name, now_us=now_us))
             await record(
                 request,
-                action="silence.expire",
+                action="silence.end",
                 object=f"silence:{ended.id}",
                 before=msgspec.to_builtins(before),
                 after=msgspec.to_builtins(ended),

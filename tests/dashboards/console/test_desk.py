@@ -104,7 +104,7 @@ def test_a_silence_is_made_lengthened_and_ended_and_all_of_it_is_on_record(web: 
     web.post(f"/silences/{silence.id}/end")
     assert SilenceBook(store).list(START_US) == []
     actions = [kept.entry.action for kept in Trail(store).newest_first()]
-    assert actions == ["silence.end", "silence.extend", "silence.create"]
+    assert actions == ["silence.end", "silence.change", "silence.create"]
 
 
 def test_a_silence_over_something_urgent_needs_a_second_word_and_is_short(web: TestClient, store: AlertStore) -> None:

@@ -283,7 +283,7 @@ def test_silences_are_made_changed_and_ended(world: World) -> None:
         assert (ended.status_code, ended.content) == (200, b"")
     assert [one["status"]["state"] for one in world.get("/api/v2/silences")] == ["expired", "expired"]
     actions = [one.entry.action for one in trail_of(world.store).newest_first()]
-    assert sorted(actions) == ["silence.create", "silence.edit", "silence.edit", "silence.expire"]
+    assert sorted(actions) == ["silence.change", "silence.change", "silence.create", "silence.end"]
 
 
 SENSELESS: list[tuple[int, dict[str, Any]]] = [
