@@ -1,5 +1,6 @@
 """The inbox: what needs somebody now, in which order."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
@@ -24,6 +25,8 @@ from dashboards.context import context_of
 
 SIZE = 50
 _MOST_VIEWS = 64
+_LARGE, _MOST_LARGE = 5, 3
+"""Incidents of so many open alerts are named above the list; so many of them."""
 _DAY_US = 86_400 * US_PER_SECOND
 _MOST_RESOLVED = 50
 router = APIRouter()
@@ -152,6 +155,7 @@ async def inbox(
         sparks=await console.sparks.of(found.groups, now_us),
         said=acts_of(request).told(said),
         next_end=_next_end(table),
+        largest=largest(table.rows) if state == "open" and not q else [],
         people=sorted([*context.settings.people, *context.settings.schedules]),
     )
 
@@ -173,6 +177,17 @@ def _url(q: str, state: str, view: str, after: str) -> str:
     given = {"q": q, "state": "" if state == "open" else state, "view": view, "after": after}
     text = urlencode({name: value for name, value in given.items() if value})
     return f"/inbox?{text}" if text else "/inbox"
+
+
+def largest(rows: Iterable[Row]) -> list[tuple[int, int, str]]:
+    """Return the incidents that most open alerts belong to: number, how many, and the service of most of them."""
+    found: dict[int, Counter[str]] = {}
+    for row in rows:
+        if row.alert.incident is not None and row.place == "open":
+            found.setdefault(row.alert.incident, Counter())[row.alert.change.labels.get("service", "")] += 1
+    counted = [(number, services.total(), services.most_common(1)[0][0]) for number, services in found.items()]
+    large = [one for one in counted if one[1] >= _LARGE]
+    return sorted(large, key=lambda one: (-one[1], one[0]))[:_MOST_LARGE]
 
 
 def _next_end(table: Table) -> int | None:

@@ -12,7 +12,10 @@ import anyio.to_thread
 
 from config.durations import US_PER_SECOND
 from config.settings import Settings
+from dashboards.console.evidence import deciding
 from dashboards.console.groups import Group
+from detectors.contract import Finding
+from detectors.wording import scored_views
 from pipeline.findings.places import findings_paths
 from pipeline.findings.query import UnreadableError, opened
 
@@ -80,14 +83,27 @@ class Sparks:
             return found
         try:
             with opened(paths) as findings:
-                series = findings.newest_values([(name, dict(group)) for name, group in keys], POINTS)
+                series = findings.newest([(name, dict(group)) for name, group in keys], POINTS)
         except (UnreadableError, sqlite3.Error, OSError):
             return found  # rows are shown without lines
-        for key, values in zip(keys, series, strict=True):
-            line = drawn([value for _, value in values])
+        for key, windows in zip(keys, series, strict=True):
+            line = drawn(values_of(windows))
             if line is not None:
                 found[key] = line
         return found
+
+
+def values_of(windows: Sequence[Finding]) -> list[float | None]:
+    """Return what one view showed in each window: the one that was the most unusual in any of them.
+
+    The value of a finding may be of another view in each window: a line of shares and numbers would mean nothing.
+    """
+    scored = [one for one in windows if one.p_value is not None and deciding(one)]
+    if not scored:
+        return []
+    view = deciding(min(scored, key=lambda one: (one.p_value, one.end_us)))
+    seen = [scored_views(one.details).get(view) for one in windows]
+    return [None if one is None else one.value for one in seen]
 
 
 def drawn(values: Sequence[float | None]) -> Spark | None:

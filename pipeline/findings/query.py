@@ -133,17 +133,17 @@ class Findings:
         for file in self._files:
             yield from file.windows(detector)
 
-    def newest_values(self, asked: Iterable[tuple[str, Group]], most: int) -> list[list[tuple[int, float | None]]]:
-        """Return the newest values of several groups, oldest first, each with the end of its window.
+    def newest(self, asked: Iterable[tuple[str, Group]], most: int) -> list[list[Finding]]:
+        """Return the newest findings of several groups, oldest first.
 
         Args:
-            asked: detector, and all labels of a group; one that is not known has no values.
+            asked: detector, and all labels of a group; one that is not known has none.
             most: how many of each.
         """
         found = []
         for detector, group in asked:
-            values = {end_us: value for file in self._files for end_us, value in file.newest(detector, group, most)}
-            found.append(sorted(values.items())[-most:])
+            ends = {one.end_us: one for file in self._files for one in file.newest(detector, group, most)}
+            found.append([ends[end_us] for end_us in sorted(ends)[-most:]])
         return found
 
     def _of_group(
@@ -171,10 +171,11 @@ class _File:
                 sql = f"SELECT {COLUMNS} FROM findings WHERE series = ? AND {where} ORDER BY end_us {order} LIMIT ?"  # noqa: S608 - our own text
                 yield from self._unpacked(sql, (number, *values, limit))
 
-    def newest(self, detector: str, group: Group, most: int) -> list[tuple[int, float | None]]:
+    def newest(self, detector: str, group: Group, most: int) -> Iterator[Finding]:
         number = self.series.get((detector, labels_text(group)))
-        sql = "SELECT end_us, value FROM findings WHERE series = ? ORDER BY end_us DESC LIMIT ?"
-        return [] if number is None else self._db.execute(sql, (number, most)).fetchall()
+        if number is not None:
+            sql = f"SELECT {COLUMNS} FROM findings WHERE series = ? ORDER BY end_us DESC LIMIT ?"  # noqa: S608 - our own text
+            yield from self._unpacked(sql, (number, most))
 
     def windows(self, detector: str) -> Iterator[Finding]:
         sql = (

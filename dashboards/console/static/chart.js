@@ -5,6 +5,8 @@
   if (!figure || !window.uPlot) { return; }
   const rows = [...document.getElementById(figure.dataset.chart).querySelectorAll("tbody tr")];
   const number = (text) => (text === "" || text === undefined ? null : Number(text));
+  // Windows before the first that had enough in it say nothing.
+  while (rows.length > 2 && rows[0].dataset.v === "" && !rows[0].classList.contains("this")) { rows.shift(); }
   const times = rows.map((row) => Number(row.dataset.t));
   const value = rows.map((row) => number(row.dataset.v));
   const usual = rows.map((row) => number(row.dataset.u));
@@ -36,6 +38,19 @@
     context.restore();
   }
 
+  // Times as the rest of the page has them: 24 hours, in the zone that was chosen; the day where it begins.
+  const zone = document.querySelector("[data-zone]").firstChild.textContent.trim();
+  const hours = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
+  const days = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short" });
+  function clock(self, splits) {
+    let day = "";
+    return splits.map(function (s) {
+      const now = days.format(new Date(s * 1000)), first = now !== day;
+      day = now;
+      return hours.format(new Date(s * 1000)) + (first ? "\n" + now : "");
+    });
+  }
+
   let plot = null;
   function draw() {
     if (plot) { plot.destroy(); }
@@ -44,9 +59,9 @@
     plot = new window.uPlot({
       width: place.clientWidth, height: 240, legend: { show: false },
       cursor: { drag: { x: false, y: false } },
-      tzDate: (s) => window.uPlot.tzDate(new Date(s * 1000), document.querySelector("[data-zone]").firstChild.textContent.trim()),
+      tzDate: (s) => window.uPlot.tzDate(new Date(s * 1000), zone),
       scales: { x: { time: true } },
-      axes: [axis, { ...axis, size: 56 }],
+      axes: [{ ...axis, values: clock }, { ...axis, size: 56 }],
       series: [
         {},
         { label: "limit", stroke: c.quiet, width: 1, dash: [6, 4], points: { show: false } },

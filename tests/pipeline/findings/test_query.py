@@ -170,3 +170,8 @@ def test_times_are_read_as_they_are_written(text: str) -> None:
 def test_a_time_that_cannot_be_read_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="write 2026-"):
         parse_moment(text)
+
+
+def test_the_newest_findings_of_several_groups_are_given_oldest_first(findings: Findings) -> None:
+    found = findings.newest([("mood", A), ("mood", {"service": "none"}), ("other", {"service": "b", "region": "n"})], 3)
+    assert [[(one.end_us - START_US) / HOUR_US for one in group] for group in found] == [[18, 19, 20], [], [5]]
