@@ -2,13 +2,15 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints
 
 from config.base import SettingsModel
 from config.durations import US_PER_SECOND, DurationUs
 from config.matchers import MatcherTexts
 from config.secret import SecretRef
 
+ENVIRONMENT = "GRAFANA_TOKEN"
+"""The variable that holds the token where the settings do not say."""
 _DAY_US = 86_400 * US_PER_SECOND
 Uid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$")]
@@ -77,7 +79,8 @@ class GrafanaSettings(SettingsModel):
 
     Attributes:
         url: of Grafana.
-        token: of a service account that may write folders, data sources, dashboards and annotations (role Admin).
+        token: of a service account that may write folders, data sources, dashboards and annotations (role Admin);
+            without it the environment variable `GRAFANA_TOKEN` holds it.
         folder: where the dashboards are.
         prometheus: the data source that the dashboards ask; none: one that is there already.
         alertmanager: a data source for the alerts themselves; none: there is none.
@@ -87,10 +90,18 @@ class GrafanaSettings(SettingsModel):
     """
 
     url: Url = "http://127.0.0.1:3000"
-    token: SecretRef = SecretRef(env="GRAFANA_TOKEN")
+    token: SecretRef | None = None
     folder: GrafanaFolderSettings = GrafanaFolderSettings()
     prometheus: GrafanaPrometheusSettings | None = None
     alertmanager: GrafanaAlertmanagerSettings | None = None
     console_url: Url = "http://localhost:8080"
     annotations: GrafanaAnnotationSettings = GrafanaAnnotationSettings()
     timeout: DurationUs = Field(default=10 * US_PER_SECOND, ge=US_PER_SECOND // 10, le=120 * US_PER_SECOND)
+
+    def secret_token(self) -> SecretStr:
+        """Return the token.
+
+        Raises:
+            SecretMissingError: naming where it should be.
+        """
+        return (SecretRef(env=ENVIRONMENT) if self.token is None else self.token).resolve()

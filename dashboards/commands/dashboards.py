@@ -77,7 +77,7 @@ def _register_push(group: typer.Typer) -> None:
         from dashboards.grafana.push import plan
         from pipeline.clock import wall_clock_us
 
-        token = settings.grafana.token.resolve()
+        token = settings.grafana.secret_token()
         alerts = _alerts(settings) if annotations else []
         done = 0
         steps: list[Step] = []

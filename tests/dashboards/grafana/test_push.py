@@ -46,7 +46,7 @@ def settings_of(server: FakeGrafana, **more: Any) -> GrafanaSettings:
 
 
 def planned(settings: GrafanaSettings, alerts: list[AlertChange] | None = None, **more: Any) -> list[Step]:
-    grafana = Grafana(settings.url, settings.token.resolve(), 10.0)
+    grafana = Grafana(settings.url, settings.secret_token(), 10.0)
     return plan(grafana, settings, alerts or [], now_us=NOW_US, message="makegood 1", **more)
 
 
@@ -211,6 +211,18 @@ def test_a_token_that_is_not_there_is_said_before_anything_is_asked(
     monkeypatch.delenv("SOURCE_TOKEN")
     with pytest.raises(SecretMissingError, match="SOURCE_TOKEN"):
         planned(settings_of(server))
+
+
+def test_the_token_is_where_the_settings_say_or_else_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("from the file\n")
+    settings = GrafanaSettings.model_validate({"token": {"file": tmp_path / "token"}})
+    assert settings.secret_token().get_secret_value() == "from the file"
+    with pytest.raises(SecretMissingError, match="GRAFANA_TOKEN"):
+        GrafanaSettings().secret_token()
+    monkeypatch.setenv("GRAFANA_TOKEN", "from the environment")
+    assert GrafanaSettings().secret_token().get_secret_value() == "from the environment"
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
