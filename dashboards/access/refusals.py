@@ -15,7 +15,7 @@ from dashboards.access.pages import render
 _log = structlog.get_logger("makegood.access")
 LOGIN = "/login"
 _MOST_NEXT = 2_000
-_FOR_PROGRAMS = ("/api/", "/am/", "/-/")
+_FOR_PROGRAMS = ("/api/", "/am/", "/-/", "/metrics")
 _NO_PLACE = (LOGIN, "/logout", "/api", "/am", "/-")
 
 

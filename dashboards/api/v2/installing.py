@@ -35,7 +35,8 @@ def install(app: FastAPI) -> None:
         style(app, prefix, _refused)
         for router in (reading.router, writing.router):
             app.include_router(router, prefix=prefix, include_in_schema=prefix == PREFIXES[0])
-    style(app, "/am/", _refused)
+    for path in ("/am/", "/-/", "/metrics"):
+        style(app, path, _refused)
     app.add_exception_handler(ShapeError, _misshapen)
     app.include_router(about.health)
     app.include_router(about.health, prefix="/am")
