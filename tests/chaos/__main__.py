@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from tests.chaos.checking import Findings
+from tests.chaos.evidence import Findings
 from tests.chaos.plan import plan
 from tests.chaos.report import Tally
 from tests.chaos.running import Run, arena

@@ -14,68 +14,8 @@ from alerts.store import AlertStore
 from config.delivery import RootRouteSettings
 from detectors.contract import AlertChange
 from tests.chaos.duplicates import Duplicates, by_key
-from tests.chaos.plan import RunPlan
-from tests.chaos.processes import Death
-from tests.chaos.providers import Request
-
-_SURE_US = 2_000
-"""Times in the store are in milliseconds."""
-
-
-class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """A change that the store took, at some time between the two, by the clock of Redis."""
-
-    change: AlertChange
-    not_before_us: int
-    not_after_us: int
-
-
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a run.
-
-    Attributes:
-        stuck: what was left to do when it never became quiet.
-        fresh_told: whether an alert was told that came when all was well again.
-        defects: errors of notifiers.
-    """
-
-    plan: RunPlan
-    applied: list[Applied]
-    requests: list[Request]
-    deaths: list[Death]
-    restarts: list[tuple[int, int]]
-    lease_us: int
-    stuck: str
-    fresh_told: bool
-    defects: list[str]
-
-
-class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found of a run, as plain data.
-
-    Attributes:
-        lost: what should have been told or accounted for, and was not. wrong: what must not be otherwise.
-        duplicates: by cause. rare: those of them that are worth a look, in words.
-        by_tier: told by the next tier as well, because the one before gave no clear answer.
-        most_by_a_death: duplicates that one kill has caused.
-    """
-
-    number: int
-    seed: int
-    changes: int
-    own_changes: int
-    notifications: int
-    digested: int
-    requests: int
-    kills: dict[str, int]
-    restarts: int
-    lost: list[str]
-    wrong: list[str]
-    duplicates: dict[str, int]
-    rare: list[str]
-    by_tier: int
-    most_by_a_death: int
-    workers: int
+from tests.chaos.evidence import Evidence, Findings
+from tests.chaos.hiding import SURE_US, hidden_wrongly
 
 
 def findings(store: AlertStore, route: RootRouteSettings, seen: Evidence) -> Findings:
@@ -100,6 +40,9 @@ def findings(store: AlertStore, route: RootRouteSettings, seen: Evidence) -> Fin
         by_tier=found.duplicates.by_tier,
         most_by_a_death=max(found.duplicates.by_death.values(), default=0),
         workers=seen.plan.workers,
+        hidden=len(seen.hidden),
+        muted=found.muted,
+        after_all=found.after_all,
     )
 
 
@@ -111,6 +54,7 @@ class _Check:
             detail for record in store.list_alerts() if (detail := store.get(record.current.fingerprint)) is not None
         ]
         self.changes = sum(len(detail.history) for detail in self._details)
+        self.muted = self.after_all = 0
         self.notes: dict[str, NotificationRecord] = {}
         for name in store.client.scan_iter(f"{store.keys.prefix}note:*"):
             record = store._notification(str(name).removeprefix(f"{store.keys.prefix}note:"))
@@ -158,6 +102,8 @@ class _Check:
         for line, keys in lines.items():
             if keys != sorted(keys, key=lambda key: self._orders[key]):
                 yield f"out of order in {line}: {keys}"
+        for detail in self._details:
+            yield from hidden_wrongly(detail, self._seen.hidden, self._seen.lease_us)
         workers = self._seen.plan.workers
         yield from (
             f"the death of {sender} caused {count} duplicates, with {workers} workers"
@@ -173,13 +119,20 @@ class _Check:
         return (taken[0].number if taken else 0, self._orders[key])
 
     def _unaccounted(self, detail: AlertDetail) -> Iterator[str]:
-        """Every change has one account in each of its groups; what an account names is there."""
+        """Every change has one account in each of its groups; what an account names is there.
+
+        And one more for each notification that tells it after all, when what hid it has ended.
+        """
         targets = {target_of(match, detail.current.labels).key for match in self._router.match(detail.current.labels)}
         by_change: dict[str, list[Account]] = defaultdict(list)
         for account in detail.accounts:
             by_change[account.change_id].append(account)
         for change in detail.history:
-            groups = [group_key(one.receiver, one.group) for one in by_change[change.change_id]]
+            mine = by_change[change.change_id]
+            after_all = [one for place, one in enumerate(mine) if _is_after_all(one, mine[:place])]
+            self.after_all += len(after_all)
+            self.muted += sum(one.verdict == "muted" for one in mine)
+            groups = [group_key(one.receiver, one.group) for one in mine if one not in after_all]
             if sorted(groups) != sorted(targets):
                 yield f"{change.change_id} {change.step}: accounts in {groups}, groups {sorted(targets)}"
         for account in detail.accounts:
@@ -218,8 +171,10 @@ class _Check:
                 began_us = min(times[change.change_id].not_after_us for change in changes)
                 ends = [times[one.change_id].not_before_us for one in changes if one.status == "resolved"]
                 # "unwanted": it was told that it fires, and takes no word that it does not any more.
-                told = {verdicts.get(change.change_id) for change in changes} - {"never_told", "muted", None}
-                if not told and (not ends or max(ends) - began_us > _longest_us(match.timing)):
+                said = {verdicts.get(change.change_id) for change in changes}
+                excused = bool(ends) and "muted" in said  # whether that was right is looked at elsewhere
+                too_long = not ends or max(ends) - began_us > _longest_us(match.timing)
+                if not said - {"never_told", "muted", None} and too_long and not excused:
                     yield f"{detail.current.fingerprint} fired, and {match.receiver} was not told: {verdicts}"
 
     def _believed(self, detail: AlertDetail) -> Iterator[str]:
@@ -240,8 +195,14 @@ class _Check:
                 yield f"{detail.current.fingerprint} has resolved, and {match.receiver} was told {heard}"
 
 
+def _is_after_all(account: Account, before: list[Account]) -> bool:
+    """Return whether a change was told when it had an account already: each time by another notification."""
+    earlier = [one for one in before if (one.receiver, one.group) == (account.receiver, account.group)]
+    return account.verdict == "told" and bool(earlier) and account.by not in {one.by for one in earlier}
+
+
 def _longest_us(timing: Timing) -> int:
-    return max(timing.wait_us, timing.interval_us) + _SURE_US
+    return max(timing.wait_us, timing.interval_us) + SURE_US
 
 
 def _takes_resolved(receiver: Mapping[str, object]) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 
 from detectors.contract import AlertChange
 from sinks.stages.transport import Step
+from tests.chaos.hiding import Hush, hush
 from tests.chaos.providers import FAULTS, Fault
 from tests.support.alerts import START_US, change
 
@@ -38,6 +39,7 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
         faults: how providers behave from now on.
         kill: number of the notifier that is killed now, whatever it is doing; None: neither is.
         restart_redis: whether Redis is killed and started again.
+        hush: a silence that begins.
         pause_s: until the next.
     """
 
@@ -46,6 +48,7 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     kill: int | None
     restart_redis: bool
     pause_s: float
+    hush: Hush | None = None
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +57,8 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         steps: of each of the two notifiers: at which steps it kills itself, one after the other.
         workers: of each notifier.
+        inhibits: whether critical alerts inhibit others about the same service. window: whether there is one.
+        last: changes that come when all is to be well: nothing inhibits any more.
     """
 
     number: int
@@ -62,6 +67,9 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     steps: tuple[tuple[Kill, ...], tuple[Kill, ...]]
     ticks: tuple[Tick, ...]
+    inhibits: bool = False
+    window: bool = False
+    last: tuple[AlertChange, ...] = ()
 
     @property
     def restarts_redis(self) -> int:
@@ -89,8 +97,15 @@ class _Life:
             self.updates += 1
             step = f"updated:{self.updates}"
         else:
-            self.fires = False
-            step = "resolved"
+            return self.end(at_us)
+        return self._change(step, at_us)
+
+    def end(self, at_us: int) -> AlertChange:
+        """Return that it has resolved."""
+        self.fires = False
+        return self._change("resolved", at_us)
+
+    def _change(self, step: str, at_us: int) -> AlertChange:
         starts_us = START_US + self.episode * _MINUTE_US
         return change("Chaos", step=step, at_us=at_us, starts_at_us=starts_us, **self.labels)
 
@@ -103,7 +118,8 @@ def plan(seed: int, number: int, *, changes: int = 20) -> RunPlan:
         number: of the run: in turn, each step is that at which notifiers kill themselves.
         changes: how many changes there are, at least.
     """
-    rng = random.Random(seed)
+    rng, hides = random.Random(seed), random.Random(f"{seed} hides")
+    silences, inhibits, window = hides.random() < 0.5, hides.random() < 0.4, hides.random() < 0.1
     escalates = rng.random() < 0.2
     restarts = rng.random() < 0.25
     lives = [
@@ -125,6 +141,7 @@ def plan(seed: int, number: int, *, changes: int = 20) -> RunPlan:
                 kill=rng.randrange(2) if rng.random() < 0.07 else None,
                 restart_redis=restarts and rng.random() < 0.1,
                 pause_s=rng.random() * rng.choice((0.0, 0.02, 0.1)),
+                hush=hush(hides) if silences else None,
             )
         )
     if restarts and not any(tick.restart_redis for tick in ticks):
@@ -141,6 +158,13 @@ def plan(seed: int, number: int, *, changes: int = 20) -> RunPlan:
             _some(rng),
         ),
         ticks=tuple(ticks),
+        inhibits=inhibits,
+        window=window,
+        last=tuple(
+            life.end(at_us + 1_000_000)
+            for life in lives
+            if inhibits and life.fires and life.labels["severity"] == "critical"
+        ),
     )
 
 

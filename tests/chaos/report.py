@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tests.chaos.checking import Findings
+from tests.chaos.evidence import Findings
 from tests.chaos.plan import STEPS
 
 CAUSES = {
@@ -12,6 +12,10 @@ CAUSES = {
     "lease ran out": "its notifier was slower than its lease",
     "unexplained": "unexplained",
 }
+_SUMS = (
+    "changes", "own_changes", "notifications", "digested", "requests", "restarts", "by_tier", "hidden", "muted",
+    "after_all",
+)  # fmt: skip
 
 
 class Tally:
@@ -30,7 +34,7 @@ class Tally:
         self.runs += 1
         self.kills += Counter(found.kills)
         self.duplicates += Counter(found.duplicates)
-        for name in ("changes", "own_changes", "notifications", "digested", "requests", "restarts", "by_tier"):
+        for name in _SUMS:
             self.sums[name] += getattr(found, name)
         self.sums["lost"] += len(found.lost)
         most = self.most_by_a_death
@@ -47,6 +51,9 @@ class Tally:
             ("restarts of Redis", f"{sums['restarts']:,}"),
             ("changes of alerts", f"{sums['changes']:,}, and {sums['own_changes']:,} about channels that fail"),
             ("notifications", f"{sums['notifications']:,}, {sums['digested']:,} of them in digests"),
+            ("silences, windows, and times in which alerts inhibited others", f"{sums['hidden']:,}"),
+            ("· accounts of changes that were hidden so", f"{sums['muted']:,}"),
+            ("· of what was told after all, when that had ended", f"{sums['after_all']:,}"),
             ("requests to providers", f"{sums['requests']:,}"),
             ("**lost**", f"**{sums['lost']}**"),
             ("told twice", f"{self.duplicates.total():,}"),

@@ -13,7 +13,9 @@ from alerts.connection import connect
 from alerts.store import AlertStore
 from config.delivery import RootRouteSettings, StoreSettings
 from detectors.contract import AlertChange
-from tests.chaos.checking import Applied, Evidence, Findings, findings
+from tests.chaos.checking import findings
+from tests.chaos.evidence import Applied, Evidence, Findings
+from tests.chaos.hiding import Hidden, Hider, inhibited
 from tests.chaos.plan import CHANNELS, LEASE_MS, TIMEOUT_MS, RunPlan
 from tests.chaos.processes import Pair
 from tests.chaos.providers import Provider, Request, event_loop, providers
@@ -57,6 +59,7 @@ class Run:
         self._applied: list[Applied] = []
         self._restarts: list[tuple[int, int]] = []
         self._pause = threading.Event()
+        self._hider = Hider(self._store, self._now_us, self._pause.wait)
 
     def __call__(self) -> Findings:
         """Make it, and return what was found."""
@@ -68,6 +71,7 @@ class Run:
             "prefix": self._store.settings.prefix,
             "settings": {
                 **self._plan.settings,
+                **self._hider.settings(inhibits=self._plan.inhibits, window=self._plan.window),
                 "notifier": {**self._plan.settings["notifier"], "workers": self._plan.workers},
             },
         }
@@ -79,6 +83,8 @@ class Run:
                 pair.spare()
                 for one in far.values():
                     one.set("works")
+                self._hider.end()
+                self._apply(self._plan.last)
                 stuck = self._until_quiet()
                 fresh_told = self._fresh(requests) and not self._until_quiet()
             finally:
@@ -97,15 +103,22 @@ class Run:
                     stuck=stuck,
                     fresh_told=fresh_told,
                     defects=pair.defects,
+                    hidden=[*self._hider.hidden(), *self._inhibited()],
                 ),
             )
         finally:
             self._redis_client.close()
 
+    def _inhibited(self) -> list[Hidden]:
+        if not self._plan.inhibits:
+            return []
+        return list(inhibited([(one.change, one.not_before_us, one.not_after_us) for one in self._applied]))
+
     def _live(self, pair: Pair, far: dict[str, Provider]) -> None:
         for tick in self._plan.ticks:
             for name, fault in tick.faults.items():
                 far[name].set(fault)
+            self._hider.tick(tick.hush)
             self._apply(tick.changes)
             self._pause.wait(tick.pause_s / 2)
             if tick.kill is not None:

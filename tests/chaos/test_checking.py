@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 import msgspec
 import pytest
 
+from alerts.model import Account
 from alerts.store import AlertStore
 from config.delivery import RootRouteSettings
 from tests.chaos import running
-from tests.chaos.checking import Evidence, Findings, findings
+from tests.chaos.checking import findings
+from tests.chaos.evidence import Evidence, Findings
+from tests.chaos.hiding import Hidden
 from tests.chaos.plan import RunPlan, plan
 from tests.chaos.processes import Pair
 from tests.chaos.providers import Provider, Request
@@ -73,8 +76,18 @@ def test_what_is_lost_told_twice_or_out_of_order_is_found(told: Told) -> None:
     stuck = msgspec.structs.replace(seen, stuck="something", fresh_told=False)
     assert len(check(stuck).lost) == 2
 
+    hidden = Hidden(by="silenced by x", hides=lambda _labels: True, may_us=(0, 2**62), sure_us=(0, 2**62))
+    found = check(msgspec.structs.replace(seen, hidden=[hidden])).wrong
+    assert any("while silenced by x hid it" in words for words in found)
+
     fingerprint = first.alerts[0][0]
-    store.client.ltrim(store.keys.accounts(fingerprint), 1, -1)
+    accounts = store.keys.accounts(fingerprint)
+    account = msgspec.json.decode(store.client.lindex(accounts, 0), type=Account)
+    muted = msgspec.structs.replace(account, verdict="muted", by="silenced by x: for good")
+    store.client.lset(accounts, 0, msgspec.json.encode(muted))
+    assert any("is muted at" in words for words in check(seen).wrong)
+
+    store.client.ltrim(accounts, 1, -1)
     assert any("accounts in []" in words for words in check(seen).lost)
 
 
