@@ -151,15 +151,17 @@ def _read(given: FormData, who: Principal) -> _Form:
         raise Refused(400, "the form is not complete: load the page again") from error
     if minutes is not None and not 1 <= minutes <= _MOST_MINUTES:
         raise Refused(422, f"an acknowledgement holds for 1 to {_MOST_MINUTES} minutes")
-    to = text("to", NAME_MAX).strip()
+    to, line = text("to", NAME_MAX).strip(), text("line")
+    if line:  # of a storm: all that a query of ours finds
+        name, one, rows, expected = "acknowledge", "", [], None
     if name == "mine":
         name, to = "assign", who.name
     return _Form(
         act=name,
-        keys=frozenset([one]) if one else None if text("whole") == "1" else frozenset(rows),
-        q=text("q"),
-        state=text("state") or "open",
-        view=text("view"),
+        keys=frozenset([one]) if one else None if line or text("whole") == "1" else frozenset(rows),
+        q=line or text("q"),
+        state="open" if line else text("state") or "open",
+        view="alerts" if line else text("view"),
         seq=seq,
         expected=expected,
         minutes=minutes,

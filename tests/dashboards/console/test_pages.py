@@ -155,6 +155,9 @@ def test_a_storm_is_one_screen_with_what_it_shares(serve: Serve, store: AlertSto
     assert "site=ams2" in text
     assert len(re.findall(r'class="row line-row', text)) <= 12
     assert len(keys(get(app, "/inbox?view=alerts").text)) == 50
+    line = unescape(re.findall(r'name="line" value="([^"]*)"', text)[0])
+    asked = post(app, "/acts", line=line, **form(app))
+    assert "Acknowledged 30 alerts." in get(app, asked.headers["location"]).text
 
 
 def test_what_customers_write_is_never_taken_for_a_page(serve: Serve, store: AlertStore) -> None:
