@@ -6,13 +6,12 @@
   const TICK_MS = 500;
   const SHIFT_MS = 600000;
   const SHIFTS = [[0, 0], [2, 2], [4, 0], [2, -2], [0, -4], [-2, -2], [-4, 0], [-2, 2]];
-  const HOUR_MS = 3600000;
 
   const root = document.documentElement;
   const body = document.body;
   const at = (id) => document.getElementById(id);
   const started = performance.now();
-  const anewAt = started + (22 + 4 * Math.random()) * HOUR_MS; // once a day, at a minute of its own
+  const anewAt = Watch.anewAt(started, Math.random());
   const asked = new URLSearchParams(location.search);
 
   let heard = { at: started, serverMs: Number(body.dataset.at), hops: JSON.parse(body.dataset.hops) };
@@ -86,8 +85,7 @@
       changedAt = performance.now();
     }
     mark = told.mark;
-    const quiet = told.p1 === 0 && performance.now() - changedAt > 60000;
-    if (performance.now() > anewAt && quiet) anew("daily");
+    if (Watch.due(performance.now(), anewAt, told.p1, changedAt)) anew("daily");
     return undefined;
   }
 
@@ -172,6 +170,7 @@
   });
   setTimeout(() => { if (!hidePointer) delete root.dataset.pointer; }, 5000);
   root.dataset.pointer = "seen";
+  performance.setResourceTimingBufferSize(0); // browsers note every answer, for tools that nobody has open here
   stayAwake();
   setInterval(tick, TICK_MS);
   ask();

@@ -9,7 +9,8 @@ const Watch = (() => {
   function judge(hops, contact) {
     const links = hops.map((hop) => {
       const age = hop.age_ms === null ? null : hop.age_ms + contact;
-      const state = age === null || age > hop.stale_ms ? "dead" : hop.why || age > hop.late_ms ? "late" : "fresh";
+      // While an answer is awaited a link grows older without its being late: that is the screen's own contact.
+      const state = age === null || age > hop.stale_ms ? "dead" : hop.why || hop.age_ms > hop.late_ms ? "late" : "fresh";
       return { name: hop.name, age, state, why: hop.why };
     });
     const screen = contact > STALE_MS ? "dead" : contact > LOST_MS ? "late" : "fresh";
@@ -43,5 +44,10 @@ const Watch = (() => {
     return contact < 60000 ? 2000 : Math.min(60000, 5000 * 2 ** Math.min(tries, 4));
   }
 
-  return { judge, ageText, pause, STALE_MS };
+  // Once a day, at a minute of its own, the page is loaded anew: when no P1 is open and nothing changed for a minute.
+  const HOUR_MS = 3600000;
+  const anewAt = (started, random) => started + (22 + 4 * random) * HOUR_MS;
+  const due = (now, at, p1, changedAt) => now > at && p1 === 0 && now - changedAt > 60000;
+
+  return { judge, ageText, pause, anewAt, due };
 })();
