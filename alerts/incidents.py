@@ -122,6 +122,7 @@ class Incidents:
                 id=read[number].name,
                 title=read[number].title,
                 alerts=read[number].alerts,
+                customers=read[number].customers,
                 evidence=in_short(read[number].evidence_lines),
                 blind=in_short(read[number].blind_lines),
             )
