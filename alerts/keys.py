@@ -9,8 +9,8 @@ class Keys(NamedTuple):
     ====================  =======  ==========================================================================
     ``applied:<id>``      string   a change that was applied; expires
     ``episodes:<fp>``     hash     per episode of an alert: order key, status and change, of its newest change
-    ``alert:<fp>``        hash     current change, its order key, number of changes, entry of the log it fires since; of one
-                                   that others send to us, what they said last (``pushed``)
+    ``alert:<fp>``        hash     current change, its order key, number of changes, entry of the log it fires since; of
+                                   one that others send to us, what they said last (``pushed``)
     ``pushed:until``      zset     fingerprints of these while they fire, by when they are to be heard of again
     ``log``               stream   what screens show has changed: an alert, an answer to one, a silence; the last 50,000
     ``statuses``          hash     what each process says of itself: ``flow:0/1``, ``notifier:<name>``, ...
