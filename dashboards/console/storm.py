@@ -13,7 +13,7 @@ STARTS_OPEN, ENDS_OPEN = 100, 60
 FLOOD_STARTS, FLOOD_ENDS = 10, 5
 """New rows of the list within ten minutes: above the first a flood begins, below the second it ends."""
 A_PAGE = 50
-"""What fits on one page is read faster than what it shares: with less open there is no flood, however fast it came."""
+"""Rows that fit on one page are read faster than what they share: with fewer there is no flood, however fast."""
 WITHIN_US = 600 * US_PER_SECOND
 HOLDS_US = 300 * US_PER_SECOND
 MOST_LINES, MOST_SHARED = 12, 4
@@ -73,12 +73,12 @@ class Weather:
 
     def _look(self, table: Table) -> Storm | None:
         rows = [row for row in table.rows if row.place == "open"]
-        keys = {
-            (row.alert.labels.get("alertname"), row.alert.labels.get("service"))
-            for row in rows
-            if table.at_us - row.since_us <= WITHIN_US
-        }
-        begins = len(rows) >= STARTS_OPEN or (len(rows) > A_PAGE and len(keys) > FLOOD_STARTS)
+        lines: dict[tuple[str | None, str | None], int] = {}
+        for row in rows:
+            key = (row.alert.labels.get("alertname"), row.alert.labels.get("service"))
+            lines[key] = min(row.since_us, lines.get(key, row.since_us))
+        keys = [since_us for since_us in lines.values() if table.at_us - since_us <= WITHIN_US]
+        begins = len(rows) >= STARTS_OPEN or (len(lines) > A_PAGE and len(keys) > FLOOD_STARTS)
         calm = len(rows) < ENDS_OPEN and len(keys) < FLOOD_ENDS
         if self._since_us is None:
             if not begins:
@@ -125,7 +125,8 @@ def _split(
     """Return lines for alerts, by service, else by name: the largest, and one for all the rest."""
     parts: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        name = next((one for one in ("service", "alertname") if row.alert.labels.get(one)), "alertname")
+        by = [one for one in ("service", "alertname") if row.alert.labels.get(one) and one not in labels]
+        name = by[0] if by else "alertname"
         parts.setdefault((name, row.alert.labels.get(name, "")), []).append(row)
     ordered = sorted(parts.items(), key=lambda item: (-len(item[1]), item[0]))
     kept, rest = (ordered, []) if len(ordered) <= most else (ordered[: most - 1], ordered[most - 1 :])

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import httpx
 from PIL import Image
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Page, ViewportSize, expect, sync_playwright
 
 FOLDER = Path(__file__).resolve().parent / "console"
 SIZE: ViewportSize = {"width": 1440, "height": 900}
@@ -86,7 +86,7 @@ def _settle(page: Page) -> None:
     """Wait until the page has heard the server, where it listens."""
     page.wait_for_load_state("load")
     if page.locator("[data-beat-age]").count():
-        page.wait_for_function("document.querySelector('[data-beat-age]').textContent !== ''", timeout=15_000)
+        expect(page.locator("[data-beat-age]").first).not_to_be_empty(timeout=15_000)
 
 
 def _save(png: bytes, path: Path) -> None:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import uvicorn
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts.store import AlertStore
 from config.settings import Settings
 from dashboards.access.contract import AccessError, Gate, Principal, Role
+from dashboards.access.shell import CSP
 from dashboards.server import build_app
 
 TOKEN = "token-of-a-form"
@@ -47,6 +49,21 @@ class Somebody:
         return TOKEN
 
 
+class Strict:
+    """What an access that is no stand-in puts around everything: no script or style that is not a file of ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"content-security-policy", CSP.encode())]
+            await send(message)
+
+        await self._app(scope, receive, dressed)
+
+
 @dataclass(frozen=True)
 class Running:
     """An application that answers."""
@@ -66,6 +83,7 @@ def running(
 ) -> Iterator[Running]:
     """Run the application in a thread until the block ends."""
     app = build_app(store, settings, access=Somebody() if access is None else access, now_us=now_us, build=build)
+    app.add_middleware(Strict)
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1, log_config=None)
     server = uvicorn.Server(config)

@@ -29,7 +29,7 @@
   }
 
   function keep(name, value) {
-    document.cookie = name + "=" + encodeURIComponent(value) + "; path=/; max-age=" + YEAR + "; samesite=lax";
+    document.cookie = name + "=" + value + "; path=/; max-age=" + YEAR + "; samesite=lax";
   }
 
   window.makegoodKeep = keep;

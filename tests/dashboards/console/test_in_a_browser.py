@@ -27,7 +27,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, reduced_motion="reduce", timezone_id="Europe/Berlin"
+    )
     context.set_default_timeout(15_000)
     yield context
     context.close()
@@ -154,9 +156,9 @@ def test_pausing_holds_everything_until_it_is_resumed(page: Page, serve: Serve, 
     page.keyboard.press("p")
     expect(page.locator("[data-pause]")).to_contain_text("Resume")
     expect(page.locator("#waiting")).to_contain_text("Updates are paused")
-    page.evaluate("document.getElementById('list').addEventListener('sse:list', () => { window.told = true; })")
+    page.evaluate("document.getElementById('list').addEventListener('sse:list', () => { document.body.id = 'told'; })")
     store.apply([change("New", summary="a new one")])
-    page.wait_for_function("window.told === true")
+    expect(page.locator("body#told")).to_have_count(1)
     assert len(names(page)) == 3
     page.keyboard.press("p")
     expect(page.locator(ROW)).to_have_count(4)
@@ -206,7 +208,8 @@ def test_the_zone_changes_on_every_page(page: Page, serve: Serve, store: AlertSt
     look(page, app)
     assert " UTC" in page.locator(f"{ROW} .abs").first.inner_text()
     page.locator("[data-zone]").click()
-    page.wait_for_function("document.cookie.includes('makegood_zone')")
+    expect(page.locator("[data-zone]")).not_to_have_attribute("data-zone", "utc")
+    assert "makegood_zone" in str(page.context.cookies())
 
 
 def test_without_scripts_pages_work_as_forms_and_say_that_they_are_not_live(
