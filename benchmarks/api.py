@@ -37,6 +37,7 @@ from alerts.store import AlertStore
 from benchmarks.services import BenchmarkError, environment, free_address, python
 from config.delivery import StoreSettings
 from config.settings import Settings
+from dashboards.collecting import collecting
 from dashboards.server import build_app
 from tests.support.served import EverybodyResponds
 
@@ -44,6 +45,7 @@ SERVER, CLIENT = ("0", "1") if (os.cpu_count() or 1) > 1 else ("0", "0")
 BATCH = 500
 VIEW_EVERY_S = 1.0
 CHANGES_A_SECOND = 10
+_ALONE = 10
 SETTINGS: dict[str, Any] = {
     "route": {
         "receiver": "ops",
@@ -63,7 +65,8 @@ def serve() -> None:
     app = build_app(
         store, settings, access=EverybodyResponds(), now_us=lambda: time.time_ns() // 1000, build="benchmark"
     )
-    uvicorn.run(app, port=int(sys.argv[2]), log_level="warning", access_log=False)
+    with collecting(0):
+        uvicorn.run(app, port=int(sys.argv[2]), log_level="warning", access_log=False)
 
 
 def alerts(count: int, now_us: int) -> list[dict[str, Any]]:
@@ -155,12 +158,17 @@ class Client:
 
 @dataclass
 class Measured:
-    """How long answers took, seconds; ``disturbed``: filtered ones, while somebody asked for the whole list as well."""
+    """How long answers took, seconds; ``disturbed``: filtered ones, while somebody asked for the whole list as well.
+
+    ``busy``: share of a core while viewers look; ``cpu``: seconds of CPU for a whole list and a change.
+    """
 
     filtered: list[float] = field(default_factory=list)
     disturbed: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
     size: int = 0
+    busy: float = 0.0
+    cpu: float = 0.0
     events: int = 0
 
 
@@ -215,13 +223,18 @@ async def changing(address: str, given: Sequence[dict[str, Any]]) -> None:
         for place in range(CHANGES_A_SECOND):
             alert = dict(given[(round_ * CHANGES_A_SECOND + place) % len(given)])
             if place % 2:
-                alert["annotations"] = {**alert["annotations"], "value": str(round_)}
+                alert = worded(alert, round_)
             elif round_ % 2:
                 alert["endsAt"] = rfc3339(now_us)
             some.append(alert)
         body = json.dumps(some).encode()
         await client.ask("/api/v2/alerts", body)
         await asyncio.sleep(1)
+
+
+def worded(alert: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return an alert with another annotation."""
+    return {**alert, "annotations": {**alert["annotations"], "value": str(number)}}
 
 
 async def fill(address: str, given: Sequence[dict[str, Any]]) -> float:
@@ -240,8 +253,17 @@ async def fill(address: str, given: Sequence[dict[str, Any]]) -> float:
     return took_s
 
 
-async def measure(ours: str, theirs: str, count: int, viewers: int, seconds: float) -> tuple[Measured, Measured]:
-    """Measure both."""
+def cpu_s(pid: int) -> float:
+    """Return how long a process has worked, seconds of CPU."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure(
+    one: tuple[str, int], other: tuple[str, int], count: int, viewers: int, seconds: float
+) -> tuple[Measured, Measured]:
+    """Measure both, given as address and process."""
+    (ours, mine_pid), (theirs, real_pid) = one, other
     given = alerts(count, time.time_ns() // 1000)
     print(f"{count} alerts sent: ours {await fill(ours, given):.1f} s, theirs {await fill(theirs, given):.1f} s")
     mine, real = Measured(), Measured()
@@ -264,8 +286,10 @@ async def measure(ours: str, theirs: str, count: int, viewers: int, seconds: flo
     # us asks the real one: it has not the time to answer so many viewers.
     turns = 4
     for _ in range(turns):
+        begun_s = cpu_s(mine_pid)
         async with busy(ours, mine):
             await asyncio.sleep(seconds / turns)
+        mine.busy += (cpu_s(mine_pid) - begun_s) / seconds
         beside = Measured()
         async with busy(ours, beside):
             await several(Client(ours), mine, seconds / turns)
@@ -274,6 +298,13 @@ async def measure(ours: str, theirs: str, count: int, viewers: int, seconds: flo
         client, chance = Client(theirs), random.Random(1)
         for _ in range(3 * len(FILTERS)):
             await timed(client, filtered(chance), real.filtered)
+    for address, pid, found in ((ours, mine_pid, mine), (theirs, real_pid, real)):
+        client, begun_s, alone = Client(address), cpu_s(pid), list[float]()
+        for number in range(_ALONE):
+            # Of ours, an alert changes each time: else the answer is the one before.
+            await client.ask("/api/v2/alerts", json.dumps([worded(given[0], number)]).encode())
+            await timed(client, "/api/v2/alerts", alone)
+        found.cpu = (cpu_s(pid) - begun_s) / _ALONE
     return mine, real
 
 
@@ -287,11 +318,11 @@ def told(name: str, times: list[float]) -> str:
 
 
 @contextmanager
-def ran(command: list[str], *, stderr: int | None = None, **more: str) -> Iterator[None]:
-    """Run a program beside us."""
+def ran(command: list[str], *, stderr: int | None = None, **more: str) -> Iterator[int]:
+    """Run a program beside us; give its process."""
     process = subprocess.Popen(command, env=environment(**more), stdout=subprocess.DEVNULL, stderr=stderr)
     try:
-        yield
+        yield process.pid
     finally:
         process.kill()
         process.wait()
@@ -324,11 +355,18 @@ def main(count: int, viewers: int, seconds: float) -> None:
             *("--cluster.listen-address=", "--log.level=error"),
         ]
         mine = python("-m", "benchmarks.api", "serve", ours.rpartition(":")[2], cores=SERVER)
-        with ran(mine, BENCH_REDIS=redis.url), ran(real, stderr=subprocess.DEVNULL, GOMAXPROCS="1"):
+        with (
+            ran(mine, BENCH_REDIS=redis.url) as mine_pid,
+            ran(real, stderr=subprocess.DEVNULL, GOMAXPROCS="1") as real_pid,
+        ):
             ready(ours)
             ready(theirs)
-            found, beside = asyncio.run(measure(ours, theirs, count, viewers, seconds))
+            found, beside = asyncio.run(measure((ours, mine_pid), (theirs, real_pid), count, viewers, seconds))
     print(f"{viewers} viewers, {found.events} events heard; the whole list: {found.size:,} and {beside.size:,} bytes")
+    print(
+        f"ours, with viewers: {found.busy:.0%} of a core; CPU of a whole list, by itself: "
+        f"ours {1000 * found.cpu:.0f} ms, theirs {1000 * beside.cpu:.0f} ms"
+    )
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     for line in (
         told("ours, filtered", found.filtered),

@@ -16,6 +16,7 @@ from alerts.saying import Saying
 from alerts.store import AlertStore
 from config.settings import Settings
 from dashboards.access.wiring import open_access, server_options
+from dashboards.collecting import collecting
 from dashboards.server import build_app
 
 _log = structlog.get_logger("makegood.console")
@@ -75,13 +76,20 @@ def serve(
             return True, {"console": "serving", "url": settings.console.public_url or url}
 
         name = f"{socket.gethostname()}:{os.getpid()}"
-        with Saying(store, "console", name, report, now_us, forget=True):
+        saying = Saying(store, "console", name, report, now_us, forget=True)
+        with saying, collecting(now_us()) as keeper:
             _log.info("console_served", url=url)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(app, opened, stopped, lambda: ready(url)))
+                runner.run(_serve(app, opened, stopped, lambda: ready(url), lambda: keeper.look(now_us())))
 
 
-async def _serve(app: Any, opened: socket.socket, stopped: Callable[[], bool], ready: Callable[[], None]) -> None:
+async def _serve(
+    app: Any,
+    opened: socket.socket,
+    stopped: Callable[[], bool],
+    ready: Callable[[], None],
+    now_and_then: Callable[[], object],
+) -> None:
     server = _Server(uvicorn.Config(app, backlog=_BACKLOG, lifespan="on", **server_options()))
 
     async def watch() -> None:
@@ -90,6 +98,7 @@ async def _serve(app: Any, opened: socket.socket, stopped: Callable[[], bool], r
             if server.started and not told:
                 told = True
                 ready()
+            now_and_then()
             await asyncio.sleep(_LOOK_EVERY_S)
         server.should_exit = True
 
