@@ -10,13 +10,10 @@ with the same routing and the same receiver.
 
 import argparse
 import json
-import os
-import shutil
 import subprocess
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,27 +24,12 @@ import yaml
 from alerts.embedded_redis import EmbeddedRedis
 from alerts.opening import open_store
 from alerts.store import AlertStore
-from benchmarks.delivery.receiver import Arrival, Receiver
+from benchmarks.delivery.alertmanager import alertmanager
+from benchmarks.delivery.pacing import AT_ONCE, delays_ms, numbered, paced, until
+from benchmarks.delivery.receiver import Receiver
 from benchmarks.measure import cpu_s, peak_bytes, quantiles
-from benchmarks.services import BenchmarkError, environment, free_address, python
+from benchmarks.services import environment, free_address, python
 from config.delivery import StoreSettings
-from detectors.contract import AlertChange, alert_change
-
-_AT_ONCE = {"group_by": ["..."], "group_wait": "0s", "group_interval": "1s"}
-_WAIT_S = 120.0
-
-
-def numbered(number: int, name: str = "Benchmark") -> AlertChange:
-    """Return a firing change of an alert of its own."""
-    now_us = time.time_ns() // 1000
-    return alert_change(
-        step="firing",
-        at_us=now_us,
-        status="firing",
-        labels={"alertname": name, "detector": "benchmark", "severity": "warning", "n": str(number)},
-        annotations={"summary": f"Alert {number}", "description": "Something is wrong with the service, in words."},
-        starts_at_us=now_us,
-    )
 
 
 @contextmanager
@@ -69,50 +51,13 @@ def notifier(folder: Path, settings: dict[str, Any]) -> Iterator[tuple[AlertStor
             process.wait(30)
 
 
-def until(done: Callable[[], bool], what: str, wait_s: float = _WAIT_S) -> None:
-    """Wait for something.
-
-    Raises:
-        BenchmarkError: it did not come.
-    """
-    end_s = time.monotonic() + wait_s
-    while not done():
-        if time.monotonic() > end_s:
-            msg = f"{what} did not come within {wait_s:.0f} s"
-            raise BenchmarkError(msg)
-        time.sleep(0.02)
-
-
-def paced(count: int, per_s: float, send: Callable[[int], None]) -> dict[int, int]:
-    """Call ``send`` so many times at a pace; return when each call began, by number, ``time.monotonic_ns``."""
-    began: dict[int, int] = {}
-    start_s = time.monotonic()
-    for number in range(count):
-        wait_s = start_s + number / per_s - time.monotonic()
-        if wait_s > 0:
-            time.sleep(wait_s)
-        began[number] = time.monotonic_ns()
-        send(number)
-    return began
-
-
-def delays_ms(began: dict[int, int], arrivals: Sequence[Arrival], place: int) -> list[float]:
-    """Return how long each alert took to its first arrival at an address, milliseconds."""
-    first: dict[int, int] = {}
-    for arrival in arrivals:
-        if arrival.place == place:
-            for number in arrival.numbers:
-                first.setdefault(number, arrival.at_ns)
-    return [(first[number] - at_ns) / 1e6 for number, at_ns in began.items() if number in first]
-
-
 def latency_and_rate(folder: Path, *, count: int, per_s: float, flood: int, workers: int) -> dict[str, Any]:
     """Measure a notifier with one webhook that always works."""
     with Receiver(["ok"]) as receiver:
         settings = {
             "channels": {"web": {"type": "webhook", "url": receiver.urls[0], "max_concurrent": workers}},
             "receivers": {"ops": {"tiers": [{"channel": "web"}]}},
-            "route": {"receiver": "ops", **_AT_ONCE},
+            "route": {"receiver": "ops", **AT_ONCE},
             "notifier": {"workers": workers},
         }
         with notifier(folder, settings) as (store, process):
@@ -159,7 +104,7 @@ def failover(folder: Path, fault: str, *, count: int, per_s: float) -> dict[str,
         settings = {
             "channels": {"first": first, "second": second},
             "receivers": {"ops": {"tiers": [tier, {"channel": "second"}]}},
-            "route": {"receiver": "ops", **_AT_ONCE},
+            "route": {"receiver": "ops", **AT_ONCE},
             "notifier": {"workers": 64},
         }
         with notifier(folder, settings) as (store, _process):
@@ -168,70 +113,6 @@ def failover(folder: Path, fault: str, *, count: int, per_s: float) -> dict[str,
             began = paced(count, per_s, lambda number: _apply(store, number))
             until(lambda: store.counts()["pending"] == 0, "the last notification")
             return {"ms": quantiles(delays_ms(began, receiver.take(), 1))}
-
-
-def alertmanager(folder: Path, *, count: int, per_s: float, flood: int) -> dict[str, Any] | None:
-    """Measure Alertmanager in the same way; None where it is not installed."""
-    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    if binary is None:
-        return None
-    address = free_address()
-    with Receiver(["ok"]) as receiver:
-        config = {
-            "route": {"receiver": "ops", **_AT_ONCE, "repeat_interval": "4h"},
-            "receivers": [{"name": "ops", "webhook_configs": [{"url": receiver.urls[0]}]}],
-        }
-        path = folder / "alertmanager.yml"
-        path.write_text(yaml.safe_dump(config))
-        options = [f"--config.file={path}", f"--storage.path={folder}/data", f"--web.listen-address={address}"]
-        process = subprocess.Popen(
-            [binary, *options, "--cluster.listen-address=", "--log.level=error"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=dict(os.environ),
-        )
-        try:
-            until(lambda: _reached(address), "Alertmanager")
-            began = paced(count, per_s, lambda number: _post(address, [number]))
-            until(lambda: receiver.count() >= count, "the last notification")
-            slow = delays_ms(began, receiver.take(), 0)
-            used_s, started_ns = cpu_s(process.pid), time.monotonic_ns()
-            for start in range(0, flood, 500):
-                _post(address, [1_000_000 + number for number in range(start, min(start + 500, flood))])
-            until(lambda: receiver.count() >= flood, "the flood", 600)
-            took_s = (max(one.at_ns for one in receiver.take()) - started_ns) / 1e9
-            return {
-                f"ms_at_{per_s:g}_per_s": quantiles(slow),
-                "flood_per_s": round(flood / took_s),
-                "cpu_us_each": round((cpu_s(process.pid) - used_s) / flood * 1e6),
-                "peak_mb": round(peak_bytes(process.pid) / 1e6),
-            }
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _reached(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{address}/-/ready", timeout=5):
-            return True
-    except OSError:
-        return False
-
-
-def _post(address: str, numbers: Sequence[int]) -> None:
-    body = [
-        {
-            "labels": {"alertname": "Benchmark", "detector": "benchmark", "severity": "warning", "n": str(number)},
-            "annotations": {"summary": f"Alert {number}", "description": "Something is wrong with the service."},
-        }
-        for number in numbers
-    ]
-    request = urllib.request.Request(
-        f"http://{address}/api/v2/alerts", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30):  # noqa: S310 - our own address
-        return
 
 
 def main() -> None:

@@ -1,18 +1,25 @@
 import random
 import signal
+import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alerts.store import AlertStore
+from config.callbacks import CallbackSettings
+from sinks.outbox import Outbox
 from sinks.stages.transport import Step
+from sinks.twilio_status import receipt_of
 from tests.support.alerts import MINUTE_US, START_US, change
 from tests.support.dispatch import dispatch
 from tests.support.forked import CONTEXT
 from tests.support.http import Answer, http_server
 from tests.support.killed_notifier import main
 from tests.support.patience import PATIENCE_S
+from tests.support.receipts import BEN, sms
+from tests.support.twilio import TOKEN, fake_twilio
 
 
 class Runs:
@@ -22,9 +29,9 @@ class Runs:
         tiers = [{"channel": name, "first_wait": "1ms"} for name in channels]
         self.order = {"url": url, "prefix": store.settings.prefix, "channels": channels, "tiers": tiers, "lease": lease}
 
-    def run(self, step: str = "", skip: int = 0) -> int:
+    def run(self, step: str = "", skip: int = 0, **more: Any) -> int:
         # A fork of a server that has imported everything already, and runs no threads: a new process in milliseconds.
-        process = CONTEXT.Process(target=main, args=({**self.order, "step": step, "skip": skip},))
+        process = CONTEXT.Process(target=main, args=({**self.order, **more, "step": step, "skip": skip},))
         process.start()
         process.join(PATIENCE_S)
         assert process.exitcode in {0, -signal.SIGKILL}
@@ -61,6 +68,29 @@ def test_a_notifier_killed_at_any_step_loses_nothing_and_repeats_only_what_it_co
     assert store.counts()["pending"] == 0
     statuses = [note.status for record in store.list_alerts() for note in _notes(store, record.current.fingerprint)]
     assert statuses == ["delivered"] * expected
+
+
+@pytest.mark.parametrize("step", [Step.SENT, Step.RECORDED])
+def test_a_notifier_killed_between_the_acceptance_of_a_message_and_its_receipt_goes_by_the_receipt(
+    step: Step, store: AlertStore, redis_url: str, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    told = CallbackSettings(listen="127.0.0.1:0", public_url="https://alerts.example.com")
+    with fake_twilio() as twilio, http_server() as server:
+        phone = {**sms(twilio), "auth_token": {"file": str(token)}, "timeout": "1s"}
+        runs = Runs(store, redis_url, {"sms": phone, "web": {"type": "webhook", "url": server.url, "timeout": "3s"}})
+        store.apply([change()])
+        assert runs.run(step, callbacks=told) == -signal.SIGKILL
+        assert len(twilio.sent) == 1, "it has taken the message"
+        (note,) = _notes(store, change().fingerprint)
+        one = receipt_of("sms", BEN, "SM" + f"{1:032x}", "delivered", None, time.time_ns() // 1000, "callback")
+        assert Outbox(store).receipt(one, note.key) == "taken"
+        assert runs.run(callbacks=told) == 0
+        assert (len(twilio.sent), len(server.requests)) == (1, 0), "nobody is told twice"
+    (note,) = _notes(store, change().fingerprint)
+    assert note.status == "delivered"
+    assert note.note == "by tier 1 (sms)"
 
 
 @pytest.mark.slow

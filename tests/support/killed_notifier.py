@@ -1,6 +1,7 @@
 """A real notifier in a process of its own, which kills itself at a step.
 
-The order holds: url, prefix, channels, tiers, lease, step (empty: none), and how often the step is passed before.
+The order holds: url, prefix, channels, tiers, lease, step (empty: none), how often the step is passed before, and where
+far sides report, if they do.
 """
 
 import os
@@ -39,6 +40,7 @@ def main(order: dict[str, object]) -> None:
             channels=channel_settings(order["channels"]),  # type: ignore[arg-type]
             receivers={"ops": ReceiverSettings.model_validate({"tiers": order["tiers"]})},
             route=RootRouteSettings.model_validate({"receiver": "ops", **AT_ONCE}),
+            callbacks=order.get("callbacks"),  # type: ignore[arg-type]
             notifier=NotifierSettings.model_validate({"lease": order["lease"], "poll": "10ms", "workers": 1}),
         ),
         registry=CollectorRegistry(),
