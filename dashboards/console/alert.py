@@ -117,6 +117,7 @@ async def _page(request: Request, fingerprint: str, starts_us: int | None, said:
     current = seen.detail.current
     table = console.tables.now(now_us)
     row = next((one for one in table.rows if one.alert.fingerprint == fingerprint), None) if seen.latest else None
+    before, behind = neighbours(table.rows, fingerprint)
     urgency = None if row is None else row.alert.urgency
     return await page(
         request,
@@ -133,6 +134,9 @@ async def _page(request: Request, fingerprint: str, starts_us: int | None, said:
         silences=silences_of(context.mirror.silences, current.labels),
         query=written(current.labels),
         seq=context.mirror.seq,
+        storming=console.weather.now(table),
+        before=before,
+        behind=behind,
         raw=msgspec.json.format(msgspec.json.encode(to_json(current)), indent=2).decode(),
         said=acts_of(request).told(said),
         people=sorted([*context.settings.people, *context.settings.schedules]),
@@ -246,6 +250,16 @@ def same_time(rows: Sequence[Row], current: AlertChange) -> list[Row]:
     ]
     near.sort(key=lambda row: (row.priority, abs(row.alert.change.starts_at_us - current.starts_at_us)))
     return near[:_MOST_SAME]
+
+
+def neighbours(rows: Sequence[Row], fingerprint: str) -> tuple[str, str]:
+    """Return the alerts before and behind one in the order of the inbox; empty where there is none."""
+    places = sorted((row.priority, -row.changed_us, row.alert.fingerprint) for row in rows if row.place == "open")
+    prints = [one[2] for one in places]
+    if fingerprint not in prints:
+        return "", prints[0] if prints else ""
+    at = prints.index(fingerprint)
+    return prints[at - 1] if at else "", prints[at + 1] if at + 1 < len(prints) else ""
 
 
 def silences_of(silences: Sequence[Silence], labels: Mapping[str, str]) -> list[Silence]:

@@ -30,7 +30,7 @@ class Spark(NamedTuple):
     """A line, as SVG has it.
 
     Attributes:
-        points: of a polyline in a box of 96 by 24. last: where it ends.
+        points: of a path in a box of 96 by 24, with gaps where nothing was scored. last: where it ends.
         label: in words.
     """
 
@@ -120,4 +120,9 @@ def drawn(values: Sequence[float | None]) -> Spark | None:
         for place, value in known
     ]
     label = f"last {len(known)} windows: from {low:.3g} to {high:.3g}, now {numbers[-1]:.3g}"
-    return Spark(" ".join(",".join(point) for point in points), points[-1], label)
+    places = [place for place, _ in known]
+    parts = [
+        f"{'L' if before == place - 1 else 'M'}{x},{y}"  # a gap is a gap
+        for before, place, (x, y) in zip([-2, *places], places, points, strict=False)
+    ]
+    return Spark(" ".join(parts), points[-1], label)

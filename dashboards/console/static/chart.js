@@ -64,8 +64,8 @@
       axes: [{ ...axis, values: clock }, { ...axis, size: 56 }],
       series: [
         {},
-        { label: "limit", stroke: c.quiet, width: 1, dash: [6, 4], points: { show: false } },
-        { label: "expected", stroke: c.second, width: 1.5, points: { show: false } },
+        { label: "limit", stroke: c.quiet, width: 1, dash: [6, 4], points: { show: true, size: 3, fill: c.quiet } },
+        { label: "expected", stroke: c.second, width: 1.5, points: { show: true, size: 3, fill: c.second } },
         { label: "seen", stroke: c.value, width: 2, points: { show: true, size: 5, fill: c.value } },
       ],
       bands: [{ series: [1, 2], fill: c.quiet + "40" }, { series: [2, 1], fill: c.quiet + "40" }],

@@ -71,6 +71,17 @@
     return press(name);
   }
 
+  // Opens what hides a field, and goes there: a note or a name is written before it is sent.
+  function write(name) {
+    const row = current(), bar = document.getElementById("selection");
+    if (row && bar && bar.hidden) { select(row, true); count(); }
+    const field = document.querySelector("[data-field=" + name + "]");
+    if (!field) { return; }
+    const inside = field.closest("details");
+    if (inside) { inside.open = true; }
+    field.focus();
+  }
+
   function priority(text) {
     const there = new URL(location.href);
     const query = (there.searchParams.get("q") || "").replace(/(^|\s)p<=\d/g, "").trim();
@@ -97,8 +108,8 @@
       rows.slice(Math.min(from, to), Math.max(from, to) + 1).forEach((one) => select(one, true));
       count();
     },
-    a: () => act("acknowledge"), A: () => act("unacknowledge"), s: () => act("silence"), c: () => act("comment"),
-    m: () => act("mine"), M: () => act("assign"), n: () => press("noise"), r: () => press("runbook"), u: () => press("undo"),
+    a: () => act("acknowledge"), A: () => act("unacknowledge"), s: () => act("silence"), c: () => write("note"),
+    m: () => act("mine"), M: () => write("to"), n: () => press("noise"), r: () => press("runbook"), u: () => press("undo"),
     ".": () => { window.makegoodList.show(); }, p: () => window.makegoodList.pause(), z: () => window.makegoodZone(),
     "+": () => press("zoom-in"), "-": () => press("zoom-out"),
     ArrowLeft: () => press("zoom-left"), ArrowRight: () => press("zoom-right"),
@@ -113,6 +124,13 @@
     const field = event.target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
     if (event.key === "Escape") {
       if (field) { field.blur(); } else if (!document.querySelector("dialog[open]")) { clear(); }
+      return;
+    }
+    // Enter in a note sends the note, not the first button of the form, which acknowledges.
+    if (event.key === "Enter" && field && field.dataset.field) {
+      const kind = { note: "comment", to: "assign" }[field.dataset.field];
+      const button = field.form && field.form.querySelector('[name=act][value="' + kind + '"]');
+      if (button) { event.preventDefault(); button.click(); }
       return;
     }
     if (field || event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) { return; }

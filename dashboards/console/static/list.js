@@ -1,7 +1,7 @@
 // Lists that stay fresh and do not move under whoever reads them.
 (function () {
   "use strict";
-  let paused = false, waiting = 0, announcedAt = 0, unsaid = 0;
+  let paused = false, waiting = 0, announcedAt = 0, unsaid = {};
 
   const list = () => document.querySelector("[data-live-list]");
   const rows = (root) => [...root.querySelectorAll("[data-row]")];
@@ -66,20 +66,27 @@
       waiting = 0;
       const next = document.createElement("template");
       next.innerHTML = detail.serverResponse;
-      unsaid += rows(next.content).filter((row) => !known.has(row.id)).length;
+      for (const row of rows(next.content)) { if (!known.has(row.id)) { count(row); } }
     }
     delete detail.target.dataset.now;
     bar();
     announce();
   });
 
+  function count(row) {
+    const name = (row.getAttribute("aria-label") || "").slice(0, 2);
+    if (/^P[123]$/.test(name)) { unsaid[name] = (unsaid[name] || 0) + Number(row.dataset.alerts || 1); }
+  }
+
   function announce() {
     const now = performance.now();
-    if (!unsaid && !waiting) { return; }
+    if (!Object.keys(unsaid).length && !waiting) { return; }
     if (announcedAt && now - announcedAt < 10000) { return; }
     announcedAt = now;
-    document.getElementById("live-said").textContent = (unsaid + waiting) + " new in the list";
-    unsaid = 0;
+    const words = Object.keys(unsaid).sort().map((name) => unsaid[name] + " new " + name);
+    if (waiting) { words.push(waiting + (waiting === 1 ? " row waits" : " rows wait")); }
+    document.getElementById("live-said").textContent = words.join(", ");
+    unsaid = {};
   }
 
   document.addEventListener("htmx:beforeRequest", function (event) {
@@ -101,6 +108,7 @@
   document.addEventListener("htmx:afterRequest", function (event) {
     if (event.detail.xhr.status < 400 && event.detail.requestConfig.verb === "post") {
       document.getElementById("problem").replaceChildren();
+      htmx.trigger(document.body, "makegood:acted");
       window.makegoodList.show();
     }
   });

@@ -105,4 +105,7 @@ def test_a_line_is_of_one_view_and_has_gaps_where_nothing_was_scored(recorded: R
     assert line is not None
     assert len(line.points.split()) == sum(value is not None for value in values)
     assert drawn([None, 1.0]) is None
+    broken = drawn([1.0, 2.0, None, 1.0, 2.0])
+    assert broken is not None
+    assert [part[0] for part in broken.points.split()] == ["M", "L", "M", "L"]
     assert drawn([1.0, 1.0]) is not None, "a value that never changes is a level line"
