@@ -62,6 +62,8 @@ def view_of(seen: Seen, settings: Settings, codes: Codes | None) -> View:
     flows = [one for one in seen.statuses if one.kind == "flow" and believed(one, now_us)]
     blind = is_blind(seen)
     rows = rows_of(seen.open, codes, names)
+    if seen.storm_ms:  # what explains most comes first
+        rows.sort(key=lambda row: (row.priority, row.in_hand, -row.count))
     counts = tuple(sum(row.priority == number for row in rows) for number in (1, 2, 3))
     missing = tuple(_missing(truth, seen.hops))
     return View(

@@ -240,6 +240,8 @@ def test_ten_thousand_alerts_are_a_storm_of_a_few_rows_and_what_they_share() -> 
     one = view(made)
     assert (one.state, one.open) == ("storm", 10_000)
     assert ("site", "ams2", 80) in [(shared.label, shared.value, shared.percent) for shared in one.shared]
+    counts = [row.count for row in one.rows]
+    assert counts == sorted(counts, reverse=True)
     text = html(one)
     assert text.count('class="row ') <= 7
     assert "STORM 10,000 open" in text
