@@ -295,3 +295,13 @@ def test_ticks() -> None:
 )  # fmt: skip
 def test_what_is_said_by_telling_a_step(step: str, said: str) -> None:
     assert token(alert(1, step)) == said
+
+
+def test_what_is_told_when_what_hid_it_has_ended_has_an_account_although_nothing_came() -> None:
+    before = told(firing=[2])
+    found = decided(group([alert(1), alert(2), alert(3)], before, news=[alert(3)]))
+    assert [account.verdict for account in found.accounts] == ["told"]
+    assert [(print_, one.change_id, one.verdict) for print_, one in found.after_all] == [
+        (print_of(1), alert(1).change_id, "told")
+    ]
+    assert decided(group([alert(1), alert(2)], before, news=[]), hidden=[1]).after_all == ()

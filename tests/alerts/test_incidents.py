@@ -330,6 +330,43 @@ def test_many_customers_are_counted_and_not_named(incidents: Incidents) -> None:
     assert (incident.customers, incident.touched["customer"]) == (40, ())
 
 
+def test_what_a_change_costs_does_not_grow_with_its_incident(store: AlertStore, client: "redis.Redis") -> None:
+    incidents = Incidents(store, IncidentSettings())
+
+    def commands(*changes: AlertChange) -> list[int]:
+        counts = []
+        for change in changes:
+            client.config_resetstat()
+            incidents.assign_many([change])
+            stats: Any = client.info("commandstats")
+            counts.append(sum(one["calls"] for name, one in stats.items() if name.startswith("cmdstat_h")))
+        return counts
+
+    def life(number: int) -> list[AlertChange]:
+        labels: Any = {**CHECKOUT, "customer": f"c{number}"}
+        return [answer(number, **labels), answer(number, "retracted", to=number + 1, **labels)]
+
+    incidents.assign_many([failing(0, **CHECKOUT)])
+    small = commands(*life(1))
+    incidents.assign_many([answer(2, customer=f"c{number}", **CHECKOUT) for number in range(10, 2010)])
+    assert all(now <= before for now, before in zip(commands(*life(3)), small, strict=True))
+    found = incidents.get(1, START_US, most=5)
+    assert found is not None
+    assert (found.incident.alerts, len(found.members)) == (2001, 5)
+    note = incidents.notes([failing(0, **CHECKOUT).fingerprint], START_US).popitem()[1]
+    assert note.evidence == (
+        "survey: 2000 alerts: NegativeSurvey at 2",
+        "transaction: 1 alert: TransactionFailure at 0",
+    )
+
+
+def test_a_message_lists_ten_feeds_at_most(incidents: Incidents) -> None:
+    first = failing(0, **CHECKOUT)
+    put(incidents, first, *(mood(1, source=f"shop{number:02}", **CHECKOUT) for number in range(14)))
+    note = incidents.notes([first.fingerprint], START_US)[first.fingerprint]
+    assert (len(note.evidence), note.evidence[-1]) == (10, "and 6 more")
+
+
 def test_other_labels_can_bring_alerts_together(store: AlertStore) -> None:
     incidents = Incidents(store, IncidentSettings(by=("vendor", "country")))
     assert numbers(incidents, failing(0, vendor="v1", **CHECKOUT), mood(1, vendor="v1"), mood(1, **CHECKOUT)) == [

@@ -3,6 +3,7 @@ import hmac
 import logging
 from typing import Any
 
+import msgspec
 import pytest
 
 from sinks.channels.webhook import WebhookChannel, WebhookSettings
@@ -138,3 +139,9 @@ def test_a_webhook_has_exactly_one_address() -> None:
     for wrong in ({}, {"url": "http://x", "url_secret": {"env": "X"}}, {"url": "ftp://x"}):
         with pytest.raises(ValueError, match="WebhookSettings"):
             WebhookSettings.model_validate({"type": "webhook", **wrong})
+
+
+def test_the_payload_says_how_many_alerts_are_not_listed() -> None:
+    one = message()
+    more = msgspec.structs.replace(one, notification=msgspec.structs.replace(one.notification, truncated=7))
+    assert webhook_payload(more)["truncatedAlerts"] == 7
