@@ -21,8 +21,8 @@ class Keys(NamedTuple):
     ``code_of:<fp>``      string   its code; expires with it
     ``incidents``         zset     numbers, by event time of the last change; those that fire come last
     ``incidents:count``   string   the last number
-    ``incident:<n>``      hash     an incident; its ``alerts``, ``order``, ``tally``, ``says``, ``customers``, ``linked``
-                                   beside it
+    ``incident:<n>``      hash     an incident; beside it its ``alerts``, ``order``, ``tally``, ``says``, ``customers``,
+                                   ``linked``
     ``incident_of:<fp>``  hash     episode of an alert: number of its incident
     ``incidents:near:*``  zset     numbers of incidents about one value of a label, by event time
     ``incidents:silent``  hash     silences of feeds; ``incidents:silent:until``: by when they ended
