@@ -16,7 +16,8 @@ from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v2.openapi import ALERTS, ANSWERS
 from dashboards.api.v2.reading import board_of, silences_of
-from dashboards.api.v2.wire import Json, PostableSilence, read_alerts, read_silence, said, time_us
+from dashboards.api.v2.sent import PostableSilence, read_alerts, read_silence
+from dashboards.api.v2.wire import Json, said, time_us
 from dashboards.context import Context, context_of
 from dashboards.mirror import Mirror
 
