@@ -1,7 +1,11 @@
 """What all screens of one application share: what is known is put together once, however many ask."""
 
+import asyncio
 import secrets
+from collections.abc import Mapping
 from hashlib import blake2s
+
+import anyio.to_thread
 
 from alerts.statuses import Status
 from config.secret import SecretMissingError
@@ -9,12 +13,13 @@ from config.settings import Settings
 from dashboards.context import Context
 from dashboards.freshness import truth
 from dashboards.freshness_layers import silent_parts
+from dashboards.freshness_model import Proof
 from dashboards.proofs import Proofs
 from dashboards.stream import STORM_OPEN
 from dashboards.wall.chain import chain
-from dashboards.wall.delivery import Counts
+from dashboards.wall.delivery import Counted, Counts
 from dashboards.wall.duty import OnDuty
-from dashboards.wall.model import Hop, View
+from dashboards.wall.model import Duty, Hop, View
 from dashboards.wall.options import Options
 from dashboards.wall.page import Shown, render, shown_now
 from dashboards.wall.rows import Open, owner_of
@@ -43,6 +48,7 @@ class Desk:
         self._known = Known()
         self._codes = Codes(_key(settings))
         self._storm_ms = 0
+        self._lock = asyncio.Lock()
         self._views: dict[bool, tuple[int, int, tuple[Status, ...], View]] = {}
         self._rendered: dict[tuple[Options, Shown], tuple[View, str, str]] = {}
 
@@ -55,25 +61,41 @@ class Desk:
         context = self._context
         counted, duty = await self._counts.now(), await self._duty.now()
         proofs = await self._proofs.now(context.now_us())
-        now_us = context.now_us()
-        mirror = context.mirror
+        async with self._lock:
+            known = self._known_view(hide)
+            return await self._made(hide, counted, duty, proofs) if known is None else known
+
+    def _known_view(self, hide: bool) -> View | None:
+        """Return what was put together lately, if it still holds."""
+        known, mirror = self._views.get(hide), self._context.mirror
         every_us = _EVERY_IN_STORM_US if len(mirror.alerts) >= STORM_OPEN else _EVERY_US
-        known = self._views.get(hide)
-        if known is not None and 0 <= now_us - known[0] < every_us:
-            same = known[1] == mirror.version and known[2] is mirror.statuses
-            if same or every_us > _EVERY_US:
-                return known[3]
+        if known is None or not 0 <= self._context.now_us() - known[0] < every_us:
+            return None
+        same = known[1] == mirror.version and known[2] is mirror.statuses
+        return known[3] if same or every_us > _EVERY_US else None
+
+    async def _made(
+        self,
+        hide: bool,
+        counted: Counted | None,
+        duty: tuple[Duty, ...],
+        proofs: Mapping[str, Proof] | None,
+    ) -> View:
+        """Put together what is shown now, and keep it."""
+        context, now_us = self._context, self._context.now_us()
+        mirror = context.mirror
+        version, statuses = mirror.version, mirror.statuses
         found = [
             Open(one, owner_of(one, now_us))
             for print_, one in mirror.alerts.items()
             if not mirror.mutes(print_, now_us)
         ]
         self._storm_ms = storm_since(self._storm_ms, len(found), now_us // 1000)
-        flows = [one for one in mirror.statuses if one.kind == "flow"]
+        flows = [one for one in statuses if one.kind == "flow"]
         seen = Seen(
             truth=truth(
                 context.settings,
-                mirror.statuses,
+                statuses,
                 proofs,
                 heard_us=mirror.heard_us,
                 away=mirror.away,
@@ -85,17 +107,22 @@ class Desk:
             hops=self.hops(now_us),
             open=found,
             hidden=len(mirror.alerts) - len(found),
-            statuses=mirror.statuses,
+            statuses=statuses,
             known=self._known.see(told_places(flows), now_us),
             counted=counted,
             duty=duty,
             complete=mirror.complete,
             storm_ms=self._storm_ms,
         )
-        view = view_of(seen, context.settings, self._codes if hide else None)
-        if known is not None and known[3] == view:
-            view = known[3]  # the same object: what was made of it is still good
-        self._views[hide] = now_us, mirror.version, mirror.statuses, view
+        codes = self._codes if hide else None
+        if len(found) < STORM_OPEN:
+            view = view_of(seen, context.settings, codes)
+        else:  # it takes a while, and others are waiting for the loop
+            view = await anyio.to_thread.run_sync(view_of, seen, context.settings, codes)
+        before = self._views.get(hide)
+        if before is not None and before[3] == view:
+            view = before[3]  # the same object: what was made of it is still good
+        self._views[hide] = now_us, version, statuses, view
         return view
 
     def hops(self, now_us: int) -> tuple[Hop, ...]:
