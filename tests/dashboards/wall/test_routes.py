@@ -116,3 +116,11 @@ def test_ten_thousand_open_alerts_cost_little_more_than_the_first_look(stage: St
             assert client.get("/wall/now", params={"seen": first["mark"]}).json()["mark"] == first["mark"]
             views.add(id(desk._views[False][3]))
         assert len(views) == 1  # put together once, however many ask
+
+
+def test_what_a_detector_calls_silent_is_unknown_at_the_foot(stage: Stage, http: httpx.Client) -> None:
+    stage.fire(change("FeedSilence", detector="feed_silence", source="demo/social", summary="demo/social: 0 events"))
+    until(lambda: "demo/social" in http.get("/wall/now").json()["html"], "the alert")
+    html = http.get("/wall/now").json()["html"]
+    assert 'class="feeds unsure"' in html
+    assert "feeds 4/5" in html
