@@ -28,7 +28,7 @@ ENV PATH=/opt/makegood/bin:$PATH \
 USER 10001:10001
 WORKDIR /var/lib/makegood
 VOLUME /var/lib/makegood
-# Figures and probes of flow and notifier; webhooks.
-EXPOSE 9464 9465 8088
+# Figures and probes of flow and notifier; webhooks; the console.
+EXPOSE 9464 9465 8088 8080
 ENTRYPOINT ["tini", "--", "makegood"]
 CMD ["--help"]

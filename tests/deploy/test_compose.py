@@ -22,7 +22,7 @@ from tests.deploy.tools import DEPLOY, REPO, SERVED, known_variables, need, pars
 FILE = REPO / "docker-compose.yml"
 SETTINGS = DEPLOY / "compose" / "makegood.yaml"
 ONE_SHOT = {"topics", "rescale"}
-OURS = {"flow-0", "flow-1", "rescale", "repartition", "notifier", "ingest"}
+OURS = {"flow-0", "flow-1", "rescale", "repartition", "notifier", "ingest", "console"}
 Service = dict[str, Any]
 
 
@@ -167,14 +167,15 @@ def ports(settings: Settings) -> dict[str, int]:
         "notifier": port_of(settings.metrics.notifier_listen),
         "ingest": port_of(SERVICES["ingest"]["command"][-1]),
         "repartition": port_of(SERVICES["repartition"]["command"][-1]),
+        "console": port_of(settings.console.listen),
     }
 
 
 def test_probes_ask_for_what_is_served(settings: Settings) -> None:
     for name, port in ports(settings).items():
-        found = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)", SERVICES[name]["healthcheck"]["test"][-1])
+        found = re.search(r"http://127\.0\.0\.1:(\d+)(/[\w/-]+)", SERVICES[name]["healthcheck"]["test"][-1])
         assert found is not None, name
-        assert (int(found[1]), found[2]) == (port, "/livez")
+        assert (int(found[1]), found[2]) == (port, "/-/healthy" if name == "console" else "/livez")
 
 
 def test_published_ports_of_ours_are_those_that_are_listened_on(settings: Settings) -> None:
@@ -202,6 +203,43 @@ def test_grafana_asks_prometheus() -> None:
     found = re.fullmatch(r"http://(\S+):(\d+)", source["url"])
     assert found is not None
     assert f"127.0.0.1:9090:{found[2]}" in SERVICES[found[1]]["ports"]
+
+
+def test_grafana_and_prometheus_come_to_the_console_as_who_the_settings_know(settings: Settings) -> None:
+    address = f"console:{port_of(settings.console.listen)}"
+    assert address.partition(":")[0] in settings.console.hosts
+    prometheus = yaml.safe_load((DEPLOY / "compose" / "prometheus.yml").read_text(encoding="utf-8"))
+    (told,) = prometheus["alerting"]["alertmanagers"]
+    (asked,) = (job for job in prometheus["scrape_configs"] if job["job_name"] == "makegood-console")
+    assert told["static_configs"] == asked["static_configs"] == [{"targets": [address]}]
+    assert told["authorization"] == asked["authorization"]
+    file = DEPLOY / "compose" / "grafana" / "datasources" / "alertmanager.yaml"
+    (source,) = yaml.safe_load(file.read_text(encoding="utf-8"))["datasources"]
+    assert (source["url"], source["jsonData"]["implementation"]) == (f"http://{address}/am", "prometheus")
+    shown = {
+        "prometheus": told["authorization"]["credentials_file"],
+        "grafana": source["secureJsonData"]["httpHeaderValue1"].removeprefix("Bearer $__file{").removesuffix("}"),
+    }
+    known = settings.console.tokens
+    assert shown == {name: str(token.secret.file) for name, token in known.items() if token.secret is not None}
+    assert {name: token.role for name, token in known.items()} == {"prometheus": "responder", "grafana": "viewer"}
+
+
+def test_tokens_are_files_that_stay_out_of_git_and_only_who_shows_or_knows_one_has_it(settings: Settings) -> None:
+    ignored = Path(REPO / ".gitignore").read_text(encoding="utf-8").split()
+    assert "deploy/compose/tokens/" in ignored
+    assert all(secret["file"].startswith("deploy/compose/tokens/") for secret in COMPOSE["secrets"].values())
+    files = {str(token.secret.file) for token in settings.console.tokens.values() if token.secret is not None}
+    assert files == {f"/run/secrets/{name}" for name in COMPOSE["secrets"]}
+    assert {name: service["secrets"] for name, service in SERVICES.items() if "secrets" in service} == {
+        "console": ["prometheus-token", "grafana-token"],
+        "prometheus": ["prometheus-token"],
+        "grafana": ["grafana-token"],
+    }
+
+
+def test_the_console_sees_what_the_flow_processes_keep() -> None:
+    assert SERVICES["console"]["volumes"] == SERVICES["flow-0"]["volumes"]
 
 
 def test_a_flow_has_time_to_finish_its_epoch(settings: Settings) -> None:

@@ -60,7 +60,7 @@ def test_it_runs_as_nobody_with_signals_handed_on_and_says_which_ports_there_are
     assert re.search(r'^ENTRYPOINT \["tini", "--", "makegood"\]$', TEXT, re.MULTILINE)
     exposed = re.search(r"^EXPOSE (.+)$", TEXT, re.MULTILINE)
     assert exposed is not None
-    ours = {name: SERVICES[name].get("ports", []) for name in ("flow-0", "ingest")}
+    ours = {name: SERVICES[name].get("ports", []) for name in ("flow-0", "ingest", "console")}
     published = {port.rpartition(":")[2] for ports in ours.values() for port in ports}
     assert published <= set(exposed[1].split())
 

@@ -102,11 +102,14 @@ def test_probes_ask_for_what_is_served_and_health_is_no_reason_to_be_killed(outp
         "flow": port_of(settings.metrics.listen),
         "notifier": port_of(settings.metrics.notifier_listen),
         "ingest": 8088,
+        "console": port_of(settings.console.listen),
     }
+    served = {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
+    by_console = {"startup": "/-/healthy", "liveness": "/-/healthy", "readiness": "/-/ready"}
     for found in (found for found in containers(output) if found.ours):
         asked = {kind: found.container[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness")}
         paths = {kind: probe["httpGet"]["path"] for kind, probe in asked.items()}
-        assert paths == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}, found.name
+        assert paths == (by_console if found.container["name"] == "console" else served), found.name
         (port,) = found.container["ports"]
         assert {probe["httpGet"]["port"] for probe in asked.values()} == {port["name"]}, found.name
         assert port["containerPort"] == listened[found.container["name"]], found.name
@@ -178,6 +181,8 @@ def test_each_process_gets_the_secrets_that_it_uses_and_no_others(output: str, t
         },
         "notifier": set(secrets_in(settings.channels)),
         "ingest": set(secrets_in(pushed)),
+        # Channels are tried from there.
+        "console": {*secrets_in(settings.console), *secrets_in(settings.channels)},
     }
     for found in (found for found in containers(output) if found.ours):
         said = {name for name in found.environment if name != "POD_INDEX" and not name.startswith("MAKEGOOD_")}
@@ -261,6 +266,29 @@ def test_a_flow_reaches_its_store_and_the_figures_of_all_are_found(output: str) 
             assert host is not None
             service = one(output, "Service", host[1])
             assert [port["port"] for port in service["spec"]["ports"]] == [int(host[2])]
+
+
+def test_the_console_is_where_the_findings_are_or_its_file_says_what_is_missing(output: str) -> None:
+    (console,) = (found for found in containers(output) if found.container["name"] == "console")
+    if console.workload["kind"] == "StatefulSet":
+        mounts = [{"name": "state", "mountPath": "/var/lib/makegood"}]
+        assert [mount for mount in console.container["volumeMounts"] if mount["name"] == "state"] == mounts
+        return
+    said = (KUBERNETES / "base" / "console.yaml").read_text(encoding="utf-8")
+    assert "pages here have no series" in said
+    assert "What the console does not show there" in HOW_TO.read_text(encoding="utf-8")
+
+
+def test_prometheus_shows_the_console_a_token_that_it_knows(output: str, tmp_path: Path) -> None:
+    settings = settings_in(output, tmp_path)
+    (console,) = (found for found in containers(output) if found.container["name"] == "console")
+    token = settings.console.tokens["prometheus"].secret
+    assert token is not None
+    assert token.env is not None
+    kept = console.environment[token.env]["valueFrom"]["secretKeyRef"]
+    for document in of_kind(output, "ServiceMonitor"):
+        (shown,) = (end["authorization"] for end in document["spec"]["endpoints"] if end["port"] == "web")
+        assert shown == {"type": "Bearer", "credentials": kept}
 
 
 def test_every_output_is_tested(output: str) -> None:

@@ -126,9 +126,9 @@ def test_the_number_of_processes_is_said_once_for_all() -> None:
 
 def test_all_in_one_is_never_beside_the_parts() -> None:
     unit = read(DEPLOY / "systemd" / "makegood.service")["Unit"]
-    assert {"makegood.target", "makegood-notifier.service", "makegood-ingest.service"} <= set(
-        unit.one("Conflicts").split()
-    )
+    parts = {path.name for path in UNITS if "@" not in path.name} - {"makegood.service"}
+    assert {"makegood-notifier.service", "makegood-ingest.service", "makegood-console.service"} == parts
+    assert set(unit.one("Conflicts").split()) == {"makegood.target", *parts}
 
 
 def test_systemd_makes_the_user_that_the_units_run_as() -> None:
