@@ -3,6 +3,7 @@
 import msgspec
 
 from alerts.model import Draft, ReceiptRecord, Try
+from sinks.contract import Notification
 from sinks.digests import filled
 from sinks.progress import Progress
 
@@ -70,4 +71,24 @@ def read_claim(
         tries=[_to_try.decode(text) for text in tries],
         receipts=[_to_receipt.decode(text) for text in receipts],
         earlier=earlier,
+    )
+
+
+def notification_of(claim: Claim, receiver: str) -> Notification:
+    """Return what a claim is about, for the channels."""
+    draft = claim.draft
+    return Notification(
+        key=claim.key,
+        receiver=receiver,
+        alerts=draft.alerts,
+        group_labels=draft.group_labels,
+        accepted_us=claim.accepted_us,
+        thread=draft.thread,
+        kind=draft.kind,
+        truncated=sum(draft.truncated.values()),
+        left_out=draft.truncated,
+        notes=draft.notes,
+        incident=draft.incident,
+        urgency=draft.urgency,
+        absorbed=draft.absorbed,
     )

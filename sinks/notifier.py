@@ -17,7 +17,8 @@ from alerts.connection import StoreUnavailableError
 from alerts.dispatch import Dispatcher
 from config.delivery import NotifierSettings, ReceiverSettings
 from sinks.chores import Chores
-from sinks.contract import Channel, Notification
+from sinks.claims import notification_of
+from sinks.contract import Channel
 from sinks.crew import Crew
 from sinks.metrics import NotifierMetrics
 from sinks.outbox import Claim, LeaseLostError, Outbox
@@ -230,23 +231,3 @@ class Notifier:
         oldest_us = self._outbox.oldest_pending_us()
         self._metrics.oldest_pending_s.set(0 if oldest_us is None else max(0, self._clock() - oldest_us) / 1_000_000)
         self._record.refresh_failing(list(self._outbox.failing()))
-
-
-def notification_of(claim: Claim, receiver: str) -> Notification:
-    """Return what a claim is about, for the channels."""
-    draft = claim.draft
-    return Notification(
-        key=claim.key,
-        receiver=receiver,
-        alerts=draft.alerts,
-        group_labels=draft.group_labels,
-        accepted_us=claim.accepted_us,
-        thread=draft.thread,
-        kind=draft.kind,
-        truncated=sum(draft.truncated.values()),
-        left_out=draft.truncated,
-        notes=draft.notes,
-        incident=draft.incident,
-        urgency=draft.urgency,
-        absorbed=draft.absorbed,
-    )

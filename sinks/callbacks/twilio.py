@@ -23,9 +23,9 @@ from sinks.callbacks.forms import Form
 from sinks.callbacks.metrics import CallbackMetrics
 from sinks.callbacks.people import Known, Numbers
 from sinks.channels.voice_twilio import VoiceTwilioSettings, twiml
+from sinks.claims import notification_of
 from sinks.contract import Reason
 from sinks.metrics import NotifierMetrics
-from sinks.notifier import notification_of
 from sinks.outbox import Outbox
 from sinks.receipts import PASSED_ON, Reporting
 from sinks.render import Renderer

@@ -5,14 +5,15 @@ from typing import Protocol
 
 import msgspec
 
-from alerts.model import Try, TryOutcome
+from alerts.model import Try
 from config.delivery import NotifierSettings, ReceiverSettings, TierSettings
 from sinks.contract import Channel, ChannelSettings, Failure, Notification
 from sinks.outbox import Claim
 from sinks.progress import Progress
-from sinks.receipts import ReportedSettings, arrived, still_said, within_us
+from sinks.receipts import arrived, still_said, within_us
 from sinks.stages.awaiting import Awaiting, Waiting
-from sinks.stages.contract import Attempt, Clock, Outcome, Stage, target_of
+from sinks.stages.contract import Attempt, Clock, Stage, target_of
+from sinks.stages.telling import awaited_of, links_of, notes_of, try_of
 
 GIVEN_UP_ROUNDS = 5
 """After so many rounds in which all tiers have failed, what waits behind a digest goes on without it."""
@@ -133,7 +134,7 @@ class Tiers:
             tier_started_us=progress.tier_started_us,
             tries=progress.tries,
             recipients=left,
-            notes=_notes(progress, progress.tier + 1, tier.channel),
+            notes=notes_of(progress, progress.tier + 1, tier.channel),
             timeout_us=line.settings.timeout,
         )
         return self._try(attempt, line, now_us)
@@ -149,7 +150,7 @@ class Tiers:
         if failure is not None and failure.ambiguous:
             progress.ambiguous = target
         within = within_us(line.settings)
-        accepted = _awaited(outcome, within)
+        accepted = awaited_of(outcome, within)
         if accepted:
             progress.awaiting = {**progress.awaiting, **accepted}
             progress.awaiting_since_us = self._clock()
@@ -164,8 +165,8 @@ class Tiers:
         waits = bool(progress.awaiting) and within is not None
         over = f"by {target}" if outcome.kind == "done" and not waits else ""
         if outcome.kind != "later" or outcome.receipts:
-            one = _record(attempt, outcome, accepted, now_us, self._clock())
-            self._recorder.tried(claim, one, progress, _links(attempt, one), over)
+            one = try_of(attempt, outcome, accepted, now_us, self._clock())
+            self._recorder.tried(claim, one, progress, links_of(attempt, one), over)
         if outcome.kind == "later":
             return Verdict(delay_us=outcome.delay_us)
         if outcome.kind == "done":
@@ -217,48 +218,3 @@ class Tiers:
         self._recorder.tried(claim, one, progress)
         if waiting.blamed:
             self._recorder.tier_failed(claim, channel, failure)
-
-
-def _awaited(outcome: Outcome, within: int | None) -> dict[str, str]:
-    """Return recipients whose message was accepted, and whose receipt is to be waited for, with its id."""
-    if within is None or outcome.plain:
-        return {}
-    return {one.recipient: one.provider_id for one in outcome.receipts if one.outcome == "accepted"}
-
-
-def _links(attempt: Attempt, one: Try) -> Iterable[tuple[str, str]]:
-    return one.provider_ids.items() if isinstance(attempt.settings, ReportedSettings) else ()
-
-
-def _notes(progress: Progress, number: int, channel: str) -> tuple[str, ...]:
-    notes: list[str] = []
-    if progress.causes:
-        notes.append(f"Sent by tier {number} ({channel}) because {'; '.join(progress.causes)}.")
-    if progress.ambiguous:
-        notes.append(f"It may have reached you already by {progress.ambiguous}.")
-    return tuple(notes)
-
-
-def _record(attempt: Attempt, outcome: Outcome, awaited: Mapping[str, str], began_us: int, ended_us: int) -> Try:
-    receipts = outcome.receipts
-    good = [receipt for receipt in receipts if receipt.outcome != "failed"]
-    said: TryOutcome
-    if good and len(good) == len(receipts) and not outcome.plain:
-        said = "accepted" if any(receipt.outcome == "accepted" for receipt in good) else "delivered"
-    else:
-        said = "partly" if good and not outcome.plain else "failed"
-    failure = outcome.failure
-    return Try(
-        tier=attempt.tier_number,
-        channel=attempt.channel.name,
-        outcome=said,
-        reason="" if failure is None else str(failure.reason),
-        detail="" if failure is None else failure.detail,
-        permanent=failure is not None and failure.permanent,
-        at_us=began_us,
-        took_us=ended_us - began_us,
-        recipients=attempt.recipients,
-        reached=tuple(receipt.recipient for receipt in good if receipt.recipient not in awaited),
-        provider_ids={receipt.recipient: receipt.provider_id for receipt in good if receipt.provider_id},
-        plain=outcome.plain,
-    )
