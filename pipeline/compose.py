@@ -96,7 +96,9 @@ def window_detectors(built: Mapping[str, Detector]) -> frozenset[str]:
 
 def build_kpis(settings: Settings, built: Mapping[str, Detector], clock_us: Callable[[], int]) -> Kpis:
     """Return what counts the figures of service recovery; ``clock_us`` is that of events."""
-    return Kpis({name: settings.detectors[name].type for name in built}, window_detectors(built), clock_us)
+    known = settings.detectors
+    types = {name: known[name].type if name in known else name for name in built}
+    return Kpis(types, window_detectors(built), clock_us)
 
 
 def build_enricher(settings: Settings) -> Enricher:
