@@ -21,7 +21,7 @@ from dashboards.console.query import QueryError, parse, written
 from dashboards.console.shell import local_path
 from dashboards.console.state import console_of
 from dashboards.console.table import Row
-from dashboards.console.templating import is_part, page
+from dashboards.console.templating import is_part, lead, page
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
 
@@ -65,7 +65,7 @@ async def act(request: Request, who: Responder) -> Response:
     groups, later = _chosen(request, who, form)
     rows = [row for group in groups for row in group.rows]
     if form.act == "silence":
-        return _to(request, f"/silences/new?{urlencode({'m': written(_common(rows))})}")
+        return lead(request, f"/silences/new?{urlencode({'m': written(_common(rows))})}")
     if form.act not in KINDS:
         raise Refused(400, f"there is no act {form.act!r}")
     if not rows:
@@ -234,9 +234,3 @@ async def _told(request: Request, outcome: Outcome, back: str) -> Response:
     parts = urlsplit(back)
     query = "&".join(part for part in (parts.query, urlencode({"said": outcome.id})) if part)
     return RedirectResponse(urlunsplit(("", "", parts.path, query, "")), 303)
-
-
-def _to(request: Request, address: str) -> Response:
-    if is_part(request):
-        return Response(status_code=200, headers={"HX-Redirect": address})
-    return RedirectResponse(address, 303)

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 import msgspec
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Form, Path, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v1.jobs import begin
-from dashboards.console.templating import is_part, page
+from dashboards.console.templating import lead, page
 from dashboards.context import context_of
 from dashboards.errors import Refused
 from dashboards.proofs import load_proofs
@@ -74,9 +74,7 @@ async def drill(request: Request, who: Admin, *, receiver: Annotated[str, Form(m
 
 
 def _back(request: Request) -> Response:
-    if is_part(request):
-        return Response(status_code=204, headers={"HX-Redirect": "/channels"})
-    return RedirectResponse("/channels", 303)
+    return lead(request, "/channels")
 
 
 def _said(result: Any) -> str:

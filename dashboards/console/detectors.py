@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from alerts.control_log import ControlLog
 from alerts.shadow_log import ShadowLog
@@ -13,7 +13,7 @@ from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v1.detectors import knob_of, write
 from dashboards.console.knob import Choice, choices_of, shown_now
-from dashboards.console.templating import is_part, page
+from dashboards.console.templating import lead, page
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
 from detectors.control import Control, VerdictGiven
@@ -149,9 +149,7 @@ async def _change(
     after: dict[str, Any] = {"version": written.control.version, "changes": dict(written.control.decision)}
     await record(request, action=f"detector.{what}", object=f"detector:{name}", after=after, why=why.strip())
     address = f"/detectors/{name}"
-    if is_part(request):
-        return Response(status_code=204, headers={"HX-Redirect": address})
-    return RedirectResponse(address, 303)
+    return lead(request, address)
 
 
 async def _controls(context: Context) -> list[Control]:

@@ -4,16 +4,16 @@ from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Form, Query, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
-from dashboards.console.templating import is_part, page
-from dashboards.context import Context, context_of
+from dashboards.api.v1.feeds import requeue
+from dashboards.console.templating import lead, page
+from dashboards.context import context_of
 from dashboards.errors import Refused
 from pipeline.deadletters import DeadLetters, LetterFilter, StoredLetter
 from pipeline.reasons import Reason
-from pipeline.scale.requeued import why_not_read
 from pipeline.work import deadletters_path
 
 Viewer = Annotated[Principal, Depends(needs(Role.VIEWER))]
@@ -100,23 +100,10 @@ async def replay(
     if not (feed or reason or letter):
         raise Refused(422, "say which: one letter, those of a feed, or those with a reason")
     chosen = LetterFilter(feed=feed or None, reason=reason or None, ids=None if letter is None else (letter,))
-    count = await to_thread.run_sync(_requeue, context, chosen)
+    count = await to_thread.run_sync(requeue, context, chosen)
     after = {"feed": feed, "reason": reason, "letter": letter}
     await record(request, action="deadletters.replay", object="deadletters", after=after, count=count)
-    if is_part(request):
-        return Response(status_code=204, headers={"HX-Redirect": "/dead-letters"})
-    return RedirectResponse("/dead-letters", 303)
-
-
-def _requeue(context: Context, chosen: LetterFilter) -> int:
-    path = deadletters_path(context.settings)
-    if not path.exists():
-        return 0
-    with DeadLetters(path) as kept:
-        problems = why_not_read(context.settings, kept.places(chosen))
-        if problems:
-            raise Refused(409, "nothing was sent again, as no process would read all of it: " + "; ".join(problems))
-        return kept.requeue(chosen, context.now_us())
+    return lead(request, "/dead-letters")
 
 
 def _raw(letter: StoredLetter | None) -> str:

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from alerts.incident_model import IncidentStatus
-from alerts.incident_scope import feeds_by_detector
-from alerts.incidents import Incidents
 from config.durations import US_PER_SECOND
 from dashboards.access.contract import Principal, Role, needs
+from dashboards.api.v1.incidents import incidents_of
 from dashboards.console.acts import acts_of
 from dashboards.console.lanes import panels
 from dashboards.console.moments import Record, priority_of, read_record
@@ -25,12 +24,6 @@ _MOST, _MOST_LINES = 100, 300
 Viewer = Annotated[Principal, Depends(needs(Role.VIEWER))]
 Number = Annotated[int, Path(ge=1, le=10**12)]
 router = APIRouter()
-
-
-def incidents_of(context: Context) -> Incidents:
-    """Return the incidents of the application's store."""
-    settings = context.settings
-    return Incidents(context.store, settings.incidents, feeds_by_detector(settings.detectors, settings.incidents))
 
 
 @router.get("/incidents", include_in_schema=False)

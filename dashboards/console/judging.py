@@ -5,13 +5,13 @@ from urllib.parse import urlencode
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Form, Path, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from alerts.control_log import ControlLog
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v1.alerts import verdict_on
-from dashboards.console.templating import is_part
+from dashboards.console.templating import lead
 from dashboards.context import context_of
 from dashboards.errors import Refused
 
@@ -40,6 +40,4 @@ async def verdict(
     await to_thread.run_sync(ControlLog(context.store).append, lambda _log: given)
     await record(request, action=f"alert.{said}", object=f"alert:{fingerprint}", after={"verdict": said}, why=note)
     back = f"/a/{fingerprint}/{meant.starts_at_us}?{urlencode({'kept': said})}"
-    if is_part(request):
-        return Response(status_code=200, headers={"HX-Redirect": back})
-    return RedirectResponse(back, 303)
+    return lead(request, back)

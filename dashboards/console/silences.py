@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from alerts.silences import SilenceBook, SilenceError, Wanted
 from alerts.silencing import MOST_COMMENT, Silence
@@ -16,7 +16,7 @@ from config.durations import US_PER_SECOND, parse_duration_us
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v1.silences import PreviewOut, plain, preview_of
-from dashboards.console.templating import is_part, page
+from dashboards.console.templating import lead, page
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
 from dashboards.priority import priority
@@ -187,9 +187,7 @@ async def _changed(
 
 async def _back(request: Request, context: Context) -> Response:
     await context.mirror.wait(context.mirror.version, 0.5)  # who acted sees it
-    if is_part(request):
-        return Response(status_code=204, headers={"HX-Redirect": "/silences"})
-    return RedirectResponse("/silences", 303)
+    return lead(request, "/silences")
 
 
 async def _get(context: Context, silence_id: str) -> Silence:

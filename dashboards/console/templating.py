@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from dashboards.access.asking import request_id_of
 from dashboards.access.contract import Role, csrf_token, principal_of
@@ -43,6 +43,13 @@ environment.filters["span"] = ago
 def is_part(request: Request) -> bool:
     """Return whether htmx asks for a part of the page, which is there already."""
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
+
+
+def lead(request: Request, address: str) -> Response:
+    """Return what leads to a page of ours after something was done: htmx follows a header, a form a redirect."""
+    if is_part(request):
+        return Response(status_code=200, headers={"HX-Redirect": address})
+    return RedirectResponse(address, 303)
 
 
 async def page(

@@ -181,23 +181,29 @@ async def replayed(request: Request, who: Tuner, body: Replaying, key: Key = Non
         raise Refused(422, "say which: ids, feed or reason")
     chosen = LetterFilter(feed=body.feed, reason=body.reason, ids=tuple(body.ids) or None)
 
-    def requeue() -> int:
-        if not deadletters_path(context.settings).exists():
-            return 0
-        with _opened(context) as kept:
-            problems = why_not_read(context.settings, kept.places(chosen))
-            if problems:
-                raise Refused(409, "nothing was sent again, as no process would read all of it: " + "; ".join(problems))
-            return kept.requeue(chosen, context.now_us())
-
     async def act() -> Response:
-        count = await to_thread.run_sync(requeue)
+        count = await to_thread.run_sync(requeue, context, chosen)
         await record(
             request, action="deadletters.replay", object="deadletters", after=body.model_dump(mode="json"), count=count
         )
         return shown(request, ReplayedOut(requeued=count))
 
     return await once(request, who, key, act)
+
+
+def requeue(context: Context, chosen: LetterFilter) -> int:
+    """Have dead letters read again; return how many.
+
+    Raises:
+        Refused: when no process would read all of it.
+    """
+    if not deadletters_path(context.settings).exists():
+        return 0
+    with _opened(context) as kept:
+        problems = why_not_read(context.settings, kept.places(chosen))
+        if problems:
+            raise Refused(409, "nothing was sent again, as no process would read all of it: " + "; ".join(problems))
+        return kept.requeue(chosen, context.now_us())
 
 
 def _opened(context: Context) -> DeadLetters:

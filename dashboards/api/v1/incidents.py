@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts.incident_model import IncidentStatus
+from alerts.incident_scope import feeds_by_detector
 from alerts.incidents import Incidents
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v1.answering import Limit, shown
@@ -44,7 +45,8 @@ class IncidentDetailOut(BaseModel):
 
 def incidents_of(context: Context) -> Incidents:
     """Return the incidents of an application's store."""
-    return Incidents(context.store, context.settings.incidents)
+    settings = context.settings
+    return Incidents(context.store, settings.incidents, feeds_by_detector(settings.detectors, settings.incidents))
 
 
 @router.get("", response_model=IncidentPage, summary="List incidents")
