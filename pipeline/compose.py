@@ -9,6 +9,7 @@ import pipeline.feeds.catalogue  # noqa: F401 - registers every feed
 from config.settings import Settings
 from detectors.contract import DETECTORS, Context, Detector, WindowDetector
 from pipeline.decode import Decoder
+from pipeline.columns.lane import ColumnLane
 from pipeline.dedup import Deduplicator, Sizes
 from pipeline.enrich import Enricher
 from pipeline.feeds.contract import FEEDS, Feed, FeedContext, FeedSettings, Share
@@ -20,7 +21,7 @@ from pipeline.findings.places import findings_path
 from pipeline.lane import Pace
 from pipeline.listening import listener_problems
 from pipeline.prepare import FeedTime, Prepare, TimeRules
-from pipeline.routing import Router
+from pipeline.routing import ProcessRouter, Router
 from pipeline.tallies import Tallies
 
 GC_THRESHOLD = 50_000
@@ -107,7 +108,11 @@ def build_prepare(
     entries = feed_settings(settings)
     tasks = 1 if settings.scale is None else settings.scale.partitions  # at most so many memories of ids in a process
     return Prepare(
-        decoder=Decoder({name: entry.mapping for name, entry in entries.items()}, tallies.schema_changes),
+        decoder=Decoder(
+            {name: entry.mapping for name, entry in entries.items()},
+            tallies.schema_changes,
+            build_columns(settings, router),
+        ),
         enrich=enricher.enrich,
         rules=TimeRules(
             lateness_us=settings.time.lateness,
@@ -121,6 +126,18 @@ def build_prepare(
         tallies=tallies,
         pace=pace,
     )
+
+
+def build_columns(settings: Settings, router: Router) -> ColumnLane | None:
+    """Return what takes records as columns, where the router takes these and the settings allow it.
+
+    Raises:
+        ImportError: when the settings insist on it and what it needs is not installed.
+    """
+    wants = router.wants if isinstance(router, ProcessRouter) else None
+    if wants is None or settings.flow.columns == "off":
+        return None
+    return ColumnLane(wants, settings.flow.columns)
 
 
 def clock(settings: Settings, wall_us: Callable[[], int]) -> Callable[[], int]:

@@ -15,10 +15,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from detectors.contract import NEVER_US
 from detectors.events import Event
+from pipeline.columns.events import EventColumns
 from pipeline.ids.changelog import Changelog, ChangelogDamagedError
+from pipeline.ids.firsts import new_ids
 from pipeline.ids.generation import Generation, Sets
 from pipeline.ids.segment import Hash, asked
 from pipeline.ids.sizes import Sizes
@@ -74,7 +77,11 @@ class Deduplicator:
         Raises:
             ChangelogDamagedError: when the changelog is needed to tell, and was changed from outside.
         """
-        by_source: dict[str, list[str]] = {}
+        if isinstance(events, EventColumns):
+            by_source, order = events.ids()
+            places = self._repeated(by_source, len(events), newest_us)
+            return events.at(np.sort(np.delete(order, places))) if places else events
+        by_source = {}
         revised = False
         for event in events:
             source = event.source
@@ -84,8 +91,7 @@ class Deduplicator:
                 by_source[source] = [event.id]
             if event.rev:
                 revised = True
-        self._seen += len(events)
-        self._current.newest_us = max(self._current.newest_us, newest_us)
+        self._note(len(events), newest_us)
         if revised:
             return self._fresh_one_by_one(events, self._sealed(_keys(events)))
         sealed = self._sealed(by_source)
@@ -98,6 +104,35 @@ class Deduplicator:
         for event in events:
             firsts.setdefault((event.source, event.id), event)
         return list(firsts.values())
+
+    def _note(self, events: int, newest_us: int) -> None:
+        self._seen += events
+        self._current.newest_us = max(self._current.newest_us, newest_us)
+
+    def _repeated(self, by_source: dict[str, list[str]], events: int, newest_us: int) -> list[int]:
+        """Remember the ids of events that have no revisions; return the places of repeats.
+
+        Places are counted over the ids of all sources, one source after another.
+        """
+        self._note(events, newest_us)
+        sealed = self._sealed(by_source)
+        places: list[int] = []
+        first = 0
+        for source, ids in by_source.items():
+            known = [sets[source] for sets in (sealed, *self._sets) if source in sets]
+            if not all([those.isdisjoint(ids) for those in known]):  # noqa: C419 - a list is faster here
+                new = new_ids(ids, known)
+                if new:
+                    self._current.add(source, list(new))
+            elif self._current.add(source, ids):
+                first += len(ids)
+                continue
+            else:
+                new = new_ids(ids, ())
+            kept = set(new.values())
+            places += [first + place for place in range(len(ids)) if place not in kept]
+            first += len(ids)
+        return places
 
     def _knows_any(self, by_source: dict[str, list[str]]) -> bool:
         for sets in self._sets:

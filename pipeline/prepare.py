@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from detectors.contract import NEVER_US, Progress, SnapshotVersionError
 from detectors.events import Event
+from pipeline.columns.events import EventColumns
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
 from pipeline.feeds.contract import RawBatch
@@ -154,7 +155,7 @@ class Prepare:
         self, batch: RawBatch, events: Sequence[Event], now_us: int, out: list[Routed]
     ) -> Sequence[Event]:
         latest_us = (now_us if self._latest_us is None else self._latest_us) + self._rules.future_skew_us
-        if all(event.time_us <= latest_us for event in events):
+        if int(_times_us(events).max()) <= latest_us:
             return events
         for event in events:
             if event.time_us > latest_us:
@@ -216,7 +217,8 @@ class Prepare:
         """Put events aside for their detectors, until :meth:`_hand_out`."""
         if events:
             self._tallies.events += len(events)
-            self._enrich(events)
+            # What came as columns has nothing to complete.
+            self._enrich(events.by_rows if isinstance(events, EventColumns) else events)
             self._router.add(events, source)
 
     def _hand_out(self, now_us: int | None, out: list[Routed]) -> None:
@@ -246,4 +248,6 @@ class Prepare:
 
 
 def _times_us(events: Sequence[Event]) -> npt.NDArray[np.int64]:
+    if isinstance(events, EventColumns):
+        return events.times()
     return np.array([event.time_us for event in events], dtype=np.int64)
