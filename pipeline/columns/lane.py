@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Mode = Literal["auto", "on", "off"]
 WORTHWHILE = 100_000
 """After so many records the machine code is fetched: it takes a second and 70 MB."""
-_PLAIN_ENOUGH = 0.4
+PLAIN_ENOUGH = 0.4
 """Below this share of plain records a batch goes by rows: two ways for one batch cost more than they spare."""
-_REST = 32
+REST = 32
 """Batches that go by rows before another one is tried, after one of which too few records were plain."""
 log = structlog.get_logger(__name__)
 
@@ -61,8 +61,8 @@ class ColumnLane:
         if not records:
             return None
         columns = scanner.scan(records)
-        if columns is None or len(columns.uncertain()) > (1.0 - _PLAIN_ENOUGH) * len(records):
-            self._rest = _REST
+        if len(columns.uncertain()) > (1.0 - PLAIN_ENOUGH) * len(records):
+            self._rest = REST
             return None
         return columns
 

@@ -58,5 +58,6 @@ class Pool:
         total = int(self.counts[-1])
         for entry in self.entries[self._known : total]:
             column, size = divmod(int(entry[0]), 256)
-            self.texts[column].append(entry[parts.HEAD :].tobytes()[:size].decode())
+            # Of records that are not UTF-8 there may be texts here; nobody asks about these.
+            self.texts[column].append(entry[parts.HEAD :].tobytes()[:size].decode(errors="replace"))
         self._known = total

@@ -40,9 +40,7 @@ class Scanner:
     def warm_up(self) -> None:
         """Run every part of the machine code once, so that it is there when it is needed."""
         record = b'{"type":"%s","source":"s","id":"i","time":"2024-05-01T09:30:00Z","data":{}}' % TYPES[0].encode()
-        columns = self.scan([record, record])
-        if columns is not None:
-            columns.ids()
+        self.scan([record, record]).ids()
         self.breaks(record)
 
     def breaks(self, text: bytes) -> Ints:
@@ -59,16 +57,11 @@ class Scanner:
             self._quotes = np.empty(len(self._text) // 64, dtype=np.uint64)
             self._stretches = np.empty(len(self._text) // 64, dtype=np.uint8)
 
-    def scan(self, records: Sequence[bytes]) -> EventColumns | None:
-        """Return the records as columns, in which those that are not plain are marked; None where they cannot be.
-
-        They cannot be where some are not UTF-8, or hold a line end.
-        """
+    def scan(self, records: Sequence[bytes]) -> EventColumns:
+        """Return the records, of which there must be some, as columns, in which those that are not plain are marked."""
         if not isinstance(records, Lines):
             records = Lines.of(records)
         breaks = records.breaks
-        if len(breaks) + 1 != len(records):
-            return None
         self._pool.trim()
         size = len(records.text)
         self._hold(size)
@@ -78,8 +71,7 @@ class Scanner:
         stretches = size // 64 + 1
         self._quotes[stretches] = _EVERY_BIT  # whoever looks for a quote finds one, at the latest behind the text
         bits = parts.mark(text, self._quotes[:stretches], self._stretches[:stretches])
-        if bits & parts.BEYOND_ASCII and not records.is_utf8():
-            return None
+        not_utf8 = records.not_utf8() if bits & parts.BEYOND_ASCII else []
         count = len(records)
         starts = np.empty(count, dtype=np.int64)
         ends = np.empty(count, dtype=np.int64)
@@ -116,6 +108,7 @@ class Scanner:
         if longs:
             _read_long(records.text, long_numbers[:longs], numbers, states)
         states[(times_us < EARLIEST_US) | (times_us >= LATEST_US)] = UNCERTAIN
+        states[not_utf8] = UNCERTAIN
         self._pool.learn()
         return EventColumns(
             Scanned(

@@ -58,9 +58,16 @@ class Lines(Sequence[bytes]):
 
     @classmethod
     def of(cls, records: Sequence[bytes]) -> "Lines":
-        """Return records as lines: as many as there are records, also where one holds a line end."""
+        """Return records as lines. Where one holds a line end, an empty line stands for it in the text.
+
+        >>> lines = Lines.of([b"a", b"b\\nc"])
+        >>> lines.text, list(lines)
+        (b'a\\n', [b'a', b'b\\nc'])
+        """
         lines = cls(b"\n".join(records))
-        lines._count, lines._lines = len(records), list(records)
+        if len(lines) != len(records):
+            lines = cls(b"\n".join([b"" if b"\n" in record else record for record in records]))
+        lines._lines = list(records)  # noqa: SLF001 - its own
         return lines
 
     def part(self, first: int, last: int) -> "Lines":
@@ -82,14 +89,12 @@ class Lines(Sequence[bytes]):
         """Return where the lines begin, the first one at ``start``."""
         return [start, *(self.breaks + (start + 1)).tolist()]
 
-    def is_utf8(self) -> bool:
-        """Return whether all lines are UTF-8."""
-        try:
-            # What ends a line is no part of any character: they are if and only if the text is.
-            self.text.decode()
-        except UnicodeDecodeError:
-            return False
-        return True
+    def not_utf8(self) -> list[int]:
+        """Return the numbers of the lines that are not UTF-8."""
+        # What ends a line is no part of any character: all lines are UTF-8 if and only if the text is.
+        if _is_utf8(self.text):
+            return []
+        return [number for number, line in enumerate(self) if not _is_utf8(line)]
 
     def __len__(self) -> int:
         return self._count
@@ -118,3 +123,11 @@ class Lines(Sequence[bytes]):
         if self._lines is None:
             self._lines = self.text.split(b"\n")
         return self._lines
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
