@@ -8,8 +8,8 @@ import detectors.catalogue  # noqa: F401 - registers every detector
 import pipeline.feeds.catalogue  # noqa: F401 - registers every feed
 from config.settings import Settings
 from detectors.contract import DETECTORS, Context, Detector, WindowDetector
-from pipeline.decode import Decoder
 from pipeline.columns.lane import ColumnLane
+from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator, Sizes
 from pipeline.enrich import Enricher
 from pipeline.feeds.contract import FEEDS, Feed, FeedContext, FeedSettings, Share

@@ -6,9 +6,9 @@ from zlib import crc32
 
 import msgspec
 
+from detectors.combine import PaneCombiner
 from detectors.contract import CaseDetector, Combiner, Detector, Progress, WindowDetector
 from detectors.control import Control
-from detectors.combine import PaneCombiner
 from detectors.events import ALL_CLASSES, Event
 from detectors.panes import Panes
 from pipeline.columns.events import EventColumns

@@ -145,11 +145,13 @@ class EventColumns(Sequence[Event]):
 
     def numbers(self, field: str) -> Floats:
         """Return a field that is a number: not a number where an event has none."""
-        return self._scanned.numbers[self._scanned.number_fields.index(field)].take(self._rows)
+        found: Floats = self._scanned.numbers[self._scanned.number_fields.index(field)].take(self._rows)
+        return found
 
     def codes(self, field: str) -> Ints:
         """Return a field that is text as codes: -1 where it is empty or missing."""
-        return self._scanned.codes[self._scanned.text_fields.index(field)].take(self._rows)
+        found: Ints = self._scanned.codes[self._scanned.text_fields.index(field)].take(self._rows)
+        return found
 
     def texts(self, field: str) -> Sequence[str]:
         """Return the texts of a field by their codes."""

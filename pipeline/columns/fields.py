@@ -112,7 +112,7 @@ def _data_fields(event_type: str) -> Sequence[msgspec.structs.FieldInfo]:
 
 
 def _data_kinds() -> dict[str, int]:
-    """Return what each field of data is; those are left out that have columns of no kind, or are not one thing to all."""
+    """Return what each field of data is. Those are left out that are of no kind here, or not the same in all data."""
     found: dict[str, set[int | None]] = {}
     for name in TYPES:
         for field in _data_fields(name):
@@ -120,7 +120,7 @@ def _data_kinds() -> dict[str, int]:
     kinds: dict[str, int] = {}
     for name, several in found.items():
         if several == {layout.TEXT, layout.IDENTITY}:
-            several = {layout.IDENTITY}  # longer ones than are allowed somewhere go by rows everywhere
+            several.discard(layout.TEXT)  # longer ones than are allowed somewhere go by rows everywhere
         kind = several.pop() if len(several) == 1 else None
         if kind is not None and len(name.encode()) <= LONGEST_KEY:
             kinds[name] = kind

@@ -20,11 +20,14 @@ def gather(
 
     Args:
         base: address of the text that ``ats`` and ``sizes`` are places in.
-        rows: which records. ``sources``: the number of each record's source.
-        ats, sizes: where the id of each record is.
+        rows: which records.
+        sources: the number of each record's source.
+        ats: where the id of each record is.
+        sizes: of the ids.
         ranks: by the number of a source, -1: the place of each source in that order is noted there, 0 for the first.
         begins: one more than there can be sources: becomes the number of ids before each source, in that order.
-        out: takes the ids. ``order``: takes the place among ``rows`` of each id.
+        out: takes the ids.
+        order: takes the place among ``rows`` of each id.
 
     Returns:
         How many sources there are. ``out`` is filled up to the sum of all sizes and line ends.

@@ -37,9 +37,10 @@ from pipeline.columns.layout import (
     Floats,
     Ints,
     Words,
-)
+)  # fmt: skip
 from pipeline.columns.machine import byte, compiled, word
-from pipeline.columns.parts import FIRST_WORD, SECOND_WORD, code_of, next_quote, time_us
+from pipeline.columns.parts import FIRST_WORD, SECOND_WORD, code_of, next_quote
+from pipeline.columns.reading import behind_spaces, number_at, time_us
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _TOP_BYTE = np.uint64(56)
@@ -62,12 +63,12 @@ def field_of(base: int, at: int, size: int, scope: int, places: Ints, names: Wor
         if field < 0:
             return -1
         if names[field, 0] == first and names[field, 1] == second and fields[field, SIZE] == size:
-            return field
+            return int(field)
         place = (place + 1) & (PLACES - 1)
 
 
 @compiled
-def scan(
+def scan(  # noqa: PLR0912, PLR0915 - one pass over the bytes: to call for each of them would cost more than it does
     base: int,
     quotes: Words,
     stretches: Bytes,
@@ -92,13 +93,25 @@ def scan(
     """Fill the columns; return how many long numbers there are.
 
     Args:
-        base: address of the text. ``starts``, ``ends``: of its records.
-        quotes, stretches: marks of the text.
-        places, names, fields: the table of fields. ``types``: by the number of a type, 0 where it is not plain.
-        heads, entries, counts: the pool of texts.
+        base: address of the text.
+        quotes: where quotes are in the text, a bit a byte. One must be behind the last record.
+        stretches: which stretches of 64 bytes are odd.
+        starts: of records.
+        ends: of records.
+        places: hash table of the names of fields.
+        names: of fields, two words each.
+        fields: what each field is.
+        types: what the events of each type may have, and must have.
+        heads: of the pool of texts.
+        entries: of the pool of texts.
+        counts: of the pool of texts.
         powers: of ten.
-        states: becomes ``CERTAIN`` or ``UNCERTAIN``, by record; only in certain ones the following hold.
-        times_us, id_ats, id_sizes: by record. ``codes``, ``numbers``: by column, then by record.
+        states: becomes ``CERTAIN`` or ``UNCERTAIN``, by record. What follows holds only in certain ones.
+        times_us: by record.
+        id_ats: where the id is, by record.
+        id_sizes: of the id, by record.
+        codes: of texts, by column, then by record.
+        numbers: by column, then by record.
         long_numbers: record, column, begin and end of numbers with more digits than can be told here.
     """
     found_long = 0
@@ -121,8 +134,7 @@ def scan(
         longs = found_long
         whole = False
         while True:
-            while byte(base, at) == 32:
-                at += 1
+            at = behind_spaces(base, at)
             if byte(base, at) != 34:
                 break
             stop = next_quote(quotes, at + 1)
@@ -134,14 +146,10 @@ def scan(
                 break
             seen |= bit
             kind, column = fields[field, KIND], fields[field, COLUMN]
-            at = stop + 1
-            while byte(base, at) == 32:
-                at += 1
+            at = behind_spaces(base, stop + 1)
             if byte(base, at) != 58:
                 break
-            at += 1
-            while byte(base, at) == 32:
-                at += 1
+            at = behind_spaces(base, at + 1)
             found = byte(base, at)
             if kind == DATA:
                 if found != 123:
@@ -154,7 +162,7 @@ def scan(
                 at += 1
                 stop = next_quote(quotes, at)
                 size = stop - at
-                if stop >= end or kind == NUMBER or kind == UNIT:
+                if stop >= end or kind in (NUMBER, UNIT):
                     break
                 if size > 0:
                     filled |= bit
@@ -183,38 +191,15 @@ def scan(
                     break
                 at += 4
             else:
-                if kind != NUMBER and kind != UNIT:
+                if kind not in (NUMBER, UNIT):
                     break
                 begin = at
-                if found == 45:
-                    at += 1
-                first = at
-                whole_digits = np.int64(0)
-                digit = byte(base, at) - 48
-                while digit >= 0 and digit <= 9:
-                    whole_digits = whole_digits * 10 + digit
-                    at += 1
-                    digit = byte(base, at) - 48
-                digits = at - first
-                if digits == 0 or (digits > 1 and byte(base, first) == 48):
+                first = at + 1 if found == 45 else at
+                at, before, behind, digits = number_at(base, first)
+                if at < 0:
                     break
-                places_behind = 0
-                if digit == -2:
-                    at += 1
-                    dot = at
-                    digit = byte(base, at) - 48
-                    while digit >= 0 and digit <= 9:
-                        whole_digits = whole_digits * 10 + digit
-                        at += 1
-                        digit = byte(base, at) - 48
-                    places_behind = at - dot
-                    if places_behind == 0:
-                        break
-                after = byte(base, at)
-                if after != 44 and after != 125 and after != 32:
-                    break
-                if digits + places_behind <= MOST_DIGITS:
-                    value = whole_digits / powers[places_behind]
+                if before + behind <= MOST_DIGITS:
+                    value = digits / powers[behind]
                     if found == 45:
                         value = -value
                     if kind == UNIT and (value < -1.0 or value > 1.0):
@@ -222,7 +207,7 @@ def scan(
                     if column >= 0:
                         numbers[column, record] = value
                 else:
-                    if places_behind == 0 or digits > _MOST_BEFORE_THE_POINT or longs >= len(long_numbers):
+                    if behind == 0 or before > _MOST_BEFORE_THE_POINT or longs >= len(long_numbers):
                         break
                     # Zero point something is in range, whatever its last digits are.
                     if kind == UNIT and byte(base, first) != 48:
@@ -234,20 +219,16 @@ def scan(
                         long_numbers[longs, 3] = at
                         longs += 1
                 filled |= bit
-            while byte(base, at) == 32:
-                at += 1
+            at = behind_spaces(base, at)
             found = byte(base, at)
             at += 1
             if found == 125 and scope == IN_DATA:
                 scope = ENVELOPE
-                while byte(base, at) == 32:
-                    at += 1
+                at = behind_spaces(base, at)
                 found = byte(base, at)
                 at += 1
             if found == 125:
-                while byte(base, at) == 32:
-                    at += 1
-                whole = at == end
+                whole = behind_spaces(base, at) == end
                 break
             if found != 44:
                 break

@@ -11,8 +11,8 @@ Words: TypeAlias = npt.NDArray[np.uint64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 TEXT, IDENTITY, NUMBER, UNIT, TIME, ID, VERSION, DATA = range(8)
-"""What a field is: text (or null); text of at most 1,024 bytes; a number; one from -1 to 1; the event's time, its id, the
-version of CloudEvents; the data."""
+"""What a field is: text (or null); text of at most 1,024 bytes; a number; one from -1 to 1; the event's time, its id,
+the version of CloudEvents; the data."""
 KIND, COLUMN, BIT, SIZE = range(4)
 """Columns of the table of fields. ``COLUMN``: where its figure goes, -1: nowhere. ``SIZE``: of its name."""
 ALLOWED, NEEDED, TEXT_BIT, SENTIMENT_BIT = range(4)

@@ -1,6 +1,7 @@
 """From records to columns: runs the machine code over a batch."""
 
 from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -17,7 +18,7 @@ from pipeline.events import EARLIEST_US, LATEST_US
 from pipeline.records.text import Lines
 
 _FLOAT: msgspec.json.Decoder[float] = msgspec.json.Decoder(float)
-_POWERS = 10.0 ** np.arange(MOST_DIGITS + 1)
+_POWERS: Floats = np.array([10.0**power for power in range(MOST_DIGITS + 1)])
 _LINE_END = 10
 _EVERY_BIT = np.uint64(0xFFFFFFFFFFFFFFFF)
 _FIRST_BYTES = 1 << 18

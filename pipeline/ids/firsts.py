@@ -15,4 +15,3 @@ def new_ids(ids: Sequence[str], known: Iterable[set[str]]) -> dict[str, int]:
         for key in those.intersection(ids):
             found.pop(key, None)
     return dict(sorted(found.items(), key=itemgetter(1)))
-

@@ -22,8 +22,8 @@ class Cutter:
     Attributes:
         breaks: finds where lines end. Where columns are taken, it is machine code.
         whole: texts stay whole until somebody asks for a line. Only columns are the faster for it.
-        block_bytes: how much is read at once. Lines and the events in them should stay in the cache from one step to the
-            next; columns are small.
+        block_bytes: how much is read at once. Lines, and the events in them, should stay in the cache from one step to
+            the next; columns are small.
     """
 
     def __init__(self) -> None:
@@ -40,13 +40,13 @@ CUTTER = Cutter()
 
 
 class Lines(Sequence[bytes]):
-    """The lines of a text.
+    r"""The lines of a text.
 
     Args:
         text: without the end of its last line.
         breaks: where lines end, the last one left out; None: they are looked for.
 
-    >>> list(Lines(b"a\\nbc"))
+    >>> list(Lines(b"a\nbc"))
     [b'a', b'bc']
     """
 
@@ -58,16 +58,16 @@ class Lines(Sequence[bytes]):
 
     @classmethod
     def of(cls, records: Sequence[bytes]) -> "Lines":
-        """Return records as lines. Where one holds a line end, an empty line stands for it in the text.
+        r"""Return records as lines. Where one holds a line end, an empty line stands for it in the text.
 
-        >>> lines = Lines.of([b"a", b"b\\nc"])
+        >>> lines = Lines.of([b"a", b"b\nc"])
         >>> lines.text, list(lines)
-        (b'a\\n', [b'a', b'b\\nc'])
+        (b'a\n', [b'a', b'b\nc'])
         """
         lines = cls(b"\n".join(records))
         if len(lines) != len(records):
             lines = cls(b"\n".join([b"" if b"\n" in record else record for record in records]))
-        lines._lines = list(records)  # noqa: SLF001 - its own
+        lines._lines = list(records)
         return lines
 
     def part(self, first: int, last: int) -> "Lines":

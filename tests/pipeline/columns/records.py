@@ -116,7 +116,7 @@ class Records:
             raw = raw.replace(b",", b", ").replace(b'":', b'": ')
         return raw
 
-    def odd_one(self) -> bytes:
+    def odd_one(self) -> bytes:  # noqa: PLR0911 - one way each
         """Return a plain record with something about it."""
         rng = self.rng
         raw = self.plain()
@@ -126,7 +126,7 @@ class Records:
         if what == 1:
             return raw.replace(b'"data":{', b'"data":{' + rng.choice(_DATA_EXTRAS) + b",", 1)
         if what == 2:
-            return raw.replace(b'{', b'{' + rng.choice(_EXTRAS) + b",", 1)
+            return raw.replace(b"{", b"{" + rng.choice(_EXTRAS) + b",", 1)
         if what == 3:
             event = msgspec.json.decode(raw)
             # These say another time than now.

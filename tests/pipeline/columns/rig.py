@@ -116,7 +116,10 @@ class Side:
         snapshot = self.prepare.snapshot()
         return [
             self.tallies.snapshot(),
-            {feed: (quality.records, quality.share, quality.reasons()) for feed, quality in self.tallies.quality.items()},
+            {
+                feed: (quality.records, quality.share, quality.reasons())
+                for feed, quality in self.tallies.quality.items()
+            },
             self.tallies.schema_changes.states(),
             snapshot,
             {path.name: path.read_bytes() for path in sorted((self.folder / "seen").iterdir())},
@@ -149,4 +152,3 @@ class Pair:
     def finish(self) -> None:
         """Compare everything else."""
         assert self.columns.rest() == self.rows.rest()
-

@@ -4,13 +4,12 @@ import math
 import random
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.events import Event
 from pipeline.events import decode_event
-from pipeline.reasons import RecordError
 from tests.fuzz.mutate import TIMES, VALUES, Mutator
 from tests.fuzz.subjects import CANONICAL, seeds_of
 from tests.pipeline.columns.records import Records
@@ -38,8 +37,6 @@ def check(records: list[bytes]) -> int:
     rows = [row for row in range(len(records)) if row not in uncertain]
     if not rows:
         return 0
-    import numpy as np
-
     certain = columns.at(np.array(rows))
     events = [decode_event(records[row]) for row in rows]  # raises where the scanner is wrong
     assert certain.times().tolist() == [event.time_us for event in events]
@@ -67,7 +64,9 @@ def _texts(columns: EventColumns, field: str) -> list[str]:
 
 def test_plain_records_of_every_type_are_certain() -> None:
     records = [
-        msgspec.json.encode({key: value for key, value in plain.items() if key not in {"rev", "sequence", "recordedtime"}})
+        msgspec.json.encode(
+            {key: value for key, value in plain.items() if key not in {"rev", "sequence", "recordedtime"}}
+        )
         for plain in map(msgspec.json.decode, seeds_of(CANONICAL))
     ]
     for plain in records:
@@ -132,4 +131,3 @@ def test_a_broken_record_does_not_spoil_its_neighbours() -> None:
         columns = SCANNER.scan(records)
         assert {0, 2}.isdisjoint(columns.uncertain())
         check(records)
-
