@@ -37,8 +37,10 @@ class LineOffsets(Sequence[int]):
     def __getitem__(self, index: slice) -> list[int]: ...
 
     def __getitem__(self, index: int | slice) -> int | list[int]:
+        lines = self._lines
         if self._offsets is None:
-            lines = self._lines
+            if isinstance(lines, Lines) and isinstance(index, int) and 0 <= index < len(lines):
+                return self._start + lines.offset(index)
             if isinstance(lines, Lines):
                 self._offsets = lines.offsets(self._start)
             else:
@@ -105,8 +107,7 @@ class LineReader:
         if first == 0 and not more:
             offsets, records = ready.offsets, ready.records
         else:
-            offsets, records = ready.offsets[first:last], ready.records
-            records = records.part(first, last) if isinstance(records, Lines) and len(offsets) else records[first:last]
+            offsets, records = _part(ready, first, last)
         self._next += len(records)
         end = ready.offsets[self._next] if more else self._ready_to
         bad = [record for record in ready.bad if record.offset < end] if ready.bad else []
@@ -211,3 +212,12 @@ class LineReader:
                 kept_offsets.append(offset)
                 kept.append(record)
         return Cut(kept_offsets, kept, bad)
+
+
+def _part(ready: Cut, first: int, last: int) -> tuple[Sequence[int], Sequence[bytes]]:
+    """Return the offsets and records of some lines."""
+    records = ready.records
+    if not isinstance(records, Lines) or first >= len(records):
+        return ready.offsets[first:last], records[first:last]
+    part = records.part(first, last)
+    return LineOffsets(ready.offsets[first], part), part

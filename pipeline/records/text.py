@@ -73,7 +73,7 @@ class Lines(Sequence[bytes]):
     def part(self, first: int, last: int) -> "Lines":
         """Return some of the lines: from number ``first`` on, those before number ``last``. There must be one."""
         last = min(last, self._count)
-        begin = int(self.breaks[first - 1]) + 1 if first else 0
+        begin = self.offset(first)
         text = self.text[begin : int(self.breaks[last - 1])] if last < self._count else self.text[begin:]
         return Lines(text, self.breaks[first : last - 1] - begin)
 
@@ -84,6 +84,10 @@ class Lines(Sequence[bytes]):
         if not text or text[0] <= _BLANK or text[-1] == _LINE_END:
             return True
         return bool(len(self.breaks)) and int(np.frombuffer(text, dtype=np.uint8)[self.breaks + 1].min()) <= _BLANK
+
+    def offset(self, number: int) -> int:
+        """Return where a line begins in the text."""
+        return int(self.breaks[number - 1]) + 1 if number else 0
 
     def offsets(self, start: int) -> list[int]:
         """Return where the lines begin, the first one at ``start``."""
@@ -107,7 +111,7 @@ class Lines(Sequence[bytes]):
 
     def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
         if self._lines is None and isinstance(index, int) and 0 <= index < self._count:
-            begin = int(self.breaks[index - 1]) + 1 if index else 0
+            begin = self.offset(index)
             return self.text[begin : int(self.breaks[index])] if index < self._count - 1 else self.text[begin:]
         return self._all()[index]
 
