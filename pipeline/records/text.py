@@ -33,7 +33,7 @@ class Cutter:
 
     def for_columns(self, breaks: Callable[[bytes], Breaks]) -> None:
         """Cut so that it suits columns."""
-        self.breaks, self.whole, self.block_bytes = breaks, True, 1 << 18
+        self.breaks, self.whole, self.block_bytes = breaks, True, 1 << 19
 
 
 CUTTER = Cutter()
