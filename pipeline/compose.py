@@ -136,9 +136,11 @@ def build_columns(settings: Settings, router: Router) -> ColumnLane | None:
         ImportError: when the settings insist on it and what it needs is not installed.
     """
     wants = router.wants if isinstance(router, ProcessRouter) else None
-    if wants is None or settings.flow.columns == "off":
+    mode = settings.flow.columns
+    # Where some events are wanted whole anyway, two ways side by side cost as much as they save.
+    if wants is None or mode == "off" or (mode == "auto" and wants.as_events):
         return None
-    return ColumnLane(wants, settings.flow.columns)
+    return ColumnLane(wants, mode)
 
 
 def clock(settings: Settings, wall_us: Callable[[], int]) -> Callable[[], int]:

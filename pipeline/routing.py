@@ -145,10 +145,12 @@ class ProcessRouter:
         self._announced: Progress | None = None
         self._choosers = [(detector.event_types, chooser, combiner) for detector, chooser, combiner in self._windows]
         self._columnar: list[tuple[frozenset[str], PaneCombiner]] = []
+        self._columnar_types: frozenset[str] = frozenset()
         self._others: list[tuple[frozenset[str], Chooser, Combiner]] = []
         for types, chooser, combiner in self._choosers:
             if isinstance(combiner, PaneCombiner) and combiner.fields is not None:
                 self._columnar.append((types, combiner))
+                self._columnar_types |= types
             else:
                 self._others.append((types, chooser, combiner))
 
@@ -170,7 +172,7 @@ class ProcessRouter:
     def add(self, events: Sequence[Event], source: PartitionKey) -> None:
         """Put events aside."""
         del source
-        if isinstance(events, EventColumns) and events.settle():
+        if isinstance(events, EventColumns) and events.settle(self._columnar_types):
             for types, columnar in self._columnar:
                 some = events.of(types)
                 if len(some):

@@ -1,7 +1,7 @@
 """Events as columns, that become objects only where somebody asks for them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -65,19 +65,22 @@ class EventColumns(Sequence[Event]):
     def completed(self, events: Mapping[int, Event]) -> "EventColumns | None":
         """Return the events with those that came by rows, by row; None where these have no place among columns."""
         scanned = self._scanned
-        at = scanned.size
-        for row, event in events.items():
-            raw = event.id.encode()
-            source = scanned.pool.code(SOURCE, event.source)
-            if source == NO_ROOM or at + len(raw) > len(scanned.text) or b"\n" in raw or event.rev:
-                return None
-            scanned.text[at : at + len(raw)] = np.frombuffer(raw, dtype=np.uint8)
-            scanned.id_ats[row], scanned.id_sizes[row] = at, len(raw)
-            scanned.codes[TYPE, row], scanned.codes[SOURCE, row] = _NUMBERS[event.type], source
-            scanned.times_us[row] = event.time_us
-            at += len(raw)
+        rows, those = list(events), list(events.values())
+        ids = [event.id.encode() for event in those]
+        text = b"".join(ids)
+        sources = scanned.pool.codes(SOURCE, [event.source for event in those])
+        revised = any([event.rev for event in those])  # noqa: C419 - a list is faster here
+        if revised or NO_ROOM in sources or b"\n" in text or scanned.size + len(text) > len(scanned.text):
+            return None
+        scanned.text[scanned.size : scanned.size + len(text)] = np.frombuffer(text, dtype=np.uint8)
+        sizes = np.array([len(key) for key in ids], dtype=np.int64)
+        scanned.id_sizes[rows] = sizes
+        scanned.id_ats[rows] = scanned.size + np.cumsum(sizes) - sizes
+        scanned.codes[TYPE, rows] = [_NUMBERS[event.type] for event in those]
+        scanned.codes[SOURCE, rows] = sources
+        scanned.times_us[rows] = [event.time_us for event in those]
         there = scanned.certain.copy()
-        there[list(events)] = True
+        there[rows] = True
         return EventColumns(scanned, np.flatnonzero(there), events)
 
     # What prepare asks.
@@ -85,10 +88,7 @@ class EventColumns(Sequence[Event]):
     @property
     def by_rows(self) -> list[Event]:
         """The events that came by rows."""
-        if not self._by_row:
-            return []
-        by_row = self._by_row
-        return [by_row[row] for row in self._rows.tolist() if row in by_row]
+        return list(self._by_row.values())
 
     def ids(self) -> tuple[dict[str, list[str]], Ints]:
         """Return the ids by source, both in their order, and beside all of them, one after another, their places."""
@@ -109,7 +109,9 @@ class EventColumns(Sequence[Event]):
 
     def at(self, places: Ints) -> "EventColumns":
         """Return some of the events: those at these places, which rise."""
-        return EventColumns(self._scanned, self._rows[places], self._by_row)
+        rows = self._rows[places]
+        left = set(rows.tolist()) if self._by_row else ()
+        return EventColumns(self._scanned, rows, {row: event for row, event in self._by_row.items() if row in left})
 
     def of(self, types: frozenset[str]) -> "EventColumns":
         """Return the events of some types."""
@@ -117,24 +119,26 @@ class EventColumns(Sequence[Event]):
         chosen = wanted[self._scanned.codes[TYPE].take(self._rows)]
         return self if chosen.all() else EventColumns(self._scanned, self._rows[chosen], self._by_row)
 
-    def settle(self) -> bool:
-        """Write what events that came by rows have into the columns; False where that cannot be.
+    def settle(self, types: frozenset[str]) -> bool:
+        """Write what events of some types have that came by rows into the columns; False where that cannot be.
 
         Labels can have the names of fields and stand for them; columns know nothing of labels.
         """
         scanned = self._scanned
-        for row, event in self._by_row.items():
-            data: Any = event.data
-            if data.labels:
+        wanted = {row: event.data for row, event in self._by_row.items() if event.type in types}
+        if not wanted:
+            return True
+        rows, datas = list(wanted), list(wanted.values())
+        if any([data.labels for data in datas]):  # noqa: C419 - a list is faster here
+            return False
+        for column, field in enumerate(scanned.text_fields[2:], 2):
+            codes = scanned.pool.codes(column, [getattr(data, field, None) for data in datas])
+            if NO_ROOM in codes:
                 return False
-            for column, field in enumerate(scanned.text_fields[2:], 2):
-                code = scanned.pool.code(column, getattr(data, field, None))
-                if code == NO_ROOM:
-                    return False
-                scanned.codes[column, row] = code
-            for column, field in enumerate(scanned.number_fields):
-                number = getattr(data, field, None)
-                scanned.numbers[column, row] = np.nan if number is None else number
+            scanned.codes[column, rows] = codes
+        for column, field in enumerate(scanned.number_fields):
+            # Not a number where there is none.
+            scanned.numbers[column, rows] = np.array([getattr(data, field, None) for data in datas], dtype=np.float64)
         return True
 
     # What detectors ask: detectors.columns.Columns.

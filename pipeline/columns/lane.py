@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pipeline.columns.scanner import Scanner
 
 Mode = Literal["auto", "on", "off"]
-WORTHWHILE = 100_000
-"""After so many records the machine code is fetched: it takes a second and 70 MB."""
-PLAIN_ENOUGH = 0.4
+WORTHWHILE = 1_000_000
+"""After so many records the machine code is fetched. It takes a second, which columns save in about as many."""
+PLAIN_ENOUGH = 0.7
 """Below this share of plain records a batch goes by rows: two ways for one batch cost more than they spare."""
 REST = 32
 """Batches that go by rows before another one is tried, after one of which too few records were plain."""

@@ -1,5 +1,7 @@
 """Texts that many events have in common, and their numbers: those of each column count for themselves."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.columns import parts
@@ -35,6 +37,7 @@ class Pool:
         self.counts = np.zeros(self._columns + 1, dtype=np.int64)
         self.texts: list[list[str]] = [[] for _ in range(self._columns)]
         self._known = 0
+        self._codes: list[dict[str | None, int]] = [{None: -1, "": -1} for _ in range(self._columns)]
         for name in TYPES:
             self.code(TYPE, name)
 
@@ -43,10 +46,17 @@ class Pool:
         if self.counts[-1] > _SPILL:
             self.begin_anew()
 
-    def code(self, column: int, text: str | None) -> int:
-        """Return the number of a text, -1 for none, ``NO_ROOM`` where it has none."""
-        if not text:
-            return -1
+    def codes(self, column: int, texts: Sequence[str | None]) -> list[int]:
+        """Return the numbers of texts, -1 for none, ``NO_ROOM`` where one has none."""
+        known = self._codes[column]
+        if not known.keys() >= set(texts):
+            for text in texts:
+                if text is not None and text not in known:
+                    known[text] = self.code(column, text)
+        return [known[text] for text in texts]
+
+    def code(self, column: int, text: str) -> int:
+        """Return the number of a text, ``NO_ROOM`` where it has none."""
         raw = text.encode()
         padded = np.frombuffer(raw + b"\n" * 16, dtype=np.uint8)
         code = parts.code_of(padded.ctypes.data, 0, len(raw), column, self.heads, self.entries, self.counts)
