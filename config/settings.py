@@ -6,7 +6,7 @@ with: its ``feeds``, ``detectors`` and ``channels`` are unions of whatever compo
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Literal, Union
 
 from pydantic import Field, StringConstraints, create_model
 
@@ -68,12 +68,15 @@ class FlowSettings(SettingsModel):
         epoch: how often state is saved; after a crash at most this much is done again.
         min_free_bytes: with less room than this on the disk of `store.dir` nothing is read until there is more, so that
             the state can still be saved. Three times the last snapshot, where that is more, is the bound.
+        columns: whether batches of plain events are taken as columns (needs ``makegood[fast]``). ``auto``: once a
+            million records have come, where no detector needs whole events; ``on``: from the first one; ``off``: never.
     """
 
     shards: int = Field(default=8, ge=1, le=1024)
     batch_size: int = Field(default=2000, ge=1, le=100_000)
     epoch: DurationUs = Field(default=5_000_000, gt=0)
     min_free_bytes: int = Field(default=64_000_000, ge=8_000_000)
+    columns: Literal["auto", "on", "off"] = "auto"
 
 
 class DeadLetterSettings(SettingsModel):

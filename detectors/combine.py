@@ -11,8 +11,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from detectors.columns import ColumnReads, Columns
 from detectors.events import Event
-from detectors.grouping import GroupNumbers
+from detectors.grouping import GroupNumbers, column_names
 from detectors.panes import Panes
 
 Figures: TypeAlias = npt.NDArray[np.float64]
@@ -36,6 +37,10 @@ class PaneCombiner:
         group_by: names of the labels to group by.
         reads: give the figures of each event; one that has none of the first does not count.
         vectors: turns the figures into the vectors to add up.
+        columns: how the same figures are read out of columns; None: they are not, events are needed.
+
+    Attributes:
+        fields: what it reads out of columns; None: events are needed.
     """
 
     def __init__(
@@ -44,7 +49,11 @@ class PaneCombiner:
         group_by: Sequence[str],
         reads: Sequence[Read],
         vectors: Vectors,
+        columns: ColumnReads | None = None,
     ) -> None:
+        names = column_names(group_by)
+        self.fields = None if columns is None or names is None else columns.fields | frozenset(names)
+        self._column_reads = () if columns is None else columns.reads
         self._pane_us = pane_us
         self._reads = tuple(reads)
         self._vectors = vectors
@@ -55,6 +64,7 @@ class PaneCombiner:
         self._times_us: list[int] = []
         self._groups: list[int] = []
         self._figures: list[list[float | None]] = [[] for _ in self._reads]
+        self._columns: list[tuple[Figures, Integers, Integers]] = []
 
     def add(self, events: Sequence[Event]) -> None:
         """Note events."""
@@ -63,13 +73,32 @@ class PaneCombiner:
         self._groups += self._numbers.numbers(events)
         self._times_us += [event.time_us for event in events]
 
+    def add_columns(self, columns: Columns) -> None:
+        """Note events that came as columns with the :attr:`fields`: as :meth:`add` of the same events."""
+        figures = np.stack([read(columns) for read in self._column_reads])
+        self._columns.append((figures, columns.times(), self._numbers.numbers_of(columns)))
+
+    def _noted(self) -> tuple[Figures, Integers, Integers]:
+        """Return the figures, times and groups of all that was noted."""
+        parts = self._columns
+        if self._times_us or not parts:
+            figures = np.array(self._figures, dtype=np.float64)  # not a number where there is none
+            times_us, groups = np.array(self._times_us, dtype=np.int64), np.array(self._groups, dtype=np.int64)
+            parts = [(figures, times_us, groups), *parts]
+        if len(parts) == 1:
+            return parts[0]
+        return (
+            np.concatenate([part[0] for part in parts], axis=1),
+            np.concatenate([part[1] for part in parts]),
+            np.concatenate([part[2] for part in parts]),
+        )
+
     def take(self) -> Panes:
         """Return the sums since the last call."""
-        if not self._times_us:
+        if not self._times_us and not self._columns:
             return []
-        figures = np.array(self._figures, dtype=np.float64)  # not a number where there is none
-        panes = np.array(self._times_us, dtype=np.int64) // self._pane_us
-        groups = np.array(self._groups, dtype=np.int64)
+        figures, times_us, groups = self._noted()
+        panes = times_us // self._pane_us
         names = self._numbers.groups
         self._numbers.trim(GROUP_MEMORY)
         self._clear()

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from detectors.assembler import ClosedWindow
+from detectors.columns import ColumnReads, Columns, Floats
 from detectors.combine import Figures, Integers
 from detectors.contract import DETECTORS, Context
 from detectors.events import EVENT_CLASSES, Event
@@ -75,6 +76,7 @@ def build(name: str, settings: FeedSilenceSettings, _context: Context) -> Window
             event_types=frozenset(settings.event_types or EVENT_CLASSES),
             width=1,
             reads=(_ones,),
+            columns=ColumnReads(frozenset(), (_column_of_ones,)),
             vectors=_vectors,
             scorer=scorer,
             wording=Wording(
@@ -91,6 +93,10 @@ def build(name: str, settings: FeedSilenceSettings, _context: Context) -> Window
 
 def _ones(events: Sequence[Event]) -> list[float | None]:
     return [1.0] * len(events)
+
+
+def _column_of_ones(columns: Columns) -> Floats:
+    return np.ones(len(columns))
 
 
 def _vectors(figures: Figures) -> Integers:

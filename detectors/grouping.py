@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Annotated
 
+import numpy as np
 from pydantic import AfterValidator
 
+from detectors.columns import Columns, Ints
 from detectors.events import Event
 from detectors.panes import Group
 
@@ -17,6 +19,8 @@ _COMMON_FIELDS = frozenset({"service", "region", "channel"})
 _GROUP_MEMORY = 10_000
 _PROFILE_FIELDS = frozenset({"tier", "language", "contract"})
 _SOURCE_NAMES = frozenset({"feed", "source"})
+_MOST_PLACES = 1 << 18
+"""Of a table of the groups of all combinations of texts; beyond it they are looked up one by one."""
 
 
 def _valid_name(name: str) -> str:
@@ -73,12 +77,16 @@ class GroupNumbers:
         self._read = group_reader(names)
         # Of these names all data has fields, and an event without labels of its own has nothing else to look at.
         self._fields = attrgetter(*names) if names and set(names) <= _COMMON_FIELDS else None
+        self._columns = column_names(names)
         self._forget()
 
     def _forget(self) -> None:
         self.groups: list[Group] = []
         self._by_group: dict[Group, int] = {}
         self._by_fields: dict[object, int] = {}
+        self._by_codes: dict[int, int] = {}
+        self._table = np.full(1, -1, dtype=np.int64)
+        self._shape: tuple[int, ...] = ()
 
     def trim(self, most: int) -> None:
         """Begin to count anew when there are more than ``most`` groups."""
@@ -100,12 +108,57 @@ class GroupNumbers:
                     self._by_fields[fields(data)] = self._number(self._read(event))
         return list(map(number_of, map(fields, datas)))
 
+    def numbers_of(self, columns: Columns) -> Ints:
+        """Return the number of each event's group, as :meth:`numbers` does, out of columns.
+
+        Raises:
+            ValueError: when columns do not have the labels.
+        """
+        if self._columns is None:
+            msg = "these labels cannot be read out of columns"
+            raise ValueError(msg)
+        texts = [columns.texts(name) for name in self._columns]
+        shape = (columns.generation, *(len(known).bit_length() for known in texts))
+        keys = np.zeros(len(columns), dtype=np.int64)
+        for name, bits in zip(self._columns, shape[1:], strict=True):
+            keys = (keys << bits) + (columns.codes(name) + 1)
+        places = 1 << sum(shape[1:])
+        if shape != self._shape:
+            self._shape, self._by_codes = shape, {}
+            self._table = np.full(places if places <= _MOST_PLACES else 0, -1, dtype=np.int64)
+        if places > _MOST_PLACES:
+            return np.array([self._number_by_codes(key, texts) for key in keys.tolist()], dtype=np.int64)
+        numbers = self._table.take(keys)
+        if len(numbers) and int(numbers.min()) < 0:
+            for key in keys[numbers < 0].tolist():
+                self._table[key] = self._number_by_codes(key, texts)
+            numbers = self._table.take(keys)
+        return numbers
+
+    def _number_by_codes(self, key: int, texts: Sequence[Sequence[str]]) -> int:
+        number = self._by_codes.get(key)
+        if number is None:
+            rest, group = key, []
+            for known, bits in zip(reversed(texts), reversed(self._shape[1:]), strict=True):
+                code = (rest & ((1 << bits) - 1)) - 1
+                group.append(known[code] if code >= 0 else "")
+                rest >>= bits
+            number = self._by_codes[key] = self._number(tuple(reversed(group)))
+        return number
+
     def _number(self, group: Group) -> int:
         number = self._by_group.get(group)
         if number is None:
             number = self._by_group[group] = len(self.groups)
             self.groups.append(group)
         return number
+
+
+def column_names(names: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the columns that groups are read out of where no event has labels; None where events are needed."""
+    if not set(names) <= _DATA_FIELDS | _SOURCE_NAMES:
+        return None
+    return tuple("source" if name in _SOURCE_NAMES else name for name in names)
 
 
 def _fields_reader(names: Sequence[str], readers: Sequence[Callable[[Event], str]]) -> Callable[[Event], Group]:

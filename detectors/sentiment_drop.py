@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from detectors.assembler import ClosedWindow
+from detectors.columns import field_read
 from detectors.combine import Figures, Integers
 from detectors.contract import DETECTORS, Context
 from detectors.events import Event
@@ -83,6 +84,7 @@ def build(name: str, settings: SentimentDropSettings, _context: Context) -> Wind
             event_types=frozenset(settings.event_types),
             width=WIDTH,
             reads=(_sentiments,),
+            columns=field_read("sentiment"),
             vectors=vectors,
             scorer=lambda: _scorer(settings),
             wording=Wording(noun, phrases, min_count=settings.min_count, hourly=settings.hourly()),

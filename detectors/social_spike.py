@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from detectors.assembler import ClosedWindow
+from detectors.columns import field_read
 from detectors.combine import Figures, Integers
 from detectors.contract import DETECTORS, Context
 from detectors.events import Event
@@ -84,6 +85,7 @@ def build(name: str, settings: SocialSpikeSettings, _context: Context) -> Window
             event_types=frozenset({"social.post"}),
             width=3,
             reads=(_sentiments,),
+            columns=field_read("sentiment", missing=_UNKNOWN),
             vectors=vectors,
             scorer=scorer,
             wording=Wording(

@@ -1,5 +1,6 @@
 """Survey drop: CSAT, NPS, CES or star ratings fall below what is normal."""
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
@@ -7,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from detectors.assembler import ClosedWindow
+from detectors.columns import ColumnReads, Columns, Floats, Lookup
 from detectors.combine import Figures, Integers
 from detectors.contract import DETECTORS, Context
 from detectors.events import Event, SurveyEvent
@@ -117,6 +119,7 @@ def build(name: str, settings: SurveyDropSettings, _context: Context) -> Windowe
             event_types=frozenset({"survey.response"}),
             width=4,
             reads=(scores,),
+            columns=_columns(ranges),
             vectors=_vectors,
             scorer=scorer,
             wording=Wording("answers", phrases, min_count=settings.min_count, hourly=settings.hourly()),
@@ -136,6 +139,23 @@ def _figure(event: Event, ranges: dict[SurveyScale, tuple[float, float, float]])
     if not worst <= score <= best:
         return None
     return float((score - worst) / (best - worst) + (_BAD if score <= negative else 0.0))
+
+
+def _columns(ranges: dict[SurveyScale, tuple[float, float, float]]) -> ColumnReads:
+    """Return how the same figures are read out of columns."""
+
+    def bound(place: int) -> Lookup:
+        known: dict[str, float] = {scale: bounds[place] for scale, bounds in ranges.items()}
+        return Lookup("scale", lambda scale: known.get(scale.lower(), math.nan), missing=math.nan)
+
+    worst_of, best_of, negative_of = bound(0), bound(1), bound(2)
+
+    def read(columns: Columns) -> Floats:
+        scores, worst, best = columns.numbers("score"), worst_of(columns), best_of(columns)
+        figures = (scores - worst) / (best - worst) + np.where(scores <= negative_of(columns), _BAD, 0.0)
+        return np.where((worst <= scores) & (scores <= best), figures, np.nan)
+
+    return ColumnReads(frozenset({"score", "scale"}), (read,))
 
 
 def _vectors(figures: Figures) -> Integers:

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from detectors.assembler import ClosedWindow
+from detectors.columns import ColumnReads, Columns, Floats, Lookup
 from detectors.combine import Figures, Integers
 from detectors.contract import DETECTORS, Context
 from detectors.events import Event, TransactionEvent
@@ -103,6 +104,7 @@ def build(name: str, settings: TransactionFailureSettings, _context: Context) ->
             event_types=frozenset(f"transaction.{step}" for step in _KINDS),
             width=7,
             reads=(_kinds, _latencies),
+            columns=_columns(),
             vectors=_vectors,
             scorer=lambda: _scorer(settings),
             wording=Wording("transactions", phrases, min_count=settings.min_count, hourly=settings.hourly()),
@@ -151,6 +153,18 @@ def _latencies(events: Sequence[Event]) -> list[float | None]:
         else None
         for event in events
     ]
+
+
+def _columns() -> ColumnReads:
+    """Return how the same figures are read out of columns."""
+    kinds = {f"transaction.{step}": float(kind) for step, kind in _KINDS.items()}
+
+    def latencies(columns: Columns) -> Floats:
+        found = columns.numbers("latency_ms")
+        return np.where((found > 0.0) & (found < math.inf), found, np.nan)
+
+    reads = (Lookup("type", lambda name: kinds.get(name, math.nan), missing=math.nan), latencies)
+    return ColumnReads(frozenset({"type", "latency_ms"}), reads)
 
 
 def _vectors(figures: Figures) -> Integers:

@@ -10,6 +10,7 @@ from config.drift_settings import PageHinkleySettings
 from config.durations import DurationUs, format_duration_us
 from config.models import AnomalyModel, DriftModel
 from detectors.assembler import WindowAssembler
+from detectors.columns import ColumnReads
 from detectors.combine import PaneCombiner, Read, Vectors
 from detectors.contract import DetectorSettings, Severity
 from detectors.decide import Decider
@@ -153,6 +154,7 @@ class WindowParts:
         scorer: makes the models.
         wording: of its alerts.
         learns_empty: whether a window without events says something.
+        columns: how the figures of ``reads`` are read out of columns; None: they are not.
     """
 
     def __init__(
@@ -167,7 +169,9 @@ class WindowParts:
         scorer: Callable[[], ViewsScorer],
         wording: Wording,
         learns_empty: bool = False,
+        columns: ColumnReads | None = None,
     ) -> None:
+        self.columns = columns
         self.type_name = type_name
         self.alertname = alertname
         self.event_types = event_types
@@ -199,7 +203,7 @@ class Windowed:
     def combiner(self) -> PaneCombiner:
         """Return a combiner that sums the figures of events per group and pane."""
         parts = self._parts
-        return PaneCombiner(self._spec.pane_us, self.settings.group_by, parts.reads, parts.vectors)
+        return PaneCombiner(self._spec.pane_us, self.settings.group_by, parts.reads, parts.vectors, parts.columns)
 
     @property
     def type_name(self) -> str:

@@ -1,5 +1,6 @@
 """Builds the parts of the flow out of settings: detectors, feeds, prepare. Nothing is opened or read here."""
 
+import atexit
 import gc
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ import detectors.catalogue  # noqa: F401 - registers every detector
 import pipeline.feeds.catalogue  # noqa: F401 - registers every feed
 from config.settings import Settings
 from detectors.contract import DETECTORS, Context, Detector, WindowDetector
+from pipeline.columns.lane import ColumnLane
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator, Sizes
 from pipeline.enrich import Enricher
@@ -21,7 +23,7 @@ from pipeline.kpis import Kpis
 from pipeline.lane import Pace
 from pipeline.listening import listener_problems
 from pipeline.prepare import FeedTime, Prepare, TimeRules
-from pipeline.routing import Router
+from pipeline.routing import ProcessRouter, Router
 from pipeline.tallies import Tallies
 
 GC_THRESHOLD = 50_000
@@ -119,7 +121,11 @@ def build_prepare(
     entries = feed_settings(settings)
     tasks = 1 if settings.scale is None else settings.scale.partitions  # at most so many memories of ids in a process
     return Prepare(
-        decoder=Decoder({name: entry.mapping for name, entry in entries.items()}, tallies.schema_changes),
+        decoder=Decoder(
+            {name: entry.mapping for name, entry in entries.items()},
+            tallies.schema_changes,
+            build_columns(settings, router),
+        ),
         enrich=enricher.enrich,
         rules=TimeRules(
             lateness_us=settings.time.lateness,
@@ -133,6 +139,20 @@ def build_prepare(
         tallies=tallies,
         pace=pace,
     )
+
+
+def build_columns(settings: Settings, router: Router) -> ColumnLane | None:
+    """Return what takes records as columns, where the router takes these and the settings allow it.
+
+    Raises:
+        ImportError: when the settings insist on it and what it needs is not installed.
+    """
+    wants = router.wants if isinstance(router, ProcessRouter) else None
+    mode = settings.flow.columns
+    # Where some events are wanted whole anyway, two ways side by side cost as much as they save.
+    if wants is None or mode == "off" or (mode == "auto" and wants.as_events):
+        return None
+    return ColumnLane(wants, mode)
 
 
 def clock(settings: Settings, wall_us: Callable[[], int]) -> Callable[[], int]:
@@ -150,7 +170,12 @@ def pace_of(settings: Settings) -> float:
 
 
 def tune_gc() -> None:
-    """Keep the garbage collector away from what lives as long as the process, and call it less often."""
+    """Keep the garbage collector away from what lives as long as the process, and call it less often.
+
+    At its end the process does not look through millions of ids for garbage: all of them go at once.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)

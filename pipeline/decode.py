@@ -1,12 +1,14 @@
 """Raw batches to events: canonical records directly, other people's records by their feed's mapping."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from config.mapping import MappingSettings
 from detectors.events import Event
-from pipeline.cloudevents import take_liberties
+from pipeline.cloudevents import Failures, take_liberties
+from pipeline.columns.events import EventColumns
+from pipeline.columns.lane import ColumnLane
 from pipeline.events import decode_many, encode_event
 from pipeline.feeds.contract import RawBatch
 from pipeline.letters import DeadLetter, origin
@@ -27,7 +29,7 @@ class Decoded(msgspec.Struct):
         filtered: records that the mapping's filters left out.
     """
 
-    events: list[Event]
+    events: Sequence[Event]
     dead: list[DeadLetter]
     filtered: int
 
@@ -38,9 +40,16 @@ class Decoder:
     Args:
         mappings: by feed; None where records are CloudEvents already.
         changes: told of records whose shape has changed.
+        columns: takes canonical records as columns, where that is certain to give the same; None: all go by rows.
     """
 
-    def __init__(self, mappings: Mapping[str, MappingSettings | None], changes: SchemaChanges | None = None) -> None:
+    def __init__(
+        self,
+        mappings: Mapping[str, MappingSettings | None],
+        changes: SchemaChanges | None = None,
+        columns: ColumnLane | None = None,
+    ) -> None:
+        self._columns = columns
         self._changes = changes if changes is not None else SchemaChanges()
         self._mappers: dict[str, Mapper] = {
             feed: compile_mapping(settings, feed) for feed, settings in mappings.items() if settings is not None
@@ -53,10 +62,9 @@ class Decoder:
             for bad in batch.bad
         ]
         mapper = None if batch.mapped else self._mappers.get(origin(batch.feed))
+        events: Sequence[Event]
         if mapper is None:
-            events, errors = decode_many(batch.records)
-            if errors:
-                events, errors = take_liberties(batch.records, events, errors)
+            events, errors = self._canonical(batch.records)
             filtered = batch.filtered
         else:
             mapped = mapper.map_many(batch.records)
@@ -65,6 +73,10 @@ class Decoder:
             self._changes.saw(batch, events, errors)
         dead.extend(self._dead(batch, index, error) for index, error in errors)
         return Decoded(events, dead, filtered)
+
+    def _canonical(self, records: Sequence[bytes]) -> tuple[Sequence[Event], Failures]:
+        columns = None if self._columns is None else self._columns.scan(records)
+        return _by_rows(records) if columns is None else _completed(records, columns)
 
     @staticmethod
     def _dead(batch: RawBatch, index: int, error: RecordError) -> DeadLetter:
@@ -87,3 +99,22 @@ class Decoder:
         return DeadLetter(
             batch.feed, batch.partition, EVENT_OFFSET, 0, raw, reason, f"{event.id}: {detail}", mapped=True
         )
+
+
+def _by_rows(records: Sequence[bytes]) -> tuple[list[Event], Failures]:
+    events, errors = decode_many(records)
+    return take_liberties(records, events, errors) if errors else (events, errors)
+
+
+def _completed(records: Sequence[bytes], columns: EventColumns) -> tuple[Sequence[Event], Failures]:
+    """Decode those records by rows that are not plain, and put their events in their places among the others."""
+    rows = columns.uncertain()
+    if not rows:
+        return columns, []
+    events, errors = _by_rows([records[row] for row in rows])
+    bad = {index for index, _ in errors}
+    good = [row for index, row in enumerate(rows) if index not in bad]
+    completed = columns.completed(dict(zip(good, events, strict=True)))
+    if completed is None:
+        return _by_rows(records)
+    return completed, [(rows[index], error) for index, error in errors]

@@ -15,10 +15,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from detectors.contract import NEVER_US
 from detectors.events import Event
+from pipeline.columns.events import EventColumns
 from pipeline.ids.changelog import Changelog, ChangelogDamagedError
+from pipeline.ids.firsts import key_of, keys_of, new_ids, one_by_one
 from pipeline.ids.generation import Generation, Sets
 from pipeline.ids.segment import Hash, asked
 from pipeline.ids.sizes import Sizes
@@ -74,7 +77,13 @@ class Deduplicator:
         Raises:
             ChangelogDamagedError: when the changelog is needed to tell, and was changed from outside.
         """
-        by_source: dict[str, list[str]] = {}
+        self._seen += len(events)
+        self._current.newest_us = max(self._current.newest_us, newest_us)
+        if isinstance(events, EventColumns):
+            by_source, order = events.ids()
+            places = self._repeated(by_source)
+            return events.at(np.sort(np.delete(order, places))) if places else events
+        by_source = {}
         revised = False
         for event in events:
             source = event.source
@@ -84,10 +93,8 @@ class Deduplicator:
                 by_source[source] = [event.id]
             if event.rev:
                 revised = True
-        self._seen += len(events)
-        self._current.newest_us = max(self._current.newest_us, newest_us)
         if revised:
-            return self._fresh_one_by_one(events, self._sealed(_keys(events)))
+            return self._fresh_one_by_one(events, self._sealed(keys_of(events)))
         sealed = self._sealed(by_source)
         if sealed or self._knows_any(by_source):
             return self._fresh_one_by_one(events, sealed)
@@ -98,6 +105,30 @@ class Deduplicator:
         for event in events:
             firsts.setdefault((event.source, event.id), event)
         return list(firsts.values())
+
+    def _repeated(self, by_source: dict[str, list[str]]) -> list[int]:
+        """Remember the ids of events that have no revisions; return the places of repeats.
+
+        Places are counted over the ids of all sources, one source after another.
+        """
+        sealed = self._sealed(by_source)
+        places: list[int] = []
+        first = 0
+        for source, ids in by_source.items():
+            known = [sets[source] for sets in (sealed, *self._sets) if source in sets]
+            if not all([those.isdisjoint(ids) for those in known]):  # noqa: C419 - a list is faster here
+                new = new_ids(ids, known)
+                if new:
+                    self._current.add(source, list(new))
+            elif self._current.add(source, ids):
+                first += len(ids)
+                continue
+            else:
+                new = new_ids(ids, ())
+            kept = set(new.values())
+            places += [first + place for place in range(len(ids)) if place not in kept]
+            first += len(ids)
+        return places
 
     def _knows_any(self, by_source: dict[str, list[str]]) -> bool:
         for sets in self._sets:
@@ -117,24 +148,7 @@ class Deduplicator:
         return found
 
     def _fresh_one_by_one(self, events: Sequence[Event], sealed: Sets) -> list[Event]:
-        kept = []
-        new: dict[str, dict[str, None]] = {}
-        known: dict[str, list[set[str]]] = {}
-        for event in events:
-            source = event.source
-            key = _key(event)
-            if source not in new:
-                new[source] = {}
-                known[source] = [sets[source] for sets in (sealed, *self._sets) if source in sets]
-            added = new[source]
-            if key in added:
-                continue
-            for ids in known[source]:
-                if key in ids:
-                    break
-            else:
-                added[key] = None
-                kept.append(event)
+        kept, new = one_by_one(events, (sealed, *self._sets))
         for source, added in new.items():
             if added:
                 self._current.add(source, list(added))
@@ -142,7 +156,7 @@ class Deduplicator:
 
     def forget(self, event: Event) -> None:
         """Take an event out again that :meth:`fresh` has just remembered: it was turned away, and may be sent anew."""
-        self._current.remove(event.source, _key(event))
+        self._current.remove(event.source, key_of(event))
 
     def advance(self, watermark_us: int) -> None:
         """Let time pass: ids whose repeats would be turned away unseen are forgotten. Call it once after each batch.
@@ -234,14 +248,3 @@ class Deduplicator:
             ours = {generation.log.path for generation in generations if generation.log is not None}
             for path in set(self._folder.glob("seen-*.log")) - ours:
                 path.unlink()
-
-
-def _key(event: Event) -> str:
-    return event.id if event.rev == 0 else f"{event.id}\x00{event.rev}"
-
-
-def _keys(events: Sequence[Event]) -> dict[str, list[str]]:
-    by_source: dict[str, list[str]] = {}
-    for event in events:
-        by_source.setdefault(event.source, []).append(_key(event))
-    return by_source

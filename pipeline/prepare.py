@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from detectors.contract import NEVER_US, Progress, SnapshotVersionError
 from detectors.events import Event
+from pipeline.columns.events import EventColumns
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator
 from pipeline.feeds.contract import RawBatch
@@ -130,15 +131,13 @@ class Prepare:
             events = self._turn_away_future(batch, events, now_us, out)
         if not events:
             return
-        times_us = _times_us(events)
-        oldest_us, newest_us = int(times_us.min()), int(times_us.max())
+        times_us, oldest_us, newest_us = _times_us(events)
         fresh = self._dedup.fresh(events, newest_us)
         if len(fresh) < len(events):
             tallies.duplicates += len(events) - len(fresh)
             if not fresh:
                 return
-            times_us = _times_us(fresh)
-            oldest_us, newest_us = int(times_us.min()), int(times_us.max())
+            times_us, oldest_us, newest_us = _times_us(fresh)
         part = self._watermarks.partition(batch.feed, batch.partition)
         part.events += len(fresh)
         in_time = oldest_us >= max(part.newest_us, newest_us) - part.lateness_us
@@ -154,7 +153,7 @@ class Prepare:
         self, batch: RawBatch, events: Sequence[Event], now_us: int, out: list[Routed]
     ) -> Sequence[Event]:
         latest_us = (now_us if self._latest_us is None else self._latest_us) + self._rules.future_skew_us
-        if all(event.time_us <= latest_us for event in events):
+        if _times_us(events)[2] <= latest_us:
             return events
         for event in events:
             if event.time_us > latest_us:
@@ -216,7 +215,7 @@ class Prepare:
         """Put events aside for their detectors, until :meth:`_hand_out`."""
         if events:
             self._tallies.events += len(events)
-            self._enrich(events)
+            self._enrich(events.by_rows if isinstance(events, EventColumns) else events)
             self._router.add(events, source)
 
     def _hand_out(self, now_us: int | None, out: list[Routed]) -> None:
@@ -245,5 +244,8 @@ class Prepare:
             self._pace.newest_us[key] = part.newest_us
 
 
-def _times_us(events: Sequence[Event]) -> npt.NDArray[np.int64]:
-    return np.array([event.time_us for event in events], dtype=np.int64)
+def _times_us(events: Sequence[Event]) -> tuple[npt.NDArray[np.int64], int, int]:
+    """Return the times of events, of which there must be some, the oldest of them and the newest."""
+    columns = events.times() if isinstance(events, EventColumns) else None
+    times_us = np.array([event.time_us for event in events], dtype=np.int64) if columns is None else columns
+    return times_us, int(times_us.min()), int(times_us.max())

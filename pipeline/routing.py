@@ -6,10 +6,13 @@ from zlib import crc32
 
 import msgspec
 
+from detectors.combine import PaneCombiner
 from detectors.contract import CaseDetector, Combiner, Detector, Progress, WindowDetector
 from detectors.control import Control
 from detectors.events import ALL_CLASSES, Event
 from detectors.panes import Panes
+from pipeline.columns.events import EventColumns
+from pipeline.columns.wants import Wants
 from pipeline.lane import PartitionKey
 from pipeline.letters import DeadLetter
 from pipeline.listening import is_listener
@@ -140,16 +143,49 @@ class ProcessRouter:
             (detector, Chooser(detector.event_types), detector.combiner()) for detector in windows
         ]
         self._announced: Progress | None = None
+        self._choosers = [(detector.event_types, chooser, combiner) for detector, chooser, combiner in self._windows]
+        self._columnar: list[tuple[frozenset[str], PaneCombiner]] = []
+        self._columnar_types: frozenset[str] = frozenset()
+        self._others: list[tuple[frozenset[str], Chooser, Combiner]] = []
+        for types, chooser, combiner in self._choosers:
+            if isinstance(combiner, PaneCombiner) and combiner.fields is not None:
+                self._columnar.append((types, combiner))
+                self._columnar_types |= types
+            else:
+                self._others.append((types, chooser, combiner))
+
+    @property
+    def wants(self) -> Wants | None:
+        """What detectors read out of columns; None: nothing that columns would be worth it for."""
+        if not self._columnar:
+            return None
+        fields: set[str] = set()
+        as_events: set[str] = set()
+        for _, combiner in self._columnar:
+            fields |= combiner.fields or set()
+        for spreader in self._cases:
+            as_events |= spreader.detector.event_types
+        for types, _, _ in self._others:
+            as_events |= types
+        return Wants(frozenset(fields), frozenset(as_events))
 
     def add(self, events: Sequence[Event], source: PartitionKey) -> None:
         """Put events aside."""
         del source
+        if isinstance(events, EventColumns) and events.settle(self._columnar_types):
+            for types, columnar in self._columnar:
+                some = events.of(types)
+                if len(some):
+                    columnar.add_columns(some)
+            events, windows = events.by_rows, self._others
+        else:
+            windows = self._choosers
         kinds = set(map(type, events))
         for spreader in self._cases:
             chosen = spreader.chooser.choose(events, kinds)
             if chosen:
                 spreader.add(chosen)
-        for _, chooser, combiner in self._windows:
+        for _, chooser, combiner in windows:
             chosen = chooser.choose(events, kinds)
             if chosen:
                 combiner.add(chosen)

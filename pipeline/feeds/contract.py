@@ -66,7 +66,7 @@ class RawBatch(msgspec.Struct):
     feed: str
     partition: str
     offsets: Sequence[int]
-    records: list[bytes]
+    records: Sequence[bytes]
     bad: list[BadRecord] = []
     mapped: bool = False
     filtered: int = 0

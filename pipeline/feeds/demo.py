@@ -181,6 +181,7 @@ class DemoFeed:
         batches: dict[str, RawBatch] = {}
         taken = skipped = 0
         offsets: dict[str, list[int]] = {}
+        records: dict[str, list[bytes]] = {}
         arrival = self._next
         while arrival is not None and taken < max_records and skipped < _SKIP_AT_ONCE:
             if now_us is not None and arrival.arrival_us > now_us:
@@ -193,10 +194,10 @@ class DemoFeed:
             else:
                 batch = batches.get(system)
                 if batch is None:
-                    offsets[system] = []
-                    batch = batches[system] = RawBatch(self.name, system, offsets[system], [], [])
+                    offsets[system], records[system] = [], []
+                    batch = batches[system] = RawBatch(self.name, system, offsets[system], records[system], [])
                 offsets[system].append(offset)
-                batch.records.append(arrival.raw)
+                records[system].append(arrival.raw)
                 self._taken[system] = offset + 1
                 taken += 1
             arrival = next(self._arrivals, None)

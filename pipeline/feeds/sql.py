@@ -97,13 +97,14 @@ class SqlFeed:
             msg = f"feed {self.name!r}: the thread that reads the database has died"
             raise RuntimeError(msg) from reader.died
         offsets: list[int] = []
-        batch = RawBatch(self.name, self._partition, offsets, [], [])
+        records: list[bytes] = []
+        batch = RawBatch(self.name, self._partition, offsets, records, [])
         room = max_records
         while room > 0 and (self._rows or self._next_page(reader)):
             taken, self._rows = self._rows[:room], self._rows[room:]
             room -= len(taken)
             for row in taken:
-                self._take(row, offsets, batch)
+                self._take(row, offsets, records, batch)
             if not self._rows:
                 self._end_page()
         return [batch] if batch.records or batch.bad else []
@@ -153,12 +154,12 @@ class SqlFeed:
             if self._limit is not None:
                 self._reached(self._limit)
 
-    def _take(self, row: "Row", offsets: list[int], batch: RawBatch) -> None:
+    def _take(self, row: "Row", offsets: list[int], records: list[bytes], batch: RawBatch) -> None:
         self._count += 1
         encoded = row.encoded
         if encoded.reason is None:
             offsets.append(self._count)
-            batch.records.append(encoded.raw)
+            records.append(encoded.raw)
         else:
             batch.bad.append(BadRecord(self._count, encoded.raw, encoded.reason, encoded.detail))
         if row.mark is not None and self._limit is not None:

@@ -16,7 +16,7 @@ class Cut(NamedTuple):
     """
 
     offsets: Sequence[int]
-    records: list[bytes]
+    records: Sequence[bytes]
     bad: list[BadRecord]
 
     def shifted(self, by: int) -> "Cut":

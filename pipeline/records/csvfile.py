@@ -125,7 +125,8 @@ class CsvReader:
     def take(self, max_records: int) -> Cut:
         """Return at most ``max_records`` rows."""
         offsets: list[int] = []
-        cut = Cut(offsets, [], [])
+        records: list[bytes] = []
+        cut = Cut(offsets, records, [])
         columns = self._header() if self._columns is None else self._columns
         while self.position < self._skip_to and not self.ended:
             if self._next(cut) is not None:
@@ -133,7 +134,7 @@ class CsvReader:
             elif cut.bad:
                 self.position += 1
                 cut.bad.clear()
-        add_offset, add = offsets.append, cut.records.append
+        add_offset, add = offsets.append, records.append
         count = len(columns)
         while len(cut.records) + len(cut.bad) < max_records:
             row = self._next(cut)

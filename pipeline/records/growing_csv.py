@@ -94,7 +94,8 @@ class GrowingCsv:
     def take(self, max_records: int) -> Cut:
         """Return at most ``max_records`` rows."""
         offsets: list[int] = []
-        cut = Cut(offsets, [], [])
+        records: list[bytes] = []
+        cut = Cut(offsets, records, [])
         source = self._source
         if source.read_to == 0:
             self.position = source.skip_mark()
@@ -105,7 +106,7 @@ class GrowingCsv:
             if row is None:
                 break
             if row and not self._is_header(row):
-                self._add(row, offsets, cut)
+                self._add(row, offsets, records, cut)
             self.position += sum(map(len, self._lines.row))
         return cut
 
@@ -165,7 +166,7 @@ class GrowingCsv:
         self.columns = names
         return True
 
-    def _add(self, row: list[str], offsets: list[int], cut: Cut) -> None:
+    def _add(self, row: list[str], offsets: list[int], records: list[bytes], cut: Cut) -> None:
         columns = self.columns
         if columns is None:
             hint = "name the columns in csv.columns"
@@ -173,7 +174,7 @@ class GrowingCsv:
             return
         if len(row) == len(columns):
             offsets.append(self.position)
-            cut.records.append(_encode(dict(zip(columns, row, strict=True))))
+            records.append(_encode(dict(zip(columns, row, strict=True))))
             return
         self._bad(cut, Reason.INVALID_CSV, f"expected {len(columns)} columns as in the header, got {len(row)}")
 

@@ -8,9 +8,8 @@ from pipeline.feeds.contract import BadRecord
 from pipeline.reasons import Reason
 from pipeline.records.contract import Cut
 from pipeline.records.opening import DAMAGED
+from pipeline.records.text import CUTTER, Lines
 
-BLOCK_BYTES = 1 << 17
-"""Small enough that a block, its lines and the events in them stay in the cache from one step to the next."""
 MAX_KEPT_BYTES = 64 << 20
 """Of a longer line only the beginning is kept; the dead letter says so."""
 _BOM = b"\xef\xbb\xbf"
@@ -38,9 +37,14 @@ class LineOffsets(Sequence[int]):
     def __getitem__(self, index: slice) -> list[int]: ...
 
     def __getitem__(self, index: int | slice) -> int | list[int]:
+        lines = self._lines
         if self._offsets is None:
-            sizes = [len(line) + 1 for line in self._lines[:-1]]
-            self._offsets = list(accumulate(sizes, initial=self._start))
+            if isinstance(lines, Lines) and isinstance(index, int) and 0 <= index < len(lines):
+                return self._start + lines.offset(index)
+            if isinstance(lines, Lines):
+                self._offsets = lines.offsets(self._start)
+            else:
+                self._offsets = list(accumulate([len(line) + 1 for line in lines[:-1]], initial=self._start))
         return self._offsets[index]
 
 
@@ -103,7 +107,7 @@ class LineReader:
         if first == 0 and not more:
             offsets, records = ready.offsets, ready.records
         else:
-            offsets, records = ready.offsets[first:last], ready.records[first:last]
+            offsets, records = _part(ready, first, last)
         self._next += len(records)
         end = ready.offsets[self._next] if more else self._ready_to
         bad = [record for record in ready.bad if record.offset < end] if ready.bad else []
@@ -122,7 +126,7 @@ class LineReader:
         """Read on until there is a line, or nothing more."""
         while not self.ended:
             try:
-                block = self._read(BLOCK_BYTES)
+                block = self._read(CUTTER.block_bytes)
             except DAMAGED as error:
                 self._fail(error)
                 return
@@ -179,11 +183,16 @@ class LineReader:
 
     def _split(self, text: bytes, lost: int, line_end: int = 1) -> Cut:
         """Cut text into lines; ``lost`` bytes were left out at the end of its first line."""
-        records = text.split(b"\n")
         at = self._ready_to
         self._ready_to = at + len(text) + lost + line_end
+        plain = not lost and len(text) <= self._limit
+        if plain and CUTTER.whole:
+            lines = Lines(text)
+            if not lines.perhaps_blank:
+                return Cut(LineOffsets(at, lines), lines, [])
+        records = text.split(b"\n")
         # The least of them is empty, or begins with a blank, if any of them is or does.
-        if min(records)[:1] > b" " and not lost and len(text) <= self._limit:
+        if plain and min(records)[:1] > b" ":
             return Cut(LineOffsets(at, records), records, [])
         return self._sift(at, records, lost)
 
@@ -203,3 +212,12 @@ class LineReader:
                 kept_offsets.append(offset)
                 kept.append(record)
         return Cut(kept_offsets, kept, bad)
+
+
+def _part(ready: Cut, first: int, last: int) -> tuple[Sequence[int], Sequence[bytes]]:
+    """Return the offsets and records of some lines."""
+    records = ready.records
+    if not isinstance(records, Lines) or first >= len(records):
+        return ready.offsets[first:last], records[first:last]
+    part = records.part(first, last)
+    return LineOffsets(ready.offsets[first], part), part

@@ -44,7 +44,8 @@ class ParquetReader:
     def take(self, max_records: int) -> Cut:
         """Return at most ``max_records`` rows."""
         offsets: list[int] = []
-        cut = Cut(offsets, [], [])
+        records: list[bytes] = []
+        cut = Cut(offsets, records, [])
         while not self._rows and not self.ended:
             try:
                 self._next_block()
@@ -57,11 +58,11 @@ class ParquetReader:
                 self.ended = True
         rows, self._rows = self._rows[:max_records], self._rows[max_records:]
         for row in rows:
-            self._add(row, offsets, cut)
+            self._add(row, offsets, records, cut)
             self.position += 1
         return cut
 
-    def _add(self, row: dict[str, Any], offsets: list[int], cut: Cut) -> None:
+    def _add(self, row: dict[str, Any], offsets: list[int], records: list[bytes], cut: Cut) -> None:
         try:
             raw = _encode(row)
         except (TypeError, ValueError, UnicodeEncodeError, OverflowError) as error:
@@ -74,7 +75,7 @@ class ParquetReader:
             cut.bad.append(BadRecord(self.position, raw, Reason.TOO_LARGE, detail))
             return
         offsets.append(self.position)
-        cut.records.append(raw)
+        records.append(raw)
 
     def close(self) -> None:
         """Close the file."""

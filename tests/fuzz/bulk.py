@@ -179,7 +179,7 @@ def _look_closer(chosen: Subject, records: Sequence[bytes], decoded: Decoded, nu
 
 def _alone(chosen: Subject, raw: bytes) -> list[Event]:
     if chosen.mapper is None:
-        return chosen.decoder.decode(batch_of(chosen.name, [raw])).events
+        return list(chosen.decoder.decode(batch_of(chosen.name, [raw])).events)
     try:
         return chosen.mapper(raw) or []
     except RecordError:

@@ -34,7 +34,7 @@ feeds:
   cases: {{type: file, path: {path}, format: jsonl}}
 detectors:
   minutes: {{type: minutes}}
-flow: {{batch_size: {batch_size}, epoch: 5s}}
+flow: {{batch_size: {batch_size}, epoch: 5s, columns: on}}
 """
 BATCH_SIZE = 4000
 COLUMNS = ("minute", "service", "region", "count", "breach_share", "mean_sentiment")

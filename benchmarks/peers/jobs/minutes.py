@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from detectors.assembler import WindowAssembler
+from detectors.columns import ColumnReads, Columns, Lookup
 from detectors.combine import Figures, Integers, PaneCombiner
 from detectors.contract import DETECTORS, Context, DetectorSettings, Finding, Outcome, Progress
 from detectors.control import Control
@@ -43,7 +44,7 @@ class Minutes:
 
     def combiner(self) -> PaneCombiner:
         """Return a combiner that sums count, breaches and sentiment in millionths."""
-        return PaneCombiner(_SPEC.pane_us, GROUP_BY, (_figures,), _vectors)
+        return PaneCombiner(_SPEC.pane_us, GROUP_BY, (_figures,), _vectors, _columns())
 
     def state(self) -> "MinuteWindows":
         """Return a new state."""
@@ -56,6 +57,16 @@ def _figures(events: Sequence[Event]) -> list[float | None]:
         data.sentiment if data.status != "breached" or data.sentiment is None else data.sentiment + _BREACHED  # type: ignore[union-attr]
         for data in datas
     ]
+
+
+def _columns() -> ColumnReads:
+    """Return how the same figures are read out of columns."""
+    added = Lookup("status", lambda status: _BREACHED if status == "breached" else 0.0, missing=0.0)
+
+    def read(columns: Columns) -> Figures:
+        return columns.numbers("sentiment") + added(columns)
+
+    return ColumnReads(frozenset({"status", "sentiment"}), (read,))
 
 
 def _vectors(figures: Figures) -> Integers:

@@ -7,7 +7,14 @@ import pytest
 from pipeline.records import lines as lines_module
 from pipeline.records.lines import LineReader
 from pipeline.records.opening import open_bytes
+from pipeline.records.text import CUTTER
 from tests.pipeline.feeds.reading import feed, read
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["cut", "whole"])
+def cutting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have lines cut at once, and only when they are asked for."""
+    monkeypatch.setattr(CUTTER, "whole", request.param)
 
 
 def test_lines_come_whole_whatever_their_ends_and_blank_ones_are_no_records(tmp_path: Path) -> None:
@@ -34,7 +41,7 @@ def test_any_cut_into_blocks_and_batches_gives_the_same_records(
     expected = read(feed(path))
     assert expected.records == whole
     for block_bytes in (1, 7, 64, 1000):
-        monkeypatch.setattr(lines_module, "BLOCK_BYTES", block_bytes)
+        monkeypatch.setattr(CUTTER, "block_bytes", block_bytes)
         for at_once in (1, 3, 50):
             assert read(feed(path), at_once) == expected
 
@@ -73,7 +80,7 @@ def test_lines_that_are_too_long_are_bad_records_with_all_their_bytes(tmp_path: 
 def test_of_a_monstrous_line_the_beginning_is_kept_and_reading_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines_module, "BLOCK_BYTES", 16)
+    monkeypatch.setattr(CUTTER, "block_bytes", 16)
     monkeypatch.setattr(lines_module, "MAX_KEPT_BYTES", 40)
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"a\n" + b"0123456789" * 10 + b"\nb\n")

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -84,7 +84,7 @@ def drained(feed: HttpFeed, at_once: int = 7) -> tuple[list[bytes], list[BadReco
     return records, bad
 
 
-def numbers(records: list[bytes]) -> list[int]:
+def numbers(records: Sequence[bytes]) -> list[int]:
     return [int(one.strip()[5:-1]) for one in records]
 
 

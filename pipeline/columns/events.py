@@ -1,0 +1,191 @@
+"""Events as columns, that become objects only where somebody asks for them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.events import Event
+from pipeline.columns.fields import TYPES
+from pipeline.columns.layout import NO_ROOM, SOURCE, TYPE, Bytes, Floats, Ints
+from pipeline.events import decode_many
+from pipeline.records.text import Lines
+
+if TYPE_CHECKING:
+    from pipeline.columns.pool import Pool
+
+_NUMBERS = {name: number for number, name in enumerate(TYPES)}
+
+
+class Scanned(NamedTuple):
+    """What the scanner makes of a batch: a row for each record; only in those that are ``certain`` the rest holds.
+
+    Attributes:
+        text: of the records, ``size`` bytes, with room for the ids of others behind it.
+        codes, numbers: by column, then by record. ``text_fields``, ``number_fields``: the names of the columns.
+        gather: :func:`pipeline.columns.gathering.gather`.
+    """
+
+    records: Lines
+    text: Bytes
+    size: int
+    certain: npt.NDArray[np.bool_]
+    times_us: Ints
+    id_ats: Ints
+    id_sizes: Ints
+    codes: Ints
+    numbers: Floats
+    text_fields: tuple[str, ...]
+    number_fields: tuple[str, ...]
+    pool: "Pool"
+    gather: Callable[..., int]
+
+
+class EventColumns(Sequence[Event]):
+    """Events, in their order: a sequence like any other, and :class:`detectors.columns.Columns`.
+
+    To go through it makes an object of every event, as the row path does. Those that came by rows are objects anyway.
+    """
+
+    def __init__(self, scanned: Scanned, rows: Ints | None = None, by_row: Mapping[int, Event] | None = None) -> None:
+        self._scanned = scanned
+        self._rows = np.arange(len(scanned.certain)) if rows is None else rows
+        self._by_row: Mapping[int, Event] = {} if by_row is None else by_row
+        self._events: list[Event] | None = None
+        self.generation = scanned.pool.generation
+
+    # What the decoder asks.
+
+    def uncertain(self) -> list[int]:
+        """Return the rows that are not plain."""
+        certain = self._scanned.certain
+        return [] if certain.all() else np.flatnonzero(~certain).tolist()
+
+    def completed(self, events: Mapping[int, Event]) -> "EventColumns | None":
+        """Return the events with those that came by rows, by row; None where these have no place among columns."""
+        scanned = self._scanned
+        rows, those = list(events), list(events.values())
+        ids = [event.id.encode() for event in those]
+        text = b"".join(ids)
+        sources = scanned.pool.codes(SOURCE, [event.source for event in those])
+        revised = any([event.rev for event in those])  # noqa: C419 - a list is faster here
+        if revised or NO_ROOM in sources or b"\n" in text or scanned.size + len(text) > len(scanned.text):
+            return None
+        scanned.text[scanned.size : scanned.size + len(text)] = np.frombuffer(text, dtype=np.uint8)
+        sizes = np.array([len(key) for key in ids], dtype=np.int64)
+        scanned.id_sizes[rows] = sizes
+        scanned.id_ats[rows] = scanned.size + np.cumsum(sizes) - sizes
+        scanned.codes[TYPE, rows] = [_NUMBERS[event.type] for event in those]
+        scanned.codes[SOURCE, rows] = sources
+        scanned.times_us[rows] = [event.time_us for event in those]
+        there = scanned.certain.copy()
+        there[rows] = True
+        return EventColumns(scanned, np.flatnonzero(there), events)
+
+    # What prepare asks.
+
+    @property
+    def by_rows(self) -> list[Event]:
+        """The events that came by rows."""
+        return list(self._by_row.values())
+
+    def ids(self) -> tuple[dict[str, list[str]], Ints]:
+        """Return the ids by source, both in their order, and beside all of them, one after another, their places."""
+        scanned, rows = self._scanned, self._rows
+        sources = scanned.pool.texts[SOURCE]
+        ranks = np.full(len(sources), -1, dtype=np.int64)
+        begins = np.zeros(len(sources) + 1, dtype=np.int64)
+        out = np.empty(int(scanned.id_sizes[rows].sum()) + len(rows), dtype=np.uint8)
+        order = np.empty(len(rows), dtype=np.int64)
+        base = scanned.text.ctypes.data
+        count = scanned.gather(
+            base, rows, scanned.codes[SOURCE], scanned.id_ats, scanned.id_sizes, ranks, begins, out, order
+        )
+        whole = out[:-1].tobytes().decode().split("\n")
+        by_rank = {int(ranks[code]): sources[code] for code in np.flatnonzero(ranks >= 0).tolist()}
+        ends = begins[: count + 1].tolist()
+        return {by_rank[rank]: whole[ends[rank] : ends[rank + 1]] for rank in range(count)}, order
+
+    def at(self, places: Ints) -> "EventColumns":
+        """Return some of the events: those at these places, which rise."""
+        rows = self._rows[places]
+        left = set(rows.tolist()) if self._by_row else ()
+        return EventColumns(self._scanned, rows, {row: event for row, event in self._by_row.items() if row in left})
+
+    def of(self, types: frozenset[str]) -> "EventColumns":
+        """Return the events of some types."""
+        wanted = np.array([name in types for name in TYPES])
+        chosen = wanted[self._scanned.codes[TYPE].take(self._rows)]
+        return self if chosen.all() else EventColumns(self._scanned, self._rows[chosen], self._by_row)
+
+    def settle(self, types: frozenset[str]) -> bool:
+        """Write what events of some types have that came by rows into the columns; False where that cannot be.
+
+        Labels can have the names of fields and stand for them; columns know nothing of labels.
+        """
+        scanned = self._scanned
+        wanted = {row: event.data for row, event in self._by_row.items() if event.type in types}
+        if not wanted:
+            return True
+        rows, datas = list(wanted), list(wanted.values())
+        if any([data.labels for data in datas]):  # noqa: C419 - a list is faster here
+            return False
+        for column, field in enumerate(scanned.text_fields[2:], 2):
+            codes = scanned.pool.codes(column, [getattr(data, field, None) for data in datas])
+            if NO_ROOM in codes:
+                return False
+            scanned.codes[column, rows] = codes
+        for column, field in enumerate(scanned.number_fields):
+            # Not a number where there is none.
+            scanned.numbers[column, rows] = np.array([getattr(data, field, None) for data in datas], dtype=np.float64)
+        return True
+
+    # What detectors ask: detectors.columns.Columns.
+
+    def times(self) -> Ints:
+        """Return the event times in microseconds."""
+        return self._scanned.times_us.take(self._rows)
+
+    def numbers(self, field: str) -> Floats:
+        """Return a field that is a number: not a number where an event has none."""
+        found: Floats = self._scanned.numbers[self._scanned.number_fields.index(field)].take(self._rows)
+        return found
+
+    def codes(self, field: str) -> Ints:
+        """Return a field that is text as codes: -1 where it is empty or missing."""
+        found: Ints = self._scanned.codes[self._scanned.text_fields.index(field)].take(self._rows)
+        return found
+
+    def texts(self, field: str) -> Sequence[str]:
+        """Return the texts of a field by their codes."""
+        return self._scanned.pool.texts[self._scanned.text_fields.index(field)]
+
+    # What everybody asks of a sequence.
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Event]: ...
+
+    def __getitem__(self, index: int | slice) -> Event | list[Event]:
+        return self._all()[index]
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._all())
+
+    def _all(self) -> list[Event]:
+        if self._events is None:
+            by_row, records = self._by_row, self._scanned.records
+            rows = self._rows.tolist()
+            plain, errors = decode_many([records[row] for row in rows if row not in by_row])
+            if errors:  # a test compares what the two take; this is the only safe thing to do should they ever differ
+                msg = f"the scanner took a record that is no event: {errors[0][1]}"
+                raise RuntimeError(msg)
+            rest = iter(plain)
+            self._events = [by_row[row] if row in by_row else next(rest) for row in rows]
+        return self._events

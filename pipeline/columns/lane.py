@@ -1,0 +1,92 @@
+"""Which batches are taken as columns: none before the machine code is there, and none where few records are plain.
+
+Nothing here changes a result: rows and columns give the same. This module is imported without the machine code.
+"""
+
+from collections.abc import Sequence
+from threading import Thread
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal
+
+import structlog
+
+from pipeline.columns.wants import Wants
+from pipeline.records.text import CUTTER
+
+if TYPE_CHECKING:
+    from pipeline.columns.events import EventColumns
+    from pipeline.columns.scanner import Scanner
+
+Mode = Literal["auto", "on", "off"]
+WORTHWHILE = 1_000_000
+"""After so many records the machine code is fetched. It takes a second, which columns save in about as many."""
+PLAIN_ENOUGH = 0.7
+"""Below this share of plain records a batch goes by rows: two ways for one batch cost more than they spare."""
+REST = 32
+"""Batches that go by rows before another one is tried, after one of which too few records were plain."""
+log = structlog.get_logger(__name__)
+
+
+class ColumnLane:
+    """Takes records as columns.
+
+    Args:
+        wants: what becomes of the events.
+        mode: ``on``: the machine code is there before the first record. ``auto``: it is fetched, aside, once there are
+            enough records; where it is not installed everything goes by rows.
+
+    Raises:
+        ImportError: when the mode is ``on`` and the machine code's compiler is not installed.
+    """
+
+    def __init__(self, wants: Wants, mode: Mode) -> None:
+        self._wants = wants
+        self._scanner: Scanner | None = None
+        self._fetching = mode != "auto"
+        self._seen = 0
+        self._rest = 0
+        if mode == "on":
+            self._scanner = build(wants)
+
+    def scan(self, records: Sequence[bytes]) -> "EventColumns | None":
+        """Return records as columns; None: take them by rows."""
+        scanner = self._scanner
+        if scanner is None:
+            if not self._fetching:
+                self._count(len(records))
+            return None
+        if self._rest:
+            self._rest -= 1
+            return None
+        if not records:
+            return None
+        columns = scanner.scan(records)
+        if len(columns.uncertain()) > (1.0 - PLAIN_ENOUGH) * len(records):
+            self._rest = REST
+            return None
+        return columns
+
+    def _count(self, records: int) -> None:
+        self._seen += records
+        if self._seen >= WORTHWHILE:
+            self._fetching = True
+            Thread(target=self._fetch, name="columns", daemon=True).start()
+
+    def _fetch(self) -> None:
+        started_s = perf_counter()
+        try:
+            self._scanner = build(self._wants)
+        except ImportError as error:
+            log.info("columns.not_installed", reason=str(error), hint="pip install makegood[fast]")
+            return
+        log.info("columns.ready", seconds=round(perf_counter() - started_s, 2))
+
+
+def build(wants: Wants) -> "Scanner":
+    """Return a scanner whose machine code is there."""
+    from pipeline.columns.scanner import Scanner  # noqa: PLC0415 - slow to load, and not everybody has it
+
+    scanner = Scanner(wants)
+    scanner.warm_up()
+    CUTTER.for_columns(scanner.breaks)
+    return scanner
