@@ -167,15 +167,22 @@ class _Check:
             verdicts = {
                 one.change_id: one.verdict for one in detail.accounts if group_key(one.receiver, one.group) == key
             }
-            for changes in episodes.values():
+            still_believed = (
+                False  # that the episode before fires: its end is not told either when it comes between two looks
+            )
+            for _, changes in sorted(episodes.items()):
                 began_us = min(times[change.change_id].not_after_us for change in changes)
                 ends = [times[one.change_id].not_before_us for one in changes if one.status == "resolved"]
                 # "unwanted": it was told that it fires, and takes no word that it does not any more.
                 said = {verdicts.get(change.change_id) for change in changes}
-                excused = bool(ends) and "muted" in said  # whether that was right is looked at elsewhere
+                # Whether that it was muted was right is looked at elsewhere.
+                excused = "muted" in said and (bool(ends) or still_believed)
                 too_long = not ends or max(ends) - began_us > _longest_us(match.timing)
                 if not said - {"never_told", "muted", None} and too_long and not excused:
                     yield f"{detail.current.fingerprint} fired, and {match.receiver} was not told: {verdicts}"
+                over = [verdicts.get(change.change_id) for change in changes if change.status == "resolved"]
+                believed = still_believed or bool(said & {"told", "replaced", "known"})
+                still_believed = believed and not {"told", "unwanted"} & set(over)
 
     def _believed(self, detail: AlertDetail) -> Iterator[str]:
         """What a receiver was told last of an alert is what it is."""

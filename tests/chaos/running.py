@@ -137,7 +137,7 @@ class Run:
         known = {one.change.change_id for one in self._applied}
         self._applied += [
             Applied(change=one, not_before_us=not_before_us, not_after_us=not_after_us)
-            for one in changes
+            for one in {one.change_id: one for one in changes}.values()
             if one.change_id not in known
         ]
 
