@@ -16,7 +16,7 @@ def places(newest: Iterable[Finding]) -> list[dict[str, Any]]:
     the place now, though it was known once. A group that its detector no longer looks at counts for nothing.
 
     Args:
-        newest: the newest finding of each group (:meth:`pipeline.findings.counts.FindingCounts.newest`).
+        newest: the newest finding of each group (:meth:`pipeline.findings.latest.LatestWindows.newest`).
     """
     found = [one for one in newest if one.group.get("service") or one.group.get("region")]
     last: dict[str, int] = {}

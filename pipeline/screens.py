@@ -5,7 +5,6 @@ from typing import Any
 
 from detectors.contract import NEVER_US, Finding
 from pipeline.feeds.contract import Share
-from pipeline.findings.counts import MOST_GROUPS
 from pipeline.health import FlowHealth
 from pipeline.places import places
 from pipeline.watermarks import PartitionTime
@@ -52,8 +51,8 @@ class FlowReport:
             }
             for name, of_feed in sorted(parts.items())
         }
-        found = self._health.findings()
-        newest = [] if found is None else found.newest(MOST_GROUPS)
+        kpis = self._health.kpis()
+        newest = [] if kpis is None else kpis.latest.newest()
         report["windows_judged"] = [_window(one) for one in newest[:MOST_WINDOWS]]
         report["places"] = places(newest)
         return well, report

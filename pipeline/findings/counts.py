@@ -21,7 +21,6 @@ VERDICTS = (
 )
 """All that is counted apart: of window detectors, of ``repeat_contact``, and of answers that cannot be judged."""
 _KNOWN = frozenset(VERDICTS)
-MOST_GROUPS = 2_000
 _NOT_CALM = frozenset({"still_firing", "resolves", "warming_up"})
 """Verdicts of windows that say nothing of windows in which nothing is wrong, as far as anybody knows."""
 
@@ -37,8 +36,6 @@ class FindingCounts:
         windows: by detector, those with a p-value whose group was warm and had no alert open before.
         p_values: by detector, how many of these were at or below each of :data:`LEVELS`.
         dropped: findings that could not be kept.
-
-    The newest finding of each group is kept as well, of the last :data:`MOST_GROUPS` groups that had one.
     """
 
     def __init__(self, detectors: Iterable[str] = ()) -> None:
@@ -46,7 +43,6 @@ class FindingCounts:
         self.verdicts = {(detector, verdict): 0 for detector in self.windows for verdict in _VERDICTS}
         self.p_values: dict[str, list[int]] = {}
         self.dropped = 0
-        self._newest: dict[tuple[str, tuple[tuple[str, str], ...]], Finding] = {}
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Count findings."""
@@ -55,10 +51,6 @@ class FindingCounts:
             detector, verdict, p_value = finding.detector, finding.verdict, finding.p_value
             told = verdict if verdict in _KNOWN else OTHER
             verdicts[detector, told] = verdicts.get((detector, told), 0) + 1
-            if detector in windows:
-                key = detector, tuple(finding.group.items())
-                self._newest.pop(key, None)  # the newest stand last
-                self._newest[key] = finding
             if p_value is None or verdict in _NOT_CALM:
                 continue
             windows[detector] = windows.get(detector, 0) + 1
@@ -66,13 +58,6 @@ class FindingCounts:
                 counts = self.p_values.setdefault(detector, [0] * len(LEVELS))
                 for index, level in enumerate(LEVELS):
                     counts[index] += p_value <= level
-        for _ in range(len(self._newest) - MOST_GROUPS):
-            del self._newest[next(iter(self._newest))]
-
-    def newest(self, most: int) -> list[Finding]:
-        """Return the newest finding of each group, the most unusual first. May be asked in any thread."""
-        found = list(self._newest.copy().values())
-        return sorted(found, key=lambda one: (2.0 if one.p_value is None else one.p_value, -one.end_us))[:most]
 
 
 def finding_metrics(counts: FindingCounts | None) -> Iterator[Metric]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import msgspec
 from prometheus_client.core import Metric
 
 from config.metrics import build, flow
@@ -15,22 +14,10 @@ _OF_SENTIMENT = "sentiment_drop"
 Group = tuple[tuple[str, str], ...]
 
 
-class Seen(msgspec.Struct, frozen=True, gc=False):
-    """The figures of a group's newest window; None where there was too little to say."""
-
-    end_us: int
-    count: int
-    value: float | None
-    baseline: float | None
-    p_value: float | None
-    mean: float | None
-    negative: float | None
-
-
 class LatestWindows:
-    """The newest window of every group. Written by the flow, read in any thread.
+    """The newest window of every group: :data:`MOST_GROUPS` of each detector. Written by the flow, read in any thread.
 
-    Of a group that a detector no longer looks at nothing is shown: old figures would look like those of now.
+    Of a group that a detector no longer looks at no figure is shown: old ones would look like those of now.
 
     Args:
         types: the ``type`` of each window detector, by its name.
@@ -38,7 +25,7 @@ class LatestWindows:
 
     def __init__(self, types: Mapping[str, str]) -> None:
         self._types = dict(types)
-        self._groups: dict[str, dict[Group, Seen]] = {}
+        self._groups: dict[str, dict[Group, Finding]] = {}
         self._ends_us: dict[str, int] = {}
         self._left_out: dict[str, set[Group]] = {}
 
@@ -58,7 +45,12 @@ class LatestWindows:
                 if len(groups) >= MOST_GROUPS:
                     self._left_out.setdefault(detector, set()).add(group)
                     continue
-            groups[group] = _seen(finding)
+            groups[group] = finding
+
+    def newest(self) -> list[Finding]:
+        """Return the newest finding of each group, the most unusual first; those no longer looked at are among them."""
+        found = [one for groups in list(self._groups.values()) for one in list(groups.values())]
+        return sorted(found, key=lambda one: (2.0 if one.p_value is None else one.p_value, -one.end_us))
 
     def left_out(self) -> int:
         """Return how many groups of now are not shown, because there are too many."""
@@ -80,28 +72,20 @@ class LatestWindows:
                 events.add_metric(labels, seen.count)
                 figures = [(value, seen.value), (baseline, seen.baseline), (p_value, seen.p_value)]
                 if kind == _OF_SENTIMENT:
-                    figures += [(mean, seen.mean), (negative, seen.negative)]
+                    figures += [(mean, _detail(seen, "mean")), (negative, _detail(seen, "negative_share"))]
                 for family, figure in figures:
                     if figure is not None:
                         family.add_metric(labels, figure)
         yield from (value, baseline, p_value, events, end, mean, negative)
 
-    def _now(self, detector: str) -> dict[Group, Seen]:
+    def _now(self, detector: str) -> dict[Group, Finding]:
         end_us = self._ends_us[detector]
         return {group: seen for group, seen in dict(self._groups[detector]).items() if seen.end_us >= end_us}
 
 
-def _seen(finding: Finding) -> Seen:
-    mean, negative = (finding.details.get(name) for name in ("mean", "negative_share"))
-    return Seen(
-        end_us=finding.end_us,
-        count=finding.count,
-        value=finding.value,
-        baseline=finding.baseline,
-        p_value=finding.p_value,
-        mean=mean if isinstance(mean, float) else None,
-        negative=negative if isinstance(negative, float) else None,
-    )
+def _detail(finding: Finding, name: str) -> float | None:
+    found = finding.details.get(name)
+    return found if isinstance(found, float) else None
 
 
 def _places(group: Group) -> list[str]:

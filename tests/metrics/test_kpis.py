@@ -9,6 +9,7 @@ from alerts.responses import Responses, Said
 from alerts.store import AlertStore
 from config.metrics.labels import MOST_GROUPS
 from config.metrics.notifier import ACKNOWLEDGED
+from config.urgency import UrgencySettings
 from pipeline.findings.latest import LatestWindows
 from pipeline.health import FlowHealth
 from pipeline.kpis import Kpis
@@ -106,6 +107,14 @@ def test_groups_beyond_the_most_are_left_out_and_counted_until_there_is_room() -
     assert sorted(sample.labels["service"] for sample in shown) == [f"t{number}" for number in range(5)]
 
 
+def test_the_newest_window_of_each_group_comes_with_the_most_unusual_first_and_those_of_before_stay() -> None:
+    latest = LatestWindows({"mood": "sentiment_drop", "answers": "survey_drop"})
+    latest.add([finding(1, service="a", p_value=0.01), finding(1, service="b"), finding(2, service="b", p_value=None)])
+    latest.add([finding(2, detector="answers", service="a", p_value=0.001), finding(1, detector="cases")])
+    told = [(one.detector, one.group["service"], one.p_value) for one in latest.newest()]
+    assert told == [("answers", "a", 0.001), ("mood", "a", 0.01), ("mood", "b", None)]
+
+
 def said(id_: str) -> Said:
     return Said(id=id_, by="anna", via="cli", at_us=START_US)
 
@@ -177,6 +186,35 @@ def test_what_fires_is_shown_by_detector_service_and_whether_somebody_has_it_in_
     clock.now_us += 2 * READ_EVERY_US
     assert of("makegood_alerts_oldest_unacknowledged_seconds", {"severity": "critical"}) == 20
     assert of("makegood_alerts_oldest_unacknowledged_seconds", {"severity": "warning"}) == 0
+
+
+def test_priorities_are_those_of_the_console_and_the_wall(store: AlertStore) -> None:
+    """A critical alert is P1 only where it reaches many; one about a single customer says nothing of a service."""
+    clock = Clock()
+    settings = UrgencySettings.model_validate({"by_severity": {"critical": "high", "warning": "low"}})
+    registry = CollectorRegistry()
+    registry.register(AlertFigures(store, clock, settings))
+    of = registry.get_sample_value
+    assert of("makegood_alerts_open", {"priority": "P1", "acknowledged": "no"}) == 0, "none is a figure too"
+    wide = change("Outage", service="pay", severity="critical", customers="5000")
+    critical, mild = change("Outage", service="app", severity="critical"), change("Slow", service="app")
+    one = change("Outage", service="shop", severity="critical", customers="5000", case_id="C-1")
+    store.apply([wide, critical, mild, one])
+    Responses(store).acknowledge(mild.fingerprint, said("1"))
+    since_ms = clock.now_us // 1000 - 40_000
+    store.client.hset(store.keys.alert(wide.fingerprint), "since", f"{since_ms}-0")
+    clock.now_us += READ_EVERY_US
+    figures = {
+        (first, taken): of("makegood_alerts_open", {"priority": first, "acknowledged": taken})
+        for first in ("P1", "P2", "P3")
+        for taken in ("yes", "no")
+    }
+    assert figures == {
+        ("P1", "no"): 2, ("P1", "yes"): 0, ("P2", "no"): 1, ("P2", "yes"): 0, ("P3", "no"): 0, ("P3", "yes"): 1
+    }  # fmt: skip
+    assert [of("makegood_service_urgency", {"service": name}) for name in ("pay", "app", "shop")] == [3, 2, 0]
+    assert of("makegood_alerts_open_oldest_unacknowledged_seconds", {"priority": "P1"}) == 50
+    assert of("makegood_alerts_open_oldest_unacknowledged_seconds", {"priority": "P3"}) == 0
 
 
 def test_while_the_store_is_away_nothing_is_shown(store: AlertStore, monkeypatch: pytest.MonkeyPatch) -> None:
