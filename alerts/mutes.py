@@ -9,6 +9,7 @@ from alerts.connection import store_errors
 from alerts.inhibition import Firing, Inhibitor
 from alerts.maintenance import Maintenance
 from alerts.muting import Mute
+from alerts.silence_edges import SilenceEdges
 from alerts.silences import SilenceBook
 from alerts.silencing import Silence
 from alerts.silencing import mute as silenced
@@ -50,6 +51,7 @@ class Mutes:
         self._version: str | None = None
         self._maintenance = Maintenance({} if windows is None else windows)
         self._book = SilenceBook(store)
+        self._edges = SilenceEdges(store, self._book)
 
     def __call__(self, now_us: int) -> Callable[[AlertChange], Mute | None]:
         """Return what answers why an alert is not told at ``now_us``; the store is asked once, here.
@@ -76,7 +78,7 @@ class Mutes:
         Raises:
             StoreUnavailableError: those that are left are woken next time.
         """
-        self._book.due_edges(now_us)
+        self._edges.due(now_us)
 
     def _mute(self, change: AlertChange, silences: Sequence[Silence], now_us: int) -> Mute | None:
         labels = change.labels

@@ -1,10 +1,13 @@
-"""The silences of an installation, kept in Redis: made, changed, expired, listed; and what they wake at their edges."""
+"""The silences of an installation, kept in Redis: made, changed, expired, listed.
+
+What they wake when they begin and end is in :mod:`alerts.silence_edges`.
+"""
 
 import secrets
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,12 +19,11 @@ from alerts.store import AlertStore
 from config.matchers import condition, matchers_of
 
 __all__ = [
-    "Edge", "Edited", "Silence", "SilenceBook", "SilenceConflictError", "SilenceEdit", "SilenceError", "State",
+    "Edited", "Silence", "SilenceBook", "SilenceConflictError", "SilenceEdit", "SilenceError", "State",
     "UnknownSilenceError", "Wanted", "mute",
 ]  # fmt: skip
 _Silences = list[Silence]
 _TRIES = 10
-_AT_ONCE = 1000
 _json = msgspec.json.Encoder(order="deterministic")
 _to_silence = msgspec.json.Decoder(Silence)
 _STATES: dict[State, int] = {"active": 0, "pending": 1, "expired": 2}
@@ -33,14 +35,6 @@ class UnknownSilenceError(SilenceError):
 
 class SilenceConflictError(SilenceError):
     """Somebody else has changed the silence since it was read. Look at it again."""
-
-
-class Edge(NamedTuple):
-    """A silence that began or ended, or was expired: groups were woken for it."""
-
-    silence: Silence
-    kind: Literal["begin", "end"]
-    at_us: int
 
 
 class Edited(NamedTuple):
@@ -146,16 +140,27 @@ class SilenceBook:
         Raises:
             UnknownSilenceError: when there is none, or several begin so.
         """
-        found = [silence for silence in self._all() if silence_id and silence.id.startswith(silence_id)]
+        found = [silence for silence in self.all() if silence_id and silence.id.startswith(silence_id)]
         if len(found) != 1:
             what = "several silences begin with" if found else "there is no silence"
             msg = f"{what} {silence_id}; `makegood silence list --state all` lists those there are"
             raise UnknownSilenceError(msg)
         return found[0]
 
+    def all(self) -> tuple[Silence, ...]:
+        """Return all silences that are kept, in no order."""
+        with store_errors():
+            version = self._client.get(self._keys.named("silences:version")) or ""
+            if self._seen is not None and self._seen[0] == version:
+                return self._seen[1]
+            stored = self._client.hvals(self._keys.named("silences"))
+        found = tuple(_to_silence.decode(text.partition("|")[2]) for text in stored)
+        self._seen = (version, found)
+        return found
+
     def list(self, now_us: int, states: Sequence[State] = ("active", "pending")) -> _Silences:
         """Return silences: active ones before pending before expired ones, each by their end."""
-        chosen = [silence for silence in self._all() if silence.state(now_us) in states]
+        chosen = [silence for silence in self.all() if silence.state(now_us) in states]
         return sorted(chosen, key=lambda one: (_STATES[one.state(now_us)], one.ends_us, one.id))
 
     def active(self, now_us: int) -> _Silences:
@@ -171,42 +176,6 @@ class SilenceBook:
         about = condition(matchers_of(silencing.sorted_matchers(matchers)))
         return preview(self._store, lambda labels, _at_us: about(labels), from_us=from_us, to_us=to_us)
 
-    def next_edge_us(self) -> int | None:
-        """Return when :meth:`due_edges` has something to do next; None: not until somebody writes a silence."""
-        with store_errors():
-            found = self._client.zrange(self._keys.named("silences:edges"), 0, 0, withscores=True)
-        return int(found[0][1]) * 1000 if found else None
-
-    def due_edges(self, now_us: int) -> Sequence[Edge]:
-        """Wake the groups that silences are about which have begun, ended or been expired; return these edges.
-
-        To be called again and again by those who flush groups. It may be called by several at once, and after a time
-        without anybody: an edge lies there until the groups have been woken. A silence that is written publishes
-        ``wake``.
-
-        Raises:
-            StoreUnavailableError: the edges that are left are there next time.
-        """
-        name, now_ms = self._keys.named("silences:edges"), now_us // 1000
-        with store_errors():
-            due = self._client.zrangebyscore(name, "-inf", now_ms, start=0, num=_AT_ONCE, withscores=True)
-            if not due:
-                return []
-            by_id = {silence.id: silence for silence in self._all()}
-        marks = [(member, *member.split("|"), int(score)) for member, score in due]
-        about = [by_id[one] for one in {mark[1] for mark in marks} if one in by_id]
-        firing = [record.current for record in self._store.list_alerts(status="firing")] if about else []
-        prints = [change.fingerprint for change in firing if any(silence.matches(change.labels) for silence in about)]
-        for start in range(0, len(prints), _AT_ONCE):  # the edges go last: until then all of it may be done again
-            self._scripts.run("silence_pass", self._prefix, now_ms, 0, *prints[start : start + _AT_ONCE])
-        passed = [part for member, _id, _kind, score in marks for part in (member, score)]
-        self._scripts.run("silence_pass", self._prefix, now_ms, len(marks), *passed)
-        return [
-            Edge(by_id[one], cast("Literal['begin', 'end']", kind), score * 1000)
-            for _member, one, kind, score in marks
-            if one in by_id
-        ]
-
     def _read(self, silence_id: str, version: int | None) -> Silence:
         silence = self.get(silence_id)
         if version is not None and silence.version != version:
@@ -214,16 +183,6 @@ class SilenceBook:
             msg = f"silence {silence.id} has been changed by {by} meanwhile (version {silence.version}, not {version})"
             raise SilenceConflictError(msg)
         return silence
-
-    def _all(self) -> tuple[Silence, ...]:
-        with store_errors():
-            version = self._client.get(self._keys.named("silences:version")) or ""
-            if self._seen is not None and self._seen[0] == version:
-                return self._seen[1]
-            stored = self._client.hvals(self._keys.named("silences"))
-        found = tuple(_to_silence.decode(text.partition("|")[2]) for text in stored)
-        self._seen = (version, found)
-        return found
 
     def _write(self, silences: Iterable[tuple[Silence | None, Silence]], now_us: int) -> bool:
         """Write silences that were read before; return False when somebody was faster."""

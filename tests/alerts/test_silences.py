@@ -6,6 +6,7 @@ from itertools import count
 
 import pytest
 
+from alerts.silence_edges import SilenceEdges
 from alerts.silences import Silence, SilenceBook, SilenceConflictError, UnknownSilenceError, Wanted
 from alerts.store import AlertStore
 from tests.support.alerts import change
@@ -134,51 +135,51 @@ def test_groups_of_the_alerts_wake_when_it_begins_and_when_it_ends(book: Silence
     grouped(store, "shop", "g1", "g2")
     grouped(store, "web", "g3")
     made = add(book, starts_us=NOW_US + 1500, ends_us=NOW_US + HOUR_US)
-    assert book.next_edge_us() == NOW_US + 2000  # the first millisecond in which it has begun
-    assert book.due_edges(NOW_US + 1999) == []
+    assert SilenceEdges(store, book).next_us() == NOW_US + 2000  # the first millisecond in which it has begun
+    assert SilenceEdges(store, book).due(NOW_US + 1999) == []
     assert due(store) == {}
-    edges = book.due_edges(NOW_US + 2000)
+    edges = SilenceEdges(store, book).due(NOW_US + 2000)
     assert [(edge.silence.id, edge.kind, edge.at_us) for edge in edges] == [(made.id, "begin", NOW_US + 2000)]
     assert due(store) == {"g1": NOW_US // 1000 + 2, "g2": NOW_US // 1000 + 2}
-    assert book.due_edges(NOW_US + 2000) == []
+    assert SilenceEdges(store, book).due(NOW_US + 2000) == []
     store.client.delete(store.keys.named("groups:due"))
-    assert book.next_edge_us() == NOW_US + HOUR_US
-    assert [edge.kind for edge in book.due_edges(NOW_US + HOUR_US + 5000)] == ["end"]
+    assert SilenceEdges(store, book).next_us() == NOW_US + HOUR_US
+    assert [edge.kind for edge in SilenceEdges(store, book).due(NOW_US + HOUR_US + 5000)] == ["end"]
     assert set(due(store)) == {"g1", "g2"}
-    assert book.next_edge_us() is None
+    assert SilenceEdges(store, book).next_us() is None
 
 
 def test_groups_wake_at_once_when_it_is_expired_or_replaced(book: SilenceBook, store: AlertStore) -> None:
     grouped(store, "shop", "g1")
     grouped(store, "web", "g2")
     made = add(book)
-    assert [edge.kind for edge in book.due_edges(NOW_US)] == ["begin"]
+    assert [edge.kind for edge in SilenceEdges(store, book).due(NOW_US)] == ["begin"]
     store.client.delete(store.keys.named("groups:due"))
     new = book.edit(made.id, Wanted(matchers=("service=web",)), by="lee", now_us=NOW_US + 7000).silence
-    found = {(edge.silence.id, edge.kind) for edge in book.due_edges(NOW_US + 7000)}
+    found = {(edge.silence.id, edge.kind) for edge in SilenceEdges(store, book).due(NOW_US + 7000)}
     assert found == {(made.id, "end"), (new.id, "begin")}
     assert set(due(store)) == {"g1", "g2"}
     store.client.delete(store.keys.named("groups:due"))
     book.expire(new.id, by="lee", now_us=NOW_US + 9000)
-    assert [edge.silence.id for edge in book.due_edges(NOW_US + 9000)] == [new.id]
+    assert [edge.silence.id for edge in SilenceEdges(store, book).due(NOW_US + 9000)] == [new.id]
     assert set(due(store)) == {"g2"}
 
 
 def test_an_end_that_is_moved_wakes_nobody_at_the_old_time(book: SilenceBook, store: AlertStore) -> None:
     grouped(store, "shop", "g1")
     made = add(book)
-    book.due_edges(NOW_US)
+    SilenceEdges(store, book).due(NOW_US)
     store.client.delete(store.keys.named("groups:due"))
     book.edit(made.id, Wanted(ends_us=NOW_US + 2 * HOUR_US), by="lee", now_us=NOW_US + 5)
-    assert book.due_edges(NOW_US + HOUR_US) == []
-    assert book.next_edge_us() == NOW_US + 2 * HOUR_US
+    assert SilenceEdges(store, book).due(NOW_US + HOUR_US) == []
+    assert SilenceEdges(store, book).next_us() == NOW_US + 2 * HOUR_US
 
 
 def test_an_edge_that_nobody_has_passed_survives_an_edit(book: SilenceBook, store: AlertStore) -> None:
     grouped(store, "shop", "g1")
     made = add(book)
     book.edit(made.id, Wanted(comment="other"), by="lee", now_us=NOW_US + 5)
-    assert [edge.kind for edge in book.due_edges(NOW_US + 5)] == ["begin"]
+    assert [edge.kind for edge in SilenceEdges(store, book).due(NOW_US + 5)] == ["begin"]
     assert set(due(store)) == {"g1"}
 
 
@@ -186,7 +187,7 @@ def test_a_group_that_was_due_before_is_not_put_off(book: SilenceBook, store: Al
     grouped(store, "shop", "g1")
     store.client.zadd(store.keys.named("groups:due"), {"g1": 5})
     add(book)
-    book.due_edges(NOW_US)
+    SilenceEdges(store, book).due(NOW_US)
     assert due(store) == {"g1": 5}
 
 
@@ -198,7 +199,7 @@ def test_thousands_of_alerts_wake_their_groups(book: SilenceBook, store: AlertSt
         pipeline.sadd(f"{store.settings.prefix}groups_of:{made.fingerprint}", f"g-{made.fingerprint}")
     pipeline.execute()
     add(book)
-    assert len(book.due_edges(NOW_US)) == 1
+    assert len(SilenceEdges(store, book).due(NOW_US)) == 1
     assert len(due(store)) == 2500
 
 
@@ -220,6 +221,6 @@ def test_what_ended_long_ago_is_forgotten_but_not_before_its_groups_woke(book: S
     later = {"author": "kim", "comment": "x", "ends_us": long_after + HOUR_US}
     book.add(["a=b"], now_us=long_after, **later)  # type: ignore[arg-type]
     assert old in book.list(long_after, ("expired",))
-    book.due_edges(long_after)
+    SilenceEdges(store, book).due(long_after)
     book.add(["a=b"], now_us=long_after, **later)  # type: ignore[arg-type]
     assert book.list(long_after, ("expired",)) == []

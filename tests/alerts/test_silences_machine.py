@@ -8,6 +8,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerts.silence_edges import SilenceEdges
 from alerts.silences import SilenceBook, SilenceError, Wanted, mute
 from tests.support.alerts import change
 from tests.support.redis import fresh_store
@@ -52,7 +53,7 @@ def test_a_group_wakes_whenever_what_hides_it_begins_or_ends(client: "redis.Redi
         elif step[0] == "look":
             # Whoever flushes asks for the edges first, and then for what hides. Only woken groups are looked at.
             now_us = -(-now_us // 1000) * 1000  # edges lie on whole milliseconds
-            book.due_edges(now_us)
+            SilenceEdges(store, book).due(now_us)
             woken = set(store.client.zrange(store.keys.named("groups:due"), 0, -1))
             store.client.delete(store.keys.named("groups:due"))
             now = hidden(book, now_us)
@@ -61,7 +62,7 @@ def test_a_group_wakes_whenever_what_hides_it_begins_or_ends(client: "redis.Redi
         else:
             act(book, step, now_us)
     assert seen == set()  # all have ended
-    assert book.next_edge_us() is None
+    assert SilenceEdges(store, book).next_us() is None
     assert all(one.version == len(one.edits) for one in book.list(now_us, ("active", "pending", "expired")))
 
 
