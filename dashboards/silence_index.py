@@ -3,7 +3,7 @@
 Whether a silence is active is by the clock; which alerts it is about is not.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from alerts.silencing import Silence
 
@@ -60,6 +60,11 @@ class SilenceIndex:
         """Return the silences that are about an alert, active or not, in the order in which they were given."""
         found = self._of.get(fingerprint, ())
         return [self._silences[one] for one in sorted(found, key=self._place.__getitem__)]
+
+    def about(self, silence: Silence) -> Set[str] | None:
+        """Return the alerts that a silence is about, active or not; None: it is not one of those that were given."""
+        known = self._silences.get(silence.id)
+        return self._about[silence.id] if known is not None and known.matchers == silence.matchers else None
 
     def _forget(self, silence_id: str) -> set[str]:
         self._silences.pop(silence_id, None)

@@ -54,6 +54,10 @@ def test_it_finds_what_trying_all_finds(moves: list[tuple[str, object]], passed:
             print_: [one for one in known if one.ends_us > now_us and one.matches(ALERTS[print_])] for print_ in firing
         }
         assert {print_: list(index.of(print_)) for print_ in firing} == now
+        for one in known:
+            found = index.about(one)
+            assert (found is None) == (one.ends_us <= now_us)
+            assert found is None or found == {print_ for print_ in firing if one.matches(ALERTS[print_])}
         changed = {
             print_ for print_ in firing if sorted(map(str, now[print_])) != sorted(map(str, answers.get(print_, [])))
         }
