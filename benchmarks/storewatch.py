@@ -11,6 +11,7 @@ from detectors.contract import AlertChange
 
 LOOK_EVERY_S = 0.004
 _OVERLAP_MS = 50
+_CHANGE = "change-"
 
 
 class SeenChange(msgspec.Struct, frozen=True):
@@ -22,7 +23,7 @@ class SeenChange(msgspec.Struct, frozen=True):
 
 
 class StoreWatch:
-    """Looks for new changes every few milliseconds, by their pending notifications: no notifier must run."""
+    """Looks for new changes every few milliseconds, among those that are to be routed: no notifier must run."""
 
     def __init__(self, store: AlertStore) -> None:
         self._client: Any = store.client
@@ -45,9 +46,9 @@ class StoreWatch:
         for start in range(0, len(names), 1_000):
             pipeline = self._client.pipeline(transaction=False)
             for name in names[start : start + 1_000]:
-                pipeline.hget(self._keys.note(name), "change")
-            for name, change in zip(names[start : start + 1_000], pipeline.execute(), strict=True):
-                found.append(SeenChange(decode(change), *self._seen[name]))
+                pipeline.hget(self._keys.named("unrouted"), name.removeprefix(_CHANGE))
+            for name, accepted in zip(names[start : start + 1_000], pipeline.execute(), strict=True):
+                found.append(SeenChange(decode(accepted.partition("|")[2]), *self._seen[name]))
         return found
 
     def count(self) -> int:
@@ -60,7 +61,7 @@ class StoreWatch:
             rows = self._client.zrangebyscore(pending, last_ms - _OVERLAP_MS, "+inf", withscores=True)
             now_us = time.time_ns() // 1000
             for name, accepted_ms in rows:
-                if name not in self._seen:
+                if name not in self._seen and name.startswith(_CHANGE):
                     self._seen[name] = (now_us, int(accepted_ms) * 1000)
             if rows:
                 last_ms = rows[-1][1]

@@ -29,6 +29,7 @@ from pipeline.tallies import Tallies
 from tests.fuzz.checks import check_closely, check_decoded, hold
 from tests.fuzz.shrink import smallest
 from tests.fuzz.subjects import CANONICAL, Subject, names, subject
+from tests.pipeline.columns import holding
 
 BATCH = 1_000
 _HOUR_US = 3_600_000_000
@@ -126,6 +127,7 @@ class _Flow:
 
     def __init__(self) -> None:
         self._decoder = _Remembering()
+        self._scanner = holding.scanner()
         self._tallies = Tallies()
         self._prepare = Prepare(
             decoder=self._decoder,
@@ -152,6 +154,7 @@ class _Flow:
             taken,
         )
         check_decoded(batch, self._decoder.last)
+        holding.check(records, self._scanner)
         return self._decoder.last
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from config.tables import CsvSettings
+from pipeline.columns.scanner import Scanner
 from pipeline.events import EARLIEST_US, LATEST_US, to_us
 from pipeline.reasons import RecordError
 from pipeline.records.contract import Cut, RecordReader
@@ -25,6 +26,7 @@ from tests.fuzz.bulk import batch_of
 from tests.fuzz.checks import check_closely, check_decoded, hold
 from tests.fuzz.followed import BOM, MOST_BYTES, Followed, is_blank, merged, told
 from tests.fuzz.subjects import CANONICAL, names, subject
+from tests.pipeline.columns import holding
 
 _FORMATS = (
     ("rfc3339",), ("iso8601",), ("epoch_s", "epoch_ms"), ("epoch_us",), ("%d/%m/%Y %H:%M", "%d/%m/%y"),
@@ -36,8 +38,14 @@ _RFC_DIGITS = 26
 
 
 def decode(data: bytes) -> None:
-    """Canonical records, one a line."""
+    """Canonical records, one a line, as objects and as columns."""
     _records(CANONICAL, data)
+    holding.check(data.split(b"\n"), _scanner())
+
+
+@cache
+def _scanner() -> Scanner:
+    return holding.scanner()
 
 
 def mapping(data: bytes) -> None:

@@ -1,29 +1,22 @@
 """What the scanner is certain of is what the row path says; what it is not certain of is nobody's loss."""
 
-import math
 import random
 
 import msgspec
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.events import decode_event
 from tests.fuzz.mutate import TIMES, VALUES, Mutator
 from tests.fuzz.subjects import CANONICAL, seeds_of
 from tests.pipeline.columns.records import Records
 
 pytest.importorskip("numba")
 
-from pipeline.columns.events import EventColumns
 from pipeline.columns.fields import _data_kinds
-from pipeline.columns.scanner import Scanner
-from pipeline.columns.wants import Wants
+from tests.pipeline.columns import holding
 
-TEXTS = ("service", "region", "channel", "queue", "status", "scale", "author", "currency", "case_id")
-NUMBERS = ("sentiment", "score", "amount", "latency_ms")
-SCANNER = Scanner(Wants(frozenset(TEXTS + NUMBERS), frozenset()))
+SCANNER = holding.scanner()
 PLAIN = (
     b'{"specversion":"1.0","type":"social.post","source":"s","id":"%d","time":"2026-03-02T00:00:00Z",'
     b'"data":{"service":"tv","sentiment":%s}}'
@@ -32,34 +25,7 @@ PLAIN = (
 
 def check(records: list[bytes]) -> int:
     """Hold the columns of records against their events; return how many the scanner was certain of."""
-    columns = SCANNER.scan(records)
-    uncertain = set(columns.uncertain())
-    rows = [row for row in range(len(records)) if row not in uncertain]
-    if not rows:
-        return 0
-    certain = columns.at(np.array(rows))
-    events = [decode_event(records[row]) for row in rows]  # raises where the scanner is wrong
-    assert certain.times().tolist() == [event.time_us for event in events]
-    assert [certain.texts("type")[code] for code in certain.codes("type")] == [event.type for event in events]
-    assert all(event.rev == 0 and not event.data.labels for event in events)
-    for field in TEXTS:
-        assert _texts(certain, field) == [getattr(event.data, field, None) or "" for event in events]
-    for field in NUMBERS:
-        for number, event in zip(certain.numbers(field).tolist(), events, strict=True):
-            expected = getattr(event.data, field, None)
-            assert math.isnan(number) if expected is None else number == expected
-    by_source, order = certain.ids()
-    assert [certain_id for ids in by_source.values() for certain_id in ids] == [events[at].id for at in order]
-    expected_ids: dict[str, list[str]] = {}
-    for event in events:
-        expected_ids.setdefault(event.source, []).append(event.id)
-    assert list(by_source.items()) == list(expected_ids.items())
-    return len(rows)
-
-
-def _texts(columns: EventColumns, field: str) -> list[str]:
-    texts = columns.texts(field)
-    return ["" if code < 0 else texts[code] for code in columns.codes(field).tolist()]
+    return holding.check(records, SCANNER)
 
 
 def test_plain_records_of_every_type_are_certain() -> None:
