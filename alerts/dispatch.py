@@ -19,6 +19,7 @@ from alerts.grouping import Decision, Timing, decide, tick_after
 from alerts.groups import Claimed, Groups, Plan, Target, group_key
 from alerts.incidents import Incidents
 from alerts.muting import Mute
+from alerts.observing import Observer
 from alerts.routing import RouteMatch, Router
 from config.delivery import ReceiverSettings
 from config.urgency import UrgencySettings
@@ -61,6 +62,7 @@ class Dispatcher:
         urgency: how urgent alerts are.
         on_defect: is told of each unexpected error; what it concerned was handled in the plainest way.
         on_step: is told how far a turn has come: ``looked``, ``routed``, ``decided``, ``written``. For tests that kill.
+        observer: looks on.
         routes: names the settings; where others were before, what fires is put where these have it.
     """
 
@@ -79,8 +81,10 @@ class Dispatcher:
         urgency: UrgencySettings,
         on_defect: Callable[[], None],
         on_step: Callable[[str], None] = lambda _step: None,
+        observer: Observer | None = None,
         routes: str | None = None,
     ) -> None:
+        self._observer = Observer() if observer is None else observer
         self._groups = groups
         self._router = router
         self._receivers = receivers
@@ -117,12 +121,15 @@ class Dispatcher:
         if changes:
             self._route([one.change for one in changes])
             self._on_step("routed")
+            self._observer.routed(changes)
         if claimed:
             mutes = self._hiding(claimed[0].now_us)
             plans = self._with_incidents([(one, self._plan(one, mutes)) for one in claimed])
             self._on_step("decided")
-            self._groups.flush(plans)
+            written = self._groups.flush(plans)
             self._on_step("written")
+            for one in (one for one, was_written in zip(plans, written, strict=True) if was_written):
+                self._observer.decided(*one)
         return len(changes) + len(claimed)
 
     def _route(self, changes: Sequence[AlertChange]) -> None:

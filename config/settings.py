@@ -35,6 +35,7 @@ from config.owners import OwnerSettings
 from config.redaction import RedactionSettings
 from config.responses import ResponseSettings
 from config.scale import ScaleSettings
+from config.traces import TraceSettings
 from config.urgency import UrgencySettings
 from config.words import WordsSettings
 
@@ -154,6 +155,7 @@ class Settings(SettingsModel):
         dead_letters: how long records that could not become events are kept.
         findings: how long is kept what was found in each window.
         metrics: where figures and health are served.
+        traces: where each alert's way is told to OpenTelemetry; without it it is not.
         control: how changes of thresholds reach a running flow.
         alertmanager_api: the API that Prometheus, `amtool`, karma and Grafana use.
         grafana: the Grafana that dashboards are pushed to.
@@ -192,6 +194,7 @@ class Settings(SettingsModel):
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     findings: FindingsSettings = FindingsSettings()
     metrics: MetricsSettings = MetricsSettings()
+    traces: TraceSettings | None = None
     control: ControlSettings = ControlSettings()
     alertmanager_api: AlertmanagerApiSettings = AlertmanagerApiSettings()
     grafana: GrafanaSettings = GrafanaSettings()

@@ -42,6 +42,7 @@ AlertSink = Sink[tuple[str, AlertChange]]
 FindingSink = Sink[tuple[str, Finding]]
 Note = ShadowDecision | ControlTaken
 NoteSink = Sink[tuple[str, Note]]
+Decided = Callable[[Sequence[tuple[str, Outcome]]], None]
 PaneSink = Sink[tuple[str, PaneReport]]
 DeadLetterSink = Sink[tuple[str, DeadLetter]]
 
@@ -62,6 +63,7 @@ def build_flow(
     edges: ReadingRules | None = None,
     steering: Steering | None = None,
     on_concluded: Concluded | None = None,
+    on_decided: Decided | None = None,
 ) -> Flow:
     """Return the dataflow of one process. Nothing is opened or read until the engine runs it.
 
@@ -80,6 +82,7 @@ def build_flow(
         edges: when nothing must be read, and when the engine must end though nobody asked; None: never.
         steering: what people have changed; None: nothing, now and later.
         on_concluded: is given what case detectors conclude, where a window detector listens.
+        on_decided: is given what detectors answered, before its changes are stored.
     """
     flow = Dataflow("makegood")
     raw = op.input("feeds", flow, LaneSource(build_lane, drain, edges))
@@ -116,13 +119,26 @@ def build_flow(
             outcomes = op.merge("judged", outcomes, rated)
     if reports is not None and pane_sink is not None:
         op.output("panes", reports, pane_sink)
-    op.output("store", op.flat_map_batch("changes", outcomes, _changes), alert_sink)
+    op.output("store", op.flat_map_batch("changes", outcomes, _changes_told(on_decided)), alert_sink)
     op.output("dead_letters", sides.trues, dead_letter_sink)
     if finding_sink is not None:
         op.output("findings", op.flat_map_batch("findings_of", outcomes, _findings), finding_sink)
     if note_sink is not None:
         op.output("notes", op.flat_map_batch("notes_of", outcomes, _notes), note_sink)
     return flow
+
+
+def _changes_told(
+    on_decided: Decided | None,
+) -> Callable[[Sequence[tuple[str, Outcome]]], list[tuple[str, AlertChange]]]:
+    if on_decided is None:
+        return _changes
+
+    def told(outcomes: Sequence[tuple[str, Outcome]]) -> list[tuple[str, AlertChange]]:
+        on_decided(outcomes)
+        return _changes(outcomes)
+
+    return told
 
 
 def _changes(outcomes: Sequence[tuple[str, Outcome]]) -> list[tuple[str, AlertChange]]:

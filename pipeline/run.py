@@ -10,6 +10,7 @@ from typing import NamedTuple
 import structlog
 
 from alerts.store import AlertStore
+from alerts.traces.tracing import Tracing
 from config.scale import ScaleSettings
 from config.settings import Settings
 from detectors.contract import NEVER_US, AlertChange, Detector
@@ -37,6 +38,7 @@ from pipeline.sentiment_live import learning
 from pipeline.stopping import Drain, StoppedWhileStartingError, drain_on_signals
 from pipeline.storing import Storer
 from pipeline.tallies import Tallies
+from pipeline.traces.spans import FlowTraces
 from pipeline.work import OwnWork, SharedWork, deadletters_path
 
 TICK_US = 200_000
@@ -58,6 +60,7 @@ def run_flow(
     health: FlowHealth | None = None,
     drain: Drain | None = None,
     share: Share = ALL,
+    tracing: Tracing | None = None,
 ) -> None:
     """Run the dataflow until it is asked to drain (SIGTERM or SIGINT do), then return with everything committed.
 
@@ -68,6 +71,7 @@ def run_flow(
         health: told about counts and partitions, and given a beat at every look for records.
         drain: how to ask for a stop from inside; SIGTERM and SIGINT use the same.
         share: which part of the work is this process's own, where the settings share it.
+        tracing: takes the spans of alerts' traces; None: there are none.
 
     Raises:
         ScaleError: when the work cannot be shared so, or the folder's state is of another share.
@@ -155,6 +159,7 @@ def run_flow(
             built=built,
             controls=controls,
             kpis=kpis,
+            traces=None if tracing is None else FlowTraces(tracing, settings, pace.newest_us, wall_clock_us),
             tell=tell,
         )
         # The engine tells its time by the system's clock: set back, it would neither read nor save until that has come
@@ -183,6 +188,7 @@ class _Machine(NamedTuple):
     built: Mapping[str, Detector]
     controls: Controls
     kpis: Kpis
+    traces: FlowTraces | None
     tell: Callable[[str, str | None], None]
 
 
@@ -227,14 +233,15 @@ def _run_engine(
             controls=machine.controls.take,
         )
 
+    traces, write = machine.traces, partial(_store, machine)
     flow = build_flow(
         build_lane=build_lane,
         drain=drain,
-        prepare=work.builder,
+        prepare=work.builder if traces is None else traces.watched(work.builder),
         detectors=machine.built,
         shards=settings.flow.shards if scale is None else scale.partitions,
         cases_folder=folder / recovery.CASES,
-        alert_sink=CallSink(partial(_store, machine)),
+        alert_sink=CallSink(write if traces is None else traces.storing(write)),
         dead_letter_sink=CallSink(machine.undertaker.bury),
         finding_sink=CallSink(machine.keeper.take, machine.keeper.settle),
         pane_sink=work.pane_sink(wait=drain.wait, tell=partial(tell, "panes")),
@@ -242,6 +249,7 @@ def _run_engine(
         edges=edges,
         steering=machine.controls.begin(),
         on_concluded=machine.kpis.concluded,
+        on_decided=None if traces is None else traces.decided,
     )
     log.info("flow.started", feeds=sorted(settings.feeds), detectors=sorted(machine.built), folder=str(folder))
     _execute(flow, epoch_us=settings.flow.epoch, folder=folder, identity=flow_identity(settings, share))

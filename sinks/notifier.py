@@ -21,6 +21,7 @@ from sinks.claims import notification_of
 from sinks.contract import Channel
 from sinks.crew import Crew
 from sinks.metrics import NotifierMetrics
+from sinks.observing import DeliveryObserver
 from sinks.outbox import Claim, LeaseLostError, Outbox
 from sinks.stages.contract import Clock
 from sinks.stages.dedup import already_told
@@ -57,6 +58,7 @@ class Notifier:
         chores: Chores,
         clock: Clock,
         on_step: StepHook,
+        observer: DeliveryObserver,
     ) -> None:
         self._outbox = outbox
         self._dispatcher = dispatcher
@@ -74,6 +76,7 @@ class Notifier:
         self._chores = chores
         self._clock = clock
         self._on_step = on_step
+        self._observer = observer
 
     @property
     def metrics(self) -> NotifierMetrics:
@@ -206,6 +209,7 @@ class Notifier:
         verdict: Verdict = self._tiers(claim, notification_of(claim, name), receiver)
         if verdict.recorded:
             self._on_step(Step.ACKED, claim.key)
+            self._observer.delivered(claim, self._clock())
         elif verdict.delay_us is None:
             self._finish(claim, "delivered", verdict.note)
         else:
@@ -217,6 +221,7 @@ class Notifier:
     def _finish(self, claim: Claim, status: str, note: str) -> None:
         self._outbox.finish(claim, status, note)
         self._on_step(Step.ACKED, claim.key)
+        self._observer.delivered(claim, self._clock())
 
     def _put_back(self, claim: Claim) -> None:
         try:

@@ -21,6 +21,7 @@ from alerts.mutes import Mutes
 from alerts.responses import Responses
 from alerts.routing import Router
 from alerts.store import AlertStore
+from alerts.traces.opening import open_traces
 from config.delivery import RootRouteSettings, RouteSettings
 from config.settings import Settings
 from sinks.alert_figures import AlertFigures
@@ -31,12 +32,14 @@ from sinks.contract import CHANNELS, Channel, ChannelSettings
 from sinks.delivery import compose
 from sinks.metrics import NotifierMetrics
 from sinks.notifier import Notifier
+from sinks.observing import DeliveryObserver
 from sinks.outbox import Outbox
 from sinks.receipts import Reporting
 from sinks.render import Renderer
 from sinks.stages.record import Record
 from sinks.stages.transport import Step, StepHook
 from sinks.storms import Storms
+from sinks.traces import NotifierTraces
 from sinks.watch import build_chores
 from sinks.watch_metrics import WatchMetrics
 
@@ -55,6 +58,7 @@ def build_notifier(
     clock_us: Callable[[], int] | None = None,
     rng: random.Random | None = None,
     on_step: StepHook | None = None,
+    observer: DeliveryObserver | None = None,
 ) -> Notifier:
     """Return a notifier over ``store``. It is not asked for anything yet: it may be away.
 
@@ -66,6 +70,7 @@ def build_notifier(
         clock_us: None: the system's clock here, that of Redis for leases.
         rng: for jitter.
         on_step: for tests that kill.
+        observer: looks on; None: nobody does.
 
     Raises:
         ValueError: when a reference has no target, or there is no route.
@@ -74,9 +79,10 @@ def build_notifier(
     route = _checked_route(settings)
     clock = EvenClock(_system_clock_us, _steady_clock_us) if clock_us is None else clock_us
     step = _no_step if on_step is None else on_step
+    looking_on = DeliveryObserver() if observer is None else observer
     metrics = NotifierMetrics(channels, settings.receivers, registry)
     outbox = Outbox(store, clock_us=clock_us)
-    record = Record(outbox, metrics, clock, wait, step)
+    record = Record(outbox, metrics, clock, wait, step, looking_on)
     built = build_channels(channels)
     tiers = compose(
         {name: (built[name], channels[name]) for name in built},
@@ -104,7 +110,14 @@ def build_notifier(
     )
     return Notifier(
         outbox=outbox,
-        dispatcher=build_dispatcher(store, settings, clock_us=clock_us, on_defect=metrics.defects.inc, on_step=on_step),
+        dispatcher=build_dispatcher(
+            store,
+            settings,
+            clock_us=clock_us,
+            on_defect=metrics.defects.inc,
+            on_step=on_step,
+            observer=looking_on,
+        ),
         storms=Storms(outbox, settings.receivers, channels, metrics),
         tiers=tiers,
         record=record,
@@ -116,6 +129,7 @@ def build_notifier(
         chores=chores,
         clock=clock,
         on_step=step,
+        observer=looking_on,
     )
 
 
@@ -126,6 +140,7 @@ def build_dispatcher(
     clock_us: Callable[[], int] | None = None,
     on_defect: Callable[[], None] = lambda: None,
     on_step: StepHook | None = None,
+    observer: DeliveryObserver | None = None,
 ) -> Dispatcher:
     """Return what decides what is told, by a settings file."""
     mutes = Mutes(store, settings.inhibit_rules, settings.maintenance_windows)
@@ -144,6 +159,7 @@ def build_dispatcher(
         urgency=settings.urgency,
         on_defect=on_defect,
         on_step=lambda step: (on_step or _no_step)(Step(step), ""),
+        observer=observer,
         routes=_named(settings),
     )
 
@@ -167,15 +183,17 @@ def run_notifier(
         beat: called each time it has looked for work.
         beside: makes what runs beside it, like the server of its callbacks.
     """
-    notifier = build_notifier(store, settings, registry=registry, wait=stop.wait)
-    figures = AlertFigures(store)
-    registry.register(figures)
-    try:
-        with nullcontext() if beside is None else beside(notifier.metrics):
-            notifier.run(stop, beat)
-    finally:
-        registry.unregister(figures)
-        notifier.close()
+    with open_traces(settings, "notifier", registry=registry) as tracing:
+        looking_on = None if tracing is None else NotifierTraces(tracing)
+        notifier = build_notifier(store, settings, registry=registry, wait=stop.wait, observer=looking_on)
+        figures = AlertFigures(store, settings=settings.urgency)
+        registry.register(figures)
+        try:
+            with nullcontext() if beside is None else beside(notifier.metrics):
+                notifier.run(stop, beat)
+        finally:
+            registry.unregister(figures)
+            notifier.close()
 
 
 def _channels(settings: Settings) -> dict[str, ChannelSettings]:

@@ -9,6 +9,7 @@ from config.metrics.labels import (
     PARTITION,
     SERVICE,
     SEVERITY,
+    SPAN_FATE,
     TYPE,
 )
 from config.metrics.model import Kind, Label, Metric, Unit
@@ -325,6 +326,14 @@ ALERTS = _flow(
     "Alerts that began to fire, since this process started",
     TYPE,
     SEVERITY,
+)
+
+TRACE_SPANS = _flow(
+    "makegood_flow_trace_spans",
+    "counter",
+    "number",
+    "Spans of traces, sent and dropped; none without `traces`",
+    SPAN_FATE,
 )
 
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

@@ -16,3 +16,4 @@ SERVICE = Label(name="service", most=MOST_SERVICES, also=(OTHER,), told="of the 
 CHANNEL = Label(name="channel", settings=("channels",), told="names")
 RECEIVER = Label(name="receiver", settings=("receivers",), told="names")
 SEVERITY = Label(name="severity", values=("critical", "warning", "info", OTHER))
+SPAN_FATE = Label(name="fate", of=("alerts.traces.counts:Fate",), told="what became of them")

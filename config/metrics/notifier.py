@@ -1,6 +1,6 @@
 """Metrics of the notifier."""
 
-from config.metrics.labels import CHANNEL, RECEIVER, SERVICE, SEVERITY, TYPE
+from config.metrics.labels import CHANNEL, RECEIVER, SERVICE, SEVERITY, SPAN_FATE, TYPE
 from config.metrics.model import Kind, Label, Metric, Unit
 
 _DELAYS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
@@ -155,6 +155,14 @@ STORE_READ = _notifier(
     "gauge",
     "seconds",
     "When this notifier last read the alerts of the store, for these figures",
+)
+
+TRACE_SPANS = _notifier(
+    "makegood_notifier_trace_spans",
+    "counter",
+    "number",
+    "Spans of traces, sent and dropped; none without `traces`",
+    SPAN_FATE,
 )
 
 ALL = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

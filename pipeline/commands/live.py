@@ -63,6 +63,7 @@ def register(app: typer.Typer) -> None:
 
         from alerts.opening import open_store
         from alerts.saying import Saying
+        from alerts.traces.opening import open_traces
         from pipeline.clock import steady_clock_us, wall_clock_us
         from pipeline.compose import tune_gc
         from pipeline.findings.page import PATH, findings_page
@@ -92,8 +93,12 @@ def register(app: typer.Typer) -> None:
             if wait_for_room(settings, own, health=health, wait=drain.wait):
                 told = FlowReport(health, own, steady_us=steady_clock_us, now_us=wall_clock_us)
                 name = f"{own.index}/{own.of}"
-                with open_store(settings.store) as store, Saying(store, "flow", name, told, wall_clock_us):
-                    run_flow(settings, store, health=health, drain=drain, share=own)
+                with (
+                    open_store(settings.store) as store,
+                    Saying(store, "flow", name, told, wall_clock_us),
+                    open_traces(settings, "flow") as tracing,
+                ):
+                    run_flow(settings, store, health=health, drain=drain, share=own, tracing=tracing)
 
     @shell.command(app, "notifier", example="makegood notifier --config makegood.yaml")
     def notifier(config: shell.Config, *, listen: Listen = None) -> None:

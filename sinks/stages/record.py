@@ -9,6 +9,7 @@ from alerts.model import Try
 from detectors.contract import AlertChange, alert_change
 from sinks.contract import Failure, Reason
 from sinks.metrics import NotifierMetrics
+from sinks.observing import DeliveryObserver
 from sinks.outbox import Claim, Outbox
 from sinks.progress import Progress
 from sinks.stages.contract import Clock
@@ -25,6 +26,7 @@ class Record:
     Args:
         wait: waits that many seconds; True when the program stops. A try that was sent is recorded however long the
             store is away, because a forgotten one would be sent again.
+        observer: looks on.
     """
 
     def __init__(
@@ -34,7 +36,9 @@ class Record:
         clock: Clock,
         wait: Callable[[float], bool],
         on_step: StepHook,
+        observer: DeliveryObserver | None = None,
     ) -> None:
+        self._observer = DeliveryObserver() if observer is None else observer
         self._outbox = outbox
         self._metrics = metrics
         self._clock = clock
@@ -68,6 +72,7 @@ class Record:
         linked = list(links)
         self._until_stored(lambda: self._outbox.tried(claim, one, progress, linked, over))
         self._on_step(Step.RECORDED, claim.key)
+        self._observer.tried(claim, one)
 
     def tier_failed(self, claim: Claim, channel: str, failure: Failure) -> None:
         """Raise, once, that a channel fails: a failover that works must not hide that its primary does not."""

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 import detectors.catalogue  # noqa: F401 - registers every detector
 from alerts.responses import Responses, Said
 from alerts.store import AlertStore
+from alerts.traces.counts import SpanCounts
 from dashboards.api.v2.about import build_info
 from detectors.contract import Progress
 from detectors.events import DERIVED_CLASSES, ConclusionData, Event
@@ -70,6 +71,7 @@ def flow_registry() -> CollectorRegistry:
         tallies.schema_changes.saw(RawBatch("feed", "0", [0], [b""]), [], [(0, wrong)])
     registry = CollectorRegistry()
     registry.register(FlowCollector(health, ["feed"], int))
+    SpanCounts("flow", registry)
     return registry
 
 
@@ -110,6 +112,7 @@ def notifier_registry(store: AlertStore | None = None) -> CollectorRegistry:
     NotifierMetrics(["channel"], ["receiver"], registry)
     CallbackMetrics(registry)
     WatchMetrics(["receiver"], ["channel"], registry)
+    SpanCounts("notifier", registry)
     if store is not None:
         taken = change(service="checkout")
         store.apply([taken, change("SlaAtRisk", severity="critical", service="app")])

@@ -12,6 +12,7 @@ from config.delivery import ReceiverSettings, RootRouteSettings
 from config.settings import Settings
 from sinks.contract import CHANNELS, ChannelSettings
 from sinks.notifier import Notifier
+from sinks.observing import DeliveryObserver
 from sinks.service import build_notifier
 from sinks.stages.transport import StepHook
 from tests.support.alerts import START_US
@@ -61,6 +62,8 @@ class Rig:
         receiver: Mapping[str, Any] | None = None,
         on_step: StepHook | None = None,
         clock: Clock | None = None,
+        observer: DeliveryObserver | None = None,
+        route_settings: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> None:
         self.store = store
@@ -80,7 +83,7 @@ class Rig:
                 route=RootRouteSettings.model_validate(
                     {
                         "receiver": "ops",
-                        **AT_ONCE,
+                        **(AT_ONCE if route_settings is None else route_settings),
                         "routes": [{"matchers": ["alertname=ChannelFailing"], "receiver": "own"}],
                     }
                 ),
@@ -91,6 +94,7 @@ class Rig:
             clock_us=self.clock,
             rng=random.Random(1),
             on_step=on_step,
+            observer=observer,
         )
 
     def drain(self, turns: int = 50) -> int:

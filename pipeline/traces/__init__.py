@@ -1,0 +1,1 @@
+"""The flow's part of traces: from an event's feed to the store."""
