@@ -3,13 +3,11 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import structlog
-import uvicorn
 import uvloop
 
 from alerts.saying import Saying
@@ -18,23 +16,13 @@ from config.settings import Settings
 from dashboards.access.wiring import open_access, server_options
 from dashboards.collecting import collecting
 from dashboards.server import build_app
+from sinks import serving
 
 _log = structlog.get_logger("makegood.console")
-_BACKLOG = 2048
-_LOOK_EVERY_S = 0.1
 
 
 class ListenError(Exception):
     """The address of the settings cannot be listened on. Says which, why, and what to do."""
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the program."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
 
 
 def serve(
@@ -80,46 +68,24 @@ def serve(
         with saying, collecting(now_us()) as keeper:
             _log.info("console_served", url=url)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(app, opened, stopped, lambda: ready(url), lambda: keeper.look(now_us())))
-
-
-async def _serve(
-    app: Any,
-    opened: socket.socket,
-    stopped: Callable[[], bool],
-    ready: Callable[[], None],
-    now_and_then: Callable[[], object],
-) -> None:
-    server = _Server(uvicorn.Config(app, backlog=_BACKLOG, lifespan="on", **server_options()))
-
-    async def watch() -> None:
-        told = False
-        while not stopped():
-            if server.started and not told:
-                told = True
-                ready()
-            now_and_then()
-            await asyncio.sleep(_LOOK_EVERY_S)
-        server.should_exit = True
-
-    task = asyncio.create_task(watch())
-    try:
-        await server.serve(sockets=[opened])
-    finally:
-        task.cancel()
+                runner.run(
+                    serving.serve(
+                        app,
+                        opened,
+                        stopped,
+                        started=lambda: ready(url),
+                        now_and_then=lambda: keeper.look(now_us()),
+                        lifespan="on",
+                        **server_options(),
+                    )
+                )
 
 
 def _listening(listen: str) -> socket.socket:
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
     try:
-        opened = socket.create_server(
-            (host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
-        )
-    except (OSError, OverflowError) as error:
+        return serving.listening(listen)
+    except (OSError, OverflowError, ValueError) as error:
         msg = (
             f"console.listen: {listen} cannot be listened on: {error}; stop what listens there, or set another address"
         )
         raise ListenError(msg) from error
-    opened.setblocking(False)
-    return opened

@@ -13,9 +13,10 @@ from config.settings import Settings
 from pipeline.feeds.contract import FeedError
 from pipeline.ingest.credentials import Secrets
 from pipeline.ingest.folder import spool_root
-from pipeline.ingest.service import BACKLOG, Service
+from pipeline.ingest.service import Service
 from pipeline.ingest.settings import HttpSettings
 from pipeline.server import ListenError
+from sinks import serving
 
 
 def http_feeds(settings: Settings) -> dict[str, HttpSettings]:
@@ -40,25 +41,17 @@ def addresses(feeds: Mapping[str, HttpSettings]) -> dict[str, str]:
 
 
 def listening(listen: str) -> socket.socket:
-    """Return a socket that listens.
-
-    Args:
-        listen: ``HOST:PORT``; port 0 takes a free one, ``[::1]:8088`` is IPv6.
+    """Return a socket that listens: see :func:`sinks.serving.listening`.
 
     Raises:
         ListenError: when the address is taken, or not ours.
     """
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        opened = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
+        return serving.listening(listen)
     except (OSError, OverflowError, ValueError) as error:
         what = "free that port, or choose another by --listen (port 0 takes a free one)"
         msg = f"cannot listen on {listen}: {error}; {what}"
         raise ListenError(msg) from error
-    opened.setblocking(False)
-    return opened
 
 
 def is_loopback(opened: socket.socket) -> bool:

@@ -1,16 +1,13 @@
 """One run of ``makegood ingest``: the targets of all feeds, and the server before them."""
 
-import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import structlog
-import uvicorn
 from prometheus_client import CollectorRegistry
 
 from pipeline.ingest.app import App
@@ -24,13 +21,9 @@ from pipeline.ingest.protocol import Connection
 from pipeline.ingest.reader import SpoolReader
 from pipeline.ingest.settings import HttpSettings
 from pipeline.ingest.spoolfile import Limits, SpoolFile
+from sinks.serving import serve
 
-BACKLOG = 2048
-"""Connections that wait to be accepted."""
-LOOK_EVERY_S = 0.1
 GRACE_S = 15
-KEEP_ALIVE_S = 75
-"""Longer than the idle time of the usual proxies, so that it is they who close a connection."""
 
 _log = structlog.get_logger(__name__)
 
@@ -73,14 +66,17 @@ class Service:
             endpoints = {path: self._endpoint(name) for path, name in self._paths.items()}
             registry = CollectorRegistry()
             registry.register(IngestCollector(list(endpoints.values()), self._spools))
-            server = _server(App(endpoints, self._health, registry))
-            watch = asyncio.create_task(_stop_when(stop, server))
             host, port = opened.getsockname()[:2]
             _log.info("ingest.started", listen=f"{host}:{port}", paths=dict(self._paths))
-            try:
-                await server.serve(sockets=[opened])
-            finally:
-                watch.cancel()
+            await serve(
+                App(endpoints, self._health, registry),
+                opened,
+                stop.is_set,
+                http=Connection,
+                lifespan="off",
+                date_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+            )
         finally:
             for view in self._spools.values():
                 view.close()
@@ -117,38 +113,3 @@ class Service:
         trouble = {name: view.commit.trouble for name, view in self._spools.items()}
         trouble |= {name: target.trouble for name, target in self._topics.items()}
         return not any(trouble.values()), {"feeds": {name: why or "written" for name, why in trouble.items()}}
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us: the base class raises them again when it has stopped, so that the process dies of them."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
-def _server(app: App) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S,
-        backlog=BACKLOG,
-    )
-    return _Server(config)
-
-
-async def _stop_when(stop: threading.Event, server: uvicorn.Server) -> None:
-    while not stop.is_set():
-        await asyncio.sleep(LOOK_EVERY_S)
-    server.should_exit = True

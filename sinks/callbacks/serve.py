@@ -3,20 +3,17 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
-import uvicorn
 import uvloop
 
+from sinks.serving import listening, serve
+
 _log = structlog.get_logger("makegood.callbacks")
-_LOOK_EVERY_S = 0.1
 _AGAIN_AFTER_S = 5.0
 _GRACE_S = 5
-_BACKLOG = 512
 _MOST_AT_ONCE = 200
 
 
@@ -58,7 +55,7 @@ class CallbackServer:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                opened = _listening(self._listen)
+                opened = listening(self._listen, shared=True)
             except (OSError, OverflowError, ValueError) as error:
                 if self.state == "starting":
                     _log.error("callbacks_not_served", listen=self._listen, detail=str(error))
@@ -73,53 +70,16 @@ class CallbackServer:
             self.port = 0
 
     async def _serve(self, opened: socket.socket) -> None:
-        config = uvicorn.Config(
-            self._app,
-            http=self._protocol,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            log_level="warning",
-            access_log=False,  # addresses of links are secrets
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            limit_concurrency=_MOST_AT_ONCE,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=_GRACE_S,
-            backlog=_BACKLOG,
-        )
-        server = _Server(config)
-        watch = asyncio.create_task(self._watch(server))
         _log.info("callbacks_served", port=self.port)
         self.state = "listening"
         self._ready.set()
-        try:
-            await server.serve(sockets=[opened])
-        finally:
-            watch.cancel()
-
-    async def _watch(self, server: uvicorn.Server) -> None:
-        while not self._stop.is_set():
-            await asyncio.sleep(_LOOK_EVERY_S)
-        server.should_exit = True
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the program."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
-def _listening(listen: str) -> socket.socket:
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    shared = hasattr(socket, "SO_REUSEPORT")
-    opened = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG, reuse_port=shared)
-    opened.setblocking(False)
-    return opened
+        await serve(
+            self._app,
+            opened,
+            self._stop.is_set,
+            http=self._protocol,
+            lifespan="off",
+            date_header=False,
+            limit_concurrency=_MOST_AT_ONCE,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
