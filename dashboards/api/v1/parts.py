@@ -21,7 +21,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 def install(app: FastAPI) -> None:
     """Add the API."""
-    errors.style(app, PREFIX, problem)
+    errors.style(app, "/api/", problem)  # whatever asks there is a program
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, responses=DOCUMENTED)
 
