@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from alerts.connection import StoreError, StoreUnavailableError
+from dashboards.access.asking import address_of, request_id_of
 from dashboards.access.contract import AccessError
 
 _log = structlog.get_logger("makegood.console")
@@ -79,6 +80,21 @@ def answer(request: Request, refusal: Refusal) -> Response:
     return styles[max(fitting, key=len)](request, refusal)
 
 
+def refuse(request: Request, error: Exception) -> Response:
+    """Return the answer to a request that is refused; a middleware of ours says so, where no handler is asked."""
+    if isinstance(error, AccessError) and error.status != 401:
+        _log.info(
+            "request_refused",
+            status=error.status,
+            reason=error.title,
+            path=request.url.path,
+            method=request.method,
+            address=address_of(request),
+            request=request_id_of(request),
+        )
+    return answer(request, refusal_of(error))
+
+
 def refusal_of(error: Exception) -> Refusal:
     """Return what an error means for whoever asks."""
     if isinstance(error, Refused):
@@ -101,7 +117,7 @@ def install(app: FastAPI) -> None:
     """Add the handlers."""
 
     async def refused(request: Request, error: Exception) -> Response:
-        return answer(request, refusal_of(error))
+        return refuse(request, error)
 
     async def defect(request: Request, error: Exception) -> Response:
         _log.error("request_failed", path=request.url.path, exc_info=error)

@@ -17,7 +17,6 @@ from dashboards.access.asking import SAFE, address_of
 from dashboards.access.contract import AccessError
 from dashboards.access.gate import Access
 from dashboards.access.marks import marks
-from dashboards.access.refusals import refused
 
 _log = structlog.get_logger("makegood.access")
 
@@ -116,11 +115,9 @@ class Bodies:
         try:
             if await self._access.who(request) is not None:
                 return None
-            return refused(request, self._access.nobody(request))
-        except AccessError as error:
-            return refused(request, error)
-        except (StoreUnavailableError, StoreError) as error:
-            return errors.answer(request, errors.refusal_of(error))
+            return errors.refuse(request, self._access.nobody(request))
+        except (AccessError, StoreUnavailableError, StoreError) as error:
+            return errors.refuse(request, error)
 
     def _everybodys(self, app: Starlette, path: str) -> bool:
         if self._open is None:

@@ -155,7 +155,7 @@ async def _page(request: Request, *, wanted: str, name: str = "", problem: str =
         "passwords": bool(access.settings.users),
         "oidc": "" if access.settings.oidc is None else access.settings.oidc.label,
     }
-    answer = render(request, "login.html", values, status=status)
+    answer = render("login.html", values, status=status)
     _set(answer, access, _form_cookie(access), begun, _FORM_S)
     return answer
 

@@ -21,6 +21,7 @@ from alerts.store import AlertStore
 from config.console import OidcSettings, is_local
 from dashboards.access.contract import Role
 from dashboards.access.oidc_claims import OidcError, UnknownKeyError, read_id_token, unusable, who
+from sinks.addresses import AddressRefusedError, AddressRule
 
 CALLBACK = "/login/oidc/callback"
 _BEGUN_MS = 600_000
@@ -181,8 +182,8 @@ class Oidc:
             msg = "the provider calls itself otherwise than console.oidc.issuer"
             raise unusable(msg)
         for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-            if not _safe(found.get(name)):
-                msg = f"the provider's {name} is no address with https"
+            if not _safe(found.get(name), self.settings.issuer):
+                msg = f"the provider's {name} is no address with https that we go to on its word"
                 raise unusable(msg)
         if "S256" not in found.get("code_challenge_methods_supported", ["S256"]):
             msg = "the provider does not support PKCE with S256"
@@ -230,10 +231,29 @@ class Oidc:
         return self._keys.named(f"login:oidc:{_hash(state)}")
 
 
-def _safe(url: object) -> bool:
-    """Return whether what goes there cannot be read on the way."""
-    parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_local(parts.netloc)))
+def _safe(url: object, issuer: str) -> bool:
+    """Return whether an address that a provider has named may be gone to.
+
+    What goes there cannot be read on the way, and it is on the provider's own host, or not an address of this machine
+    or network that is written out: else whoever writes the provider's configuration could have us ask what only we can
+    reach.
+    """
+    try:
+        parts, own = urlsplit(url if isinstance(url, str) else ""), urlsplit(issuer)
+        parts.port  # noqa: B018 - one that is none is noticed here
+    except ValueError:
+        return False
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and is_local(parts.netloc))):
+        return False
+    if parts.hostname == own.hostname:
+        return True
+    if is_local(parts.netloc):
+        return False
+    try:
+        AddressRule(trust_written=False).check(parts.geturl())
+    except AddressRefusedError:
+        return False
+    return True
 
 
 def _hash(text: str) -> str:

@@ -1,55 +1,27 @@
-"""How a refusal is told: programs get what their API says, people the way to the login page, or the reason."""
+"""The way to the login page, for whoever is refused because nobody is logged in; and back to what they wanted."""
 
 from urllib.parse import quote, urlencode
 
-import structlog
-from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from dashboards import errors
-from dashboards.access.asking import address_of, request_id_of
-from dashboards.access.contract import AccessError
-from dashboards.access.pages import render
+from dashboards.errors import Refusal
 
-_log = structlog.get_logger("makegood.access")
 LOGIN = "/login"
 _MOST_NEXT = 2_000
-_FOR_PROGRAMS = ("/api/", "/am/", "/-/", "/metrics")
 _NO_PLACE = (LOGIN, "/logout", "/api", "/am", "/-")
 
 
-def install_refusals(app: FastAPI) -> None:
-    """Have refusals answered, wherever they are raised. After :func:`dashboards.errors.install`."""
-
-    async def answer(request: Request, error: Exception) -> Response:
-        if not isinstance(error, AccessError):
-            raise error
-        return refused(request, error)
-
-    app.add_exception_handler(AccessError, answer)
-
-
-def refused(request: Request, error: AccessError) -> Response:
-    """Return the answer to a request that is refused."""
-    if error.status != 401:
-        _log.info(
-            "request_refused",
-            status=error.status,
-            reason=error.title,
-            path=request.url.path,
-            method=request.method,
-            address=address_of(request),
-            request=request_id_of(request),
-        )
-    if request.url.path.startswith(_FOR_PROGRAMS) or (error.status != 401 and request.headers.get("hx-request")):
-        return errors.answer(request, errors.refusal_of(error))
-    if error.status == 401 and request.headers.get("hx-request") == "true":
+def to_login(request: Request, refusal: Refusal) -> Response | None:
+    """Return what leads somebody to the login page; None: the refusal is told on a page, or it is no page they want."""
+    if refusal.status != 401:
+        return None
+    if request.headers.get("hx-request") == "true":
         return Response(status_code=401, headers={"HX-Redirect": login_url(_current_path(request))})
-    if error.status == 401 and _for_people(request):
-        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(login_url(wanted if request.method == "GET" else "/"), 303)
-    return render(request, "refused.html", {"error": error}, status=error.status, headers=error.headers)
+    if not _for_people(request):
+        return None
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(login_url(wanted if request.method == "GET" else "/"), 303)
 
 
 def login_url(wanted: str) -> str:

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.console import ConsoleSettings, host_of
+from dashboards import errors
 from dashboards.access.asking import client_address, new_request_id, trusted
 from dashboards.access.contract import AccessError
-from dashboards.access.refusals import refused
 
 CSP = "; ".join(
     (
@@ -83,7 +83,7 @@ class Shell:
                 "The console is not reached by this name here. If it should be, add the name to console.hosts, or set "
                 "console.public_url.",
             )
-            await refused(Request(scope, receive), error)(scope, receive, dressed)
+            await errors.refuse(Request(scope, receive), error)(scope, receive, dressed)
             return
         await self._app(scope, receive, dressed)
 

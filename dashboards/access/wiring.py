@@ -16,10 +16,10 @@ from dashboards.access import login
 from dashboards.access.audit import trail_of
 from dashboards.access.bodies import Bodies
 from dashboards.access.gate import Access
-from dashboards.access.refusals import install_refusals
 from dashboards.access.shell import Shell
 from dashboards.access.streams import Streams
 from pipeline.ingest.protocol import Connection
+from sinks import serving
 
 _log = structlog.get_logger("makegood.access")
 _EVERY_S = 86_400.0
@@ -48,12 +48,10 @@ def open_access(
 
 
 def install(app: FastAPI) -> None:
-    """Add the routes, the answers to refusals, and what is around every request.
+    """Add the routes, and what is around every request; where access is a stand-in of a test, nothing.
 
-    After :func:`dashboards.errors.install`, and after every middleware that must be inside. Where access is a stand-in
-    of a test, the answers to refusals are all.
+    After every middleware that must be inside.
     """
-    install_refusals(app)
     access = app.state.makegood.access
     if isinstance(access, Access):
         app.include_router(login.router)
@@ -98,17 +96,10 @@ async def keep_once(app: FastAPI) -> None:
 
 
 def server_options() -> dict[str, Any]:
-    """Return options of :class:`uvicorn.Config` with bounds for heads of requests, connections and idle ones."""
+    """Return options for :func:`sinks.serving.serve`: bounds for heads of requests, connections and idle ones."""
     return {
+        **serving.OPTIONS,
         "http": Connection,
-        "ws": "none",
-        "interface": "asgi3",
-        "log_config": None,
-        "log_level": "warning",
-        "access_log": False,  # addresses hold tokens of walls and of links
-        "server_header": False,
-        "proxy_headers": False,  # whom to believe is in the settings
         "limit_concurrency": _MOST_AT_ONCE,
-        "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": 5,
     }

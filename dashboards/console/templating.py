@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from dashboards.access.asking import request_id_of
 from dashboards.access.contract import Role, csrf_token, principal_of
+from dashboards.access.refusals import to_login
 from dashboards.console.assets import url
 from dashboards.console.state import console_of, truth_of
 from dashboards.console.times import zone_of
@@ -18,7 +19,7 @@ from dashboards.errors import Refusal
 from dashboards.freshness_model import ago
 
 TEMPLATES = Path(__file__).parent / "templates"
-THEME_COOKIE, KEYS_COOKIE = "makegood_theme", "makegood_keys"
+THEME_COOKIE, KEYS_COOKIE, SOUND_COOKIE = "makegood_theme", "makegood_keys", "makegood_sound"
 NAVIGATION = (
     ("inbox", "/inbox", "Inbox", "i"),
     ("incidents", "/incidents", "Timeline", "t"),
@@ -93,6 +94,8 @@ async def shared(request: Request, *, active: str = "") -> dict[str, Any]:
         "zone": zone,
         "when": when,
         "theme": theme if theme in {"dark", "light"} else "",
+        "sound": request.cookies.get(SOUND_COOKIE, ""),
+        "news": console.news.now(console.tables.now(now_us)),
         "keys_off": request.cookies.get(KEYS_COOKIE) == "off",
         "truth": await truth_of(request),
         "duty": await console.duty.now(now_us),
@@ -103,8 +106,11 @@ async def shared(request: Request, *, active: str = "") -> dict[str, Any]:
     }
 
 
-def refused(request: Request, refusal: Refusal) -> HTMLResponse:
-    """Return a refusal as a page, with the next step in it; as a strip when htmx asks."""
+def refused(request: Request, refusal: Refusal) -> Response:
+    """Return a refusal as a page, with the next step in it; as a strip when htmx asks; or the way to the login page."""
+    led = to_login(request, refusal)
+    if led is not None:
+        return led
     name = "refused_part.html" if is_part(request) else "refused.html"
     theme = request.cookies.get(THEME_COOKIE, "")
     text = environment.get_template(name).render(

@@ -18,6 +18,8 @@ from dashboards.access import wiring
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, csrf_token, needs, public
 from dashboards.access.wiring import open_access
+from dashboards.api.v1.problems import problem
+from dashboards.console.templating import refused
 
 BASE_URL = "http://127.0.0.1:8080"
 START_US = 1_760_000_000_000_000
@@ -96,6 +98,8 @@ def served(store: AlertStore, console: dict[str, Any], clock: Clock | None = Non
     app.state.makegood = SimpleNamespace(settings=settings, store=store, now_us=clock, access=access)
     made = Served(app, store, clock, settings)
     errors.install(app)
+    errors.style(app, "/", refused)
+    errors.style(app, "/api/", problem)
     _routes(app, made)
     wiring.install(app)
     return made
