@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Form, Path, Request
 from starlette.responses import Response
 
 from alerts.control_log import ControlLog
+from alerts.verdicts import give_verdict
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
-from dashboards.api.v1.alerts import verdict_on
 from dashboards.console.templating import lead
 from dashboards.context import context_of
 from dashboards.errors import Refused
@@ -36,8 +36,8 @@ async def verdict(
         meant = known[0] if known else None
     if meant is None:
         raise Refused(404, f"there is no such episode of alert {fingerprint} (any more)")
-    given = verdict_on(meant, said, by=who.name, note=note, now_us=context.now_us())
-    await to_thread.run_sync(ControlLog(context.store).append, lambda _log: given)
+    log, now_us = ControlLog(context.store), context.now_us()
+    await to_thread.run_sync(lambda: give_verdict(log, meant, said, by=who.name, note=note, now_us=now_us))
     await record(request, action=f"alert.{said}", object=f"alert:{fingerprint}", after={"verdict": said}, why=note)
     back = f"/a/{fingerprint}/{meant.starts_at_us}?{urlencode({'kept': said})}"
     return lead(request, back)

@@ -15,7 +15,8 @@ from alerts.silencing import MOST_COMMENT, Silence
 from config.durations import US_PER_SECOND, parse_duration_us
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
-from dashboards.api.v1.silences import PreviewOut, plain, preview_of
+from dashboards.api.v1.silence_shapes import PreviewOut, plain
+from dashboards.api.v1.silences import preview_of
 from dashboards.console.templating import lead, page
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused

@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
         Verdicts are counted: the rate of false alarms of each detector is estimated from them. A later verdict on the
         same alert takes the place of the earlier one.
         """
-        from detectors.control import Control, VerdictGiven
+        from alerts.verdicts import give_verdict
         from pipeline.clock import wall_clock_us
 
         if said not in _VERDICTS:
@@ -46,20 +46,9 @@ def register(app: typer.Typer) -> None:
             raise shell.UserError(msg)
         with controls.desk(config) as desk:
             change, summary = _find(desk.store, alert)
-            given = VerdictGiven(
-                fingerprint=change.fingerprint,
-                starts_at_us=change.starts_at_us,
-                detector=change.labels.get("rule") or change.labels.get("detector", ""),
-                verdict=cast("Verdict", said),
-                by=controls.who(by),
-                at_us=wall_clock_us(),
-                note=note,
+            given = give_verdict(
+                desk.log, change, cast("Verdict", said), by=controls.who(by), note=note, now_us=wall_clock_us()
             )
-
-            def next_one(_log: list[Control]) -> Control:
-                return given
-
-            written = desk.log.append(next_one)
             noting.note(
                 desk.store,
                 f"alert.{said}",
@@ -69,9 +58,9 @@ def register(app: typer.Typer) -> None:
                 why=note,
             )
         if as_json:
-            shell.out_json({"number": written.number, "detector": given.detector, "fingerprint": given.fingerprint})
+            shell.out_json({"number": given.number, "detector": given.detector, "fingerprint": given.fingerprint})
             return
-        shell.out(f"{given.detector}: {given.fingerprint} was {said}: {summary} (number {written.number} in the log)")
+        shell.out(f"{given.detector}: {given.fingerprint} was {said}: {summary} (number {given.number} in the log)")
 
 
 def _find(store: "AlertStore", begins: str) -> "tuple[AlertChange, str]":

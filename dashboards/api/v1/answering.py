@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b, sha256
 from typing import Annotated, TypeVar
@@ -18,6 +19,7 @@ from dashboards.context import context_of
 from dashboards.errors import Refused
 
 MOST = 500
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 ItemT = TypeVar("ItemT")
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
 After = Annotated[str, Query(max_length=400, description="`next` of the page before; empty: the first page.")]
@@ -84,9 +86,23 @@ def place(after: str, count: int) -> tuple[str, ...] | None:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         parts = ()
     if len(parts) != count:
-        msg = f"after={after!r} is no place in this list: give `next` of the page before, as it was"
-        raise Refused(400, msg)
+        raise _no_place()
     return parts
+
+
+def number(part: str, least: int = -(10**18)) -> int:
+    """Return a part of a place that is a number, of 18 digits at most.
+
+    Raises:
+        Refused: when it is none, or smaller than ``least``.
+    """
+    if _NUMBER.fullmatch(part) is None or int(part) < least:
+        raise _no_place()
+    return int(part)
+
+
+def _no_place() -> Refused:
+    return Refused(400, "after= is no place in this list: give `next` of the page before, as it was")
 
 
 def page(items: Sequence[ItemT], limit: int, at: Callable[[ItemT], tuple[str, ...]]) -> tuple[list[ItemT], str | None]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
-from dashboards.api.v1.answering import After, Key, Limit, once, page, place, shown
+from dashboards.api.v1.answering import After, Key, Limit, number, once, page, place, shown
 from dashboards.api.v1.shapes import time_text
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
@@ -141,7 +141,7 @@ async def letters(
 ) -> Response:
     """List records that could not become events, the newest first. Their bytes are not in the list."""
     at = place(after, 1)
-    before = None if at is None else _letter_id(at[0])
+    before = None if at is None else number(at[0], 0)
     chosen = LetterFilter(feed=feed, reason=reason, status=status)
     context = context_of(request)
 
@@ -208,9 +208,3 @@ def requeue(context: Context, chosen: LetterFilter) -> int:
 
 def _opened(context: Context) -> DeadLetters:
     return DeadLetters(deadletters_path(context.settings))
-
-
-def _letter_id(text: str) -> int:
-    if not text.isdecimal() or len(text) > 18:
-        raise Refused(400, "after= is no place in this list: give `next` of the page before, as it was")
-    return int(text)

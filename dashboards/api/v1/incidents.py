@@ -4,7 +4,6 @@ from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,35 +11,14 @@ from alerts.incident_model import IncidentStatus
 from alerts.incident_scope import feeds_by_detector
 from alerts.incidents import Incidents
 from dashboards.access.contract import Principal, Role, needs
+from dashboards.api.v1.alert_shapes import ChangeOut
 from dashboards.api.v1.answering import Limit, shown
-from dashboards.api.v1.shapes import ChangeOut, IncidentOut
+from dashboards.api.v1.incident_shapes import IncidentDetailOut, IncidentOut, IncidentPage, MemberOut
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
 
 router = APIRouter(prefix="/incidents", tags=["incidents"])
 Viewer = Annotated[Principal, Depends(needs(Role.VIEWER))]
-
-
-class IncidentPage(BaseModel):
-    """Incidents: those that fire first, then by their last change."""
-
-    items: list[IncidentOut]
-
-
-class MemberOut(BaseModel):
-    """One alert's episode in an incident."""
-
-    fingerprint: str
-    feed: str
-    change: ChangeOut
-    labels: dict[str, str]
-
-
-class IncidentDetailOut(BaseModel):
-    """An incident with its alerts."""
-
-    incident: IncidentOut
-    alerts: list[MemberOut]
 
 
 def incidents_of(context: Context) -> Incidents:

@@ -9,11 +9,22 @@ from starlette.responses import JSONResponse
 
 from dashboards import errors
 from dashboards.access.contract import Principal, Role, needs
-from dashboards.api.v1 import alerts, audit, channels, detectors, duty, feeds, incidents, jobs, silences
+from dashboards.api.v1 import (
+    alert_answers,
+    alerts,
+    audit,
+    channels,
+    detectors,
+    duty,
+    feeds,
+    incidents,
+    jobs,
+    silences,
+)
 from dashboards.api.v1.problems import DOCUMENTED, PREFIX, Problem, problem
 
 ROUTERS: tuple[APIRouter, ...] = (
-    *(alerts.router, incidents.router, silences.router),
+    *(alerts.router, alert_answers.router, incidents.router, silences.router),
     detectors.router,
     *(feeds.router, channels.router, duty.router, jobs.router, audit.router),
 )

@@ -6,18 +6,26 @@ from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts.silences import SilenceBook, SilenceConflictError, SilenceError, UnknownSilenceError, Wanted
-from alerts.silencing import MOST_COMMENT, Silence, State
+from alerts.silencing import Silence, State
 from config.durations import US_PER_SECOND
 from config.matchers import condition, matchers_of
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v1.answering import IfMatch, Key, demand, once, shown
-from dashboards.api.v1.shapes import time_text
+from dashboards.api.v1.silence_shapes import (
+    SHOWN,
+    Changing,
+    Previewing,
+    PreviewOut,
+    SilenceList,
+    SilenceOut,
+    Silencing,
+    plain,
+)
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
 from dashboards.priority import priority
@@ -26,85 +34,6 @@ router = APIRouter(prefix="/silences", tags=["silences"])
 Viewer = Annotated[Principal, Depends(needs(Role.VIEWER))]
 Responder = Annotated[Principal, Depends(needs(Role.RESPONDER))]
 Id = Annotated[str, Path(pattern="^[0-9a-fA-F-]{4,36}$", description="Of the silence, or how that begins.")]
-Matchers = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=1000)]],
-    Field(min_length=1, max_length=50, description='Like service="pay"; all of them must hold.'),
-]
-_SHOWN = 50
-
-
-class SilenceOut(BaseModel):
-    """A silence."""
-
-    id: str
-    state: State
-    matchers: list[str]
-    starts_at: str | None
-    ends_at: str | None
-    author: str
-    comment: str
-    version: int
-    hides_now: int = Field(description="Alerts that fire and that it is about.")
-
-    @classmethod
-    def of(cls, one: Silence, context: Context) -> "SilenceOut":
-        """Return it as it is answered."""
-        return cls(
-            id=one.id,
-            state=one.state(context.now_us()),
-            matchers=list(one.matchers),
-            starts_at=time_text(one.starts_us),
-            ends_at=time_text(one.ends_us),
-            author=one.author,
-            comment=one.comment,
-            version=one.version,
-            hides_now=sum(one.matches(alert.labels) for alert in context.mirror.alerts.values()),
-        )
-
-
-class SilenceList(BaseModel):
-    """Silences: active ones before pending before expired ones, each by their end."""
-
-    items: list[SilenceOut]
-
-
-class Silencing(BaseModel):
-    """A silence to be made."""
-
-    model_config = ConfigDict(extra="forbid")
-    matchers: Matchers
-    ends_at: AwareDatetime
-    starts_at: AwareDatetime | None = Field(default=None, description="null: now.")
-    comment: str = Field(min_length=1, max_length=MOST_COMMENT, description="Why: whoever misses an alert reads it.")
-
-
-class Changing(BaseModel):
-    """What is to be changed about a silence; null: it stays."""
-
-    model_config = ConfigDict(extra="forbid")
-    matchers: Matchers | None = None
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
-    comment: str | None = Field(default=None, min_length=1, max_length=MOST_COMMENT)
-
-
-class Previewing(BaseModel):
-    """Matchers to be tried, and over which time."""
-
-    model_config = ConfigDict(extra="forbid")
-    matchers: Matchers
-    days: int = Field(default=7, ge=0, le=90, description="How far back to look.")
-
-
-class PreviewOut(BaseModel):
-    """What a silence with these matchers would hide."""
-
-    matchers: list[str]
-    now: int = Field(description="Alerts that fire now.")
-    now_urgent: int = Field(description="Of these, those of priority 1.")
-    fingerprints: list[str] = Field(description=f"The first {_SHOWN} of them.")
-    past: int = Field(description="Alerts that it would have hidden in the time asked about.")
-    past_total: int = Field(description="All alerts of that time.")
 
 
 @router.get("", response_model=SilenceList, summary="List silences")
@@ -148,7 +77,7 @@ async def preview_of(context: Context, matchers: list[str], *, days: int) -> Pre
         matchers=[str(one) for one in parsed],
         now=len(now),
         now_urgent=sum(priority(one.urgency.rank) == 1 for one in now),
-        fingerprints=[one.fingerprint for one in now[:_SHOWN]],
+        fingerprints=[one.fingerprint for one in now[:SHOWN]],
         past=len(past.hidden),
         past_total=past.total,
     )
@@ -255,14 +184,3 @@ def _tag(silence: Silence) -> str:
 
 def _us(time: datetime) -> int:
     return round(time.timestamp() * US_PER_SECOND)
-
-
-def plain(silence: Silence) -> dict[str, object]:
-    """Return a silence as the audit log has it."""
-    return {
-        "matchers": list(silence.matchers),
-        "starts_at": time_text(silence.starts_us),
-        "ends_at": time_text(silence.ends_us),
-        "author": silence.author,
-        "comment": silence.comment,
-    }
