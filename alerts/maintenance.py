@@ -150,6 +150,19 @@ class Maintenance:
         detail = f"maintenance window {name} until {shown(until_us, window.zone)}{why}"
         return Mute(kind="maintenance", by=name, until_us=until_us, detail=detail)
 
+    def hides(self, name: str, labels: Mapping[str, str], at_us: int) -> bool:
+        """Return whether one window is open and takes an alert. ``KeyError``: there is no such window."""
+        window = self._windows[name]
+        return window.active(at_us)[0] is not None and window.takes(labels)
+
+    def open_until(self, name: str, now_us: int) -> int | None:
+        """Return until when a window is open; None: it is closed. ``KeyError``: there is no such window."""
+        return self._windows[name].active(now_us)[0]
+
+    def takes(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Return whether an alert is one that a window hides while it is open. ``KeyError``: there is no such one."""
+        return self._windows[name].takes(labels)
+
     def occurrences(self, name: str, from_us: int, to_us: int) -> list[Occurrence]:
         """Return when a window takes place, as far as that overlaps a span. ``KeyError``: there is no such window."""
         return self._windows[name].occurrences(from_us, to_us)

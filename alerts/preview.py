@@ -1,11 +1,13 @@
 """What would have been hidden, had a silence or a maintenance window been there: from the history of the alerts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from alerts.connection import store_errors
+from alerts.maintenance import Maintenance
 from alerts.model import order_key
 from alerts.store import AlertStore
 from detectors.contract import AlertChange
@@ -72,6 +74,17 @@ def preview(store: AlertStore, hides: Hides, *, from_us: int, to_us: int) -> Pre
             ends_us = to_us if episode.ends_us is None else episode.ends_us
             (hidden if hides(episode.labels, max(ends_us, episode.told_us)) else late).append(episode)
     return Preview(from_us=from_us, to_us=to_us, hidden=tuple(hidden), late=tuple(late), total=total)
+
+
+def window_preview(store: AlertStore, windows: Maintenance, name: str, *, from_us: int, to_us: int) -> Preview:
+    """Return what one maintenance window would have hidden of the alerts that began to fire in a span.
+
+    ``KeyError``: there is no such window.
+
+    Raises:
+        StoreUnavailableError: when Redis cannot be used now.
+    """
+    return preview(store, partial(windows.hides, name), from_us=from_us, to_us=to_us)
 
 
 def episodes(store: AlertStore, *, from_us: int, to_us: int) -> list[Episode]:

@@ -75,7 +75,7 @@ class Desk:
             UserError: when there is no such window.
         """
         from alerts.maintenance import Maintenance
-        from alerts.preview import preview
+        from alerts.preview import window_preview
 
         settings = self.settings.maintenance_windows.get(name)
         if settings is None:
@@ -83,9 +83,7 @@ class Desk:
             msg = f"--window {name}: the settings have no such maintenance window; there are: {known}"
             raise shell.UserError(msg)
         windows = Maintenance({name: settings})
-        return preview(
-            self.store, lambda labels, at_us: windows.mute(labels, at_us) is not None, from_us=from_us, to_us=to_us
-        )
+        return window_preview(self.store, windows, name, from_us=from_us, to_us=to_us)
 
 
 @contextmanager

@@ -19,12 +19,13 @@ from dashboards.api.v1 import (
     feeds,
     incidents,
     jobs,
+    maintenance,
     silences,
 )
 from dashboards.api.v1.problems import DOCUMENTED, PREFIX, Problem, problem
 
 ROUTERS: tuple[APIRouter, ...] = (
-    *(alerts.router, alert_answers.router, incidents.router, silences.router),
+    *(alerts.router, alert_answers.router, incidents.router, silences.router, maintenance.router),
     detectors.router,
     *(feeds.router, channels.router, duty.router, jobs.router, audit.router),
 )
