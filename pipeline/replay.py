@@ -33,6 +33,7 @@ from pipeline.harness import change_order, shadow_order
 from pipeline.ingest.folder import spool_root
 from pipeline.journal import Journal
 from pipeline.lane import Lane, Pace
+from pipeline.reading import Reading
 from pipeline.routing import ProcessRouter
 from pipeline.tallies import Tallies
 
@@ -179,6 +180,7 @@ def recording_flow(
 
     def build_lane() -> Lane:
         feeds = compose.build_feeds(settings, FeedContext(recording=True, spool=spool_root(settings)))
+        tallies.share_read = Reading(settings, feeds).share
         return Lane(feeds, batch_size=settings.flow.batch_size, clock_us=None, tick_us=0, pace=pace)
 
     return build_flow(

@@ -1,6 +1,6 @@
 """Counts of what the flow took in: exact over crashes, because they are part of the flow's snapshots."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,8 +14,11 @@ class Tallies:
 
     For feeds of canonical events: ``records = events + duplicates + dead letters``. Where a mapping makes several
     events out of a record, or none, ``records`` counts the input, ``filtered`` the records that a filter left out,
-    and ``events`` and ``duplicates`` the output. ``progress``, ``schema_changes`` and ``quality`` (by
-    feed) are no counts and are not kept.
+    and ``events`` and ``duplicates`` the output. ``progress``, ``schema_changes``, ``quality`` (by feed) and
+    ``share_read`` are no counts and are not kept.
+
+    Attributes:
+        share_read: of a recording: says how much of it has been read, 0 to 1; None: live.
     """
 
     def __init__(self) -> None:
@@ -28,6 +31,12 @@ class Tallies:
         self.progress = Progress(NEVER_US, NEVER_US)
         self.schema_changes = SchemaChanges()
         self.quality: dict[str, Quality] = {}
+        self.share_read: Callable[[], float] | None = None
+
+    @property
+    def read(self) -> float | None:
+        """How much of a recording has been read, 0 to 1; None: it is live, or not open yet."""
+        return None if self.share_read is None or not self.records else self.share_read()
 
     def took(self, feed: str, records: int) -> None:
         """Count records that a feed gave, good or bad."""

@@ -1,52 +1,25 @@
 """``makegood backtest``: what settings would have done over a recording, and what a change of them would change."""
 
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipeline.commands import shell
-from pipeline.commands.replay import feed_paths, progress
-
-if TYPE_CHECKING:
-    from pipeline.backtest.backtest import Candidate, Known
-    from pipeline.backtest.inputs import Asked
-
-Feeds = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--feed",
-        metavar="NAME=PATH",
-        help="Read this feed from a file or folder, and only those named so. Can be given several times.",
-    ),
-]
-Controls = Annotated[
-    Path | None,
-    typer.Option(
-        "--controls",
-        metavar="FILE",
-        help="The settings with what has been promoted since, as `makegood history --export` writes it.",
-    ),
-]
-LabelsFile = Annotated[
-    Path | None,
-    typer.Option("--labels", metavar="FILE", help="What happened: .yaml, .json (the demo's truth), .jsonl or .csv."),
-]
-From = Annotated[
-    str | None, typer.Option("--from", metavar="TIME", help="Judge from here on (RFC 3339, or a date in UTC).")
-]
-To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Judge up to here.")]
-WarmUp = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DURATION",
-        help="Judge nothing in the first part of the recording, like 7d: what is normal is learned there. "
-        "[default: 7d, at most a quarter of the recording; none with --from]",
-    ),
-]
-Grace = Annotated[str, typer.Option(metavar="DURATION", help="By how much the times of labels may be off.")]
+from pipeline.commands.backtesting import (
+    Controls,
+    Feeds,
+    From,
+    Grace,
+    LabelsFile,
+    To,
+    WarmUp,
+    asked_for,
+    candidate,
+    known_from,
+    with_options,
+)
+from pipeline.commands.progress import progress, progress_lines
 
 
 def register(app: typer.Typer) -> None:
@@ -82,6 +55,14 @@ def register(app: typer.Typer) -> None:
         until: To = None,
         warm_up: WarmUp = None,
         grace: Grace = "1h",
+        only: Annotated[
+            list[str] | None,
+            typer.Option(metavar="DETECTOR", help="Run this detector, and no other. Can be given several times."),
+        ] = None,
+        lines: Annotated[
+            bool,
+            typer.Option("--progress-lines", help="Say on stderr how far it is: a JSON object a line, for programs."),
+        ] = False,
         target: Annotated[
             Path | None, typer.Option("--out", metavar="DIR", help="Write backtest.json and the alerts here.")
         ] = None,
@@ -95,17 +76,18 @@ def register(app: typer.Typer) -> None:
         Exit status 1 when B finds fewer of the labelled incidents than A: all detectors together, or one of them.
         """
         asked = asked_for(since, until, warm_up)
-        a = candidate(config, feed, controls)
+        a = candidate(config, feed, controls, only)
         if against is not None and changes:
             msg = "--against and --set both say what B is; give one of them"
             raise shell.UserError(msg)
-        b = _changed(a, changes) if changes else None if against is None else candidate(against, feed, None)
+        b = with_options(a, changes) if changes else None if against is None else candidate(against, feed, None, only)
         known = known_from(labels, grace)
 
         from pipeline.backtest import report, result
         from pipeline.backtest.backtest import backtest as run
 
-        judged = run(a, b, asked=asked, known=known, progress=progress)
+        watched = progress_lines(1 if b is None else 2) if lines else progress
+        judged = run(a, b, asked=asked, known=known, progress=watched)
         told = judged.result
         if target is not None:
             from pipeline.backtest.files import write_changes
@@ -123,116 +105,3 @@ def register(app: typer.Typer) -> None:
                 shell.out(f"\nwritten: {target / 'backtest.json'} (id {told.id[:12]})")
         if told.difference is not None and told.difference.worse:
             raise typer.Exit(shell.FOUND_WRONG)
-
-
-def candidate(config: Path, feeds: list[str] | None, controls: Path | None) -> "Candidate":
-    """Return a settings file whose feeds read the recording.
-
-    Raises:
-        UserError: when it has no feeds, or no detectors.
-        ControlsUnreadableError: when the file of controls is something else.
-    """
-    from pipeline.backtest.backtest import Candidate
-    from pipeline.backtest.preparing import live_changes, with_changes, with_feeds_of
-    from pipeline.compose import tune_gc
-    from pipeline.control.steering import read_controls
-    from pipeline.replay import with_feed_paths
-
-    paths = feed_paths(feeds or [])
-    settings, left_out = with_feeds_of(with_feed_paths(shell.load(config), paths), paths)
-    if left_out:
-        sys.stderr.write(f"makegood: {config.name}: only the feeds of --feed are read, not {', '.join(left_out)}\n")
-    for section in ("feeds", "detectors"):
-        if not getattr(settings, section):
-            msg = f"{config}: the settings have no {section}; there is nothing to test"
-            raise shell.UserError(msg)
-    if controls is not None:
-        settings = with_changes(settings, live_changes(settings, read_controls(controls)))
-    tune_gc()
-    return Candidate(config.name, settings)
-
-
-def _changed(a: "Candidate", options: list[str]) -> "Candidate":
-    """Return A with decisions of its detectors changed.
-
-    Raises:
-        UserError: for an option that names no window detector of the settings.
-        ChangeError: for a setting that cannot be changed so.
-    """
-    from pipeline.backtest.backtest import Candidate
-    from pipeline.backtest.preparing import window_detectors, with_changes
-    from pipeline.commands.controls import read_changes
-
-    names = window_detectors(a.settings)
-    wanted: dict[str, list[str]] = {}
-    for option in options:
-        name = max((name for name in names if option.startswith(f"{name}.")), key=len, default=None)
-        if name is None:
-            known = ", ".join(names) or "none"
-            msg = f"--set {option}: expected DETECTOR.NAME=VALUE, with a window detector of the settings: {known}"
-            raise shell.UserError(msg)
-        wanted.setdefault(name, []).append(option.removeprefix(f"{name}."))
-    settings = with_changes(a.settings, {name: read_changes(texts) for name, texts in wanted.items()})
-    return Candidate(f"{a.name} with {', '.join(options)}", settings)
-
-
-def known_from(labels: Path | None, grace: str) -> "Known | None":
-    """Return what a file of labels says.
-
-    Raises:
-        SettingsError: with every problem in the file.
-        UserError: for a grace that is no duration.
-    """
-    grace_us = duration("--grace", grace)
-    if labels is None:
-        return None
-
-    from pipeline.backtest.backtest import labels_of
-    from pipeline.backtest.labelfiles import read_labels
-
-    return labels_of(labels, read_labels(labels), grace_us)
-
-
-def asked_for(since: str | None, until: str | None, warm_up: str | None) -> "Asked":
-    """Return which part of the recording is to be judged.
-
-    Raises:
-        UserError: for what is no time, or no duration.
-    """
-    from pipeline.backtest.inputs import Asked
-
-    return Asked(
-        None if since is None else _time_us("--from", since),
-        None if until is None else _time_us("--to", until),
-        None if warm_up is None else duration("--warm-up", warm_up),
-    )
-
-
-def duration(option: str, text: str) -> int:
-    """Return a duration in microseconds.
-
-    Raises:
-        UserError: when it is none.
-    """
-    from config.durations import parse_duration_us
-
-    try:
-        return parse_duration_us(text)
-    except ValueError as error:
-        msg = f"{option} {text}: {error}"
-        raise shell.UserError(msg) from None
-
-
-def _time_us(option: str, text: str) -> int:
-    from pipeline.events import to_us
-
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is not None and time.tzinfo is None and len(text) == len("2026-03-02"):
-        time = time.replace(tzinfo=UTC)
-    if time is None or time.tzinfo is None:
-        msg = f"{option} {text}: expected a time with its offset like 2026-03-02T09:00:00Z, or a date in UTC"
-        raise shell.UserError(msg)
-    return to_us(time)

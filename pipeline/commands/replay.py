@@ -1,20 +1,12 @@
 """``makegood replay``: a recording at full speed, into a file of alert changes."""
 
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipeline.commands import shell
-
-if TYPE_CHECKING:
-    from pipeline.tallies import Tallies
-
-_LOOK_EVERY_S = 0.2
+from pipeline.commands.progress import progress
 
 
 def register(app: typer.Typer) -> None:
@@ -99,31 +91,3 @@ def feed_paths(options: list[str]) -> dict[str, Path]:
             raise shell.UserError(msg)
         paths[name] = Path(path)
     return paths
-
-
-@contextmanager
-def progress(doing: str = "") -> "Iterator[Callable[[Tallies], None] | None]":
-    """Show on a terminal how far reading a recording is; ``doing`` stands before the figures."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-
-    stop = threading.Event()
-    threads: list[threading.Thread] = []
-    with Console(stderr=True).status("starting") as status:
-
-        def show(tallies: "Tallies") -> None:
-            while not stop.wait(_LOOK_EVERY_S):
-                status.update(f"{doing}{tallies.events:,} events, {tallies.dead_letter_count:,} dead letters")
-
-        def watch(tallies: "Tallies") -> None:
-            threads.append(threading.Thread(target=show, args=(tallies,), daemon=True))
-            threads[-1].start()
-
-        try:
-            yield watch
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands import shell
-from pipeline.commands.backtest import (
+from pipeline.commands.backtesting import (
     Controls,
     Feeds,
     From,
@@ -22,7 +22,7 @@ from pipeline.commands.backtest import (
     duration,
     known_from,
 )
-from pipeline.commands.replay import progress
+from pipeline.commands.progress import progress
 
 _WEEK_US = 7 * 86_400_000_000
 

@@ -9,7 +9,7 @@ import pytest
 from detectors.control import Mode, ThresholdVersion, encode
 from pipeline.backtest.result import read
 from tests.cli.support import Finished, makegood
-from tests.support.backtests import write_recording, write_settings
+from tests.support.backtests import SPIKE, write_recording, write_settings
 
 LOOSE = "p_value: {fire: 0.03}"
 NEVER = "p_value: {fire: 1.0e-30, overwhelming: 1.0e-30}"
@@ -128,6 +128,29 @@ def test_verdicts_of_responders_are_labels(recording: Path, tmp_path: Path) -> N
     figures = json.loads(backtest(recording, "--labels", verdicts, "--grace", "0s", "--json").stdout)["a"]["total"]
     assert (figures["true"], figures["false"]) == (1, 1)
     assert figures["unjudged"] == figures["alerts"] - 2
+
+
+def test_one_detector_alone_does_what_it_does_among_others(recording: Path, tmp_path: Path) -> None:
+    both = write_settings(tmp_path / "both.yaml", LOOSE, more=SPIKE)
+    whole = json.loads(backtest(recording, "--json", config=str(both)).stdout)
+    alone = json.loads(backtest(recording, "--only", "social_spike", "--json", config=str(both)).stdout)
+    assert [one["detector"] for one in alone["a"]["detectors"]] == ["social_spike"]
+    assert alone["a"]["detectors"] == [one for one in whole["a"]["detectors"] if one["detector"] == "social_spike"]
+    unknown = backtest(recording, "--only", "social_spikes", config=str(both))
+    assert unknown.returncode == 2
+    assert "social_spike" in unknown.stderr
+
+
+def test_programs_are_told_how_far_it_is(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.commands.progress._SAY_EVERY_S", 0.001)
+    done = backtest(recording, "--set", "sentiment_drop.p_value.fire=0.0005", "--progress-lines", "--json")
+    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    shares = [one["share"] for one in told]
+    assert shares == sorted(shares)
+    assert (told[0]["doing"], told[-1]["doing"]) == ("A", "B")
+    assert 0.0 <= shares[0] < 0.5 < shares[-1] <= 1.0
+    assert max(one["events"] for one in told) > 1000
+    assert json.loads(done.stdout)["difference"]["lost_count"] > 0
 
 
 @pytest.mark.parametrize(
