@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
+from config.backtests import BacktestSettings
 from config.base import SettingsModel
 from config.durations import US_PER_SECOND, DurationUs
 from config.links import BaseUrl
@@ -205,6 +206,7 @@ class ConsoleSettings(SettingsModel):
         max_body_bytes: of one request.
         body_within: how long the body of a request may take to arrive.
         audit: of the audit log.
+        backtests: of backtests over recordings.
     """
 
     listen: str = Field(default="127.0.0.1:8080", pattern=_ADDRESS)
@@ -221,6 +223,7 @@ class ConsoleSettings(SettingsModel):
     max_body_bytes: int = Field(default=4_194_304, ge=65_536, le=268_435_456)
     body_within: DurationUs = Field(default=30 * US_PER_SECOND, ge=US_PER_SECOND)
     audit: AuditTrailSettings = AuditTrailSettings()
+    backtests: BacktestSettings = BacktestSettings()
 
     @model_validator(mode="after")
     def _names(self) -> Self:

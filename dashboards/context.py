@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from alerts.store import AlertStore
 from config.settings import Settings
 from dashboards.access.contract import Gate
+from dashboards.backtests import Backtests
 from dashboards.jobs import Jobs
 from dashboards.mirror import Mirror
 
@@ -26,6 +27,7 @@ class Context:
         build: which release this is: pages load themselves anew when it changes.
         started_us: since when it runs.
         jobs: work that takes longer than a request.
+        backtests: over recordings: such work that is kept.
         config: the settings file, for such work; None: there is none.
     """
 
@@ -37,6 +39,7 @@ class Context:
     build: str
     started_us: int
     jobs: Jobs
+    backtests: Backtests
     config: Path | None = None
 
 

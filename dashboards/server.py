@@ -13,6 +13,7 @@ from dashboards.access import wiring
 from dashboards.access.contract import Gate
 from dashboards.api import v2
 from dashboards.api.v1 import parts as v1
+from dashboards.backtests import KIND, Backtests, lane
 from dashboards.console import installing as console
 from dashboards.context import Context
 from dashboards.following import Follower
@@ -50,13 +51,16 @@ def build_app(
         build: which release this is.
         config: the settings file, for work that a process of its own does.
     """
-    mirror, jobs = Mirror(settings), Jobs(now_us)
+    own = settings.console.backtests
+    mirror, jobs = Mirror(settings), Jobs(now_us, {KIND: lane(own)})
+    backtests = Backtests(jobs, store, own)
 
     @asynccontextmanager
     async def following(app: FastAPI) -> AsyncIterator[None]:
         async with Follower(store, mirror, now_us), wiring.keeping(app):
             yield
             await jobs.close()
+            await backtests.close()
 
     app = FastAPI(
         title="Makegood",
@@ -75,6 +79,7 @@ def build_app(
         build=build,
         started_us=now_us(),
         jobs=jobs,
+        backtests=backtests,
         config=config,
     )
     for install in PARTS:

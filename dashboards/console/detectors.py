@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
@@ -11,13 +12,17 @@ from alerts.control_log import ControlLog
 from alerts.shadow_log import ShadowLog
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
+from dashboards.api.v1.backtests import begin, end
 from dashboards.api.v1.detectors import knob_of, write
+from dashboards.backtest_plan import NO_FOLDER, Wanted, known_recordings
+from dashboards.backtests import Looked
 from dashboards.console.knob import Choice, choices_of, shown_now
 from dashboards.console.templating import lead, page
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
 from detectors.control import Control, VerdictGiven
 from pipeline.backtest.preparing import window_detectors
+from pipeline.backtest.recordings import Recording
 from pipeline.control.comparing import Comparison, compare
 from pipeline.control.history import FROM_FILE, History, flat, history_of
 from pipeline.control.writing import Writer, Written
@@ -26,6 +31,7 @@ Viewer = Annotated[Principal, Depends(needs(Role.VIEWER))]
 Tuner = Annotated[Principal, Depends(needs(Role.TUNER))]
 Name = Annotated[str, Path(min_length=1, max_length=200)]
 Why = Annotated[str, Form(max_length=2000)]
+_BACKTESTS_SHOWN = 5
 router = APIRouter()
 
 
@@ -76,6 +82,7 @@ async def one(
     tunable = name in window_detectors(context.settings)
     choice = choices_of(entry, history, budget, confirm) if tunable else None
     tried, why_not = None, ""
+    recordings, none_because = await to_thread.run_sync(_recordings, context) if tunable else ([], "")
     if choice is not None:
         try:
             tried = await knob_of(context, name, choice.changes or choice.same)
@@ -98,7 +105,44 @@ async def one(
         from_file=FROM_FILE,
         shadows=await _shadows(context, history),
         verdicts=[one for one in controls if isinstance(one, VerdictGiven) and one.detector == name][-20:][::-1],
+        recordings=recordings,
+        none_because=none_because,
+        backtests=await _backtests(context, name) if tunable else (),
     )
+
+
+@router.get("/detectors/{name}/backtests", include_in_schema=False)
+async def backtests(request: Request, _who: Viewer, name: Name) -> HTMLResponse:
+    """Return the last backtests of a detector: how far they are, and what they found."""
+    found = await _backtests(context_of(request), name)
+    values: dict[str, Any] = {"name": name, "backtests": found, "flat": flat, "none_because": ""}
+    return await page(request, "backtests.html", active="detectors", title=name, **values)
+
+
+@router.post("/detectors/{name}/backtests", include_in_schema=False)
+async def backtest(
+    request: Request,
+    who: Tuner,
+    name: Name,
+    recording: Annotated[str, Form(max_length=100)],
+    *,
+    budget: Annotated[str, Form(max_length=20)] = "",
+    confirm: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """Try what the knob says on a recording."""
+    choice = await _chosen(context_of(request), name, budget, confirm)
+    await begin(request, who, Wanted(name, choice.changes, recording))
+    query = urlencode({"budget": budget, "confirm": confirm})
+    return lead(request, f"/detectors/{name}?{query}")
+
+
+@router.post("/detectors/{name}/backtests/{backtest_id}/cancel", include_in_schema=False)
+async def cancel(
+    request: Request, _who: Tuner, name: Name, backtest_id: Annotated[str, Path(pattern="^[0-9a-f]{16}$")]
+) -> Response:
+    """End a backtest that runs or waits."""
+    await end(request, backtest_id)
+    return lead(request, f"/detectors/{name}")
 
 
 @router.post("/detectors/{name}/shadow", include_in_schema=False)
@@ -112,13 +156,7 @@ async def shadow(
     why: Why = "",
 ) -> Response:
     """Let what the knob says decide in the shadow."""
-    context = context_of(request)
-    entry = context.settings.detectors.get(name)
-    if entry is None or name not in window_detectors(context.settings):
-        raise Refused(404, f"{name!r} is no detector that can be changed while it runs")
-    choice: Choice = choices_of(entry, history_of(await _controls(context), name), budget, confirm)
-    if not choice.changes:
-        raise Refused(422, "nothing is changed: move the knob first")
+    choice = await _chosen(context_of(request), name, budget, confirm)
     return await _change(request, who, name, "shadow", why, lambda writer: writer.shadow(choice.changes))
 
 
@@ -150,6 +188,31 @@ async def _change(
     await record(request, action=f"detector.{what}", object=f"detector:{name}", after=after, why=why.strip())
     address = f"/detectors/{name}"
     return lead(request, address)
+
+
+async def _chosen(context: Context, name: str, budget: str, confirm: str) -> Choice:
+    entry = context.settings.detectors.get(name)
+    if entry is None or name not in window_detectors(context.settings):
+        raise Refused(404, f"{name!r} is no detector that can be changed while it runs")
+    choice = choices_of(entry, history_of(await _controls(context), name), budget, confirm)
+    if not choice.changes:
+        raise Refused(422, "nothing is changed: move the knob first")
+    return choice
+
+
+def _recordings(context: Context) -> tuple[list[Recording], str]:
+    """Return the recordings, and why there are none."""
+    try:
+        found = known_recordings(context.settings)
+    except Refused as error:
+        return [], error.refusal.detail
+    return found or [], NO_FOLDER if found is None else "" if found else "the folder of recordings has none"
+
+
+async def _backtests(context: Context, name: str) -> list[Looked]:
+    """Return the last backtests of a detector, with what they found."""
+    of_it = [one for one in await context.backtests.listed() if one.about["detector"] == name][:_BACKTESTS_SHOWN]
+    return [found for one in of_it if (found := await context.backtests.get(one.id)) is not None]
 
 
 async def _controls(context: Context) -> list[Control]:

@@ -17,6 +17,7 @@ from pipeline.assembly import settings_model
 from pipeline.cases.run import case_file_model
 from pipeline.cli import app
 from pipeline.contractdoc import documents
+from tests.docs.api_page import api_page
 from tests.docs.dashboards_page import dashboards_page
 from tests.docs.mappings import mappings_page
 from tests.docs.metrics_page import metrics_page
@@ -129,6 +130,7 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/reference/dead-letters.md": dead_letters,
     "docs/reference/case-files.md": case_files,
     "docs/reference/metrics.md": metrics,
+    "docs/reference/api.md": lambda: api_page(_NOTE.format(where="the routes in `dashboards/api/v1`")),
     "docs/reference/mappings.md": mappings_page,
     "docs/reference/dashboards.md": lambda: dashboards_page(
         _NOTE.format(where="`dashboards/grafana` and `deploy/prometheus`")

@@ -1,5 +1,6 @@
 """A small recording for backtests: posts about three services for some days, with two incidents and a campaign."""
 
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -81,4 +82,25 @@ def write_settings(path: Path, *decision: str, more: str = "") -> Path:
     """Write a settings file whose detector decides by these lines; ``more`` stands behind the detector."""
     text = "".join(f"    {line}\n" for line in decision)
     path.write_text(SETTINGS.replace("DECISION\n", text + more.lstrip("\n")))
+    return path
+
+
+def write_recordings(folder: Path, *decision: str) -> Path:
+    """Write a settings file for a console, and recordings beside it; return its path.
+
+    ``march`` has labels, ``unlabelled`` has none, and ``stuck`` can be read for ever: nothing comes.
+    """
+    for name in ("march", "unlabelled", "stuck"):
+        recording = folder / "recordings" / name
+        recording.mkdir(parents=True)
+        write_recording(recording)
+        (recording / "live.yaml").unlink()
+    (folder / "recordings" / "unlabelled" / "labels.yaml").unlink()
+    stuck = folder / "recordings" / "stuck" / "social.jsonl"
+    stuck.unlink()
+    os.mkfifo(stuck)
+    path = write_settings(folder / "live.yaml", *decision)
+    with path.open("a") as file:
+        file.write(f"store: {{dir: {folder / 'var'}}}\n")
+        file.write("console: {backtests: {recordings: recordings, waiting: 1}}\n")
     return path

@@ -1,12 +1,13 @@
 """Work that takes longer than a request: begun elsewhere, looked at and stopped here."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from alerts.job_book import State
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v1.answering import shown
@@ -27,7 +28,8 @@ class JobOut(BaseModel):
     id: str
     kind: str
     by: str
-    state: Literal["running", "done", "failed", "stopped"]
+    state: State
+    asked_at: str | None
     began_at: str | None
     ended_at: str | None
     progress: str = Field(description="The last line that it said of itself.")
@@ -42,6 +44,7 @@ class JobOut(BaseModel):
             kind=job.kind,
             by=job.by,
             state=job.state,
+            asked_at=time_text(job.asked_us),
             began_at=time_text(job.began_us),
             ended_at=time_text(job.ended_us),
             progress=job.progress,
@@ -88,7 +91,7 @@ async def one(request: Request, _who: Viewer, job_id: Id) -> Response:
 async def stopped(request: Request, _who: Tuner, job_id: Id) -> Response:
     """Stop a job that runs; one that has ended stays as it is."""
     job = _get(request, job_id)
-    if job.state == "running":
+    if not job.ended:
         await context_of(request).jobs.stop(job)
         await record(request, action="job.stop", object=f"job:{job.id}", before={"kind": job.kind})
     return shown(request, JobOut.of(job))

@@ -13,6 +13,7 @@ from dashboards.api.v1 import (
     alert_answers,
     alerts,
     audit,
+    backtests,
     channels,
     detectors,
     duty,
@@ -26,7 +27,7 @@ from dashboards.api.v1.problems import DOCUMENTED, PREFIX, Problem, problem
 
 ROUTERS: tuple[APIRouter, ...] = (
     *(alerts.router, alert_answers.router, incidents.router, silences.router, maintenance.router),
-    detectors.router,
+    *(detectors.router, backtests.router),
     *(feeds.router, channels.router, duty.router, jobs.router, audit.router),
 )
 
