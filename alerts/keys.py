@@ -24,6 +24,8 @@ class Keys(NamedTuple):
     ``incident:<n>``      hash     an incident; beside it its ``alerts``, ``order``, ``tally``, ``says``, ``customers``,
                                    ``linked``
     ``incident_of:<fp>``  hash     episode of an alert: number of its incident
+    ``incident_book:<n>`` list     what people said of an incident: who leads it, notes
+    ``incident_led_with:<n>``      string: the number of the incident that it was said to be a part of
     ``incidents:near:*``  zset     numbers of incidents about one value of a label, by event time
     ``incidents:silent``  hash     silences of feeds; ``incidents:silent:until``: by when they ended
     ``history:<fp>``      list     every change, in order of arrival
@@ -86,6 +88,7 @@ class Keys(NamedTuple):
     ``jobs``              hash     id: work that takes long, and what became of it; ``jobs:cancel``: a set of ids that are
                                    to be ended; ``jobs:alive:<server>``: a process that has some is there; expires
     ``jobs:result:<id>``  string   what a job found; expires
+    ``handovers``         list     hand-over notes, the newest first; ``handovers:taken``: who has taken each
     ``trail``             stream   the audit log: who changed what; ``trail:head``, ``trail:floor``: number and hash of
                                    the last entry, and of the last one that was deleted for its age
     ``session:<hash>``    string   a login; expires; ``sessions_of:<name>``: a set of somebody's
