@@ -28,9 +28,14 @@ class EverybodyResponds:
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Give the address at which an application answers."""
-    port = free_port()
+def served(app: FastAPI, port: int | None = None) -> Iterator[str]:
+    """Give the address at which an application answers.
+
+    Args:
+        app: what is served.
+        port: of the loopback, to serve on again where another one was; None: any that is free.
+    """
+    port = port or free_port()
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
     )

@@ -1,17 +1,20 @@
 """The application with Alertmanager's API, and beside it the real Alertmanager with the same settings."""
 
+import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from alerts.exporting import alertmanager_config
 from alerts.store import AlertStore
 from config.settings import Settings
+from dashboards.access.wiring import open_access
 from dashboards.server import build_app
 from tests.support.alertmanager import Alertmanager, alertmanager
 from tests.support.redis import fresh_store, redis_client, redis_server
@@ -43,6 +46,9 @@ SETTINGS: Mapping[str, Any] = {
     ],
 }
 
+TOKENS = {"viewer": "canary-token-of-a-viewer", "responder": "canary-token-of-a-responder"}
+"""Of programs, by their role."""
+
 
 def now_us() -> int:
     return time.time_ns() // 1000
@@ -51,6 +57,18 @@ def now_us() -> int:
 def application(store: AlertStore, **settings: Any) -> FastAPI:
     made = Settings.model_validate({**SETTINGS, **settings})
     return build_app(store, made, access=EverybodyResponds(), now_us=now_us, build="test")
+
+
+@pytest.fixture
+def guarded(store: AlertStore, monkeypatch: pytest.MonkeyPatch) -> Callable[[], FastAPI]:
+    """What makes an application behind the access that the product has, as often as it is asked."""
+    monkeypatch.setenv("ANNA_HASH", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("canary"))
+    users = {"anna": {"role": "admin", "password_hash": {"env": "ANNA_HASH"}}}  # so that somebody has to log in
+    tokens = {
+        role: {"sha256": hashlib.sha256(token.encode()).hexdigest(), "role": role} for role, token in TOKENS.items()
+    }
+    settings = Settings.model_validate({**SETTINGS, "console": {"users": users, "tokens": tokens}})
+    return lambda: build_app(store, settings, access=open_access(settings, store, now_us), now_us=now_us, build="test")
 
 
 class Both(NamedTuple):
