@@ -184,7 +184,9 @@ class EventColumns(Sequence[Event]):
             rows = self._rows.tolist()
             plain, errors = decode_many([records[row] for row in rows if row not in by_row])
             if errors:  # a test compares what the two take; this is the only safe thing to do should they ever differ
-                msg = f"the scanner took a record that is no event: {errors[0][1]}"
+                msg = (
+                    f"the scanner took a record that is no event: {errors[0][1]}; set flow.columns: off, and report it"
+                )
                 raise RuntimeError(msg)
             rest = iter(plain)
             self._events = [by_row[row] if row in by_row else next(rest) for row in rows]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from pipeline.columns.wants import Wants
-from pipeline.records.text import CUTTER
+from pipeline.records.text import CUTTER, Lines
 
 if TYPE_CHECKING:
     from pipeline.columns.events import EventColumns
@@ -22,6 +22,8 @@ WORTHWHILE = 1_000_000
 """After so many records the machine code is fetched. It takes a second, which columns save in about as many."""
 PLAIN_ENOUGH = 0.7
 """Below this share of plain records a batch goes by rows: two ways for one batch cost more than they spare."""
+MOST_BYTES = 1 << 26
+"""A batch with more goes by rows: the scanner needs three times its room, and keeps it."""
 REST = 32
 """Batches that go by rows before another one is tried, after one of which too few records were plain."""
 log = structlog.get_logger(__name__)
@@ -33,7 +35,7 @@ class ColumnLane:
     Args:
         wants: what becomes of the events.
         mode: ``on``: the machine code is there before the first record. ``auto``: it is fetched, aside, once there are
-            enough records; where it is not installed everything goes by rows.
+            enough records; where it is not installed, or cannot be made, everything goes by rows.
 
     Raises:
         ImportError: when the mode is ``on`` and the machine code's compiler is not installed.
@@ -58,7 +60,7 @@ class ColumnLane:
         if self._rest:
             self._rest -= 1
             return None
-        if not records:
+        if not records or _size(records) > MOST_BYTES:
             return None
         columns = scanner.scan(records)
         if len(columns.uncertain()) > (1.0 - PLAIN_ENOUGH) * len(records):
@@ -79,7 +81,14 @@ class ColumnLane:
         except ImportError as error:
             log.info("columns.not_installed", reason=str(error), hint="pip install makegood[fast]")
             return
+        except Exception as error:  # whatever it is: rows give the same
+            log.warning("columns.not_ready", reason=repr(error), hint="everything goes by rows", exc_info=True)
+            return
         log.info("columns.ready", seconds=round(perf_counter() - started_s, 2))
+
+
+def _size(records: Sequence[bytes]) -> int:
+    return len(records.text) if isinstance(records, Lines) else sum(map(len, records))
 
 
 def build(wants: Wants) -> "Scanner":

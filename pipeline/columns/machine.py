@@ -5,12 +5,15 @@ record holds and nothing goes on behind (:class:`pipeline.columns.scanner.Scanne
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
 from llvmlite import ir
 from numba import extending, types
+
+from pipeline.columns.keeping import Kept
 
 PADDING = 128
 """Line ends behind the text: more than any look ahead."""
@@ -22,10 +25,9 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 def compiled(function: FunctionT) -> FunctionT:
     """Return a function as machine code, kept on disk from one process to the next where that is possible."""
-    try:
-        made: FunctionT = _njit(cache=True, error_model="numpy")(function)
-    except RuntimeError:  # there is no folder that could be written to
-        made = _njit(error_model="numpy")(function)
+    made: FunctionT = _njit(error_model="numpy")(function)
+    with suppress(RuntimeError):  # there is no folder that could be written to
+        made._cache = Kept(function)  # type: ignore[attr-defined] # noqa: SLF001 - where numba has its own
     return made
 
 

@@ -15,6 +15,7 @@ from pipeline.columns.lane import ColumnLane
 from pipeline.columns.wants import Wants
 from pipeline.decode import Decoder
 from pipeline.feeds.contract import RawBatch
+from pipeline.records.text import Lines
 from tests.pipeline.columns.records import Records
 from tests.support.patience import PATIENCE_S
 
@@ -76,6 +77,31 @@ def test_without_the_compiler_everything_goes_by_rows(monkeypatch: pytest.Monkey
     assert lane.scan(posts(5)) is None
     with pytest.raises(ImportError):
         ColumnLane(WANTS, "on")
+
+
+def test_machine_code_that_cannot_be_made_is_told_and_everything_goes_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_wants: Wants) -> None:
+        msg = "no memory that code could be in"
+        raise OSError(msg)
+
+    monkeypatch.setattr(lanes, "WORTHWHILE", 1)
+    monkeypatch.setattr(lanes, "build", fail)
+    lane = ColumnLane(WANTS, "auto")
+    with capture_logs() as logs:
+        assert lane.scan(posts(5)) is None
+        until(lambda: bool(logs))
+    assert (logs[0]["event"], logs[0]["log_level"]) == ("columns.not_ready", "warning")
+    assert "no memory" in logs[0]["reason"]
+    assert lane.scan(posts(5)) is None
+
+
+def test_a_batch_of_very_many_bytes_goes_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    monkeypatch.setattr(lanes, "MOST_BYTES", 1_000)
+    lane = ColumnLane(WANTS, "on")
+    assert lane.scan(posts(20)) is None
+    assert lane.scan(Lines(b"\n".join(posts(20)))) is None
+    assert lane.scan(posts(2)) is not None
 
 
 def test_types_that_somebody_wants_as_events_are_not_plain() -> None:
