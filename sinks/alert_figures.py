@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -12,11 +12,14 @@ from prometheus_client.registry import Collector
 
 from alerts.acknowledging import Acknowledging, load_acknowledging
 from alerts.connection import StoreUnavailableError, store_errors
+from alerts.priority import Priority, about_one, priority
 from alerts.responses import Responses
 from alerts.store import AlertStore
+from alerts.urgency import urgency
 from config.metrics import build, notifier
-from config.metrics.labels import MOST_SERVICES, SEVERITY
+from config.metrics.labels import MOST_SERVICES, PRIORITY, SEVERITY
 from config.metrics.model import OTHER
+from config.urgency import UrgencySettings
 from detectors.contract import DETECTORS, AlertChange
 
 READ_EVERY_US = 10_000_000
@@ -34,11 +37,18 @@ class AlertFigures(Collector):
     Args:
         store: of the alerts.
         now_us: the time of day, microseconds UTC.
+        settings: how urgent alerts are: their priorities are those that screens show.
     """
 
-    def __init__(self, store: AlertStore, now_us: Callable[[], int] = lambda: time.time_ns() // 1000) -> None:
+    def __init__(
+        self,
+        store: AlertStore,
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        settings: UrgencySettings | None = None,
+    ) -> None:
         self._store = store
         self._now_us = now_us
+        self._urgency = UrgencySettings() if settings is None else settings
         self._lock = threading.Lock()
         self._service = build.Capped(MOST_SERVICES)
         self._read_us: int | None = None
@@ -68,13 +78,13 @@ class AlertFigures(Collector):
         for change in firing:
             acknowledgement = acked.get(change.fingerprint)
             taken = acknowledgement is not None and acknowledgement.holds(change, now_us)
-            figures.add(change, self._service(change.labels.get("service", "")), taken=taken)
+            first = priority(urgency(change, self._urgency).rank)
+            figures.add(change, self._service(change.labels.get("service", "")), first, taken=taken)
             if not taken:
-                waiting.append(change)
-        for change, since_us in zip(waiting, self._since(waiting), strict=True):
+                waiting.append((change, first))
+        for (change, first), since_us in zip(waiting, self._since([one for one, _ in waiting]), strict=True):
             if since_us is not None:
-                severity = _severity(change)
-                figures.oldest_us[severity] = min(figures.oldest_us.get(severity, since_us), since_us)
+                figures.waits(_severity(change), f"P{first}", since_us)
         return figures
 
     def _since(self, firing: list[AlertChange]) -> list[int | None]:
@@ -99,17 +109,27 @@ class _Figures:
         self._firing: Counter[tuple[str, str, str]] = Counter()
         self._services: Counter[tuple[str, str]] = Counter()
         self._promises: Counter[tuple[str, str]] = Counter()
-        self.oldest_us: dict[str, int] = {}
+        self._open: Counter[tuple[str, str]] = Counter()
+        self._worst: dict[str, Priority] = {}
+        self._oldest_us: dict[str, int] = {}
         self._known = {*DETECTORS.names(), _NOTIFIER}
 
-    def add(self, change: AlertChange, service: str, *, taken: bool) -> None:
+    def add(self, change: AlertChange, service: str, first: Priority, *, taken: bool) -> None:
         """Count an alert that fires."""
         kind, severity = change.labels.get("detector", OTHER), _severity(change)
         self._firing[kind if kind in self._known else OTHER, severity, "yes" if taken else "no"] += 1
         self._services[service, severity] += 1
+        self._open[f"P{first}", "yes" if taken else "no"] += 1
+        if not about_one(change.labels):
+            self._worst[service] = min(self._worst.get(service, first), first)
         state = _STATES.get(change.labels.get("alertname", ""))
         if kind == "sla_breach" and state is not None:
             self._promises[service, state] += 1
+
+    def waits(self, severity: str, first: str, since_us: int) -> None:
+        """Note that an alert waits for somebody since then."""
+        for of in (severity, first):
+            self._oldest_us[of] = min(self._oldest_us.get(of, since_us), since_us)
 
     def families(self) -> Iterator[Metric]:
         """Return the families. What is always there at zero: totals without a service, so that zero can be seen."""
@@ -125,11 +145,25 @@ class _Figures:
         for danger in sorted(product(named, ("at_risk", "broken"))):
             promises.add_metric(danger, self._promises[danger])
         for severity in SEVERITY.values:
-            since_us = self.oldest_us.get(severity, self._at_us)
-            oldest.add_metric([severity], max(0, self._at_us - since_us) / 1_000_000)
+            oldest.add_metric([severity], self._waited_s(severity))
         acknowledged.add([], self._acknowledging.counts, self._acknowledging.total_s)
-        yield from (firing, services, promises, oldest, acknowledged)
+        yield from (firing, services, promises, oldest, acknowledged, *self._by_priority(named))
         yield build.single(notifier.STORE_READ, self._at_us / 1_000_000)
+
+    def _by_priority(self, services: Iterable[str]) -> Iterator[Metric]:
+        open_, oldest = build.gauges(notifier.OPEN), build.gauges(notifier.OPEN_OLDEST)
+        worst = build.gauges(notifier.SERVICE_URGENCY)
+        for first in PRIORITY.values:
+            for taken in ("no", "yes"):
+                open_.add_metric([first, taken], self._open[first, taken])
+            oldest.add_metric([first], self._waited_s(first))
+        for service in sorted(services):
+            found = self._worst.get(service)
+            worst.add_metric([service], 0 if found is None else 4 - found)
+        yield from (open_, oldest, worst)
+
+    def _waited_s(self, of: str) -> float:
+        return max(0, self._at_us - self._oldest_us.get(of, self._at_us)) / 1_000_000
 
 
 def _severity(change: AlertChange) -> str:

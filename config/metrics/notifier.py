@@ -1,6 +1,6 @@
 """Metrics of the notifier."""
 
-from config.metrics.labels import CHANNEL, RECEIVER, SERVICE, SEVERITY, SPAN_FATE, TYPE
+from config.metrics.labels import CHANNEL, PRIORITY, RECEIVER, SERVICE, SEVERITY, SPAN_FATE, TYPE
 from config.metrics.model import Kind, Label, Metric, Unit
 
 _DELAYS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
@@ -142,6 +142,30 @@ OLDEST_UNACKNOWLEDGED = _notifier(
     "seconds",
     "How long the store has known of the alert that has waited longest for somebody; the same in every notifier",
     SEVERITY,
+)
+OPEN = _notifier(
+    "makegood_alerts_open",
+    "gauge",
+    "number",
+    "Alerts that fire now, by their priority in the console and on the wall; the same in every notifier",
+    PRIORITY,
+    Label(name="acknowledged", values=("yes", "no")),
+)
+OPEN_OLDEST = _notifier(
+    "makegood_alerts_open_oldest_unacknowledged_seconds",
+    "gauge",
+    "seconds",
+    "How long the store has known of the alert of a priority that has waited longest for somebody; the same in every "
+    "notifier",
+    PRIORITY,
+)
+SERVICE_URGENCY = _notifier(
+    "makegood_service_urgency",
+    "gauge",
+    "number",
+    "The most urgent alert about a service as a whole, not about one customer: 3 is P1, 2 is P2, 1 is P3, 0 is none; "
+    "the same in every notifier",
+    SERVICE,
 )
 ACKNOWLEDGED = _notifier(
     "makegood_time_to_acknowledge_seconds",

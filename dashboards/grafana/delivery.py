@@ -82,6 +82,13 @@ def build() -> Board:
         "short",
         low=0,
     )
+    board.series(
+        "Longest without an answer",
+        "How long the store has known of the oldest alert that nobody has acknowledged, by severity",
+        [Query("max by (severity) (makegood_alerts_oldest_unacknowledged_seconds)", "{{severity}}")],
+        "s",
+        low=0,
+    )
     board.row("Ways")
     board.timeline(
         "Channels that fail",

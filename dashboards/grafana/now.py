@@ -16,14 +16,9 @@ from dashboards.grafana.queries import (
 )
 
 _STATES = {"0": ("ok", QUIET), "1": ("P3", P3), "2": ("P2", P2), "3": ("P1", P1)}
-_FIRES = 'makegood_service_alerts_firing{{severity="{severity}", service!=""}} > bool 0'
 _SERVICE_STATE = (
-    "max by (service) ("
-    + " or ".join(
-        f"{weight} * ({_FIRES.format(severity=severity)})"
-        for severity, weight in (("critical", 3), ("warning", 2), ("info", 1))
-    )
-    + ') or on (service) (0 * max by (service) (makegood_window_events{service!=""})'
+    'max by (service) (makegood_service_urgency{service!=""})'
+    ' or on (service) (0 * max by (service) (makegood_window_events{service!=""})'
     " and on () (max(makegood_flow_healthy) == 1))"
 )
 
@@ -74,11 +69,11 @@ def build() -> Board:
         steps=(Step(900, P2), Step(3600, P1)),
     )
     board.row("What fires")
-    for severity, word, color in (("critical", "P1", P1), ("warning", "P2", P2), ("info", "P3", P3)):
+    for word, color in (("P1", P1), ("P2", P2), ("P3", P3)):
         board.stat(
             f"{word} open",
-            f"Alerts of severity {severity} that fire",
-            every_notifier(f'makegood_alerts_firing{{severity="{severity}"}}'),
+            f"Alerts that fire whose priority is {word}, as in the console and on the wall; silenced ones too",
+            every_notifier(f'makegood_alerts_open{{priority="{word}"}}'),
             "short",
             steps=(Step(1, color),),
             width=3,
@@ -86,14 +81,14 @@ def build() -> Board:
     board.stat(
         "Nobody has them",
         "Alerts that nobody has acknowledged",
-        every_notifier('makegood_alerts_firing{acknowledged="no"}'),
+        every_notifier('makegood_alerts_open{acknowledged="no"}'),
         "short",
         width=3,
     )
     board.stat(
         "Longest alone",
         "How long the oldest P1 has been waiting for somebody to acknowledge it",
-        'max(makegood_alerts_oldest_unacknowledged_seconds{severity="critical"})',
+        'max(makegood_alerts_open_oldest_unacknowledged_seconds{priority="P1"})',
         "s",
         steps=(Step(300, P2), Step(900, P1)),
         width=3,
@@ -117,7 +112,7 @@ def build() -> Board:
     )
     board.timeline(
         "Services",
-        "The worst alert about each service. ok: none fires, and the flow, which is well, sees its events",
+        "The most urgent alert about each service as a whole. ok: none; and the flow, which is well, sees its events",
         Query(_SERVICE_STATE, "{{service}}"),
         _STATES,
         height=10,

@@ -181,6 +181,7 @@ def build() -> Board:
         width=8,
         low=0,
     )
+    parts.screens(board)
     parts.several(board)
     parts.kafka(board)
     parts.webhooks(board)

@@ -1,10 +1,55 @@
-"""Parts of the pipeline that not every installation has."""
+"""Parts of the pipeline: what people look at, and what not every installation has."""
 
 from dashboards.grafana.board import Board
-from dashboards.grafana.looks import Query
+from dashboards.grafana.looks import OK_OR_NOT, Query, Step
+from dashboards.grafana.palette import P1, P2
 from dashboards.grafana.queries import quantile
 
 _RATE = "[$__rate_interval]"
+
+
+def screens(board: Board) -> None:
+    """Add how well the console serves, and the walls that ask it."""
+    board.row("Screens")
+    board.stat(
+        "Age of what is shown",
+        "How long ago the store answered the console that has not heard of it for longest",
+        "time() - min(makegood_console_store_read_timestamp_seconds)",
+        "s",
+        steps=(Step(5, P2), Step(30, P1)),
+        width=6,
+    )
+    board.stat(
+        "Requests that failed",
+        "Answered with a failure of ours, in the last hour",
+        "sum(increase(makegood_console_requests_failed_total[1h]))",
+        "short",
+        steps=(Step(1, P2),),
+        width=6,
+        decimals=0,
+    )
+    board.series(
+        "Time to answer",
+        "95 % of requests took no longer, by part of the web application",
+        [Query(quantile(0.95, "makegood_console_request_seconds", "part", "5m"), "{{part}}")],
+        "s",
+        low=0,
+    )
+    board.row("Walls", needs="a wall")
+    board.timeline(
+        "Walls",
+        "Whether a wall says that what it shows is live",
+        Query("max by (wall) (makegood_wall_live)", "{{wall}}"),
+        OK_OR_NOT,
+        width=12,
+    )
+    board.series(
+        "Since a wall has asked",
+        "Each asks every two seconds, which is noted every ten; of the last week",
+        [Query("time() - max by (wall) (makegood_wall_last_asked_timestamp_seconds)", "{{wall}}")],
+        "s",
+        low=0,
+    )
 
 
 def several(board: Board) -> None:

@@ -7,13 +7,13 @@ silent.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from alerts.priority import about_one
 from alerts.statuses import Status
 from dashboards.wall.model import WORST, Cell, Service, Shape
 from dashboards.wall.rows import Open, shape_of
 
 Place = tuple[str, str]
 """Service and region; an empty one: not told apart."""
-_OF_ONE = ("customer", "case_id", "response")
 REMEMBERED_US = 86_400_000_000
 _MOST_REMEMBERED = 500
 
@@ -50,7 +50,7 @@ def place_of(one: Open) -> Place | None:
     """Return which place an alert is about; None: about none, or about one customer."""
     labels = one.alert.labels
     place = labels.get("service", ""), labels.get("region", "")
-    return None if place == ("", "") or any(labels.get(name) for name in _OF_ONE) else place
+    return None if place == ("", "") or about_one(labels) else place
 
 
 def services_of(

@@ -10,9 +10,13 @@ from structlog.testing import capture_logs
 
 import detectors.catalogue  # noqa: F401 - registers every detector
 from alerts.responses import Responses, Said
+from alerts.statuses import Status
 from alerts.store import AlertStore
 from alerts.traces.counts import SpanCounts
+from config.settings import Settings
 from dashboards.api.v2.about import build_info
+from dashboards.figures import ConsoleFigures
+from dashboards.mirror import Mirror
 from detectors.contract import Progress
 from detectors.events import DERIVED_CLASSES, ConclusionData, Event
 from detectors.models.text.skill import Figures
@@ -125,6 +129,12 @@ def console_registry() -> CollectorRegistry:
     """Return what the web application exposes."""
     registry = CollectorRegistry()
     build_info(registry, "0.1.0")
+    mirror = Mirror(Settings())
+    said = Status(kind="wall", name="lobby", at_us=START_US, every_us=1, well=True, report={})
+    mirror.take_statuses([said], START_US)
+    figures = ConsoleFigures(mirror)
+    figures.answered("/inbox", 0.01, 200)
+    registry.register(figures)
     return registry
 
 

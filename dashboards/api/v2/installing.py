@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from alerts.pushing import Pushes
 from alerts.silences import SilenceBook
+from dashboards import figures
 from dashboards.api.v2 import about, reading, writing
 from dashboards.api.v2.board import Board
 from dashboards.api.v2.silenced import Silences
@@ -31,6 +32,7 @@ def install(app: FastAPI) -> None:
     if getattr(app.state, "metrics", None) is None:
         app.state.metrics = CollectorRegistry()
     about.build_info(app.state.metrics, context.build)
+    figures.install(app)
     for prefix in PREFIXES:
         style(app, prefix, _refused)
         for router in (reading.router, writing.router):

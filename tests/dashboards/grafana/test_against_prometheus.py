@@ -156,7 +156,7 @@ def test_every_panel_has_data_and_every_figure_is_declared_when_the_demo_is_scra
 def test_panels_of_what_the_demo_has_not_have_data_where_there_is_all_of_it(store: AlertStore, tmp_path: Path) -> None:
     need("prometheus")
     with ExitStack() as stack:
-        registries = (flow_registry(), ingest_registry(), notifier_registry(store))
+        registries = (flow_registry(), ingest_registry(), notifier_registry(store), console_registry())
         ports = [stack.enter_context(serving(registry)) for registry in registries]
         server = stack.enter_context(prometheus(tmp_path, {"makegood": [f"127.0.0.1:{port}" for port in ports]}))
         asked = queries(lambda need: need not in DEMO_HAS)
