@@ -1,11 +1,12 @@
 """Events per second of one worker, file to store, beside the bare loop "read, decode, count" in the same run.
 
-    python -m benchmarks.throughput [--events 300000] [--rounds 3] [--stages]
+    python -m benchmarks.throughput [--events 300000] [--rounds 3] [--stages] [--every]
 
 Both read the same JSON Lines file of canonical events. The flow runs with both detectors, recovery on, and writes alert
 changes to a real Redis. Rounds alternate, so that both meet the same machine; the ratio is taken within a round: of
 the wall clock, and of the CPU time of this process, which says the same on a busy machine as on a quiet one.
 
+``--every`` has one of every detector that is shipped at work, as ``config/defaults.yaml`` sets them.
 ``--stages`` runs the flow once more and prints where its CPU time goes, in microseconds an event.
 """
 
@@ -18,8 +19,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 import msgspec
+import yaml
 
 from benchmarks.recording import write_recording
 from benchmarks.stages import Stages
@@ -52,6 +55,8 @@ detectors:
 flow: {batch_size: 4000, epoch: 5s}
 """
 
+_DEFAULTS = Path(__file__).parents[1] / "config" / "defaults.yaml"
+
 
 class Run(msgspec.Struct):
     """What one run took, in seconds, for how many events; ``changes`` of alerts came of it."""
@@ -74,14 +79,25 @@ def bare_loop(path: Path) -> Run:
     return Run(count, perf_counter() - started, process_time() - started_cpu)
 
 
+def every_detector() -> str:
+    """Return settings with one entry of every detector that is shipped, as ``config/defaults.yaml`` has it."""
+    shipped: dict[str, Any] = yaml.safe_load(_DEFAULTS.read_text(encoding="utf-8"))
+    ours: dict[str, Any] = yaml.safe_load(CONFIG)
+    return yaml.safe_dump({**ours, "calendars": shipped["calendars"], "detectors": shipped["detectors"]})
+
+
 def whole_flow(
-    path: Path, folder: Path, stages: Stages | None = None, watch: Callable[[Tallies], None] | None = None
+    path: Path,
+    folder: Path,
+    stages: Stages | None = None,
+    watch: Callable[[Tallies], None] | None = None,
+    config_text: str = CONFIG,
 ) -> Run:
     """File to store; ``stages`` is filled where it is given, ``watch`` told where the counts are, before it starts."""
     from alerts.opening import open_store  # noqa: PLC0415
 
     config = folder / "bench.yaml"
-    config.write_text(CONFIG.replace("EVENTS", str(path)))
+    config.write_text(config_text.replace("EVENTS", str(path)))
     settings = load_settings(config).settings
     settings = settings.model_copy(update={"store": settings.store.model_copy(update={"dir": folder / "var"})})
     changes = 0
@@ -117,7 +133,9 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--stages", action="store_true")
+    parser.add_argument("--every", action="store_true", help="one of every detector instead of two")
     options = parser.parse_args()
+    config_text = every_detector() if options.every else CONFIG
     rows = []
     with tempfile.TemporaryDirectory(prefix="mg-bench-") as name:
         path = write_recording(Path(name) / "events.jsonl", options.events)
@@ -125,7 +143,7 @@ def main() -> None:
             bare = bare_loop(path)
             folder = Path(name) / f"round-{number}"
             folder.mkdir()
-            flow = whole_flow(path, folder)
+            flow = whole_flow(path, folder, config_text=config_text)
             row = {
                 "bare_events_per_s": round(bare.events / bare.wall_s),
                 "flow_events_per_s": round(flow.events / flow.wall_s),
@@ -141,7 +159,7 @@ def main() -> None:
             folder = Path(name) / "stages"
             folder.mkdir()
             stages = Stages()
-            events = whole_flow(path, folder, stages).events
+            events = whole_flow(path, folder, stages, config_text=config_text).events
             for stage, spent_us in stages.per_event_us(events).items():
                 print(f"  {stage:32}{spent_us:7.3f} us an event")
     print(
