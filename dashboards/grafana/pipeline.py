@@ -185,4 +185,5 @@ def build() -> Board:
     parts.several(board)
     parts.kafka(board)
     parts.webhooks(board)
+    parts.traces(board)
     return board

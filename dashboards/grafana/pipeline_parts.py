@@ -52,6 +52,19 @@ def screens(board: Board) -> None:
     )
 
 
+def traces(board: Board) -> None:
+    """Add what becomes of spans."""
+    board.row("Traces", needs="traces")
+    for part in ("flow", "notifier"):
+        board.series(
+            f"Spans of the {part}",
+            "A minute, by what became of them: dropped ones are missing in traces, and nothing else is",
+            [Query(f"sum by (fate) (rate(makegood_{part}_trace_spans_total{_RATE})) * 60", "{{fate}}")],
+            "short",
+            low=0,
+        )
+
+
 def several(board: Board) -> None:
     """Add what there is to see where several flow processes share the work."""
     board.row("Several flow processes", needs="several flow processes")
