@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2s
 
 import anyio.to_thread
@@ -14,6 +14,8 @@ from dashboards.context import Context
 from dashboards.freshness import truth
 from dashboards.freshness_layers import silent_parts
 from dashboards.freshness_model import Proof
+from dashboards.mirror import Mirror
+from dashboards.outside import acknowledging, in_hand_of
 from dashboards.proofs import Proofs
 from dashboards.stream import STORM_OPEN
 from dashboards.wall.chain import chain
@@ -50,6 +52,7 @@ class Desk:
         self._storm_ms = 0
         self._lock = asyncio.Lock()
         self._views: dict[bool, tuple[int, int, tuple[Status, ...], View]] = {}
+        self._opened: tuple[View, str] | None = None
         self._rendered: dict[tuple[Options, Shown], tuple[View, str, str]] = {}
 
     async def view(self, *, hide: bool) -> View:
@@ -85,11 +88,7 @@ class Desk:
         context, now_us = self._context, self._context.now_us()
         mirror = context.mirror
         version, statuses = mirror.version, mirror.statuses
-        found = [
-            Open(one, owner_of(one, now_us))
-            for print_, one in mirror.alerts.items()
-            if not mirror.mutes(print_, now_us)
-        ]
+        found = list(_open(mirror, now_us))
         self._storm_ms = storm_since(self._storm_ms, len(found), now_us // 1000)
         flows = [one for one in statuses if one.kind == "flow"]
         seen = Seen(
@@ -150,6 +149,24 @@ class Desk:
             while len(self._rendered) > _MOST_RENDERED:
                 del self._rendered[next(iter(self._rendered))]
         return known[1], known[2]
+
+    def opened(self, view: View) -> str:
+        """Return what tells the rows from others, whatever they and all else say of themselves meanwhile."""
+        if self._opened is None or self._opened[0] is not view:
+            rows = [(row.priority, row.subject, row.where, row.count, row.owner) for row in view.rows]
+            self._opened = view, blake2s(repr((view.open, rows)).encode(), digest_size=12).hexdigest()
+        return self._opened[1]
+
+
+def _open(mirror: Mirror, now_us: int) -> Iterator[Open]:
+    """Yield the alerts that nothing hides; what another program says is in somebody's hand, is not hidden."""
+    elsewhere = acknowledging(mirror.silences)
+    for print_, one in mirror.alerts.items():
+        mutes = mirror.mutes(print_, now_us)
+        if not mutes:
+            yield Open(one, owner_of(one, now_us))
+        elif owner := in_hand_of(mutes, elsewhere):
+            yield Open(one, owner)
 
 
 def _key(settings: Settings) -> bytes:

@@ -72,6 +72,7 @@ async def now(request: Request, who: Viewer, seen: str = "") -> JSONResponse:
         "at_ms": now_us // 1000,
         "build": context.build,
         "p1": view.counts[0],
+        "open": desk.opened(view),
         "hops": _told(desk.hops(now_us)),
     }
     return JSONResponse(answer if seen == mark else {**answer, "html": html}, headers=_NEVER)

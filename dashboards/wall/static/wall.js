@@ -20,7 +20,8 @@
   let tries = 0;
   let nextAt = 0;
   let asleepMs = 0; // the monotonic clock stands still while some machines sleep
-  let changedAt = started;
+  let open = "";
+  let openedAt = started; // since when the open alerts are the same: what else is shown changes all the time
   let shown = "live";
   let seenDate = Date.now();
   let seenPerf = started;
@@ -82,10 +83,10 @@
       const fresh = document.createElement("template");
       fresh.innerHTML = told.html;
       at("now").replaceChildren(fresh.content);
-      changedAt = performance.now();
     }
     mark = told.mark;
-    if (Watch.due(performance.now(), anewAt, told.p1, changedAt)) anew("daily");
+    if (told.open !== open) [open, openedAt] = [told.open, performance.now()];
+    if (Watch.due(performance.now(), anewAt, told.p1, openedAt)) anew("daily");
     return undefined;
   }
 

@@ -44,10 +44,10 @@ const Watch = (() => {
     return contact < 60000 ? 2000 : Math.min(60000, 5000 * 2 ** Math.min(tries, 4));
   }
 
-  // Once a day, at a minute of its own, the page is loaded anew: when no P1 is open and nothing changed for a minute.
+  // Once a day, at a minute of its own, the page is loaded anew: when no P1 is open and no alert came or went for a minute.
   const HOUR_MS = 3600000;
   const anewAt = (started, random) => started + (22 + 4 * random) * HOUR_MS;
-  const due = (now, at, p1, changedAt) => now > at && p1 === 0 && now - changedAt > 60000;
+  const due = (now, at, p1, openedAt) => now > at && p1 === 0 && now - openedAt > 60000;
 
   return { judge, ageText, pause, anewAt, due };
 })();

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from alerts.store import AlertStore
 from tests.support.browser import chromium
-from tests.support.wall_stage import Stage, staged
+from tests.support.wall_stage import Stage, staged, trouble
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +38,11 @@ def page(browser: Browser) -> Iterator[Page]:
 def stage(store: AlertStore) -> Iterator[Stage]:
     with staged(store) as stage:
         yield stage
+
+
+@pytest.fixture
+def live(stage: Stage) -> Stage:
+    stage.fire(*trouble())
+    stage.all_well()
+    stage.start()
+    return stage

@@ -5,7 +5,7 @@ The browser's clock is moved by the tests, so limits of seconds and days need no
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,10 @@ from tests.support.black_hole import black_hole
 from tests.support.browser import violations
 from tests.support.own_redis import OwnRedis
 from tests.support.patience import until
+from tests.support.wall_screen import S, show
 from tests.support.wall_stage import MIN, REGIONS, SERVICES, TOKEN, Stage, settings, staged, trouble
 
-S = 1_000
 HOUR = 3_600 * S
-BYTES_A_REFRESH = 230
-"""A day has 43,200 refreshes; in a day the heap may grow by ten megabytes."""
 
 MEASURE = """() => {
   const all = (selector) => [...document.querySelectorAll(selector)];
@@ -43,29 +41,6 @@ MEASURE = """() => {
       .filter((node) => node.scrollWidth > node.clientWidth + 1).map((node) => node.className + node.textContent),
   };
 }"""
-
-
-@pytest.fixture
-def live(stage: Stage) -> Stage:
-    stage.fire(*trouble())
-    stage.all_well()
-    stage.start()
-    return stage
-
-
-def show(page: Page, url: str, *, frozen: bool = True) -> None:
-    """Open a wall, and wait until it is live.
-
-    Args:
-        frozen: the page's clock goes only when the test moves it.
-    """
-    if frozen:
-        page.clock.install()
-    page.goto(url)
-    expect(page.locator("#live")).to_have_text("LIVE")
-    expect(page.locator("#live-age")).to_have_text(re.compile(r"\d s"))
-    if frozen:
-        page.clock.pause_at(page.evaluate("Date.now()") / S + 1)
 
 
 def turn(page: Page) -> None:
@@ -278,49 +253,6 @@ def test_everything_fits_and_letters_are_large_enough_at_both_sizes(page: Page, 
             assert told["nodes"] <= 800
 
 
-def fragments(page: Page, url: str) -> list[str]:
-    """Return what the server makes of several pages: real ones, to be shown in turn."""
-    queries = ("pages=alerts", "pages=services", "pages=figures", "theme=light")
-    return [page.request.get(f"{url}/wall/now?{query}").json()["html"] for query in queries]
-
-
-def metrics(page: Page) -> Iterator[tuple[str, float]]:
-    session = page.context.new_cdp_session(page)
-    session.send("HeapProfiler.collectGarbage")
-    session.send("Performance.enable")
-    for one in session.send("Performance.getMetrics")["metrics"]:
-        yield one["name"], one["value"]
-    session.detach()
-
-
-def test_a_day_of_refreshes_leaves_heap_nodes_and_listeners_as_they_were(page: Page, live: Stage) -> None:
-    html = fragments(page, live.url)
-    first = page.request.get(f"{live.url}/wall/now").json()
-    asked = 0
-
-    def answer(route: Route) -> None:
-        nonlocal asked
-        asked += 1
-        told = {**first, "mark": str(asked), "html": html[asked % len(html)]}
-        route.fulfill(status=200, content_type="application/json", body=json.dumps(told))
-
-    def refresh(until_asked: int) -> dict[str, float]:
-        while asked < until_asked:
-            page.wait_for_timeout(20)
-        return dict(metrics(page))
-
-    # The page is quick: two seconds pass in ten milliseconds. The tests' own clock would keep a record that grows.
-    page.add_init_script("const slow = setTimeout; setTimeout = (act, ms) => slow(act, ms === 3000 ? ms : ms / 200)")
-    page.route("**/wall/now*", answer)
-    show(page, f"{live.url}/wall", frozen=False)
-    before = refresh(60)
-    after = refresh(240)
-    assert after["JSEventListeners"] <= before["JSEventListeners"]
-    assert after["Nodes"] <= before["Nodes"] + 400  # another page may be shown than then
-    assert after["JSHeapUsedSize"] <= before["JSHeapUsedSize"] + 180 * BYTES_A_REFRESH
-    assert page.evaluate("document.getElementsByTagName('*').length") <= 800
-
-
 def test_after_the_machine_has_slept_the_wall_loads_itself(page: Page, live: Stage) -> None:
     show(page, f"{live.url}/wall")
     loads: list[str] = []
@@ -347,6 +279,33 @@ def test_once_a_day_it_is_loaded_anew_at_a_minute_of_its_own_while_all_is_quiet(
         "P1": False,
         "busy": False,
     }
+
+
+def test_it_is_loaded_anew_though_events_come_and_panels_take_turns_all_the_time(page: Page, stage: Stage) -> None:
+    """What is calm shows how old the newest event is, and another panel every 20 seconds: that is no change."""
+
+    def faster(route: Route) -> None:
+        body = route.fetch().text()
+        assert "HOUR_MS = 3600000;" in body
+        route.fulfill(body=body.replace("HOUR_MS = 3600000;", "HOUR_MS = 1000;"), content_type="text/javascript")
+
+    stage.fire(trouble()[-1])  # a P3: panels go on
+    stage.all_well()
+    stage.start()
+    page.route("**/wall/files/watch.*.js", faster)
+    show(page, f"{stage.url}/wall")
+    loads: list[str] = []
+    panels: set[str | None] = set()
+    page.on("load", lambda _: loads.append(page.url))
+
+    def anew() -> bool:
+        stage.clock.pass_s(0.25)
+        stage.all_well()
+        panels.add(page.locator(".panel").get_attribute("aria-label"))
+        return bool(loads)
+
+    until_shown(page, anew, "a page loaded anew")
+    assert len(panels) > 1
 
 
 def test_the_screen_s_own_contact_explains_before_anything_behind_it(page: Page, live: Stage) -> None:

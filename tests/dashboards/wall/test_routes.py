@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from alerts.silences import SilenceBook
 from alerts.statuses import Status, Statuses
 from dashboards.access.contract import Role
 from dashboards.access.marks import marks
@@ -95,6 +96,32 @@ def test_a_screen_that_asks_is_watched_and_one_on_a_desk_is_not(stage: Stage, ht
     http.get("/wall/now", params={**asked, "shown": "live", "size": "<b>", "nodes": "x" * 999})
     (one,) = walls(stage)
     assert (one.well, one.report) == (True, {"by": "lobby", "shown": "live"})
+
+
+def test_what_karma_acknowledges_is_in_hand_and_what_is_silenced_is_hidden(stage: Stage, http: httpx.Client) -> None:
+    taken = change("Outage", severity="critical", customers="5000", service="checkout")
+    silenced = change("Outage", severity="critical", customers="5000", service="app")
+    stage.fire(taken, silenced)
+    book, hour_us = SilenceBook(stage.store), 3_600_000_000
+    now_us = stage.clock.at_us
+    ack = "ACK! This alert was acknowledged using karma on Sun, 22 Nov 2026 10:00:00 GMT"
+    mine = book.add(["service=checkout"], ends_us=now_us + hour_us, author="kim", comment=ack, now_us=now_us)
+    book.add(["service=app"], ends_us=now_us + hour_us, author="kim", comment="work", now_us=now_us)
+    stage.clock.pass_s(3)
+    until(lambda: "hidden" in http.get("/wall").text and "checkout" in http.get("/wall").text, "both silences")
+    text = http.get("/wall").text
+    assert "✓ kim" in text
+    assert "UNOWNED</mark>" not in text
+    assert "1 hidden" in text
+    assert ">app</b>" not in text
+    # With another reason to hide it, it is hidden; and when karma's silence is over, nobody has it in hand.
+    book.add(['alertname="Outage"'], ends_us=now_us + hour_us // 2, author="kim", comment="work", now_us=now_us)
+    stage.clock.pass_s(3)
+    until(lambda: "2 hidden" in http.get("/wall").text, "the silence of both")
+    book.expire(mine.id, by="kim", now_us=stage.clock.at_us)
+    stage.clock.pass_s(3_600)
+    stage.all_well()
+    until(lambda: "UNOWNED</mark>" in http.get("/wall").text, "an alert in nobody's hand")
 
 
 def test_ten_thousand_open_alerts_cost_little_more_than_the_first_look(stage: Stage) -> None:
