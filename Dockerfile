@@ -24,6 +24,7 @@ COPY --from=build /opt/makegood /opt/makegood
 ENV PATH=/opt/makegood/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    NUMBA_CACHE_DIR=/var/lib/makegood/machine-code \
     MAKEGOOD_LOG_FORMAT=json
 USER 10001:10001
 WORKDIR /var/lib/makegood

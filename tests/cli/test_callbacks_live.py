@@ -40,6 +40,7 @@ callbacks: {{listen: "127.0.0.1:{port}", public_url: "http://127.0.0.1:{port}"}}
 links: {{base_url: "http://127.0.0.1:{port}", secret: {{env: MG_TEST_LINKS}}}}
 store: {{dir: var}}
 flow: {{epoch: 200ms}}
+console: {{listen: "127.0.0.1:0"}}
 metrics: {{listen: "127.0.0.1:{flow_port}", notifier_listen: "127.0.0.1:{notifier_port}"}}
 """
 

@@ -43,6 +43,7 @@ receivers:
 route: {{receiver: desk, group_by: ["..."], group_wait: 0s, group_interval: 1ms}}
 store: {{dir: var}}
 flow: {{epoch: 200ms}}
+console: {{listen: "127.0.0.1:0"}}
 metrics: {{listen: "127.0.0.1:{port}", notifier_listen: "127.0.0.1:{notifier_port}"}}
 """
     )

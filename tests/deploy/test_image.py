@@ -37,10 +37,11 @@ def test_what_it_is_built_upon_is_pinned() -> None:
 def test_every_package_that_is_installed_has_a_pinned_version() -> None:
     lines = (REPO / "requirements" / "test.txt").read_text(encoding="utf-8").splitlines()
     named = {requirement(line) for line in lines if "==" in line}
-    extra = re.search(r"'\.\[(\w+)\]'", TEXT)
-    assert extra is not None
+    found = re.search(r"'\.\[([\w,]+)\]'", TEXT)
+    assert found is not None
     project = PROJECT["project"]
-    wanted = {requirement(line) for line in [*project["dependencies"], *project["optional-dependencies"][extra[1]]]}
+    extras = [line for extra in found[1].split(",") for line in project["optional-dependencies"][extra]]
+    wanted = {requirement(line) for line in [*project["dependencies"], *extras]}
     assert wanted - named == set()
 
 
@@ -63,6 +64,16 @@ def test_it_runs_as_nobody_with_signals_handed_on_and_says_which_ports_there_are
     ours = {name: SERVICES[name].get("ports", []) for name in ("flow-0", "ingest", "console")}
     published = {port.rpartition(":")[2] for ports in ours.values() for port in ports}
     assert published <= set(exposed[1].split())
+
+
+def test_machine_code_is_kept_on_the_volume() -> None:
+    volume, place = re.search(r"^VOLUME (\S+)$", TEXT, re.MULTILINE), re.search(r"NUMBA_CACHE_DIR=(\S+)", TEXT)
+    assert volume is not None
+    assert place is not None
+    assert place[1].startswith(volume[1] + "/")
+    flow = SERVICES["flow-0"]
+    assert flow["read_only"]
+    assert f"state:{volume[1]}" in flow["volumes"]
 
 
 def test_it_is_tagged_with_the_version_of_the_project() -> None:

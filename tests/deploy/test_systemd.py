@@ -116,6 +116,12 @@ def test_state_and_secrets_are_where_systemd_looks_after_them(path: Path) -> Non
     assert not any(re.search(r"PASSWORD|SECRET|TOKEN", line) for line in service["Environment"])
 
 
+@pytest.mark.parametrize("name", ["makegood.service", "makegood-flow@.service"])
+def test_machine_code_is_kept_where_state_is(name: str) -> None:
+    service = read(DEPLOY / "systemd" / name)["Service"]
+    assert environment(service)["NUMBA_CACHE_DIR"].startswith(service.one("WorkingDirectory") + "/")
+
+
 def test_the_number_of_processes_is_said_once_for_all() -> None:
     service = read(DEPLOY / "systemd" / "makegood-flow@.service")["Service"]
     assert "/etc/makegood/flow.env" in service["EnvironmentFile"], "without it there is no share"

@@ -120,6 +120,7 @@ def test_a_supervised_flow_comes_back_by_itself_when_there_is_room_again(
 
 
 CHANNEL = """
+console: {{listen: "127.0.0.1:0"}}
 channels: {{page: {{type: file, path: {folder}/told.jsonl}}}}
 receivers: {{ops: {{tiers: [{{channel: page}}]}}}}
 route: {{receiver: ops, group_by: ["..."], group_wait: 0s, group_interval: 1ms}}
