@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from bytewax.operators import StatefulBatchLogic
 
 from alerts.store import AlertStore
 from alerts.traces.model import Ids, Span
@@ -11,11 +12,14 @@ from config.base import ComponentSettings
 from config.settings import Settings
 from detectors.contract import AlertChange, Outcome
 from pipeline.feeds.contract import RawBatch
-from pipeline.lane import PartitionKey
+from pipeline.lane import LaneItem, PartitionKey
+from pipeline.routing import Routed
 from pipeline.traces.intake import KEPT, Intake
 from pipeline.traces.spans import FlowTraces
 from sinks.traces import NotifierTraces
 from tests.support.alerts import MINUTE_US, START_US, change
+from tests.support.events import HOUR_US
+from tests.support.events import START_US as MONDAY_US
 from tests.support.findings import finding
 from tests.support.http import Answer, http_server
 from tests.support.notifier import Clock, Rig
@@ -203,12 +207,53 @@ def test_of_many_partitions_those_that_came_to_it_last_are_told() -> None:
     assert [one[0] for one in partitions.at(100, most=2)] == ["orders/63", "orders/62"]
 
 
-def test_a_decision_is_told_with_its_window_and_what_was_read_from_kafka() -> None:
+class Reading(StatefulBatchLogic[LaneItem, Routed, bytes]):
+    """As much of a prepare step as brings partitions on: each item by an hour."""
+
+    def __init__(self, newest_us: dict[PartitionKey, int]) -> None:
+        self._newest_us = newest_us
+
+    def on_batch(self, values: list[LaneItem]) -> tuple[list[Routed], bool]:
+        for batch in (batch for item in values for batch in item.batches):
+            key = batch.feed, batch.partition
+            self._newest_us[key] = self._newest_us.get(key, MONDAY_US) + HOUR_US
+        return [], StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> bytes:
+        return b"state"
+
+
+def read_and_decided(alert: AlertChange) -> Kept:
+    """Return what a flow tells that reads six records of a topic and changes an alert."""
     tracing, out = kept()
     newest_us: dict[PartitionKey, int] = {}
     settings = Settings(feeds={"orders": ComponentSettings(type="kafka")})
+    traces = FlowTraces(tracing, settings, newest_us, lambda: MONDAY_US + 3 * HOUR_US)
+    logic = traces.watched(lambda _: Reading(newest_us))(None)
+    for first in (7, 10):
+        batch = RawBatch("orders", "orders-eu/3", range(first, first + 3), [b""] * 3)
+        logic.on_batch([LaneItem([batch], {}, MONDAY_US)])
+    assert logic.snapshot() == b"state"
+    traces.decided([("mood#3", Outcome([alert], []))])
+    return out
+
+
+def test_what_was_read_is_told_with_topic_partition_and_offsets_and_again_with_the_same_ids() -> None:
+    alert = change(at_us=MONDAY_US + 90 * MINUTE_US, starts_at_us=MONDAY_US, rule="mood")
+    out, again = read_and_decided(alert), read_and_decided(alert)
+    read = named(out, "receive orders")
+    assert (read.about["messaging.system"], read.about["messaging.destination.name"]) == ("kafka", "orders-eu")
+    assert (read.about["messaging.destination.partition.id"], read.about["messaging.kafka.offset"]) == ("3", 12)
+    assert (read.about["makegood.offset.first"], read.about["messaging.batch.message_count"]) == (10, 3)
+    assert (read.start_us, read.end_us) == (alert.at_us, MONDAY_US + 3 * HOUR_US)
+    assert out.names() == ["receive orders", "decide mood"]
+    assert [span.place for span in again.spans] == [span.place for span in out.spans]
+
+
+def test_a_decision_is_told_with_its_window() -> None:
+    tracing, out = kept()
     seen = finding(2, service="checkout")
-    traces = FlowTraces(tracing, settings, newest_us, lambda: seen.end_us + 9)
+    traces = FlowTraces(tracing, Settings(), {}, lambda: seen.end_us + 9)
     alert = change(at_us=seen.end_us, starts_at_us=seen.end_us, service="checkout", rule="mood")
     traces.decided([("mood", Outcome([alert], [finding(1, service="checkout"), finding(2, service="app"), seen]))])
     stored: list[AlertChange] = []

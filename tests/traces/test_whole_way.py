@@ -92,7 +92,6 @@ def flow(settings: Settings, store: AlertStore, until_stored: int) -> None:
 
     with opened(settings, "flow") as traces:
         run_flow(settings, store, clock_us=clock_us, drain=drain, tracing=traces.tracing)
-    assert traces is not None
 
 
 def notifier(settings: Settings, store: AlertStore, ended: Callable[[], object]) -> None:
@@ -103,7 +102,8 @@ def notifier(settings: Settings, store: AlertStore, ended: Callable[[], object])
     )
     running.start()
     try:
-        until(ended, "the end of the notification")
+        until(lambda: ended() or not running.is_alive(), "the end of the notification")
+        assert running.is_alive(), "the notifier has died"
     finally:
         stop.set()
         running.join()
