@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from alerts.store import AlertStore
 from dashboards.access.oidc import CALLBACK
 from tests.support.access import BASE_URL, Clock, Served, served, users
+from tests.support.http import Answer
 from tests.support.oidc import CLIENT_ID, CLIENT_SECRET, Provider, key, provider
 
 ROLES = {"sre": "responder", "tuners": "tuner", "boss": "admin"}
@@ -251,6 +252,8 @@ def test_a_login_leads_nowhere_else(made: Served) -> None:
         ({"issuer": "https://evil.example"}, "calls itself otherwise"),
         ({"token_endpoint": "http://evil.example/token"}, "no address with https"),
         ({"jwks_uri": "file:///etc/passwd"}, "no address with https"),
+        ({"jwks_uri": "https://169.254.169.254/keys"}, "no address with https"),
+        ({"token_endpoint": "http://localhost:6379/token"}, "no address with https"),
         ({"authorization_endpoint": None}, "no address with https"),
         ({"code_challenge_methods_supported": ["plain"]}, "PKCE"),
     ],
@@ -262,6 +265,14 @@ def test_a_provider_that_cannot_be_trusted_is_not_used(
     with capture_logs() as logs:
         assert made.client().get("/login/oidc").status_code == 403
     assert any(told in str(line.get("reason")) for line in logs)
+
+
+def test_a_provider_leads_us_nowhere_else(made: Served, idp: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = Answer(302, {"Location": f"{idp.url}/moved"}, b"")
+    monkeypatch.setattr(idp, "_keys", lambda _request: moved)
+    assert log_in(made.client()).status_code == 403
+    assert "/keys" in idp.asked
+    assert "/moved" not in idp.asked
 
 
 def test_a_provider_that_is_away_is_told_of(store: AlertStore, clock: Clock, tmp_path: Path) -> None:
