@@ -70,6 +70,8 @@ class PostableSilence(msgspec.Struct, frozen=True, rename="camel"):
     id: str | None = None
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What JSON raises that is none, or of other things, or deeper than anybody means it."""
 _to_raws = msgspec.json.Decoder(list[msgspec.Raw])
 _to_alert = msgspec.json.Decoder(PostableAlert)
 _to_silence = msgspec.json.Decoder(PostableSilence)
@@ -83,7 +85,7 @@ def read_alerts(body: bytes) -> tuple[list[Given], list[str]]:
     """
     try:
         raws = _to_raws.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         msg = f"the body is no array of alerts: {error}"
         raise ShapeError(msg) from error
     found: list[Given] = []
@@ -91,7 +93,7 @@ def read_alerts(body: bytes) -> tuple[list[Given], list[str]]:
     for number, raw in enumerate(raws):
         try:
             found.append(_to_alert.decode(raw).given())
-        except (msgspec.DecodeError, UnicodeDecodeError, ShapeError) as error:
+        except (*_UNREADABLE, ShapeError) as error:
             wrong.append(f"alert {number}: {error}" if len(raws) > 1 else str(error))
     return found, wrong
 
@@ -104,6 +106,6 @@ def read_silence(body: bytes) -> PostableSilence:
     """
     try:
         return _to_silence.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         msg = f"the body is no silence: {error}"
         raise ShapeError(msg) from error

@@ -21,6 +21,7 @@ from tests.support import signed_in
 from tests.support.alerts import START_US, change
 from tests.support.patience import until
 from tests.support.redis import fresh_store
+from tests.support.schema_requests import sent
 from tests.support.web import running
 
 SETTINGS = Settings.model_validate(
@@ -30,6 +31,9 @@ SETTINGS = Settings.model_validate(
         "schedules": {"first": {"zone": "UTC", "rotations": [{"people": ["ann"], "start": "2015-01-01T00:00"}]}},
         "receivers": {"ops": {"tiers": [{"channel": "log"}]}},
         "channels": {"log": {"type": "console"}},
+        "maintenance_windows": {
+            "a": {"matchers": ["service=pay"], "zone": "UTC", "start": "2015-01-01T00:00", "duration": 3_600_000_000}
+        },
     }
 )
 NIGHTLY, EVERY_DAY = 400, 12
@@ -73,11 +77,3 @@ def test_whatever_is_asked_the_answer_is_as_documented(
 
     with httpx.Client() as client:
         ask()
-
-
-def sent(case: Any, url: str, headers: dict[str, str]) -> dict[str, Any]:
-    """Return a request as httpx takes it: the generator's own client does not go with every urllib3."""
-    asked = case.as_transport_kwargs(base_url=url, headers=headers)
-    body = {"json": asked.get("json")} if asked.get("data") is None else {"content": asked["data"]}
-    told = {**asked.get("headers", {}), **headers}
-    return {**body, "method": asked["method"], "url": asked["url"], "params": asked.get("params"), "headers": told}
