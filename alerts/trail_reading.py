@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,8 @@ COLUMNS = (
     *("seq", "at", "who", "role", "via", "address", "request", "action", "object", "count", "why"),
     *("before", "after", "prev", "hash"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r\n])")
+"""Where a spreadsheet would begin to read a formula; some take other signs than a comma for the end of a cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def shown(kept: Kept) -> dict[str, Any]:
 
 def _cell(value: object) -> str:
     text = value if isinstance(value, str) else "" if value is None else msgspec.json.encode(value).decode()
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def _csv_line(cells: list[str] | tuple[str, ...]) -> str:
