@@ -14,12 +14,12 @@ from starlette.responses import StreamingResponse
 
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.context import Context, context_of
+from dashboards.storm import STARTS_OPEN
 
 BEAT_S = 5.0
 AT_MOST_EVERY_S = 1.0
 STORM_EVERY_S = 2.0
-STORM_OPEN = 100
-"""From so many open alerts on pages are told half as often."""
+"""From as many alerts on as make a storm pages are told half as often."""
 
 router = APIRouter()
 
@@ -45,7 +45,7 @@ async def heard(context: Context) -> AsyncIterator[str]:
         if seen != version:
             version = seen
             yield _event("list", {"seq": str(mirror.seq), "version": version})
-            pause_s = STORM_EVERY_S if len(mirror.alerts) >= STORM_OPEN else AT_MOST_EVERY_S
+            pause_s = STORM_EVERY_S if len(mirror.alerts) >= STARTS_OPEN else AT_MOST_EVERY_S
             await asyncio.sleep(pause_s)  # what comes meanwhile is told together
         now_us = context.now_us()
         if not 0 <= now_us - beat_us < BEAT_S * 1e6:

@@ -33,6 +33,9 @@ A list that is to stay fresh::
 
     <div id="list" data-live-list hx-get="{{ here }}" hx-trigger="sse:list" hx-swap="morph:innerHTML">
 
+``throttle:`` drops what comes meanwhile, and all triggers of an element share its clock: a list that every ``sse:beat``
+does not ask for as well would stay old. ``sse:list delay:500ms`` spares the server, and loses nothing.
+
 Its rows have an ``id`` and ``data-row``: while one is selected, has focus or is under the pointer, rows stay where they
 are, and new ones wait behind ``.``. Asked by htmx, ``page(..., part="list.html")`` returns that part alone.
 

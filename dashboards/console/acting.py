@@ -14,9 +14,12 @@ from alerts.connection import StoreError, StoreUnavailableError
 from alerts.response_model import NAME_MAX, TEXT_MAX, ResponseError
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
-from dashboards.console.acts import KINDS, Act, Outcome, Wish, acts_of, new_id
+from dashboards.console.acts import KINDS, Wish, acts_of, new_id
 from dashboards.console.groups import Group
 from dashboards.console.inbox import SIZE, groups_of, selected
+from dashboards.console.judging import MOST_AT_ONCE, judged
+from dashboards.console.leading import declared, known_person
+from dashboards.console.outcome import Act, Outcome
 from dashboards.console.query import QueryError, parse, written
 from dashboards.console.shell import local_path
 from dashboards.console.state import console_of
@@ -66,10 +69,14 @@ async def act(request: Request, who: Responder) -> Response:
     rows = [row for group in groups for row in group.rows]
     if form.act == "silence":
         return lead(request, f"/silences/new?{urlencode({'m': written(_common(rows))})}")
-    if form.act not in KINDS:
+    if form.act not in {*KINDS, "incident", "noise"}:
         raise Refused(400, f"there is no act {form.act!r}")
     if not rows:
         raise Refused(409, "none of what was chosen is still there: look at the list again")
+    if form.act == "noise" and len(rows) > MOST_AT_ONCE:
+        raise Refused(422, f"at most {MOST_AT_ONCE} alerts are marked as noise at once: these are {len(rows)}")
+    if form.act == "incident":
+        return await declared(request, who, rows, form.text)
     if not form.sure and (form.act == "resolve" or (form.keys is None and len(groups) > _SURE_ABOVE)):
         hidden = [(name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)]
         return await page(
@@ -85,11 +92,15 @@ async def act(request: Request, who: Responder) -> Response:
             hidden=[(name, value) for name, value in hidden if name not in {"csrf_token", "sure"}],
         )
     if form.act == "assign":
-        _check_to(context, who, form.to)
+        known_person(context, who, form.to)
     gone = 0 if form.keys is not None or form.expected is None else max(0, form.expected - len(rows))
     wish = Wish(form.nonce, cast("Act", form.act), who.name, context.now_us(), form.minutes, form.to, form.text)
     try:
-        outcome = await to_thread.run_sync(acts_of(request).do, wish, rows, later, gone)
+        if form.act == "noise":
+            outcome = await to_thread.run_sync(judged, context.store, wish, rows, later, gone)
+            acts_of(request).keep(outcome)
+        else:
+            outcome = await to_thread.run_sync(acts_of(request).do, wish, rows, later, gone)
     except ResponseError as error:
         raise Refused(422, str(error)) from error
     await _note(request, outcome, rows, form)
@@ -151,9 +162,9 @@ def _read(given: FormData, who: Principal) -> _Form:
         raise Refused(400, "the form is not complete: load the page again") from error
     if minutes is not None and not 1 <= minutes <= _MOST_MINUTES:
         raise Refused(422, f"an acknowledgement holds for 1 to {_MOST_MINUTES} minutes")
-    to, line = text("to", NAME_MAX).strip(), text("line")
+    to, line = text("to", NAME_MAX).strip(), text("line") or text("incident_line")
     if line:  # of a storm: all that a query of ours finds
-        name, one, rows, expected = "acknowledge", "", [], None
+        name, one, rows, expected = "incident" if text("incident_line") else "acknowledge", "", [], None
     if name == "mine":
         name, to = "assign", who.name
     return _Form(
@@ -197,13 +208,6 @@ def _common(rows: Sequence[Row]) -> dict[str, str]:
     return dict(sorted(shared))
 
 
-def _check_to(context: Context, who: Principal, to: str) -> None:
-    settings = context.settings
-    if to != who.name and to not in settings.people and to not in settings.schedules:
-        known = ", ".join(sorted([*settings.people, *settings.schedules])) or "none"
-        raise Refused(422, f"there is no person or schedule {to!r}; there are: {known}")
-
-
 async def _note(request: Request, outcome: Outcome, rows: Sequence[Row], form: _Form) -> None:
     if not outcome.done:
         return
@@ -220,7 +224,7 @@ async def _note(request: Request, outcome: Outcome, rows: Sequence[Row], form: _
     }
     await record(
         request,
-        action=f"alert.{KINDS[outcome.act]}",
+        action=f"alert.{KINDS.get(outcome.act, outcome.act)}",
         object=f"alert:{prints[0]}" if len(rows) == 1 else "alerts",
         after=after,
         why=form.text,

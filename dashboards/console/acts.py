@@ -7,7 +7,7 @@ many it showed. Alerts that began to fire later are left alone, and it is said h
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from starlette.requests import HTTPConnection
@@ -16,10 +16,10 @@ from alerts.connection import StoreError, StoreUnavailableError
 from alerts.response_model import Answer, Kind, Said
 from alerts.responses import Responses
 from config.durations import US_PER_SECOND
+from dashboards.console.outcome import Act, Change, Outcome, skipped_words
 from dashboards.console.table import Row
 from dashboards.priority import ACKNOWLEDGED_FOR_US
 
-Act = Literal["acknowledge", "unacknowledge", "assign", "comment", "resolve"]
 KINDS: dict[str, Kind] = {
     "acknowledge": "acknowledge",
     "unacknowledge": "unacknowledge",
@@ -27,71 +27,8 @@ KINDS: dict[str, Kind] = {
     "comment": "comment",
     "resolve": "resolve",
 }
-UNDO_US = 10 * US_PER_SECOND
-_GRACE_US = 5 * US_PER_SECOND
-"""The button is gone after ten seconds; a request that was on its way then still counts."""
 _KEPT_US = 120 * US_PER_SECOND
 _MOST_KEPT = 500
-_DONE = {
-    "acknowledge": "Acknowledged",
-    "unacknowledge": "Took back the acknowledgement of",
-    "assign": "Assigned",
-    "comment": "Noted on",
-    "resolve": "Resolved",
-}
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be undone about one alert.
-
-    Attributes:
-        until_us: when the acknowledgement that was taken back would have ended.
-        to: to whom it was assigned before; empty: to nobody.
-    """
-
-    fingerprint: str
-    episode_us: int
-    until_us: int | None = None
-    to: str = ""
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an act.
-
-    Attributes:
-        act: what was done. by: who did it, and may undo it.
-        done: how many alerts. skipped: how many were not touched, by the reason in words. failed: why; empty: nothing
-            has failed.
-        changes: what undoing needs.
-    """
-
-    id: str
-    act: Act
-    by: str
-    at_us: int
-    done: int
-    skipped: dict[str, int]
-    failed: str
-    changes: tuple[Change, ...]
-    to: str = ""
-    undone: bool = False
-
-    @property
-    def words(self) -> str:
-        """What happened, in a sentence."""
-        count = "1 alert" if self.done == 1 else f"{self.done:,} alerts"
-        what = f"{_DONE[self.act]} {count}" if self.done or not self.failed else "Nothing was changed"
-        if self.act == "assign" and self.done:
-            what += f" to {self.to}"
-        skipped = [f"{number:,} {why}" for why, number in self.skipped.items()]
-        return f"{'; '.join([what, *skipped])}." + (f" {self.failed}" if self.failed else "")
-
-    def undoable(self, now_us: int, grace_us: int = 0) -> bool:
-        """Return whether it can still be taken back."""
-        possible = self.act in {"acknowledge", "unacknowledge"} or (
-            self.act == "assign" and bool(self.changes) and all(change.to for change in self.changes)
-        )
-        return possible and bool(self.changes) and not self.undone and 0 <= now_us - self.at_us < UNDO_US + grace_us
 
 
 class Wish(NamedTuple):
@@ -145,22 +82,18 @@ class Acts:
             if answer.result == "done":
                 changes.append(_change(row))
         skipped = {words: results[name] for name, words in _SKIPPED.items() if results[name]}
-        if later:
-            skipped["came later and stay open" if later > 1 else "came later and stays open"] = later
-        if gone:
-            skipped["match no longer"] = gone
         outcome = Outcome(
             id=wish.id,
             act=wish.act,
             by=wish.by,
             at_us=wish.now_us,
             done=results["done"],
-            skipped=skipped,
+            skipped={**skipped, **skipped_words(later, gone)},
             failed=failed,
             changes=tuple(changes),
             to=wish.to,
         )
-        self._keep(outcome)
+        self.keep(outcome)
         return outcome
 
     def undo(self, outcome: Outcome, by: str, now_us: int) -> Outcome:
@@ -188,8 +121,8 @@ class Acts:
             changes=(),
             to="whom they were with" if outcome.act == "assign" else "",
         )
-        self._keep(msgspec.structs.replace(outcome, undone=True))
-        self._keep(undone)
+        self.keep(msgspec.structs.replace(outcome, undone=True))
+        self.keep(undone)
         return undone
 
     def _back(self, act: Act, change: Change, said: Said) -> Callable[[], Answer] | None:
@@ -213,7 +146,8 @@ class Acts:
             alert.fingerprint, KINDS[wish.act], said, until_us=until_us, to=wish.to, text=wish.text
         )
 
-    def _keep(self, outcome: Outcome) -> None:
+    def keep(self, outcome: Outcome) -> None:
+        """Remember what became of an act, so that it can be told and undone."""
         old = [name for name, one in self._kept.items() if outcome.at_us - one.at_us > _KEPT_US]
         for name in old if len(self._kept) < _MOST_KEPT else list(self._kept)[: _MOST_KEPT // 2]:
             self._kept.pop(name, None)

@@ -13,7 +13,7 @@ from alerts.silencing import Silence
 from config.durations import US_PER_SECOND
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.console.acts import acts_of
-from dashboards.console.alert_reading import read
+from dashboards.console.alert_reading import number_of, read
 from dashboards.console.query import written
 from dashboards.console.state import console_of
 from dashboards.console.table import Row
@@ -21,7 +21,6 @@ from dashboards.console.templating import page
 from dashboards.context import context_of
 from dashboards.priority import priority
 from detectors.contract import AlertChange
-from pipeline.explaining.story import Story
 
 _SAME_US = 600 * US_PER_SECOND
 _MOST_SAME = 8
@@ -80,7 +79,7 @@ async def _page(request: Request, fingerprint: str, starts_us: int | None, said:
         said=acts_of(request).told(said),
         people=sorted([*context.settings.people, *context.settings.schedules]),
         where=f"/a/{fingerprint}" + ("" if seen.latest else f"/{current.starts_at_us}"),
-        incident=_number(seen.story),
+        incident=number_of(seen.story),
         median_us=_median([one.lasted_us for one in seen.episodes if one.lasted_us is not None]),
     )
 
@@ -110,10 +109,6 @@ def neighbours(rows: Sequence[Row], fingerprint: str) -> tuple[str, str]:
 def silences_of(silences: Sequence[Silence], labels: Mapping[str, str]) -> list[Silence]:
     """Return the silences that are about these labels, ended ones too: those that end last come first."""
     return sorted((one for one in silences if one.matches(labels)), key=lambda one: -one.ends_us)
-
-
-def _number(story: Story) -> int | None:
-    return None if story.incident is None else int(story.incident.id.partition("-")[2])
 
 
 def _median(values: Sequence[int]) -> int | None:

@@ -1,21 +1,23 @@
 """All that the store and the findings tell of one alert, read at once. Blocks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from alerts.control_log import ControlLog
+from alerts.incident_book import BookEntry, IncidentBook
 from alerts.model import CLOSED, AlertDetail
 from alerts.trail_model import Kept
 from config.durations import US_PER_SECOND
+from config.settings import Settings
 from dashboards.access.audit import Wanted, read_page, trail_of
 from dashboards.console.evidence import Evidence, evidence
 from dashboards.context import Context
 from dashboards.errors import Refused
 from detectors.contract import AlertChange, Detector
 from detectors.control import VerdictGiven
-from pipeline.explaining.lines import lines
+from pipeline.explaining.lines import escalation_lines, group_lines, lines
 from pipeline.explaining.notes import NoteTold
 from pipeline.explaining.story import Story, gather
 from pipeline.explaining.told import note_lines, sentence
@@ -63,6 +65,8 @@ class Seen(NamedTuple):
     Attributes:
         detail: with the episode that is shown as its current change. latest: it is the newest one.
         way: the same as ``makegood explain`` tells.
+        lead: who leads its incident; None: nobody.
+        ahead: who is told next unless somebody acknowledges, a line each; empty: it does not fire, or nobody.
     """
 
     detail: AlertDetail
@@ -74,6 +78,8 @@ class Seen(NamedTuple):
     told: tuple[Told, ...]
     way: tuple[str, ...]
     audit: tuple[Kept, ...]
+    lead: BookEntry | None = None
+    ahead: tuple[str, ...] = ()
 
 
 def read(
@@ -124,6 +130,7 @@ def read(
         )
         for note in notes[-_MOST_NOTES:]
     )
+    number = number_of(story)
     audit = read_page(trail_of(store), Wanted(object=f"alert:{fingerprint}"), limit=_MOST_AUDIT).entries
     return Seen(
         detail=about,
@@ -135,7 +142,23 @@ def read(
         told=told,
         way=tuple(lines(story, settings)),
         audit=tuple(audit),
+        ahead=tuple(_ahead(story, settings)) if latest and detail.current.status == "firing" else (),
+        lead=None if number is None else IncidentBook(store).leads([number]).get(number),
     )
+
+
+def number_of(story: Story) -> int | None:
+    """Return the number of the incident of an alert; None: it is in none."""
+    return None if story.incident is None else int(story.incident.id.partition("-")[2])
+
+
+def _ahead(story: Story, settings: Settings) -> Iterator[str]:
+    """Yield what comes next in each group: its escalation, or when it is looked at for the first time."""
+    for group in story.groups:
+        if group.told_us is None:
+            yield from (line.strip() for line in group_lines(group, settings, story.now_us))
+        elif group.escalation is not None:
+            yield from (line.strip() for line in escalation_lines(group.escalation, story.now_us))
 
 
 def _evidence(kept: EvidenceKept, key: tuple[str, int], read_: Callable[[], Evidence], now_us: int) -> Evidence:

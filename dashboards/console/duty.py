@@ -1,4 +1,4 @@
-"""Duty: who is on duty, who is next, and when nobody is."""
+"""Duty: who is on duty, who is next, when nobody is, and what was handed over."""
 
 from typing import Annotated, NamedTuple
 
@@ -8,13 +8,17 @@ from starlette.responses import HTMLResponse
 
 from alerts.duty import Shift
 from alerts.duty_files import DutyFiles
+from alerts.handovers import HandoverBook
+from alerts.response_model import TEXT_MAX
 from config.duty import DAY_US
 from dashboards.access.contract import Principal, Role, needs
+from dashboards.console.handover import facts_now
 from dashboards.console.templating import page
 from dashboards.context import context_of
 
 Viewer = Annotated[Principal, Depends(needs(Role.VIEWER))]
 _NEXT = 3
+_NOTES_SHOWN = 8
 router = APIRouter()
 
 
@@ -69,6 +73,7 @@ async def duty(request: Request, _who: Viewer, *, days: Annotated[int, Query(ge=
         return found, [f"{one.schedule}: {one.message}" for one in files.problems]
 
     schedules, problems = await to_thread.run_sync(read)
+    notes = await to_thread.run_sync(HandoverBook(context.store).newest, _NOTES_SHOWN)
     return await page(
         request,
         "duty.html",
@@ -78,6 +83,9 @@ async def duty(request: Request, _who: Viewer, *, days: Annotated[int, Query(ge=
         problems=problems,
         days=days,
         people=context.settings.people,
+        notes=notes,
+        facts=await facts_now(request),
+        most_text=TEXT_MAX,
     )
 
 

@@ -1,5 +1,6 @@
 """Feeds: what are we blind to? And what could not be read: dead letters."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -12,6 +13,7 @@ from dashboards.api.v1.feeds import requeue
 from dashboards.console.templating import lead, page
 from dashboards.context import context_of
 from dashboards.errors import Refused
+from dashboards.freshness_model import believed
 from pipeline.deadletters import DeadLetters, LetterFilter, StoredLetter
 from pipeline.reasons import Reason
 from pipeline.work import deadletters_path
@@ -24,14 +26,18 @@ router = APIRouter()
 
 
 @router.get("/feeds", include_in_schema=False)
-async def listed(request: Request, _who: Viewer) -> HTMLResponse:
-    """Return the feeds, the worst first, and the processes that we hear of."""
+async def listed(request: Request, _who: Viewer, *, only: Annotated[str, Query(max_length=20)] = "") -> HTMLResponse:
+    """Return the feeds, the worst first, the processes that we hear of, and the walls.
+
+    ``only=problems`` leaves out what is as it should be.
+    """
     context = context_of(request)
     flows = [one for one in context.mirror.statuses if one.kind == "flow"]
     told: dict[str, dict[str, Any]] = {}
     for flow in flows:
         for name, by in flow.report.get("by_feed", {}).items():
-            kept = told.setdefault(name, {"events": 0, "letters": {}, "partitions": 0})
+            kept = told.setdefault(name, {"events": 0, "letters": {}, "partitions": 0, "lag_us": None})
+            kept["lag_us"] = _older(kept["lag_us"], lag_us(by))
             kept["events"] += by.get("events", 0)
             kept["partitions"] += by.get("partitions", 0)
             for reason, count in by.get("dead_letters", {}).items():
@@ -44,8 +50,25 @@ async def listed(request: Request, _who: Viewer) -> HTMLResponse:
         title="Feeds",
         told=told,
         types={name: entry.type for name, entry in context.settings.feeds.items()},
-        processes=context.mirror.statuses,
+        processes=[one for one in context.mirror.statuses if one.kind != "wall"],
+        walls=[one for one in context.mirror.statuses if one.kind == "wall"],
+        only="problems" if only == "problems" else "",
+        believed=believed,
     )
+
+
+def lag_us(by: Mapping[str, Any]) -> int | None:
+    """Return how old the newest event of a feed was when it came; below zero: its time is ahead of our clock.
+
+    Args:
+        by: what a flow process says of the feed.
+    """
+    last, newest = by.get("last_at_us"), by.get("newest_us")
+    return None if not last or newest is None else int(last - newest)
+
+
+def _older(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else max(one, other, key=abs)
 
 
 @router.get("/dead-letters", include_in_schema=False)

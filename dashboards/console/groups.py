@@ -1,9 +1,10 @@
 """Rows of the inbox: alerts of one detector about one service, together, the most urgent first."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dashboards.console.query import written
 from dashboards.console.table import Row
@@ -14,7 +15,11 @@ BY = ("alertname", "rule", "service", "environment", "env")
 _MOST_WHERE = 4
 _WHERE = {name: place for place, name in enumerate(("service", "environment", "env", "region", "vendor", "source"))}
 _NOT_WHERE = {"alertname", "detector", "severity", "rule"}
+_PLACE = re.compile(r"(-?\d{1,20})\.(-?\d{1,20})\.([0-9a-f]{1,64})")
 Order = tuple[int, int, str]
+Sort = Literal["worst", "newest", "oldest", "largest"]
+SORTS: tuple[Sort, ...] = ("worst", "newest", "oldest", "largest")
+"""How the list may be ordered: the first is by priority, unacknowledged first, newest change."""
 
 
 class Group(NamedTuple):
@@ -24,7 +29,7 @@ class Group(NamedTuple):
         key: the same for the same group, over changes.
         rows: its alerts, the most urgent first, then the newest change.
         labels: by which it is told apart.
-        order: by which groups are sorted: priority, unacknowledged first, newest change.
+        order: by which groups are sorted.
     """
 
     key: str
@@ -98,49 +103,92 @@ class Group(NamedTuple):
         return [(name, values) for values, name in list(told.items())[:_MOST_WHERE]]
 
 
-def grouped(rows: Iterable[Row]) -> list[Group]:
+def grouped(rows: Iterable[Row], sort: Sort = "worst") -> list[Group]:
     """Return the groups of alerts, in their order."""
     found: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         get = row.alert.change.labels.get
         found.setdefault(tuple([get(name, "") for name in BY]), []).append(row)
-    groups = [_group(values, members) for values, members in found.items()]
+    groups = [_group(values, members, sort) for values, members in found.items()]
     return sorted(groups, key=attrgetter("order"))
 
 
-def singles(rows: Iterable[Row]) -> list[Group]:
+def singles(rows: Iterable[Row], sort: Sort = "worst") -> list[Group]:
     """Return a group for each alert, in their order."""
-    ordered = sorted((_order((row,), row.alert.change.fingerprint), row) for row in rows)
+    order = _ORDERS[sort]
+    ordered = sorted((order((row,), row.alert.change.fingerprint), row) for row in rows)
     return [Group(order[2], (row,), row.alert.change.labels, order) for order, row in ordered]
 
 
-def page_of(groups: Sequence[Group], after: str, size: int) -> tuple[list[Group], str]:
-    """Return the groups behind a place, and the place behind the last of them (empty: there are no more).
+class Part(NamedTuple):
+    """A page of groups.
+
+    Attributes:
+        before: place of the first of them, where there are groups before it; empty: there are none.
+        after: place of the last, where there are groups behind it; empty: there are none.
+    """
+
+    groups: list[Group]
+    before: str
+    after: str
+
+
+def page_of(groups: Sequence[Group], after: str, size: int, before: str = "") -> Part:
+    """Return the groups behind a place, or those just before one.
 
     A place is the order of a group, not its number: rows that come and go before it do not shift the page.
     """
-    at = _place(after)
-    rest = groups if at is None else [group for group in groups if group.order > at]
-    kept = list(rest[:size])
-    if len(rest) <= size:
-        return kept, ""
-    first, changed, key = kept[-1].order
-    return kept, f"{first}.{-changed}.{key}"
+    behind, ahead = _place(after), _place(before)
+    first = 0
+    if behind is not None:
+        first = sum(group.order <= behind for group in groups)
+    elif ahead is not None:
+        first = max(0, sum(group.order < ahead for group in groups) - size)
+    kept = list(groups[first : first + size])
+    if not kept:
+        return Part([], "", "")
+    return Part(
+        kept,
+        _written(kept[0].order) if first else "",
+        _written(kept[-1].order) if first + size < len(groups) else "",
+    )
+
+
+def _written(order: Order) -> str:
+    return f"{order[0]}.{order[1]}.{order[2]}"
 
 
 def _place(text: str) -> Order | None:
-    parts = text.split(".")
-    if len(parts) != 3 or not (parts[0].isdecimal() and parts[1].isdecimal()) or len(text) > 80:
-        return None
-    return (int(parts[0]), -int(parts[1]), parts[2])
+    found = _PLACE.fullmatch(text)
+    return None if found is None else (int(found[1]), int(found[2]), found[3])
 
 
-def _group(values: tuple[str, ...], members: list[Row]) -> Group:
+def _group(values: tuple[str, ...], members: list[Row], sort: Sort) -> Group:
     members.sort(key=lambda row: (row.priority, row.place == "acked", -row.changed_us, row.alert.fingerprint))
     key = hashlib.sha256("\0".join(values).encode()).hexdigest()[:16]
-    return Group(key, tuple(members), dict(zip(BY, values, strict=True)), _order(members, key))
+    return Group(key, tuple(members), dict(zip(BY, values, strict=True)), _ORDERS[sort](members, key))
 
 
-def _order(rows: Sequence[Row], key: str) -> Order:
+def _worst(rows: Sequence[Row], key: str) -> Order:
     acked = all(row.place == "acked" for row in rows)
     return (rows[0].priority * 2 + acked, -max(row.changed_us for row in rows), key)
+
+
+def _newest(rows: Sequence[Row], key: str) -> Order:
+    return (0, -max(row.since_us for row in rows), key)
+
+
+def _oldest(rows: Sequence[Row], key: str) -> Order:
+    return (0, min(row.since_us for row in rows), key)
+
+
+def _largest(rows: Sequence[Row], key: str) -> Order:
+    return (-len(rows), -max(row.changed_us for row in rows), key)
+
+
+_ORDERS: dict[Sort, Callable[[Sequence[Row], str], Order]] = {
+    "worst": _worst,
+    "newest": _newest,
+    "oldest": _oldest,
+    "largest": _largest,
+}

@@ -13,13 +13,13 @@ from alerts.connection import StoreError, StoreUnavailableError
 from config.durations import US_PER_SECOND
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.console.acts import acts_of
-from dashboards.console.groups import Group, grouped, page_of, singles
+from dashboards.console.groups import SORTS, Group, Sort, grouped, page_of, singles
 from dashboards.console.query import Query as Asked
 from dashboards.console.query import QueryError, parse
 from dashboards.console.resolved import Resolved, resolved_since
 from dashboards.console.state import console_of, truth_of
 from dashboards.console.storm import Storm
-from dashboards.console.table import PLACES, Place, Row, Table
+from dashboards.console.table import PLACES, Place, Row, Table, next_end
 from dashboards.console.templating import page
 from dashboards.context import context_of
 
@@ -38,7 +38,8 @@ class View(NamedTuple):
     Attributes:
         problem: why the query cannot be read; empty where it can.
         places: of which alerts. matching: those asked for.
-        groups: on this page; next: place behind them, empty: there are no more.
+        groups: on this page; before, after: places of the first and the last, where there are more; empty: there are
+            none.
         all_groups: how many there are.
     """
 
@@ -48,7 +49,8 @@ class View(NamedTuple):
     matching: tuple[Row, ...]
     groups: list[Group]
     all_groups: int
-    next: str
+    before: str = ""
+    after: str = ""
 
     @property
     def shown(self) -> int:
@@ -71,9 +73,27 @@ def selected(table: Table, asked: Asked, state: str) -> tuple[Row, ...]:
     return tuple(row for row in table.rows if row.place in places and asked.takes(row))
 
 
-def groups_of(rows: Iterable[Row], view: str) -> list[Group]:
+def groups_of(rows: Iterable[Row], view: str, sort: Sort = "worst") -> list[Group]:
     """Return rows of the list: groups, or each alert by itself."""
-    return singles(rows) if view == "alerts" else grouped(rows)
+    return singles(rows, sort) if view == "alerts" else grouped(rows, sort)
+
+
+class Address(NamedTuple):
+    """What an address of the inbox says, and the addresses of other views of the same."""
+
+    q: str
+    state: str
+    view: str
+    sort: Sort
+    after: str = ""
+    before: str = ""
+
+    def url(self, **changed: str) -> str:
+        """Return the address of the same view with something changed."""
+        one = {**self._asdict(), **changed}
+        usual = {"state": "open", "sort": "worst"}
+        text = urlencode({name: value for name, value in one.items() if value and value != usual.get(name)})
+        return f"/inbox?{text}" if text else "/inbox"
 
 
 class Views:
@@ -81,25 +101,28 @@ class Views:
 
     def __init__(self) -> None:
         self._of: tuple[int, int] | None = None
-        self._known: dict[tuple[str, str, str, str], tuple[Asked, tuple[Row, ...], list[Group]]] = {}
+        self._known: dict[tuple[str, ...], tuple[Asked, tuple[Row, ...], list[Group]]] = {}
 
-    def look(self, table: Table, me: str, q: str, state: str, view: str, after: str) -> View:
+    def look(self, table: Table, me: str, asked_for: Address) -> View:
         """Return what a page of the inbox shows."""
         if self._of != (table.version, table.at_us) or len(self._known) >= _MOST_VIEWS:
             self._of = (table.version, table.at_us)
             self._known.clear()
-        key = (q, state, view, me if "owner:me" in q else "")
+        q, state, view, sort, after, before = asked_for
+        key = (q, state, view, sort, me if "owner:me" in q else "")
         found = self._known.get(key)
         if found is None:
             try:
                 asked = parse(q, me, table.at_us)
             except QueryError as error:
-                return View(Asked(q, (), (), ()), str(error), places_of(state), (), [], 0, "")
+                return View(Asked(q, (), (), ()), str(error), places_of(state), (), [], 0)
             matching = selected(table, asked, state)
-            found = self._known[key] = (asked, matching, groups_of(matching, view))
+            found = self._known[key] = (asked, matching, groups_of(matching, view, sort))
         asked, matching, groups = found
-        kept, following = page_of(groups, after, SIZE)
-        return View(asked, "", asked.places or places_of(state), matching, kept, len(groups), following)
+        part = page_of(groups, after, SIZE, before)
+        return View(
+            asked, "", asked.places or places_of(state), matching, part.groups, len(groups), part.before, part.after
+        )
 
 
 @router.get("/inbox", include_in_schema=False)
@@ -109,7 +132,9 @@ async def inbox(
     q: Annotated[str, Query(max_length=2000)] = "",
     state: Annotated[str, Query(max_length=100)] = "open",
     view: Annotated[str, Query(max_length=20)] = "",
+    sort: Annotated[str, Query(max_length=20)] = "",
     after: Annotated[str, Query(max_length=100)] = "",
+    before: Annotated[str, Query(max_length=100)] = "",
     said: Annotated[str, Query(max_length=64)] = "",
 ) -> HTMLResponse:
     """Return the inbox."""
@@ -118,9 +143,8 @@ async def inbox(
     table = console.tables.now(now_us)
     storm = console.weather.now(table)
     told = storm is not None and not q and state == "open" and view not in {"groups", "alerts"}
-    found = (
-        _flood(storm) if told and storm is not None else views_of(request).look(table, who.name, q, state, view, after)
-    )
+    address = Address(q, state, view, next((one for one in SORTS if one == sort), "worst"), after, before)
+    found = _flood(storm) if told and storm is not None else views_of(request).look(table, who.name, address)
     # No await in between: what is shown, and up to which place of the log, are of one moment.
     seq = context.mirror.seq
     truth = await truth_of(request)
@@ -142,19 +166,20 @@ async def inbox(
         q=q,
         state=state,
         view=view,
-        after=after,
+        sort=address.sort,
+        orders=[(one, address.url(sort=one, after="", before="")) for one in SORTS],
         found=found,
         storm=storm if told else None,
         storming=storm,
         seq=seq,
-        next_url=_url(q, state, view, found.next) if found.next else "",
-        first_url=_url(q, state, view, "") if after else "",
+        next_url=address.url(after=found.after, before="") if found.after else "",
+        previous_url=address.url(before=found.before, after="") if found.before else "",
         resolved=resolved,
         resolved_count=count,
         late=late,
         sparks=await console.sparks.of(found.groups, now_us),
         said=acts_of(request).told(said),
-        next_end=_next_end(table),
+        next_end=next_end(table),
         largest=largest(table.rows) if state == "open" and not q else [],
         people=sorted([*context.settings.people, *context.settings.schedules]),
     )
@@ -170,13 +195,7 @@ def views_of(request: Request) -> Views:
 
 def _flood(storm: Storm) -> View:
     """Return the view of a page that tells of a storm: it has no rows of its own."""
-    return View(Asked("", (), (), ()), "", ("open",), storm.rows, [], 0, "")
-
-
-def _url(q: str, state: str, view: str, after: str) -> str:
-    given = {"q": q, "state": "" if state == "open" else state, "view": view, "after": after}
-    text = urlencode({name: value for name, value in given.items() if value})
-    return f"/inbox?{text}" if text else "/inbox"
+    return View(Asked("", (), (), ()), "", ("open",), storm.rows, [], 0)
 
 
 def largest(rows: Iterable[Row]) -> list[tuple[int, int, str]]:
@@ -188,12 +207,6 @@ def largest(rows: Iterable[Row]) -> list[tuple[int, int, str]]:
     counted = [(number, services.total(), services.most_common(1)[0][0]) for number, services in found.items()]
     large = [one for one in counted if one[1] >= _LARGE]
     return sorted(large, key=lambda one: (-one[1], one[0]))[:_MOST_LARGE]
-
-
-def _next_end(table: Table) -> int | None:
-    """Return when the next acknowledgement ends by itself."""
-    held = [row.alert.acknowledgement for row in table.rows if row.place == "acked"]
-    return min((one.until_us for one in held if one is not None and one.until_us is not None), default=None)
 
 
 async def _resolved(request: Request, now_us: int, most: int) -> tuple[int | None, list[Resolved]]:

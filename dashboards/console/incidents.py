@@ -7,6 +7,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import HTMLResponse, Response
 
+from alerts.incident_book import IncidentBook
 from alerts.incident_model import IncidentStatus
 from config.durations import US_PER_SECOND
 from dashboards.access.contract import Principal, Role, needs
@@ -41,6 +42,8 @@ async def listed(request: Request, _who: Viewer, status: Annotated[str, Query(ma
             open_[number] = open_.get(number, 0) + (row.place == "open")
             worst[number] = min(worst.get(number, 3), row.priority)
     found.sort(key=lambda one: (one.status != "open", worst.get(one.number, 4), -one.firing, -one.last_us))
+    numbers = [one.number for one in found]
+    leads = await to_thread.run_sync(IncidentBook(context.store).leads, numbers)
     return await page(
         request,
         "incidents.html",
@@ -51,6 +54,7 @@ async def listed(request: Request, _who: Viewer, status: Annotated[str, Query(ma
         unanswered=open_,
         worst=worst,
         wanted=wanted or "",
+        leads=leads,
     )
 
 
@@ -89,9 +93,12 @@ async def timeline(
         instants=shown[:_MOST_LINES],
         more=max(0, len(shown) - _MOST_LINES),
         priority=min(priorities, default=None),
-        oldest=next((one.change.fingerprint for one in record.detail.members if one.change.status == "firing"), None),
         seq=context.mirror.seq,
-        open_count=sum(row.alert.incident == number for row in console_of(request).tables.now(now_us).rows),
+        open_count=sum(
+            row.alert.incident in record.numbers and row.place != "silenced"
+            for row in console_of(request).tables.now(now_us).rows
+        ),
+        people=sorted([*context.settings.people, *context.settings.schedules]),
         said=acts_of(request).told(said),
     )
 

@@ -12,11 +12,15 @@ from dashboards.console import (
     detectors,
     duty,
     feeds,
+    handover,
     inbox,
     incidents,
     judging,
+    leading,
+    load,
     shell,
     silences,
+    windows,
 )
 from dashboards.console.state import new_console
 from dashboards.console.templating import refused
@@ -29,11 +33,15 @@ ROUTERS: tuple[APIRouter, ...] = (
     alert.router,
     judging.router,
     incidents.router,
+    leading.router,
     detectors.router,
+    load.router,
+    windows.router,
     silences.router,
     feeds.router,
     channels.router,
     duty.router,
+    handover.router,
     audit.router,
 )
 """Each page's."""

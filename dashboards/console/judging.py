@@ -1,5 +1,6 @@
 """Whether an alert was worth it: what people say goes into the estimate of false alarms of its detector."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -7,14 +8,21 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Form, Path, Request
 from starlette.responses import Response
 
+from alerts.connection import StoreError, StoreUnavailableError
 from alerts.control_log import ControlLog
+from alerts.store import AlertStore
 from alerts.verdicts import give_verdict
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
+from dashboards.console.acts import Wish
+from dashboards.console.outcome import Change, Outcome, skipped_words
+from dashboards.console.table import Row
 from dashboards.console.templating import lead
 from dashboards.context import context_of
 from dashboards.errors import Refused
+from detectors.control import ChangeError
 
+MOST_AT_ONCE = 200
 router = APIRouter()
 
 
@@ -41,3 +49,36 @@ async def verdict(
     await record(request, action=f"alert.{said}", object=f"alert:{fingerprint}", after={"verdict": said}, why=note)
     back = f"/a/{fingerprint}/{meant.starts_at_us}?{urlencode({'kept': said})}"
     return lead(request, back)
+
+
+def judged(store: AlertStore, wish: Wish, rows: Sequence[Row], later: int, gone: int) -> Outcome:
+    """Keep for each alert that its episode, as it was seen, was noise. Blocks.
+
+    Args:
+        store: of the alerts.
+        wish: who says so, and why.
+        rows: the alerts, :data:`MOST_AT_ONCE` at most.
+        later: how many match that nobody had seen: nothing is said of them.
+        gone: how many were seen that match no more.
+    """
+    log, done, failed = ControlLog(store), 0, ""
+    for row in rows:
+        try:
+            give_verdict(log, row.alert.change, "noise", by=wish.by, note=wish.text, now_us=wish.now_us)
+        except (StoreUnavailableError, StoreError, ChangeError) as error:
+            failed = f"{len(rows) - done:,} could not be marked: {error}"
+            break
+        done += 1
+    changes = tuple(
+        Change(fingerprint=row.alert.fingerprint, episode_us=row.alert.change.starts_at_us) for row in rows[:done]
+    )
+    return Outcome(
+        id=wish.id,
+        act="noise",
+        by=wish.by,
+        at_us=wish.now_us,
+        done=done,
+        skipped=skipped_words(later, gone),
+        failed=failed,
+        changes=changes,
+    )

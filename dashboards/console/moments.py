@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from alerts.incident_book import BookEntry, IncidentBook, lead_of
 from alerts.incident_model import IncidentDetail, Member
 from alerts.incidents import Incidents
 from alerts.model import NotificationRecord
@@ -20,6 +21,8 @@ from config.settings import Settings
 from dashboards.priority import Priority, priority
 
 MOST_ALERTS = 400
+MOST_TOGETHER = 10
+"""Of so many incidents that are the same trouble, alerts are shown on one timeline."""
 _MOST_READ = 60
 """Of so many alerts, those that fire first, it is read who was told and what people said: the rest is counted."""
 Clock = Literal["event", "clock"]
@@ -68,15 +71,29 @@ class Record(NamedTuple):
     """All that is known of an incident.
 
     Attributes:
+        detail: with the alerts of the incidents that are the same trouble, too.
         spans: of alerts and silent feeds, by event time. instants: in order, alerts by event time, the rest by the
             clock.
         read: of how many alerts it was read who was told.
+        book: what people said of the incident itself. part_of: the incident that it was said to be a part of.
     """
 
     detail: IncidentDetail
     spans: tuple[Span, ...]
     instants: tuple[Instant, ...]
     read: int
+    book: tuple[BookEntry, ...] = ()
+    part_of: int | None = None
+
+    @property
+    def lead(self) -> BookEntry | None:
+        """Who leads it; None: nobody."""
+        return lead_of(self.book)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Of the incident, and of those that are the same trouble."""
+        return (self.detail.incident.number, *(() if self.lead is None else self.lead.others))
 
     @property
     def told_us(self) -> int | None:
@@ -100,6 +117,13 @@ def read_record(store: AlertStore, settings: Settings, incidents: Incidents, num
     detail = incidents.get(number, now_us, most=MOST_ALERTS)
     if detail is None:
         return None
+    books = IncidentBook(store)
+    book = books.read(number)
+    led = lead_of(book)
+    for other in () if led is None else led.others[:MOST_TOGETHER]:
+        beside = incidents.get(other, now_us, most=MOST_ALERTS)
+        if beside is not None:
+            detail = msgspec.structs.replace(detail, members=(*detail.members, *beside.members))
     members = [one for one in detail.members if not one.undone]
     responses = Responses(store, settings.responses)
     instants = list(_alerts(members, settings))
@@ -122,8 +146,9 @@ def read_record(store: AlertStore, settings: Settings, incidents: Incidents, num
             Span(f"{blind.feed} (silent)", blind.since_us, blind.until_us, None, blind.says, blind.fingerprint)
         )
         instants.append(Instant(blind.since_us, "event", "feeds", "blind", blind.feed, blind.says, blind.fingerprint))
+    instants += [_written(one) for one in book]
     instants.sort(key=lambda one: (one.at_us, one.lane, one.words))
-    return Record(detail, tuple(spans), tuple(instants), len(prints))
+    return Record(detail, tuple(spans), tuple(instants), len(prints), tuple(book), books.led_with(number))
 
 
 def priority_of(member: Member, settings: Settings) -> Priority:
@@ -154,6 +179,15 @@ def _said(responses: Sequence[Response], fingerprint: str) -> Iterator[Instant]:
     for one in responses:
         words = _SAID[one.kind] + (f" to {one.to}" if one.to else "") + (f": {one.text}" if one.text else "")
         yield Instant(one.at_us, "clock", "people", "said", one.by, words, fingerprint)
+
+
+def _written(one: BookEntry) -> Instant:
+    words = f"noted: {one.text}"
+    if one.kind == "lead":
+        words = "takes the lead" if one.to == one.by else f"gives the lead to {one.to}"
+        words += f", together with {', '.join(f'INC-{other}' for other in one.others)}" if one.others else ""
+        words += f": {one.text}" if one.text else ""
+    return Instant(one.at_us, "clock", "people", "said", one.by, words)
 
 
 def _told(note: NotificationRecord) -> Iterator[Instant]:

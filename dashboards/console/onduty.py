@@ -5,14 +5,15 @@ from typing import NamedTuple
 import anyio
 import anyio.to_thread
 
-from alerts.duty import UnknownScheduleError
+from alerts.duty import Shift, UnknownScheduleError
 from alerts.duty_files import DutyFiles
 from alerts.icalendar import CalendarError
 from config.durations import US_PER_SECOND
 from config.settings import Settings
 
 _KEPT_US = 30 * US_PER_SECOND
-_AHEAD_US = 8 * 86_400 * US_PER_SECOND
+_DAY_US = 86_400 * US_PER_SECOND
+_AHEAD_US = 8 * _DAY_US
 
 
 class OnDuty(NamedTuple):
@@ -22,12 +23,14 @@ class OnDuty(NamedTuple):
         people: empty: nobody.
         until_us: when it changes; None: not for a week.
         problem: why it cannot be told; empty where it can.
+        gap: the first time within a day in which nobody is; None: there is none.
     """
 
     schedule: str
     people: tuple[str, ...]
     until_us: int | None
     problem: str = ""
+    gap: Shift | None = None
 
 
 class DutyNow:
@@ -61,5 +64,6 @@ class DutyNow:
                 found.append(OnDuty(name, (), None, str(error)))
                 continue
             until_us = shifts[0].end_us if len(shifts) > 1 else None
-            found.append(OnDuty(name, people, until_us))
+            gap = next((one for one in shifts if not one.people and one.start_us < now_us + _DAY_US), None)
+            found.append(OnDuty(name, people, until_us, gap=gap))
         return tuple(found)

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from alerts.model import rfc3339
+from config.tidying import tidy
 from dashboards.console.moments import Record
 from dashboards.freshness_model import ago
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]|#])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]|#~])")
 
 
 def as_markdown(record: Record, now_us: int) -> str:
@@ -31,6 +32,8 @@ def as_json(record: Record) -> dict[str, Any]:
     ]
     return {
         "incident": {"name": incident.name, **plain},
+        "lead": None if record.lead is None else record.lead.to,
+        "together_with": [] if record.lead is None else list(record.lead.others),
         "moments": [{**one._asdict(), "at": rfc3339(one.at_us), "at_us": one.at_us} for one in record.instants],
         "alerts": [
             {
@@ -53,7 +56,7 @@ def escaped(text: str) -> str:
     >>> print(escaped("<b>5 *stars*</b>"))
     &lt;b&gt;5 \*stars\*&lt;/b&gt;
     """
-    plain = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    plain = _SPECIAL.sub(r"\\\1", " ".join(tidy(text).split()))
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -108,6 +111,10 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     incident = record.detail.incident
     yield "Status", incident.status
     yield "Worst severity", incident.severity
+    if record.lead is not None:
+        yield "Lead", record.lead.to
+        if record.lead.others:
+            yield "Together with", ", ".join(f"INC-{other}" for other in record.lead.others)
     yield "Began (event time)", _minute(incident.first_us)
     if incident.ended_us is not None:
         yield "Ended (event time)", _minute(incident.ended_us)

@@ -3,8 +3,8 @@
 ``service=pay site=~"ams.*" p<=2 state:open age>10m owner:me incident:7 "free text"``
 
 Matchers are Alertmanager's; ``p`` is the priority; ``age`` how long it is known to fire; ``state:`` open, acked,
-silenced or standing; ``owner:`` a name, ``me`` or ``none``; anything else is looked for in sentence and labels. Parts
-stand beside each other, and all must hold.
+silenced or standing; ``owner:`` a name, ``me`` or ``none``; ``incident:7,8`` of one of these; anything else is looked
+for in sentence and labels. Parts stand beside each other, and all must hold.
 """
 
 import re
@@ -161,12 +161,12 @@ def _owner(name: str, me: str) -> Test:
 
 
 def _incident(text: str) -> Test:
-    digits = text.upper().removeprefix("INC-")
-    if not digits.isdecimal() or len(digits) > 15:
-        msg = f"incident:{text}: expected a number, like incident:7"
+    parts = [part.removeprefix("INC-") for part in text.upper().split(",")]
+    if not all(part.isdecimal() and len(part) <= 15 for part in parts):
+        msg = f"incident:{text}: expected a number, like incident:7, or some, like incident:7,8"
         raise QueryError(msg)
-    number = int(digits)
-    return lambda row: row.alert.incident == number
+    numbers = frozenset(map(int, parts))
+    return lambda row: row.alert.incident in numbers
 
 
 def _free(text: str) -> Test:

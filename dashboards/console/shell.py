@@ -1,13 +1,13 @@
 """What all pages share: the truth bar, the settings of whoever looks, and where the root leads."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from dashboards.access.contract import Principal, Role, needs
-from dashboards.console.templating import KEYS_COOKIE, THEME_COOKIE, page
+from dashboards.access.refusals import safe_next
+from dashboards.console.templating import KEYS_COOKIE, SOUND_COOKIE, THEME_COOKIE, page
 from dashboards.console.times import COOKIE as ZONE_COOKIE
 from dashboards.context import context_of
 
@@ -41,12 +41,15 @@ async def save_settings(
     theme: Annotated[str, Form()] = "",
     zone: Annotated[str, Form()] = "utc",
     keys: Annotated[str, Form()] = "off",
+    sound: Annotated[list[str] | None, Form()] = None,
     back: Annotated[str, Form()] = "/settings",
 ) -> Response:
     """Keep the settings in cookies, and go back."""
     answer = RedirectResponse(local_path(back), 303)
-    kept = {THEME_COOKIE: theme if theme in {"dark", "light"} else "", ZONE_COOKIE: zone[:_MOST_ZONE]}
+    kept = {THEME_COOKIE: theme if theme in {"dark", "light"} else ""}
+    kept[ZONE_COOKIE] = zone[:_MOST_ZONE] if zone.isascii() else "utc"  # a header holds nothing else
     kept[KEYS_COOKIE] = "on" if keys == "on" else "off"
+    kept[SOUND_COOKIE] = "".join(one for one in "123" if one in (sound or ()))
     for name, value in kept.items():
         # Scripts of our own read them: the zone of the browser, and whether shortcuts are wanted.
         answer.set_cookie(name, value, max_age=_YEAR_S, path="/", samesite="lax", httponly=False)
@@ -54,15 +57,12 @@ async def save_settings(
 
 
 def local_path(address: str) -> str:
-    r"""Return an address of ours; the inbox for any other, so that nobody is led elsewhere.
+    r"""Return an address of ours, as :func:`dashboards.access.refusals.safe_next` has it; the inbox for any other.
 
     >>> local_path("/inbox?q=a"), local_path("//evil.example"), local_path("https://evil.example/")
     ('/inbox?q=a', '/inbox', '/inbox')
     >>> local_path("/\\evil.example")
     '/inbox'
     """
-    parts = urlsplit(address)
-    ours = address.startswith("/") and not address.startswith("//") and not parts.netloc and not parts.scheme
-    if not ours or "\\" in address or any(ord(letter) < 32 for letter in address):
-        return "/inbox"
-    return address
+    found = safe_next(address)
+    return "/inbox" if found == "/" else found

@@ -1,9 +1,7 @@
 """Silences: what we choose not to hear, who said so, until when; and what a new one would hide, before it is made."""
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
 import msgspec
 from anyio import to_thread
@@ -12,12 +10,16 @@ from starlette.responses import HTMLResponse, Response
 
 from alerts.silences import SilenceBook, SilenceError, Wanted
 from alerts.silencing import MOST_COMMENT, Silence
-from config.durations import US_PER_SECOND, parse_duration_us
+from config.durations import US_PER_SECOND
 from dashboards.access.audit import record
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v1.silence_shapes import PreviewOut, plain
 from dashboards.api.v1.silences import preview_of
+from dashboards.console.ending import ends_us_of
+from dashboards.console.state import console_of
 from dashboards.console.templating import lead, page
+from dashboards.console.times import Zone
+from dashboards.console.windows import windows_of
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
 from dashboards.priority import priority
@@ -62,10 +64,6 @@ async def listed(request: Request, _who: Viewer) -> HTMLResponse:
     book = SilenceBook(context.store)
     found = await to_thread.run_sync(lambda: book.list(now_us, ("active", "pending", "expired")))
     shown = [_shown(context, one, now_us) for one in found]
-    windows = [
-        (name, context.mirror.maintenance.next_start(name, now_us), context.settings.maintenance_windows[name])
-        for name in context.mirror.maintenance.names()
-    ]
     return await page(
         request,
         "silences.html",
@@ -75,8 +73,7 @@ async def listed(request: Request, _who: Viewer) -> HTMLResponse:
         now=[one for one in shown if one.state == "active"],
         coming=[one for one in shown if one.state == "pending"],
         ended=[one for one in shown if one.state == "expired"][:_ENDED_SHOWN],
-        windows=windows,
-        open_windows=_open_windows(context, now_us),
+        windows=windows_of(context, now_us),
     )
 
 
@@ -87,6 +84,8 @@ async def new(
     *,
     m: Text = "",
     span: Annotated[str, Query(alias="for", max_length=20)] = "2h",
+    until: Annotated[str, Query(max_length=30)] = "",
+    zone: Annotated[str, Query(max_length=64)] = "UTC",
     why: Text = "",
     again: Annotated[str, Query(max_length=36)] = "",
 ) -> HTMLResponse:
@@ -96,6 +95,11 @@ async def new(
         old = await _get(context, again)
         m, why = ", ".join(old.matchers), old.comment
     found, problem = await _preview(context, m)
+    ends_us = None
+    try:
+        ends_us = ends_us_of(span, until, zone, context.now_us())
+    except Refused as error:
+        problem = problem or error.refusal.detail
     return await page(
         request,
         "silence_new.html",
@@ -106,6 +110,10 @@ async def new(
         span=span if span in SPANS else "2h",
         spans=SPANS,
         why=why,
+        until=until,
+        ends_us=ends_us,
+        utc=Zone("utc", "UTC"),
+        storming=console_of(request).weather.now(console_of(request).tables.now(context.now_us())),
         found=found,
         problem=problem,
         most_comment=MOST_COMMENT,
@@ -127,7 +135,7 @@ async def make(
     """Make a silence; one that hides something of priority 1 only if that is confirmed, for four hours at most."""
     context = context_of(request)
     now_us = context.now_us()
-    ends_us = _ends_us(span, until, zone, now_us)
+    ends_us = ends_us_of(span, until, zone, now_us)
     found, problem = await _preview(context, m)
     if found is None:
         raise Refused(422, problem or "say what is to be silenced: a matcher like service=pay")
@@ -210,9 +218,7 @@ async def _preview(context: Context, matchers: str) -> tuple[PreviewOut | None, 
 
 def _shown(context: Context, one: Silence, now_us: int) -> Shown:
     state = one.state(now_us)
-    about = (
-        [alert for alert in context.mirror.alerts.values() if one.matches(alert.labels)] if state != "expired" else []
-    )
+    about = [] if state == "expired" else context.mirror.about(one)
     return Shown(
         silence=one,
         state=state,
@@ -222,27 +228,3 @@ def _shown(context: Context, one: Silence, now_us: int) -> Shown:
         long=one.ends_us - one.starts_us > _LONG_US,
         outside=one.comment.startswith("ACK!"),
     )
-
-
-def _open_windows(context: Context, now_us: int) -> set[str]:
-    maintenance = context.mirror.maintenance
-    return {name for name in maintenance.names() if maintenance.occurrences(name, now_us, now_us + 1)}
-
-
-def _ends_us(span: str, until: str, zone: str, now_us: int) -> int:
-    """Return when a silence ends: after a span, or at a wall time in a zone."""
-    if not until.strip():
-        try:
-            return now_us + parse_duration_us(span)
-        except ValueError as error:
-            raise Refused(422, f"for {span!r}: {error}") from error
-    try:
-        at = datetime.fromisoformat(until.strip())
-        named: Any = ZoneInfo(zone)
-    except (ValueError, KeyError, OSError) as error:
-        raise Refused(422, f"until {until!r} in {zone!r}: expected like 2026-03-02T18:00 and a zone") from error
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=named)
-        if at.astimezone(ZoneInfo("UTC")).astimezone(named).replace(tzinfo=None) != at.replace(tzinfo=None):
-            raise Refused(422, f"{until} does not exist in {zone}: the clock is put forward then; choose another time")
-    return round(at.timestamp() * US_PER_SECOND)

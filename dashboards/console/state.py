@@ -9,6 +9,7 @@ from alerts.responses import Responses
 from config.settings import Settings
 from dashboards.console.acts import Acts
 from dashboards.console.evidence import Evidence
+from dashboards.console.news import News
 from dashboards.console.onduty import DutyNow
 from dashboards.console.sparks import Sparks
 from dashboards.console.storm import Weather
@@ -26,7 +27,8 @@ class Console:
     """Of one application.
 
     Attributes:
-        tables: of open alerts. weather: whether there is a flood of them. sparks: small lines beside rows.
+        tables: of open alerts. weather: whether there is a flood of them. news: which are new.
+        sparks: small lines beside rows.
         proofs: of channels. duty: who is on duty.
         acts: what people did lately.
         evidence: of alerts' episodes, with when it was read: it takes a while to put together.
@@ -36,6 +38,7 @@ class Console:
     proofs: Proofs
     duty: DutyNow
     weather: Weather
+    news: News
     sparks: Sparks
     acts: Acts
     settings: Settings
@@ -56,6 +59,7 @@ def new_console(context: Context) -> Console:
         proofs=Proofs(context.store, tuple(context.settings.channels)),
         duty=DutyNow(context.settings),
         weather=Weather(),
+        news=News(),
         sparks=Sparks(context.settings),
         settings=context.settings,
         acts=Acts(Responses(context.store, context.settings.responses)),

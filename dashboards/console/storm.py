@@ -8,14 +8,8 @@ from config.durations import US_PER_SECOND
 from dashboards.console.query import written
 from dashboards.console.table import Row, Table
 from dashboards.priority import Priority
+from dashboards.storm import StormRule, line_of
 
-STARTS_OPEN, ENDS_OPEN = 100, 60
-FLOOD_STARTS, FLOOD_ENDS = 10, 5
-"""New rows of the list within ten minutes: above the first a flood begins, below the second it ends."""
-A_PAGE = 50
-"""Rows that fit on one page are read faster than what they share: with fewer there is no flood, however fast."""
-WITHIN_US = 600 * US_PER_SECOND
-HOLDS_US = 300 * US_PER_SECOND
 MOST_LINES, MOST_SHARED = 12, 4
 _LINES_INSIDE, _LINES_OUTSIDE = 6, 3
 _NO_CAUSE = {"alertname", "severity", "rule", "case", "customer", "fingerprint", "record"}
@@ -57,11 +51,10 @@ class Storm(NamedTuple):
 
 
 class Weather:
-    """Says whether there is a flood: it begins at once, and ends slowly. Used on the event loop's thread."""
+    """Says whether there is a storm, by :class:`dashboards.storm.StormRule`. Used on the event loop's thread."""
 
     def __init__(self) -> None:
-        self._since_us: int | None = None
-        self._calm_us: int | None = None
+        self._rule = StormRule()
         self._told: tuple[tuple[int, int], Storm | None] | None = None
 
     def now(self, table: Table) -> Storm | None:
@@ -73,22 +66,8 @@ class Weather:
 
     def _look(self, table: Table) -> Storm | None:
         rows = [row for row in table.rows if row.place == "open"]
-        lines: dict[tuple[str | None, str | None], int] = {}
-        for row in rows:
-            key = (row.alert.labels.get("alertname"), row.alert.labels.get("service"))
-            lines[key] = min(row.since_us, lines.get(key, row.since_us))
-        keys = [since_us for since_us in lines.values() if table.at_us - since_us <= WITHIN_US]
-        begins = len(rows) >= STARTS_OPEN or (len(lines) > A_PAGE and len(keys) > FLOOD_STARTS)
-        calm = len(rows) < ENDS_OPEN and len(keys) < FLOOD_ENDS
-        if self._since_us is None:
-            if not begins:
-                return None
-            self._since_us = table.at_us
-        self._calm_us = (self._calm_us or table.at_us) if calm else None
-        if not rows or (self._calm_us is not None and table.at_us - self._calm_us >= HOLDS_US):
-            self._since_us = self._calm_us = None
-            return None
-        return told(rows, self._since_us, table.at_us)
+        since_us = self._rule.since(((line_of(row.alert.labels), row.since_us) for row in rows), table.at_us)
+        return told(rows, since_us, table.at_us) if rows and since_us is not None else None
 
 
 def told(rows: Sequence[Row], since_us: int, now_us: int) -> Storm:

@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 from config.durations import US_PER_SECOND
 from dashboards.mirror import Mirror, OpenAlert
 from dashboards.priority import Priority, priority
+from dashboards.storm import STANDING_US
 
 Place = Literal["open", "acked", "silenced", "standing"]
 """Where the inbox shows an alert. ``standing``: open for longer than a day, so that it is no news any more."""
 PLACES: tuple[Place, ...] = ("open", "acked", "silenced", "standing")
-STANDING_US = 86_400 * US_PER_SECOND
 KEPT_US = 5 * US_PER_SECOND
 
 
@@ -106,6 +106,12 @@ def table_of(mirror: Mirror, now_us: int, before: Table | None = None) -> Table:
         by_priority=(priorities[1], priorities[2], priorities[3]),
     )
     return Table(mirror.version, now_us, rows, counts)
+
+
+def next_end(table: Table) -> int | None:
+    """Return when the next acknowledgement ends by itself."""
+    held = [row.alert.acknowledgement for row in table.rows if row.place == "acked"]
+    return min((one.until_us for one in held if one is not None and one.until_us is not None), default=None)
 
 
 def _row(mirror: Mirror, alert: OpenAlert, now_us: int, known: Row | None) -> Row:

@@ -17,7 +17,7 @@ from dashboards.freshness_model import Proof
 from dashboards.mirror import Mirror
 from dashboards.outside import acknowledging, in_hand_of
 from dashboards.proofs import Proofs
-from dashboards.stream import STORM_OPEN
+from dashboards.storm import STANDING_US, STARTS_OPEN, StormRule, line_of
 from dashboards.wall.chain import chain
 from dashboards.wall.delivery import Counted, Counts
 from dashboards.wall.duty import OnDuty
@@ -26,7 +26,7 @@ from dashboards.wall.options import Options
 from dashboards.wall.page import Shown, render, shown_now
 from dashboards.wall.rows import Open, owner_of
 from dashboards.wall.services import Known, told_places
-from dashboards.wall.view import Seen, storm_since, view_of
+from dashboards.wall.view import Seen, view_of
 from dashboards.wall.words import Codes
 
 _EVERY_US = 1_000_000
@@ -49,7 +49,7 @@ class Desk:
         self._proofs = Proofs(context.store, tuple(settings.channels))
         self._known = Known()
         self._codes = Codes(_key(settings))
-        self._storm_ms = 0
+        self._storm = StormRule()
         self._lock = asyncio.Lock()
         self._views: dict[bool, tuple[int, int, tuple[Status, ...], View]] = {}
         self._opened: tuple[View, str] | None = None
@@ -71,7 +71,7 @@ class Desk:
     def _known_view(self, hide: bool) -> View | None:
         """Return what was put together lately, if it still holds."""
         known, mirror = self._views.get(hide), self._context.mirror
-        every_us = _EVERY_IN_STORM_US if len(mirror.alerts) >= STORM_OPEN else _EVERY_US
+        every_us = _EVERY_IN_STORM_US if len(mirror.alerts) >= STARTS_OPEN else _EVERY_US
         if known is None or not 0 <= self._context.now_us() - known[0] < every_us:
             return None
         same = known[1] == mirror.version and known[2] is mirror.statuses
@@ -89,7 +89,12 @@ class Desk:
         mirror = context.mirror
         version, statuses = mirror.version, mirror.statuses
         found = list(_open(mirror, now_us))
-        self._storm_ms = storm_since(self._storm_ms, len(found), now_us // 1000)
+        waiting = [
+            (line_of(one.alert.labels), one.alert.since.ms * 1000)
+            for one in found
+            if mirror.state(one.alert, now_us) == "open" and now_us - one.alert.since.ms * 1000 <= STANDING_US
+        ]
+        storm_us = self._storm.since(waiting, now_us)
         flows = [one for one in statuses if one.kind == "flow"]
         seen = Seen(
             truth=truth(
@@ -111,10 +116,10 @@ class Desk:
             counted=counted,
             duty=duty,
             complete=mirror.complete,
-            storm_ms=self._storm_ms,
+            storm_ms=0 if storm_us is None else storm_us // 1000,
         )
         codes = self._codes if hide else None
-        if len(found) < STORM_OPEN:
+        if len(found) < STARTS_OPEN:
             view = view_of(seen, context.settings, codes)
         else:  # it takes a while, and others are waiting for the loop
             view = await anyio.to_thread.run_sync(view_of, seen, context.settings, codes)

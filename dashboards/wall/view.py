@@ -7,7 +7,6 @@ import msgspec
 from alerts.statuses import Status
 from config.settings import Settings
 from dashboards.freshness_model import Layer, Sign, Truth, believed
-from dashboards.stream import STORM_OPEN
 from dashboards.wall.delivery import Counted, delivery_of
 from dashboards.wall.figures import figures_of
 from dashboards.wall.model import Bad, Duty, Feeds, Hop, Shared, State, View
@@ -15,8 +14,6 @@ from dashboards.wall.rows import Open, latest_of, rows_of, shared
 from dashboards.wall.services import Place, services_of, told_places
 from dashboards.wall.words import Codes
 
-STORM_OVER = STORM_OPEN // 2
-"""A storm lasts until fewer alerts are open."""
 _MOST_ROWS = 12
 _LATEST = 6
 _MOST_BAD = 4
@@ -93,17 +90,6 @@ def is_blind(seen: Seen) -> bool:
     held = any(one.report.get("unreachable") for one in seen.statuses if one.kind == "flow")
     broken = any(hop.why or hop.age_ms is None or hop.age_ms > hop.stale_ms for hop in seen.hops)
     return not seen.complete or silent or held or broken
-
-
-def storm_since(before_ms: int, open_: int, now_ms: int) -> int:
-    """Return since when there is a storm; 0: there is none.
-
-    >>> storm_since(0, 99, 5), storm_since(0, 100, 5), storm_since(5, 50, 9), storm_since(5, 49, 9)
-    (0, 5, 5, 0)
-    """
-    if open_ >= STORM_OPEN:
-        return before_ms or now_ms
-    return before_ms if open_ >= STORM_OVER else 0
 
 
 def _state(seen: Seen, missing: Sequence[Bad]) -> State:

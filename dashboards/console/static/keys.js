@@ -71,6 +71,14 @@
     return press(name);
   }
 
+  // That of the row which has the focus, else that of the page.
+  function runbook() {
+    const row = current(), link = row && row.querySelector("[data-runbook]");
+    if (!link) { return press("runbook"); }
+    link.click();
+    return true;
+  }
+
   // Opens what hides a field, and goes there: a note or a name is written before it is sent.
   function write(name) {
     const row = current(), bar = document.getElementById("selection");
@@ -97,7 +105,12 @@
 
   const KEYS = {
     "?": help,
-    "/": () => { const box = document.querySelector("[data-query]"); if (box) { box.focus(); box.select(); } },
+    "/": () => {
+      const box = document.querySelector("[data-query]");
+      if (!box) { location.assign("/inbox#q"); return; }
+      box.focus();
+      box.select();
+    },
     j: () => move(1), k: () => move(-1),
     o: () => { const link = current() && current().querySelector("[data-open]"); if (link) { link.click(); } },
     x: () => { const row = current(); if (row) { select(row, !row.hasAttribute("data-selected")); last = row; count(); } },
@@ -109,11 +122,11 @@
       count();
     },
     a: () => act("acknowledge"), A: () => act("unacknowledge"), s: () => act("silence"), c: () => write("note"),
-    m: () => act("mine"), M: () => write("to"), n: () => press("noise"), r: () => press("runbook"), u: () => press("undo"),
+    m: () => act("mine"), M: () => write("to"), n: () => act("noise"), r: () => runbook(), u: () => press("undo"),
     ".": () => { window.makegoodList.show(); }, p: () => window.makegoodList.pause(), z: () => window.makegoodZone(),
     "+": () => press("zoom-in"), "-": () => press("zoom-out"),
     ArrowLeft: () => press("zoom-left"), ArrowRight: () => press("zoom-right"),
-    "[": () => press("first-page"), "]": () => press("next-page"),
+    "[": () => press("previous-page"), "]": () => press("next-page"),
     1: () => priority("1"), 2: () => priority("2"), 3: () => priority("3"), 0: () => priority(""),
     y: () => navigator.clipboard && navigator.clipboard.writeText(location.href).then(() => {
       document.getElementById("live-said").textContent = "link copied";
@@ -162,6 +175,8 @@
     }
   });
   document.addEventListener("input", (event) => { const form = event.target.closest("form"); if (form) { form.classList.add("dirty"); } });
+
+  if (location.hash === "#q") { KEYS["/"](); } // another page was asked for the query box
 
   // After a swap the focus is on the same alert; where it is gone, on the one that took its place.
   let focused = null;

@@ -28,10 +28,14 @@
       one.textContent = { live: "LIVE", late: "LATE", stale: "NOT LIVE" }[shown];
     }
     for (const one of document.querySelectorAll("[data-beat-age]")) { one.textContent = Math.round(age) + " s"; }
-    for (const one of document.querySelectorAll("[data-needs-live]")) { one.disabled = shown === "stale"; }
+    for (const one of document.querySelectorAll("[data-needs-live]:not([data-denied])")) {
+      one.disabled = shown === "stale";
+      if (one.disabled) { one.title = "Off while the page is not live"; } else { one.removeAttribute("title"); }
+    }
     strip.hidden = shown !== "stale";
+    const since = new Date(heardWhen).toISOString().slice(11, 19) + " UTC";
+    for (const one of document.querySelectorAll("[data-as-of]")) { one.textContent = strip.hidden ? "" : "as of " + since; }
     if (!strip.hidden) {
-      const since = new Date(heardWhen).toISOString().slice(11, 19) + " UTC";
       strip.querySelector("[data-not-live]").textContent = state === "stale"
         ? "Nothing received since " + since + " (" + Math.round(age) + " s ago). What you see may be old; acts are off."
         : "The store has not answered for " + Math.round(storeAge) + " s. What you see may be old; acts are off.";

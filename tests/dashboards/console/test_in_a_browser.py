@@ -4,16 +4,20 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from alerts.handovers import HandoverBook
+from alerts.incident_book import BookEntry, IncidentBook
 from alerts.incidents import Incidents
 from alerts.responses import Responses
 from alerts.store import AlertStore
 from config.settings import Settings
+from dashboards.access.contract import Role
 from tests.support.alerts import change
 from tests.support.browser import chromium, violations
-from tests.support.web import Running
+from tests.support.web import Running, Somebody, wall_us
 
 Serve = Callable[..., Running]
 ROW = "#list [data-row]"
@@ -240,6 +244,85 @@ def test_without_scripts_pages_work_as_forms_and_say_that_they_are_not_live(
     context.close()
 
 
+def test_a_tone_is_made_for_a_new_row_of_a_priority_that_was_chosen_and_for_no_other(
+    page: Page, serve: Serve, store: AlertStore
+) -> None:
+    store.apply([change("Old", severity="critical", tier="gold", summary="an old one")])
+    app = serve()
+    look(page, app, "/settings")
+    expect(page.locator("[data-sound]")).to_be_hidden()
+    page.locator('[name=sound][value="1"]').check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("[data-sound]")).to_be_visible()
+    page.locator("[data-sound-test]").click()
+    expect(page.locator("[data-sound]")).to_have_text("Sound on")
+    expect(page.locator("body")).to_have_attribute("data-sounded", "1")
+    store.apply([change("Low", severity="info", summary="a low one")])
+    expect(page.locator("[data-news]")).not_to_have_attribute("data-p3", "0")
+    expect(page.locator("body")).to_have_attribute("data-sounded", "1")
+    store.apply([change("New", severity="critical", tier="gold", summary="a new one")])
+    expect(page.locator("body")).to_have_attribute("data-sounded", "2")
+    seen = page.locator("[data-news]").get_attribute("data-p1")
+    store.apply([change("Newer", severity="critical", tier="gold", summary="one more at once")])
+    expect(page.locator("[data-news]")).not_to_have_attribute("data-p1", str(seen))
+    expect(page.locator("body")).to_have_attribute("data-sounded", "2")
+
+
+def test_that_the_browser_lets_nothing_sound_is_seen_and_one_click_allows_it(
+    context: BrowserContext, page: Page, serve: Serve
+) -> None:
+    app = serve()
+    context.add_cookies([{"name": "makegood_sound", "value": "1", "url": app.url}])
+    look(page, app)
+    expect(page.locator("[data-sound]")).to_have_text("Sound is blocked: allow it")
+    page.locator("[data-sound]").click()
+    expect(page.locator("[data-sound]")).to_have_text("Sound on")
+
+
+def test_a_button_that_somebody_may_not_press_stays_off_while_the_page_is_live(
+    page: Page, serve: Serve, store: AlertStore
+) -> None:
+    ones = fill(store)
+    app = serve(access=Somebody(role=Role.VIEWER))
+    for path in ("/inbox", f"/a/{ones[0].fingerprint}", "/incidents/1"):
+        look(page, app, path)
+        buttons = page.locator("main [data-denied]")
+        assert buttons.count() > 0, path
+        assert all(one.is_disabled() for one in buttons.all()), path
+
+
+def test_an_incident_that_somebody_else_leads_renews_itself_and_keeps_what_is_typed(
+    page: Page, serve: Serve, store: AlertStore
+) -> None:
+    fill(store)
+    app = serve()
+    look(page, app, "/incidents/1")
+    page.locator("#note").fill("half a note")
+    IncidentBook(store).write(1, BookEntry(kind="lead", by="ben", at_us=wall_us(), to="ben"))
+    store.apply([change("Slow", service="s0", case="another", summary="another of it")])
+    expect(page.locator("#head")).to_contain_text("lead: ben")
+    assert page.locator("#note").input_value() == "half a note"
+    page.get_by_role("button", name="Take the lead").click()
+    expect(page.locator("#head")).to_contain_text("lead: anna")
+
+
+def test_by_keys_a_row_is_marked_as_noise_and_its_run_book_opened(page: Page, serve: Serve, store: AlertStore) -> None:
+    one = change(summary="the one")
+    app = serve()
+    store.apply([msgspec.structs.replace(one, annotations={**one.annotations, "runbook_url": f"{app.url}/truth"})])
+    look(page, app)
+    expect(page.locator(ROW)).to_have_count(1)
+    page.keyboard.press("j")
+    page.keyboard.press("n")
+    expect(page.locator("#said")).to_contain_text("Marked as noise: 1 alert.")
+    page.keyboard.press("j")
+    page.keyboard.press("r")
+    page.wait_for_url("**/truth")
+    page.keyboard.press("/")
+    page.wait_for_url("**/inbox#q")
+    expect(page.locator("#q")).to_be_focused()
+
+
 def test_axe_finds_nothing_wrong_with_any_page_in_the_dark_or_in_the_light(
     browser: Browser, serve: Serve, store: AlertStore
 ) -> None:
@@ -263,7 +346,9 @@ def test_axe_finds_nothing_wrong_with_any_page_in_the_dark_or_in_the_light(
     check("/inbox")
     page.locator(f"{ROW} label.box").first.click()
     check("selection")
-    for path in (f"/a/{ones[0].fingerprint}", "/incidents/1", "/truth", "/settings", "/inbox?q=state:nonsense"):
+    HandoverBook(store).write(schedule="", by="anna", at_us=wall_us(), text="call the vendor", facts=("3 open",))
+    paths = (f"/a/{ones[0].fingerprint}", "/incidents/1", "/truth", "/settings", "/inbox?q=state:nonsense")
+    for path in (*paths, "/duty", "/feeds", "/silences", "/silences/new?m=service%3Ds1", "/incidents"):
         page.goto(app.url + path)
         check(path)
     fill(store, 120, site="ams2")
@@ -280,7 +365,10 @@ def test_at_320_pixels_nothing_has_to_be_scrolled_sideways(browser: Browser, ser
     context = browser.new_context(viewport={"width": 320, "height": 640})
     page = context.new_page()
     wide = {}
-    for path in ("/inbox", f"/a/{ones[0].fingerprint}", "/incidents", "/incidents/1", "/truth", "/settings"):
+    for path in (
+        *("/inbox", f"/a/{ones[0].fingerprint}", "/incidents", "/incidents/1", "/truth", "/settings", "/duty"),
+        *("/feeds", "/silences", "/silences/new", "/channels", "/detectors"),
+    ):
         page.goto(app.url + path)
         wide[path] = page.evaluate("document.documentElement.scrollWidth")
     context.close()

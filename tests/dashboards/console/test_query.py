@@ -3,10 +3,10 @@ import pytest
 from alerts.changelog import Seq
 from alerts.response_model import Acknowledgement, Assignment
 from alerts.urgency import Urgency
-from dashboards.console.groups import grouped, page_of
+from dashboards.console.groups import Sort, grouped, page_of, singles
 from dashboards.console.query import QueryError, parse, written
-from dashboards.console.storm import Weather, told
-from dashboards.console.table import Counts, Place, Row, Table
+from dashboards.console.storm import told
+from dashboards.console.table import Place, Row
 from dashboards.mirror import OpenAlert
 from dashboards.priority import Priority
 from tests.support.alerts import change
@@ -109,12 +109,42 @@ def test_alerts_of_one_detector_about_one_service_are_one_row() -> None:
 
 def test_pages_hold_every_row_once_though_rows_come_and_go_between_them() -> None:
     groups = grouped([row("A", service=str(number), minutes=number) for number in range(7)])
-    first, after = page_of(groups, "", 3)
+    first = page_of(groups, "", 3)
     changed = grouped([row("New", minutes=0, service="new"), *(one.head for one in groups[1:])])
-    second, further = page_of(changed, after, 3)
-    third, end = page_of(changed, further, 3)
-    assert [len(first), len(second), len(third), end] == [3, 3, 1, ""]
-    assert len({group.key for group in (*first, *second, *third)}) == 7
+    second = page_of(changed, first.after, 3)
+    third = page_of(changed, second.after, 3)
+    assert [len(one.groups) for one in (first, second, third)] == [3, 3, 1]
+    assert (first.before, third.after) == ("", "")
+    assert len({group.key for part in (first, second, third) for group in part.groups}) == 7
+
+
+def test_the_page_before_is_the_one_that_was_left() -> None:
+    groups = grouped([row("A", service=str(number), minutes=number) for number in range(8)])
+    first = page_of(groups, "", 3)
+    second = page_of(groups, first.after, 3)
+    third = page_of(groups, second.after, 3)
+    assert page_of(groups, "", 3, third.before).groups == second.groups
+    assert page_of(groups, "", 3, second.before) == first
+    assert page_of(groups, "nonsense", 3, "more.of.it") == first
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [("worst", "BADC"), ("newest", "DCAB"), ("oldest", "BACD"), ("largest", "CDAB")],
+)
+def test_the_list_is_ordered_as_it_is_asked_for_and_leads_on_in_that_order(sort: Sort, order: str) -> None:
+    rows = [
+        row("A", priority=2, minutes=8),
+        row("B", priority=1, minutes=9),
+        *(row("C", minutes=7, case=str(number)) for number in range(2)),
+        row("D", minutes=3),
+    ]
+    groups = grouped(rows, sort)
+    found = "".join(one.head.alert.labels["alertname"] for one in groups)
+    assert found == order
+    second = page_of(groups, page_of(groups, "", 2).after, 2)
+    assert second.groups == groups[2:]
+    assert [one.order for one in singles(rows, sort)] == sorted(one.order for one in singles(rows, sort))
 
 
 def test_the_lines_of_a_storm_cover_every_alert_once_on_one_screen() -> None:
@@ -128,16 +158,3 @@ def test_the_lines_of_a_storm_cover_every_alert_once_on_one_screen() -> None:
     for line in storm.lines:
         assert sum(takes(line.query, one) for one in rows) == line.alerts, line
     assert any(line.rest for line in storm.lines), "what the big explanation does not cover has lines of its own"
-
-
-def test_a_storm_begins_at_once_and_ends_after_five_calm_minutes() -> None:
-    weather = Weather()
-
-    def look(count: int, minute: float) -> bool:
-        at_us = NOW + int(minute * MINUTE)
-        rows = tuple(row("A", service="a", minutes=60, n=str(number)) for number in range(count))
-        return weather.now(Table(int(minute * 10), at_us, rows, Counts(count, 0, 0, 0, (0, 0, count)))) is not None
-
-    assert [look(99, 0), look(100, 1), look(70, 2), look(50, 3), look(50, 7.9), look(50, 8), look(50, 9)] == [
-        *(False, True, True, True, True, False, False)
-    ]

@@ -13,6 +13,7 @@ from alerts.urgency import urgency
 from dashboards.freshness import truth
 from dashboards.freshness_model import Proof
 from dashboards.mirror import OpenAlert
+from dashboards.storm import STARTS_OPEN
 from dashboards.wall.chain import chain
 from dashboards.wall.delivery import Counted
 from dashboards.wall.model import View
@@ -21,7 +22,7 @@ from dashboards.wall.page import Shown, fitting, render, shown_now
 from dashboards.wall.rows import Open, owner_of
 from dashboards.wall.services import REMEMBERED_US, Known, told_places
 from dashboards.wall.sizes import sizes
-from dashboards.wall.view import Seen, storm_since, view_of
+from dashboards.wall.view import Seen, view_of
 from dashboards.wall.words import Codes, short_summary
 from detectors.contract import AlertChange
 from sinks.audit.report import AuditReport
@@ -78,7 +79,7 @@ def seen(
         "counted": COUNTED,
         "duty": (),
         "complete": complete,
-        "storm_ms": storm_since(0, len(alerts), NOW_US // 1000),
+        "storm_ms": NOW_US // 1000 if len(alerts) >= STARTS_OPEN else 0,
     }
     return Seen(**{**kept, **more})
 
@@ -247,12 +248,6 @@ def test_ten_thousand_alerts_are_a_storm_of_a_few_rows_and_what_they_share() -> 
     assert "STORM 10,000 open" in text
     assert text.count("<") < 2 * 800
     assert len(text) < 16_000
-
-
-def test_a_storm_ends_only_when_half_of_it_is_over() -> None:
-    assert storm_since(0, 100, 7) == 7
-    assert storm_since(7, 51, 99) == 7
-    assert storm_since(7, 49, 99) == 0
 
 
 def test_what_is_not_shown_is_counted_by_priority() -> None:
