@@ -6,7 +6,7 @@ COPY . .
 # Every version is pinned by the constraints: those that the tests run with.
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/makegood/bin/pip install --disable-pip-version-check --constraint requirements/test.txt '.[postgres,fast]'
+    /opt/makegood/bin/pip install --disable-pip-version-check --constraint requirements/test.txt '.[postgres,fast,otel]'
 
 FROM python:3.12.12-slim-bookworm
 LABEL org.opencontainers.image.title="Makegood" \
