@@ -5,7 +5,8 @@ reason, this process ends at once, with all that it has begun.
 
     python -m dashboards.job_child MEMORY_BYTES FOLDER ARGUMENTS...
 
-``MEMORY_BYTES``: of data that it may have, 0: any number. ``FOLDER``: for its temporary files; it is removed with it.
+``MEMORY_BYTES``: that it may have, 0: any number. Whoever has begun it looks at what it really uses; here it is only
+kept from taking very much more all at once. ``FOLDER``: for its temporary files; it is removed with it.
 """
 
 import contextlib
@@ -19,6 +20,8 @@ import threading
 from pathlib import Path
 
 NICE = 10
+_NEVER_USED_BYTES = 1_000_000_000
+"""Libraries ask for more than they use, mostly for the stacks and heaps of threads."""
 _FIRST_TO_GO = "1000"
 
 
@@ -27,7 +30,7 @@ def main() -> None:
     memory_bytes, folder, *arguments = sys.argv[1:]
     os.nice(NICE)
     if int(memory_bytes):
-        limit = min(int(memory_bytes), _hard(resource.RLIMIT_DATA))
+        limit = min(2 * int(memory_bytes) + _NEVER_USED_BYTES, _hard(resource.RLIMIT_DATA))
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     with contextlib.suppress(OSError):  # not on every system: when memory runs out, this goes before the flow
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, encoding="ascii")

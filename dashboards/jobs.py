@@ -173,6 +173,7 @@ class Jobs:
                 job.state, job.began_us = "running", self._now_us()
                 _tell(job)
                 await _run(job, self._lanes[lane].limits, prepare)
+            job.state, job.share = "done", 1.0
         except asyncio.CancelledError:
             self._stopped(job)
             raise
@@ -225,7 +226,6 @@ def _finish(job: Job, ended: Ended) -> None:
         job.result = msgspec.json.decode(ended.out)
     except msgspec.DecodeError as error:
         raise JobError(ended.said.strip() or "it said nothing that can be read") from error
-    job.state, job.share = "done", 1.0
 
 
 def _ready(arguments: Sequence[str], _folder: Path) -> Sequence[str]:

@@ -3,17 +3,19 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 MOST_OUT_BYTES = 32_000_000
 _MOST_SAID_BYTES = 20_000
 _LINE_BYTES = 65_536
+_LOOK_EVERY_S = 0.2
 _OUT_OF_MEMORY = ("MemoryError", "memory allocation of", "bad_alloc", "Cannot allocate memory")
 
 
@@ -26,7 +28,7 @@ class Limits(NamedTuple):
 
     Attributes:
         within_s: seconds.
-        memory_bytes: of data; None: any number.
+        memory_bytes: resident; None: any number.
         memory_setting: that says so.
     """
 
@@ -83,20 +85,49 @@ async def run(arguments: Sequence[str], folder: Path, limits: Limits, hear: Call
         env={**os.environ, "TMPDIR": str(folder)},
         start_new_session=True,
     )
+    work = asyncio.gather(_all(process.stdout), _listen(process.stderr, hear))
+    watch = asyncio.create_task(_watch(process.pid, limits))
     try:
         async with asyncio.timeout(limits.within_s):
-            out, said = await asyncio.gather(_all(process.stdout), _listen(process.stderr, hear))
+            either: set[asyncio.Future[Any]] = {work, watch}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if watch.done():
+                watch.result()
+            out, said = await work
             status = await process.wait()
     except TimeoutError as error:
         msg = f"it took longer than the {limits.within_s:,.0f} s that it may take"
         raise JobError(msg) from error
     finally:
+        watch.cancel()
+        work.cancel()
         await _end(process)
-    if not out and limits.memory_bytes is not None and any(sign in said for sign in _OUT_OF_MEMORY):
-        setting = f" ({limits.memory_setting})" if limits.memory_setting else ""
-        msg = f"it needed more than the {limits.memory_bytes / 1e6:,.0f} MB of memory that it may have{setting}"
-        raise JobError(msg)
+    if not out and any(sign in said for sign in _OUT_OF_MEMORY):
+        raise JobError(_too_large(limits))
     return Ended(status, out, said)
+
+
+async def _watch(pid: int, limits: Limits) -> None:
+    """Look at how much memory a process has, where the system tells (Linux); return when it does not, or not any more.
+
+    Raises:
+        JobError: when it has more than it may.
+    """
+    while limits.memory_bytes is not None:
+        try:
+            pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+        except (OSError, IndexError):
+            return
+        if pages * resource.getpagesize() > limits.memory_bytes:
+            raise JobError(_too_large(limits))
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def _too_large(limits: Limits) -> str:
+    if limits.memory_bytes is None:
+        return "there was not enough memory for it"
+    setting = f" ({limits.memory_setting})" if limits.memory_setting else ""
+    return f"it needed more than the {limits.memory_bytes / 1e6:,.0f} MB of memory that it may have{setting}"
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -46,7 +46,8 @@ def test_what_the_knob_says_is_tried_on_a_recording(web: TestClient, store: Aler
     assert 'action="/detectors/sentiment_drop/backtests"' in page
     assert "march, with labels" in page
     begin(web, "march")
-    until(lambda: "gained" in web.get(f"{PATH}/backtests").text)
+    jobs = web.app.state.makegood.jobs  # type: ignore[attr-defined]
+    until(lambda: all(job.ended for job in jobs.list()), "the end of the backtest")
     told = web.get(f"{PATH}/backtests").text
     assert "confirm: 3 of 4" in told
     assert "precision" in told

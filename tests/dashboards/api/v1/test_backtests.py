@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import redis
 import schemathesis
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -29,6 +31,7 @@ from tests.support import signed_in
 from tests.support.alerts import START_US, change
 from tests.support.backtests import write_recordings, write_settings
 from tests.support.patience import until
+from tests.support.redis import fresh_store
 
 LOOSE = "p_value: {fire: 0.03}"
 TRY = {"detector": "sentiment_drop", "changes": {"p_value": {"fire": 0.0005}}, "recording": "march"}
@@ -69,21 +72,40 @@ def look(api: TestClient, backtest: str) -> dict[str, Any]:
     return found
 
 
-def ended(api: TestClient, backtest: str) -> dict[str, Any]:
-    until(lambda: look(api, backtest)["state"] in {"done", "failed", "cancelled"}, "the end of the backtest")
+def ended(app: FastAPI, api: TestClient, backtest: str) -> dict[str, Any]:
+    # Not by asking the API all the time: the backtest lets others go first.
+    until(lambda: app.state.makegood.jobs.get(backtest).ended, "the end of the backtest")
     return look(api, backtest)
 
 
-def test_it_finds_what_the_command_line_finds(api: TestClient, config: Path, store: AlertStore) -> None:
-    made = begin(api)
-    found = ended(api, made)
+@dataclass(frozen=True)
+class Done:
+    """A backtest that is done, and where."""
+
+    api: TestClient
+    store: AlertStore
+    config: Path
+    id: str
+
+
+@pytest.fixture(scope="module")
+def done(client: "redis.Redis", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    store, config = fresh_store(client), write_recordings(tmp_path_factory.mktemp("done"), LOOSE)
+    app = app_of(store, config)
+    with signed_in.client(app, Role.TUNER) as api:
+        made = begin(api)
+        ended(app, api, made)
+        yield Done(api, store, config, made)
+
+
+def test_it_finds_what_the_command_line_finds(done: Done) -> None:
+    found = look(done.api, done.id)
     assert (found["state"], found["error"], found["progress"]) == ("done", "", 1.0)
-    march = config.parent / "recordings" / "march"
-    done = makegood(
-        *("backtest", "-c", config, "--feed", f"social={march / 'social.jsonl'}", "--labels", march / "labels.yaml"),
-        *("--set", "sentiment_drop.p_value.fire=0.0005", "--json"),
-    )
-    told, result = json.loads(done.stdout), found["result"]
+    march = done.config.parent / "recordings" / "march"
+    feed, labels = f"social={march / 'social.jsonl'}", march / "labels.yaml"
+    changed = ("--set", "sentiment_drop.p_value.fire=0.0005")
+    line = makegood("backtest", "-c", done.config, "--feed", feed, "--labels", labels, *changed, "--json").stdout
+    told, result = json.loads(line), found["result"]
     assert [row["fingerprint"] for row in result["lost"]] == [row["fingerprint"] for row in told["difference"]["lost"]]
     assert result["lost_count"] == told["difference"]["lost_count"] > 0
     assert result["kept"] + result["lost_count"] == result["running"]["alerts"] == told["a"]["total"]["alerts"]
@@ -92,12 +114,38 @@ def test_it_finds_what_the_command_line_finds(api: TestClient, config: Path, sto
         assert result[ours]["precision"] == told[theirs]["detectors"][0]["precision"]
         assert result[ours]["recall"] == told[theirs]["detectors"][0]["recall"]
     assert result["labels"] == "labels.yaml"
-    (kept,) = Trail(store).newest_first()
-    assert (kept.entry.action, kept.entry.object, kept.entry.who) == (
-        "backtest.start",
-        f"backtest:{made}",
-        "test-tuner",
-    )
+    (kept,) = Trail(done.store).newest_first()
+    assert (kept.entry.action, kept.entry.object) == ("backtest.start", f"backtest:{done.id}")
+    assert (kept.entry.who, found["by"]) == ("test-tuner", "test-tuner")
+
+
+def test_what_has_not_changed_is_not_sent_again(done: Done) -> None:
+    first = done.api.get(f"{PATH}/{done.id}")
+    again = done.api.get(f"{PATH}/{done.id}", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_one_that_is_done_cannot_be_cancelled(done: Done) -> None:
+    assert done.api.delete(f"{PATH}/{done.id}").json() == look(done.api, done.id)
+
+
+def test_what_was_found_is_kept_for_other_servers(done: Done) -> None:
+    with signed_in.client(app_of(done.store, done.config), Role.VIEWER) as other:
+        until(lambda: look(other, done.id)["state"] == "done")
+        assert look(other, done.id) == look(done.api, done.id)
+
+
+def test_its_answers_are_as_documented(done: Done) -> None:
+    schema = schemathesis.openapi.from_dict(openapi(FastAPI(version="1")))
+    begun = done.api.post(PATH, json={**TRY, "recording": "stuck"})
+    schema[PATH]["POST"].validate_response(begun)
+    schema[PATH]["POST"].validate_response(done.api.post(PATH, json={**TRY, "recording": "nothing"}))
+    one = schema[f"{PATH}/{{backtest_id}}"]
+    one["GET"].validate_response(done.api.get(f"{PATH}/{begun.json()['id']}"))
+    one["GET"].validate_response(done.api.get(f"{PATH}/{done.id}"))
+    one["DELETE"].validate_response(done.api.delete(f"{PATH}/{begun.json()['id']}"))
+    schema[PATH]["GET"].validate_response(done.api.get(PATH))
+    schema["/api/v1/recordings"]["GET"].validate_response(done.api.get("/api/v1/recordings"))
 
 
 def test_it_is_held_against_what_alerts_go_by_now(api: TestClient, app: FastAPI, store: AlertStore) -> None:
@@ -111,12 +159,12 @@ def test_it_is_held_against_what_alerts_go_by_now(api: TestClient, app: FastAPI,
     )
     writer.shadow({"p_value": {"fire": 0.0005}})
     writer.promote(None)
-    found = ended(api, begin(api))
+    found = ended(app, api, begin(api))
     assert (found["version"], found["result"]["lost_count"], found["result"]["gained_count"]) == (1, 0, 0)
 
 
-def test_without_labels_what_people_said_of_alerts_counts(api: TestClient, store: AlertStore) -> None:
-    first = ended(api, begin(api, recording="unlabelled"))["result"]
+def test_without_labels_what_people_said_of_alerts_counts(api: TestClient, app: FastAPI, store: AlertStore) -> None:
+    first = ended(app, api, begin(api, recording="unlabelled"))["result"]
     assert (first["labels"], first["running"]["precision"], first["running"]["true"]) == (None, None, None)
     verdicts: tuple[Verdict, ...] = ("noise", "useful")
     for row, said in zip(first["lost"], verdicts, strict=False):
@@ -124,7 +172,7 @@ def test_without_labels_what_people_said_of_alerts_counts(api: TestClient, store
             change(), fingerprint=row["fingerprint"], starts_at_us=us(row["starts_at"]), labels=row["labels"]
         )
         give_verdict(ControlLog(store), alert, said, by="ann", note="", now_us=START_US)
-    second = ended(api, begin(api, recording="unlabelled"))["result"]
+    second = ended(app, api, begin(api, recording="unlabelled"))["result"]
     assert second["labels"] == "verdicts.jsonl"
     assert (second["running"]["true"], second["running"]["false"]) == (1, 1)
 
@@ -142,14 +190,6 @@ def test_the_same_sent_again_with_its_key_is_one(api: TestClient) -> None:
     assert len(api.get(PATH).json()["items"]) == 1
 
 
-def test_what_has_not_changed_is_not_sent_again(api: TestClient) -> None:
-    made = begin(api)
-    ended(api, made)
-    first = api.get(f"{PATH}/{made}")
-    again = api.get(f"{PATH}/{made}", headers={"If-None-Match": first.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
-
-
 def test_one_runs_one_waits_a_third_is_refused_and_cancelling_makes_room(api: TestClient, store: AlertStore) -> None:
     first, second = begin(api, recording="stuck"), begin(api)
     assert [look(api, one)["state"] for one in (first, second)] == ["running", "queued"]
@@ -157,10 +197,10 @@ def test_one_runs_one_waits_a_third_is_refused_and_cancelling_makes_room(api: Te
     assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
     assert refused.headers["retry-after"] == "10"
     assert api.delete(f"{PATH}/{first}").json()["state"] == "cancelled"
-    assert ended(api, second)["state"] == "done"
-    assert api.delete(f"{PATH}/{second}").json()["result"]["kept"] >= 0
+    until(lambda: look(api, second)["state"] == "running")
+    begin(api)
     actions = [kept.entry.action for kept in Trail(store).newest_first()]
-    assert actions == ["backtest.cancel", "backtest.start", "backtest.start"]
+    assert actions == ["backtest.start", "backtest.cancel", "backtest.start", "backtest.start"]
 
 
 def test_one_that_waits_can_be_cancelled(api: TestClient) -> None:
@@ -195,8 +235,8 @@ def test_what_cannot_be_tried_is_refused_with_why(api: TestClient, more: dict[st
     assert api.get(PATH).json()["items"] == []
 
 
-def test_a_recording_in_which_nothing_is_left_to_judge_fails_and_says_so(api: TestClient) -> None:
-    found = ended(api, begin(api, to_at="2020-01-01T00:00:00Z"))
+def test_a_recording_in_which_nothing_is_left_to_judge_fails_and_says_so(api: TestClient, app: FastAPI) -> None:
+    found = ended(app, api, begin(api, to_at="2020-01-01T00:00:00Z"))
     assert found["state"] == "failed"
     assert "nothing is left to judge" in found["error"]
 
@@ -246,19 +286,11 @@ def test_after_a_crash_it_says_that_it_was_not_done(
         assert look(client, made)["error"] == GONE
 
 
-def test_another_server_cancels_it_too(api: TestClient, config: Path, store: AlertStore) -> None:
+def test_another_server_cancels_it_too(api: TestClient, app: FastAPI, config: Path, store: AlertStore) -> None:
     made = begin(api, recording="stuck")
     with signed_in.client(app_of(store, config), Role.TUNER) as client:
         assert client.delete(f"{PATH}/{made}").status_code == 200
-        assert ended(client, made)["state"] == "cancelled"
-
-
-def test_what_was_found_is_kept_for_other_servers(api: TestClient, config: Path, store: AlertStore) -> None:
-    made = begin(api)
-    own = ended(api, made)
-    with signed_in.client(app_of(store, config), Role.VIEWER) as client:
-        until(lambda: look(client, made)["state"] == "done")
-        assert look(client, made) == own
+        assert ended(app, client, made)["state"] == "cancelled"
 
 
 def test_viewers_look_and_only_tuners_begin_and_cancel(api: TestClient, app: FastAPI) -> None:
@@ -268,15 +300,3 @@ def test_viewers_look_and_only_tuners_begin_and_cancel(api: TestClient, app: Fas
         assert client.post(PATH, json=TRY).status_code == status
         assert client.delete(f"{PATH}/{made}").status_code == status
         assert client.get(f"{PATH}/{made}").status_code == (401 if role is None else 200)
-
-
-def test_its_answers_are_as_documented(api: TestClient) -> None:
-    schema = schemathesis.openapi.from_dict(openapi(FastAPI(version="1")))
-    posted = api.post(PATH, json=TRY)
-    schema[PATH]["POST"].validate_response(posted)
-    made = posted.json()["id"]
-    schema[f"{PATH}/{{backtest_id}}"]["GET"].validate_response(api.get(f"{PATH}/{made}"))
-    ended(api, made)
-    schema[f"{PATH}/{{backtest_id}}"]["GET"].validate_response(api.get(f"{PATH}/{made}"))
-    schema[PATH]["GET"].validate_response(api.get(PATH))
-    schema["/api/v1/recordings"]["GET"].validate_response(api.get("/api/v1/recordings"))
