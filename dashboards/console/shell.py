@@ -7,7 +7,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from dashboards.access.contract import Principal, Role, needs
 from dashboards.access.refusals import safe_next
-from dashboards.access.refusals import safe_next
 from dashboards.console.templating import KEYS_COOKIE, SOUND_COOKIE, THEME_COOKIE, page
 from dashboards.console.times import COOKIE as ZONE_COOKIE
 from dashboards.context import context_of
