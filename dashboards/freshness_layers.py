@@ -47,11 +47,12 @@ def feeds_layer(settings: Settings, flows: Sequence[Status], now_us: int, silent
         silent: parts of feeds of which a detector says that they are: :func:`silent_parts`.
     """
     own = _worst_first([_feed(name, settings, flows, now_us) for name in settings.feeds])
+    signs = _worst_first([*own, *silent])
     says = _counted(own, "feed", "live")
-    if silent:
+    if silent:  # one count, the one of the truth bar and of the wall
+        says = _counted(own, "feed", "live", all_of=len(signs))
         says += f"; silent: {', '.join(sign.name for sign in silent[:_LISTED])}"
         says += f" and {len(silent) - _LISTED} more" if len(silent) > _LISTED else ""
-    signs = _worst_first([*own, *silent])
     return Layer(name="feeds", state=_worst(signs), says=says, signs=signs)
 
 
@@ -201,12 +202,13 @@ def _worst(signs: Sequence[Sign]) -> State:
     return max((sign.state for sign in signs), key=RANKS.__getitem__, default="never")
 
 
-def _counted(signs: Sequence[Sign], noun: str, well: str) -> str:
+def _counted(signs: Sequence[Sign], noun: str, well: str, all_of: int = 0) -> str:
     if not signs:
         return f"no {noun}s"
+    total = all_of or len(signs)
     fresh = sum(sign.state == "fresh" for sign in signs)
     bad = [sign.name for sign in signs if sign.state != "fresh"]
-    count = f"{fresh} of {len(signs)} {noun}{'s' if len(signs) != 1 else ''} {well}"
+    count = f"{fresh} of {total} {noun}{'s' if total != 1 else ''} {well}"
     if not bad:
         return count
     more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""

@@ -16,6 +16,7 @@ from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v1.silence_shapes import PreviewOut, plain
 from dashboards.api.v1.silences import preview_of
 from dashboards.console.ending import ends_us_of
+from dashboards.console.matching import matchers_in
 from dashboards.console.state import console_of
 from dashboards.console.templating import lead, page
 from dashboards.console.times import Zone
@@ -35,6 +36,8 @@ _SOON_US = 600 * US_PER_SECOND
 _LONG_US = 7 * 86_400 * US_PER_SECOND
 _PREVIEW_DAYS = 7
 _ENDED_SHOWN = 30
+_NAMED = 5
+"""So many of the alerts that a silence would hide are named before it is made."""
 router = APIRouter()
 
 
@@ -115,6 +118,7 @@ async def new(
         utc=Zone("utc", "UTC"),
         storming=console_of(request).weather.now(console_of(request).tables.now(context.now_us())),
         found=found,
+        hidden=[context.mirror.alerts[one] for one in (found.fingerprints if found else ())[:_NAMED]],
         problem=problem,
         most_comment=MOST_COMMENT,
     )
@@ -148,7 +152,7 @@ async def make(
 
     def add() -> Silence:
         book = SilenceBook(context.store)
-        return book.add([m], ends_us=ends_us, author=who.name, comment=why.strip(), now_us=context.now_us())
+        return book.add(matchers_in(m), ends_us=ends_us, author=who.name, comment=why.strip(), now_us=context.now_us())
 
     try:
         made = await to_thread.run_sync(add)
@@ -211,7 +215,7 @@ async def _preview(context: Context, matchers: str) -> tuple[PreviewOut | None, 
     if not matchers.strip():
         return None, ""
     try:
-        return await preview_of(context, [matchers], days=_PREVIEW_DAYS), ""
+        return await preview_of(context, matchers_in(matchers), days=_PREVIEW_DAYS), ""
     except Refused as error:
         return None, error.refusal.detail
 
