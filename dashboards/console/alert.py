@@ -69,7 +69,7 @@ async def _page(request: Request, fingerprint: str, starts_us: int | None, said:
         priority=None if urgency is None else priority(urgency.rank),
         mutes=() if row is None else context.mirror.mutes(fingerprint, now_us),
         same=same_time(table.rows, current),
-        silences=silences_of(context.mirror.silences, current.labels),
+        about_it=silences_of(context.mirror.silences, current.labels),
         query=written(current.labels),
         seq=context.mirror.seq,
         storming=console.weather.now(table),
