@@ -63,13 +63,13 @@ class Side:
     """One of the two ways: prepare, and the window detectors behind it.
 
     Args:
-        folder: new.
+        folder: new, or that of a side whose state is gone on from.
         detectors: of the settings. ``mode``: ``on``, ``off``.
         judged: windows are closed and scored: only for times that are not far apart.
     """
 
     def __init__(self, folder: Path, detectors: str, mode: str, *, judged: bool) -> None:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         path = folder / "makegood.yaml"
         path.write_text(CONFIG.format(detectors=detectors, mode=mode))
