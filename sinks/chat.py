@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from config.tidying import tidy
 from sinks.contract import Message, Notification
 
 Tone = Literal["critical", "warning", "info", "other", "resolved"]
 
 _GRAVEST_FIRST: tuple[Tone, ...] = ("critical", "warning", "info")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202d\u202e]")
 _LINK = re.compile(r"https?://[^\s<>|\"']*[^\s<>|\"'.,;:!?)\]]", re.IGNORECASE)
 _LONGEST_LINK = 1_000
 """Longer ones are shown as text: a link cannot be cut."""
@@ -36,16 +36,6 @@ def body_of(message: Message) -> str:
     if message.notes:
         text = text.removesuffix("\n".join(message.notes))
     return tidy(text).strip()
-
-
-def tidy(text: str) -> str:
-    r"""Return ``text`` as providers take it: lines end with \n; control characters and half characters are shown as �.
-
-    >>> tidy("a\r\nb\x1b[31m")
-    'a\nb�[31m'
-    """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROL.sub("�", lines).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def pieces(text: str) -> Iterator[Piece]:

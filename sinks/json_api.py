@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from config.secret import SecretMissingError, SecretRef
+from config.tidying import tidy
 from sinks.addresses import AddressRefusedError, AddressRule
-from sinks.chat import tidy
 from sinks.contract import DeliveryError, Failure, Message, Reason, permanent
 from sinks.http import BoundedHttp
 from sinks.http_answer import HttpAnswer

@@ -10,7 +10,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from html import escape
 
-from sinks.chat import body_of, pieces, tidy, tone
+from config.tidying import tidy
+from sinks.chat import body_of, pieces, tone
 from sinks.contract import Message
 from sinks.json_api import cut, text_within
 

@@ -7,7 +7,8 @@ https://docs.slack.dev/reference/block-kit/blocks and https://docs.slack.dev/ref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sinks.chat import Tone, body_of, pieces, tidy, tone
+from config.tidying import tidy
+from sinks.chat import Tone, body_of, pieces, tone
 from sinks.contract import Message
 from sinks.json_api import units
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from sinks.chat import Piece, Tone, body_of, pieces, tidy, tone
+from config.tidying import tidy
+from sinks.chat import Piece, Tone, body_of, pieces, tone
 from sinks.contract import Message
 from sinks.json_api import cut, encode
 

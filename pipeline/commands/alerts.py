@@ -1,6 +1,5 @@
 """``makegood alerts``: what the store knows."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -10,7 +9,6 @@ from pipeline.commands import answers, shell
 if TYPE_CHECKING:
     from alerts.model import AlertDetail, AlertRecord, NotificationRecord
 
-_WIDE = 250
 _STATUSES = ("firing", "resolved", "all")
 
 
@@ -81,33 +79,25 @@ def _list(records: "list[AlertRecord]", *, as_json: bool) -> None:
     if as_json:
         shell.out_json([{**to_json(record.current), "changes": record.changes} for record in records])
         return
-    from rich.console import Console
-    from rich.table import Table
-
     if not records:
         shell.out("no alerts")
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("status", "severity", "since", "alert", "summary", "fingerprint"):
-        table.add_column(column, overflow="fold", no_wrap=column != "summary")
+    rows = []
     for record in records:
         told = to_json(record.current)
         labels, annotations = told["labels"], told["annotations"]
         since = told["startsAt"][:19].replace("T", " ") + "Z"
-        table.add_row(
-            told["status"],
-            labels.get("severity", ""),
-            since,
-            labels.get("alertname", ""),
-            annotations.get("summary", ""),
-            told["fingerprint"],
+        rows.append(
+            (
+                told["status"],
+                labels.get("severity", ""),
+                since,
+                labels.get("alertname", ""),
+                annotations.get("summary", ""),
+                told["fingerprint"],
+            )
         )
-    # Where no terminal sets the width, an alert is one line, for grep and less.
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        shell.out(line.rstrip())
+    shell.out_table(("status", "severity", "since", "alert", "summary", "fingerprint"), rows, wraps=("summary",))
 
 
 def _show(detail: "AlertDetail", said: answers.Answers, *, as_json: bool) -> None:

@@ -1,6 +1,5 @@
 """``makegood channels``: whether channels would work, and a test message through one of them."""
 
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from sinks.checking import Checked
     from sinks.contract import Channel, ChannelSettings, Receipt
     from sinks.trying import Trial
-
-_WIDE = 250
 
 
 def register(app: typer.Typer) -> None:
@@ -55,7 +52,7 @@ def register(app: typer.Typer) -> None:
         elif not found:
             shell.out("no channels")
         else:
-            _table(("channel", "what", "", "it said"), _check_rows(found))
+            shell.out_table(("channel", "what", "", "it said"), _check_rows(found))
         if any(one.failure is not None for results in found.values() for one in results):
             raise typer.Exit(shell.FOUND_WRONG)
 
@@ -103,7 +100,7 @@ def register(app: typer.Typer) -> None:
         else:
             for one in trials:
                 shell.out(f"{one.status}, key {one.key}, in {one.took_us / 1_000:.0f} ms")
-            _table(("status", "recipient", "", "it said"), _trial_rows(trials))
+            shell.out_table(("status", "recipient", "", "it said"), _trial_rows(trials))
         if any(one.failed for one in trials):
             raise typer.Exit(shell.FOUND_WRONG)
 
@@ -142,19 +139,6 @@ def _trial_rows(trials: "Sequence[Trial]") -> "Iterable[tuple[str, ...]]":
         for one in trial.receipts:
             said = one.provider_id if one.failure is None else f"{one.failure.reason}: {one.failure.detail}"
             yield trial.status, one.recipient, one.outcome, said
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    with console.capture() as captured:
-        console.print(table)
-    shell.out("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _plain_check(one: "Checked") -> dict[str, Any]:

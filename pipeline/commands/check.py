@@ -166,8 +166,9 @@ def _plain(problem: "Problem") -> dict[str, Any]:
 
 
 def _tree(config: Path, settings: "Settings") -> None:
-    from rich.console import Console
     from rich.tree import Tree
+
+    from pipeline.commands.drawing import Terminal
 
     told = describe(settings)
     tree = Tree(str(config))
@@ -182,9 +183,8 @@ def _tree(config: Path, settings: "Settings") -> None:
         kinds = [f"{channel} ({told['channels'][channel]['type']})" for channel in channels]
         default = ", takes what no other route takes" if name == told["route"] else ""
         receivers.add(f"{name}: {', then '.join(kinds)}{default}")
-    Console(highlight=False, soft_wrap=True, width=10_000).print(
-        tree
-    )  # as wide as the longest line: a tree is cut, not wrapped
+    # As wide as the longest line: a tree is cut, not wrapped.
+    Terminal(soft_wrap=True, width=10_000).print(tree)
 
 
 def _mapped(feed: dict[str, Any]) -> str:

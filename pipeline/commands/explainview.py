@@ -1,6 +1,5 @@
 """How ``makegood explain`` shows what it found."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import shell
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from pipeline.explaining.walk import Walk
     from pipeline.findings.explained import Explanation
     from pipeline.findings.query import Around
-
-_WIDE = 250
 
 
 def tell_window(
@@ -106,13 +103,7 @@ def tell_walk(detail: "AlertDetail", walked: "Walk", *, as_json: bool) -> None:
 
 
 def _show(explanation: "Explanation", detector: "Detector | None") -> None:
-    from rich.console import Console
-
+    from pipeline.commands.drawing import draw
     from pipeline.findings.shown import shown
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, highlight=False)
-    with console.capture() as capture:
-        for part in shown(explanation, detector):
-            console.print(part)
-    for line in capture.get().splitlines():
-        shell.out(line.rstrip())
+    draw(*shown(explanation, detector))

@@ -1,6 +1,5 @@
 """``makegood incidents``: what belongs together, with the evidence of each feed."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
     from alerts.incident_model import Incident, IncidentDetail
     from alerts.response_model import Standing
 
-_WIDE = 250
 _STATUSES = ("open", "ended", "all")
 
 
@@ -92,29 +90,23 @@ def _number(lookup: Any, name: str) -> int:
 
 
 def _table(found: "list[Incident]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for column in ("incident", "status", "severity", "since", "alerts", "customers", "feeds", "title"):
-        table.add_column(column, overflow="fold", no_wrap=column != "title")
+    rows = []
     for one in found:
         blind = "".join(f" ({feed} silent)" for feed in dict.fromkeys(each.feed for each in one.blind))
-        table.add_row(
-            one.name,
-            one.status,
-            one.severity,
-            _time(one.first_us),
-            f"{one.firing}/{one.alerts}",
-            str(one.customers),
-            "; ".join(each.feed for each in one.feeds) + blind,
-            one.title,
+        rows.append(
+            (
+                one.name,
+                one.status,
+                one.severity,
+                _time(one.first_us),
+                f"{one.firing}/{one.alerts}",
+                str(one.customers),
+                "; ".join(each.feed for each in one.feeds) + blind,
+                one.title,
+            )
         )
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        shell.out(line.rstrip())
+    columns = ("incident", "status", "severity", "since", "alerts", "customers", "feeds", "title")
+    shell.out_table(columns, rows, wraps=("title",))
 
 
 def _show(detail: "IncidentDetail", told: "dict[str, Standing | None]", now_us: int) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.commands.drawing import Terminal
 from pipeline.mapping.traced import Trace, TracedCondition, TracedEntry, TracedField
 from pipeline.reasons import shortened
 
@@ -21,9 +21,9 @@ class View:
     """Writes traces to stdout."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False, emoji=False, markup=False)
+        self._console = Terminal()
         if not self._console.is_terminal:
-            self._console = Console(highlight=False, emoji=False, markup=False, width=_PLAIN_WIDTH)
+            self._console = Terminal(width=_PLAIN_WIDTH)
 
     def trace(self, title: str, trace: Trace) -> None:
         """Write what became of one record."""

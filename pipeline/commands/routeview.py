@@ -1,6 +1,5 @@
 """How ``makegood routes`` shows a tree, and where an alert goes."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import routesteps, shell
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
     from alerts.whereto import Whereto
     from config.settings import Settings
 
-_WIDE = 250
 _MARKS = {"taken": "●", "passed": "│", "no_match": "✗", "not_tried": "·"}
 
 
@@ -71,20 +69,17 @@ def _tiers(settings: "Settings", receiver: str) -> str:
 
 def draw(router: "Router") -> None:
     """Draw the tree."""
-    from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
+
+    from pipeline.commands import drawing
 
     drawn: dict[int, Tree] = {}
     for depth, node in router.nodes():
         text = Text(f"{_matchers(node)} → {node.match.receiver}")
         text.append("".join(f"  {one}" for one in _notes(node)), style="dim")
         drawn[depth] = drawn[depth - 1].add(text) if depth else Tree(text)
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
-    with console.capture() as capture:
-        console.print(drawn[0])
-    for line in capture.get().splitlines():
-        shell.out(line.rstrip())
+    drawing.draw(drawn[0])
 
 
 def _notes(node: "Node") -> list[str]:

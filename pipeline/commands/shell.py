@@ -3,7 +3,7 @@
 import errno
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, cast, get_args
 
@@ -13,13 +13,13 @@ from typer.core import TyperCommand
 
 from config.problems import SettingsError
 from config.secret import SecretMissingError
+from config.tidying import tidy, tidy_json
 from pipeline.logging import Format, Level, set_up_logging
 
 if TYPE_CHECKING:
     from config.settings import Settings
 
 FOUND_WRONG = 1
-_WIDE = 10_000
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
 UNUSABLE_INPUT = 2
 LEVELS = get_args(Level)
@@ -99,41 +99,44 @@ def chosen(kind: str, known: Sequence[str], wanted: str | None) -> list[str]:
 
 def out(text: str) -> None:
     """Write a line of result to stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(tidy(text) + "\n")
 
 
-def out_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table to stdout. Where no terminal sets the width, a row is one line, for grep and less."""
-    from rich.console import Console
+def out_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, wraps: Sequence[str] = ()) -> None:
+    """Write a table to stdout. Where no terminal sets the width, a row is one line, for grep and less.
+
+    Args:
+        columns: their titles.
+        rows: of cells.
+        wraps: titles of columns that are broken into lines on a narrow terminal; empty: all.
+    """
     from rich.table import Table
-    from rich.text import Text
+
+    from pipeline.commands.drawing import draw
 
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=not sys.stdout.isatty())
+        narrow = column in wraps if wraps else sys.stdout.isatty()
+        table.add_column(column, overflow="fold", no_wrap=not narrow)
     for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        out(line.rstrip())
+        table.add_row(*map(tidy, row))
+    draw(table, wide=10_000)
 
 
 def out_json(value: object) -> None:
     """Write a JSON object as one line to stdout."""
-    out(msgspec.json.encode(value).decode())
+    sys.stdout.write(tidy_json(msgspec.json.encode(value).decode()) + "\n")
 
 
 def warn(message: str) -> None:
     """Write a message to stderr, and go on."""
-    sys.stderr.write(f"makegood: {message}\n")
+    sys.stderr.write(f"makegood: {tidy(message)}\n")
 
 
 def fail(message: str, status: int) -> NoReturn:
     """Write a message to stderr and end with ``status``."""
     sys.stdout.flush()
-    for line in message.splitlines():
+    for line in tidy(message).splitlines():
         sys.stderr.write(f"makegood: {line}\n")
     raise typer.Exit(status)
 

@@ -1,6 +1,5 @@
 """How ``makegood silence`` shows silences, and what they hide."""
 
-import sys
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
     from alerts.preview import Episode, Preview
     from alerts.silences import Silence
 
-_WIDE = 250
 _SHOWN = 20
 
 
@@ -29,7 +27,8 @@ def listed(silences: "Sequence[Silence]", now_us: int, *, as_json: bool) -> None
     for one in silences:
         when = (told(one.starts_us), told(one.ends_us))
         rows.append((one.id, one.state(now_us), *when, one.author, ", ".join(one.matchers), one.comment))
-    _table(("silence", "state", "starts", "ends", "by", "matchers", "comment"), rows)
+    columns = ("silence", "state", "starts", "ends", "by", "matchers", "comment")
+    shell.out_table(columns, rows, wraps=("matchers", "comment"))
 
 
 def show(
@@ -166,21 +165,3 @@ def _alerts(count: int) -> str:
 def _more(count: int) -> None:
     if count > _SHOWN:
         shell.out(f"  and {count - _SHOWN} more; --json has them all")
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column not in {"comment", "matchers"})
-    for row in rows:
-        table.add_row(*map(Text, row))  # what people wrote is no markup
-    # Where no terminal sets the width, a silence is one line, for grep and less.
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        shell.out(line.rstrip())

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.text import Text
 
+from config.tidying import tidy
 from sinks.checking import Checked
 from sinks.contract import CHANNELS, ChannelSettings, Message, Reason, Receipt, transient
 
@@ -54,20 +55,20 @@ class ConsoleChannel:
     def send(self, message: Message, recipients: Sequence[str], timeout_s: float) -> list[Receipt]:
         """Print."""
         alert = message.notification.alerts[0]
-        severity = alert.labels.get("severity", "")
+        severity = tidy(alert.labels.get("severity", ""))
         style = "bold white on green" if message.notification.status == "resolved" else _STYLES.get(severity, "bold")
-        body = Text(message.text)
+        body = Text(tidy(message.text))
         for note in message.notes:
-            body.highlight_words([note], style="yellow")
+            body.highlight_words([tidy(note)], style="yellow")
         out = self._stream()
         foot = f"{message.notification.receiver} · {self.name} · {message.key}"
         try:
             with self._lock:
                 console = Console(file=out)
-                head = message.title
+                head = " ".join(tidy(message.title).split())
                 if cell_len(head) + _FRAME > console.width:  # a panel cuts a long title; nothing may be lost
+                    body = Text.assemble((head, "bold"), "\n", body)
                     head = severity.upper() or message.notification.status.upper()
-                    body = Text.assemble((message.title, "bold"), "\n", body)
                 title = f"[{style}] {escape(head)} [/]"
                 console.print(Panel(body, title=title, title_align="left", subtitle=escape(foot)))
                 out.flush()

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from config.durations import US_PER_SECOND, DurationUs
-from sinks.chat import tidy
+from config.tidying import tidy
 from sinks.checking import Checked
 from sinks.contract import CHANNELS, Message, Receipt
 from sinks.http import http_for
