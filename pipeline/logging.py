@@ -1,10 +1,13 @@
 """How the program logs: structlog to stderr, for people on a terminal, as JSON lines elsewhere."""
 
+import io
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
+
+from config.tidying import tidy
 
 Format = Literal["auto", "console", "json"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -24,12 +27,10 @@ def set_up_logging(level: Level = "info", format_: Format = "auto") -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: structlog.types.Processor = structlog.processors.JSONRenderer()
+    renderers: list[structlog.types.Processor] = [structlog.processors.JSONRenderer()]
     if people:
-        # the plain formatter: the rich one prints local variables, and there may be secrets among them
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        colours = sys.stderr.isatty()
+        renderers = [_one_line, structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=_traceback)]
     else:
         shared.append(structlog.processors.format_exc_info)
     structlog.configure(
@@ -41,7 +42,8 @@ def set_up_logging(level: Level = "info", format_: Format = "auto") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()
@@ -49,3 +51,15 @@ def set_up_logging(level: Level = "info", format_: Format = "auto") -> None:
     root.setLevel(level.upper())
     for noisy in ("httpx", "httpcore", "urllib3", "twilio"):  # they log addresses, which may hold tokens
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _one_line(_logger: Any, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Keep texts of others from writing a line of their own, or to the terminal; JSON does that by itself."""
+    return {key: tidy(value).replace("\n", "\\n") if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _traceback(out: Any, error: Any) -> None:
+    # Not the rich one: it prints local variables, and there may be secrets among them.
+    written = io.StringIO()
+    structlog.dev.plain_traceback(written, error)
+    out.write(tidy(written.getvalue()))
