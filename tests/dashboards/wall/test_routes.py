@@ -11,7 +11,7 @@ from dashboards.access.contract import Role
 from dashboards.access.marks import marks
 from dashboards.wall.routes import addresses
 from tests.support.alerts import change
-from tests.support.patience import until
+from tests.support.patience import PATIENCE_S, until
 from tests.support.wall_stage import TOKEN, Stage, trouble
 
 
@@ -23,7 +23,7 @@ def walls(stage: Stage) -> list[Status]:
 def http(stage: Stage) -> Any:
     stage.all_well()
     stage.start()
-    with httpx.Client(base_url=stage.url) as client:
+    with httpx.Client(base_url=stage.url, timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -122,6 +122,15 @@ def test_what_karma_acknowledges_is_in_hand_and_what_is_silenced_is_hidden(stage
     stage.clock.pass_s(3_600)
     stage.all_well()
     until(lambda: "UNOWNED</mark>" in http.get("/wall").text, "an alert in nobody's hand")
+
+
+def test_what_is_on_its_way_is_not_said_to_have_been_told(stage: Stage, http: httpx.Client) -> None:
+    asked = {"pages": "figures", "rotate": "off"}
+    assert "all were told" in http.get("/wall", params=asked).text
+    stage.fire(*trouble())
+    stage.clock.pass_s(6)
+    until(lambda: "none so far" in http.get("/wall", params=asked).text, "what is on its way")
+    assert "all were told" not in http.get("/wall", params=asked).text
 
 
 def test_ten_thousand_open_alerts_cost_little_more_than_the_first_look(stage: Stage) -> None:
