@@ -7,7 +7,7 @@ _BESIDE = re.compile(rf"\s*{_ONE}(?:\s+{_ONE})+\s*")
 
 
 def matchers_in(text: str) -> list[str]:
-    """Return the matchers of a text: beside commas, as Alertmanager writes them, or beside spaces, as our query box does.
+    """Return the matchers of a text, beside commas as Alertmanager writes them, or beside spaces as our query box does.
 
     Alertmanager would take ``a=b c=d`` for one matcher, of the value ``b c=d``: that is never what was meant, and a
     silence of it hides nothing. What is not plainly some matchers beside each other stays one text.

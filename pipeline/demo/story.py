@@ -14,14 +14,14 @@ Say = Callable[[str, str], None]
 """``say(kind, text)``; the kind is one of :data:`KINDS`."""
 KINDS = ("company", "feeds", "live", "incident", "people", "alert", "failed", "delivered", "pager", "stopping", "done")
 _PEOPLE = {
-    "SlaBreach": "promises broken",
-    "SlaAtRisk": "promises at risk",
-    "RepeatContact": "came back",
-    "CustomerChasing": "ask in vain",
-    "NegativeSurvey": "bad answers",
-    "StalledRecovery": "recoveries stalled",
-    "RecoveryClosedWithoutContact": "recoveries closed without a word",
-    "ResidualDissatisfaction": "still unhappy",
+    "SlaBreach": ("promise broken", "promises broken"),
+    "SlaAtRisk": ("promise at risk", "promises at risk"),
+    "RepeatContact": ("came back", "came back"),
+    "CustomerChasing": ("asks in vain", "ask in vain"),
+    "NegativeSurvey": ("bad answer", "bad answers"),
+    "StalledRecovery": ("recovery stalled", "recoveries stalled"),
+    "RecoveryClosedWithoutContact": ("recovery closed without a word", "recoveries closed without a word"),
+    "ResidualDissatisfaction": ("still unhappy", "still unhappy"),
 }
 """Alerts about single people, which are counted and not told one by one: there are many, and they go to the archive."""
 
@@ -42,7 +42,7 @@ class Story:
         failed_over: a notification was delivered by a lower tier after a higher one had failed.
         told_of: the fingerprint of the alert that was; empty before.
         after_us: simulated time from the beginning of the first incident until it was seen to be delivered.
-        found: kinds of the incidents that an alert told of, each with how long after they began its window ended,
+        found: kinds of the incidents that an alert told of, each with how long after they began people were told,
             in simulated microseconds.
     """
 
@@ -89,7 +89,7 @@ class Story:
         before = self._counts if self._live else {}
         new = {name: count - before.get(name, 0) for name, count in sorted(counts.items())}
         self._counts = dict(counts)
-        total = f"+{sum(new.values()):,} events" if self._live else f"{sum(new.values()):,} so far"
+        total = f"+{sum(new.values()):,} events" if self._live else f"{sum(new.values()):,} events so far"
         self.say("feeds", f"{total}: " + ", ".join(f"{name} {count:,}" for name, count in new.items()))
 
     def look(self, store: AlertStore) -> None:
@@ -115,7 +115,7 @@ class Story:
 
     def people(self) -> None:
         """Say in one line how many single people need somebody, once the feeds are live, when that has changed."""
-        standing = ", ".join(f"{count} {word}" for word, count in self._people.items() if count)
+        standing = ", ".join(f"{count} {_PEOPLE[name][count != 1]}" for name, count in self._people.items() if count)
         if self._live and standing and self._once(f"people {standing}"):
             self.say("people", f"to be helped one by one: {standing}")
 
@@ -135,7 +135,7 @@ class Story:
         """Note which incidents an alert tells of."""
         for incident in self.incidents:
             if change.labels.get("detector") in incident.expected and change.starts_at_us >= incident.start_us:
-                self.found.setdefault(incident.kind, change.starts_at_us - incident.start_us)
+                self.found.setdefault(incident.kind, self._now_us - incident.start_us)
 
     def _try(self, one: Try, before: list[Try], change: AlertChange) -> None:
         name = change.labels["alertname"]
@@ -168,14 +168,14 @@ class Story:
 
     def moral(self) -> str:
         """Return the story in a sentence, once it has ended well."""
-        told = "; ".join(
-            f"{kind.replace('_', ' ')} seen {_minutes(after_us)} minutes after it began"
+        told = ", ".join(
+            f"of the {kind.replace('_', ' ')} after {_minutes(after_us)} minutes"
             for kind, after_us in self.found.items()
         )
         seconds = self.after_us / self.speed / US_PER_SECOND
         return (
             f"people were told {seconds:.0f} s ({_minutes(self.after_us)} minutes of the company's time) after the"
-            f" first incident began, though the first channel was down; {told}"
+            f" first incident began, though the first channel was down; there was an alert {told}"
         )
 
     def _once(self, what: str) -> bool:
@@ -191,12 +191,12 @@ def why(one: Try) -> str:
 
 
 def people_of(records: list[AlertRecord]) -> dict[str, int]:
-    """Return how many alerts about single people and cases are firing, by what they are about."""
-    counted = dict.fromkeys(_PEOPLE.values(), 0)
+    """Return how many alerts about single people and cases are firing, by their name."""
+    counted = dict.fromkeys(_PEOPLE, 0)
     for record in records:
-        word = _PEOPLE.get(record.current.labels["alertname"])
-        if word is not None and record.current.status == "firing":
-            counted[word] += 1
+        name = record.current.labels["alertname"]
+        if name in counted and record.current.status == "firing":
+            counted[name] += 1
     return counted
 
 

@@ -100,9 +100,10 @@ def test_the_story_is_over_when_every_incident_was_told_and_one_of_them_by_failo
     one.alert(alert_of("sentiment_drop", OUTAGE.start_us + MINUTE_US, failed(1, "pager"), delivered(2, "terminal")))
     assert one.failed_over
     assert not one.over, "an alert from before the silence does not tell of it"
+    one.time_is(SILENCE.start_us + 50 * MINUTE_US, live=True)
     one.alert(alert_of("feed_silence", SILENCE.start_us + 30 * MINUTE_US, delivered(1, "pager")))
     assert one.over
-    assert one.moral().endswith("outage seen 1 minutes after it began; silent feed seen 30 minutes after it began")
+    assert one.moral().endswith("an alert of the outage after 30 minutes, of the silent feed after 50 minutes")
 
 
 def test_the_pager_breaks_when_the_incident_begins_and_not_before(told: Told) -> None:
@@ -122,7 +123,7 @@ def test_history_is_counted_in_all_and_live_feeds_since_the_last_line(told: Told
     one.flows({"social": 40, "crm": 1000})
     one.time_is(START_US, live=True)
     one.flows({"social": 45, "crm": 1007})
-    assert told.of("feeds") == ["1,040 so far: crm 1,000, social 40", "+12 events: crm 7, social 5"]
+    assert told.of("feeds") == ["1,040 events so far: crm 1,000, social 40", "+12 events: crm 7, social 5"]
 
 
 def test_a_first_tier_that_delivers_is_no_failover(told: Told) -> None:
@@ -190,7 +191,7 @@ def test_a_pager_that_answers_503_hands_over_and_alerts_about_single_people_are_
         one.people()
         one.people()
     assert [kind for kind, _ in told] == ["live", "incident", "alert", "failed", "delivered", "pager", "people"]
-    assert told.of("people") == ["to be helped one by one: 2 promises broken, 1 promises at risk"]
+    assert told.of("people") == ["to be helped one by one: 2 promises broken, 1 promise at risk"]
     assert "503" in told.of("failed")[0]
 
 
