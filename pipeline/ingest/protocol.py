@@ -23,6 +23,8 @@ class Connection(HttpToolsProtocol):
 
     _in_head = False
     _head_bytes = 0
+    _read_bytes = 0
+    _refused = False
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -44,10 +46,28 @@ class Connection(HttpToolsProtocol):
         """Note that a head is whole."""
         self._in_head = False
         self._stop_waiting()
-        super().on_headers_complete()
+        # A head that came whole in one large read was not counted before it was read.
+        if self._read_bytes > MAX_HEAD_BYTES and not self._refused:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > MAX_HEAD_BYTES:
+                self._refused = True
+                self._end(_TOO_LARGE, "its head is too large")
+        if not self._refused:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body; that of a request that is refused is left."""
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that a request is whole."""
+        if not self._refused:
+            super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; the usual request comes whole, and costs nothing here."""
+        self._read_bytes = len(data)
         super().data_received(data)
         if not self._in_head:
             self._head_bytes = 0
