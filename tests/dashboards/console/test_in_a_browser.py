@@ -304,6 +304,13 @@ def test_an_incident_that_somebody_else_leads_renews_itself_and_keeps_what_is_ty
     assert page.locator("#note").input_value() == "half a note"
     page.get_by_role("button", name="Take the lead").click()
     expect(page.locator("#head")).to_contain_text("lead: anna")
+    marks = page.locator(".moment.said")
+    assert marks.count() == 2
+    lanes = page.locator("svg.lanes").last.bounding_box()
+    for box in [one.bounding_box() for one in marks.all()]:
+        assert box is not None
+        assert lanes is not None
+        assert lanes["x"] < box["x"] < lanes["x"] + lanes["width"], "each stands on the axis"
 
 
 def test_by_keys_a_row_is_marked_as_noise_and_its_run_book_opened(page: Page, serve: Serve, store: AlertStore) -> None:
