@@ -102,6 +102,7 @@ async def run(arguments: Sequence[str], folder: Path, limits: Limits, hear: Call
         watch.cancel()
         work.cancel()
         await _end(process)
+        await asyncio.gather(work, watch, return_exceptions=True)
     if not out and any(sign in said for sign in _OUT_OF_MEMORY):
         raise JobError(_too_large(limits))
     return Ended(status, out, said)

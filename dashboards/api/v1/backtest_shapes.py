@@ -18,7 +18,7 @@ class RecordingOut(BaseModel):
     name: str
     feeds: list[str] = Field(description="Of the settings, that it has something of.")
     bytes: int
-    labelled: bool = Field(description="Whether a file in it says what happened; else what people said of alerts counts.")
+    labelled: bool = Field(description="Whether a file says what happened; else what people said of alerts counts.")
 
     @classmethod
     def of(cls, one: Recording) -> "RecordingOut":
@@ -129,7 +129,7 @@ class ResultOut(BaseModel):
     days: float
     events: int
     dead_letters: int
-    labels: str | None = Field(description="The file that says what happened; `verdicts.jsonl`: what people said of alerts does.")
+    labels: str | None = Field(description="The file that says what happened; `verdicts.jsonl`: what people said of alerts.")
     running: FiguresOut = Field(description="What alerts go by.")
     tried: FiguresOut = Field(description="The same with the change.")
     kept: int = Field(description="Alerts that both raise: at the same time, earlier or later.")
@@ -172,7 +172,7 @@ class ResultOut(BaseModel):
             listed=found.listed,
             gained_incidents=found.gained_incidents,
             lost_incidents=found.lost_incidents,
-            worse=found.worse,
+            worse=[why for why in found.worse if why.startswith(f"{detector}:")],
         )
 
 
