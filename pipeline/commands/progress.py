@@ -38,7 +38,7 @@ def progress(doing: str = "") -> Iterator[Watch | None]:
 def progress_lines(steps: int) -> Callable[[str], AbstractContextManager[Watch | None]]:
     """Return what says on stderr how far reading is, a JSON object a line, twice a second.
 
-    ``share`` is of everything, 0 to 1; ``read`` is how much of the recording was read in this step, which ``doing`` names.
+    ``share`` is of everything, 0 to 1; ``read`` is how much of the recording was read in the step that ``doing`` names.
 
     Args:
         steps: how often the recording is read.

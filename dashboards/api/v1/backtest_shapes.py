@@ -129,7 +129,9 @@ class ResultOut(BaseModel):
     days: float
     events: int
     dead_letters: int
-    labels: str | None = Field(description="The file that says what happened; `verdicts.jsonl`: what people said of alerts.")
+    labels: str | None = Field(
+        description="The file that says what happened; `verdicts.jsonl`: what people said of alerts."
+    )
     running: FiguresOut = Field(description="What alerts go by.")
     tried: FiguresOut = Field(description="The same with the change.")
     kept: int = Field(description="Alerts that both raise: at the same time, earlier or later.")
