@@ -15,7 +15,8 @@ from pipeline.timeparse import compile_times
 
 BuiltT = TypeVar("BuiltT")
 _OTHER_THAN_TEXT = re.compile(r"true|false|-?\d+(\.\d+)?", re.ASCII)
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+# A path in braces may have names with braces, in quotes.
+_PLACEHOLDER = re.compile(r"""\{\{|\}\}|\{((?:\["[^"]+"\]|\['[^']+'\]|[^{}])*+)\}|[{}]""")
 
 
 class Scope:

@@ -141,6 +141,8 @@ def test_the_type_may_be_mapped_and_null_makes_no_event() -> None:
         ({"field": ["a", "b"]}, {"a": "", "b": "second"}, "second"),
         ({"const": "web"}, {}, "web"),
         ({"template": "{a}/{{{b.c}}}"}, {"a": 1, "b": {"c": True}}, "1/{true}"),
+        ({"template": '{["{a}"]}/{{{["b}"].c}}}'}, {"{a}": 1, "b}": {"c": 2}}, "1/{2}"),
+        ({"template": "{['}']}{a}"}, {"}": "x", "a": 1}, "x1"),
         ({"template": "{a}/{b}", "default": "d"}, {"a": 1}, "d"),
         ({"field": "a", "map": {"x": "y"}}, {"a": "x"}, "y"),
         ({"field": "a", "map": {1: "one", 2.5: "more"}}, {"a": "1"}, "one"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import example as also_with
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -222,6 +223,7 @@ RECORDS = st.recursive(
 
 
 @given(st.lists(st.dictionaries(NAMES, RECORDS, max_size=6), min_size=1, max_size=4))
+@also_with([{"{a}": f"T-{number}", "status": "open"} for number in range(4)])
 def test_whatever_the_records_are_a_proposal_is_right_about_them_or_refused(records: list[dict[str, Any]]) -> None:
     timed = [
         {"time": "2026-03-02T09:00:00Z", **record, "created_at": f"2026-03-02T09:00:0{n}Z"}
