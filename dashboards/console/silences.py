@@ -20,10 +20,10 @@ from dashboards.console.matching import matchers_in
 from dashboards.console.state import console_of
 from dashboards.console.templating import lead, page
 from dashboards.console.times import Zone
-from dashboards.console.windows import windows_of
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
 from dashboards.priority import priority
+from dashboards.windows import windows_of
 
 Viewer = Annotated[Principal, Depends(needs(Role.VIEWER))]
 Responder = Annotated[Principal, Depends(needs(Role.RESPONDER))]

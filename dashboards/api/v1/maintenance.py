@@ -15,8 +15,7 @@ from dashboards.access.contract import Principal, Role, needs
 from dashboards.api.v1.answering import shown
 from dashboards.api.v1.shapes import time_text
 from dashboards.context import Context, context_of
-from dashboards.errors import Refused
-from dashboards.priority import priority
+from dashboards.windows import Shown, window_of, windows_of
 
 router = APIRouter(prefix="/maintenance-windows", tags=["maintenance windows"])
 Viewer = Annotated[Principal, Depends(needs(Role.VIEWER))]
@@ -90,8 +89,8 @@ async def listed(request: Request, _who: Viewer, *, days: Days = 14) -> Response
     """List the maintenance windows of the settings, with what each hides now and next."""
     context = context_of(request)
     now_us = context.now_us()
-    soonest = sorted(context.mirror.maintenance.names(), key=lambda name: (*_soon(context, name, now_us), name))
-    return shown(request, WindowList(items=[_told(context, name, now_us, days) for name in soonest]))
+    items = [_told(context, one, now_us, days) for one in windows_of(context, now_us)]
+    return shown(request, WindowList(items=items))
 
 
 @router.get(
@@ -103,8 +102,8 @@ async def listed(request: Request, _who: Viewer, *, days: Days = 14) -> Response
 async def one(request: Request, _who: Viewer, name: Name, *, days: Days = 14) -> Response:
     """Return a maintenance window, with what it hides now and next."""
     context = context_of(request)
-    _known(context, name)
-    return shown(request, _told(context, name, context.now_us(), days))
+    now_us = context.now_us()
+    return shown(request, _told(context, window_of(context, name, now_us), now_us, days))
 
 
 @router.get("/{name}/preview", response_model=WindowPreview, summary="See what a maintenance window has hidden")
@@ -117,8 +116,8 @@ async def previewed(
 ) -> Response:
     """Return what a window has hidden in the last days, at its times; or would have, had it been there."""
     context = context_of(request)
-    _known(context, name)
     windows, to_us = context.mirror.maintenance, context.now_us()
+    window_of(context, name, to_us)
     from_us = to_us - days * DAY_US
     found = await to_thread.run_sync(lambda: window_preview(context.store, windows, name, from_us=from_us, to_us=to_us))
     answer = WindowPreview(
@@ -133,41 +132,21 @@ async def previewed(
     return shown(request, answer)
 
 
-def _known(context: Context, name: str) -> None:
-    if name not in context.settings.maintenance_windows:
-        known = ", ".join(context.mirror.maintenance.names()) or "none"
-        raise Refused(404, f"the settings have no maintenance window {name!r}; there are: {known}")
-
-
-def _soon(context: Context, name: str, now_us: int) -> tuple[int, int]:
-    windows = context.mirror.maintenance
-    until_us = windows.open_until(name, now_us)
-    if until_us is not None:
-        return 0, until_us
-    next_us = windows.next_start(name, now_us)
-    return (2, 0) if next_us is None else (1, next_us)
-
-
-def _told(context: Context, name: str, now_us: int, days: int) -> WindowOut:
-    windows, settings = context.mirror.maintenance, context.settings.maintenance_windows[name]
-    about = [alert for alert in context.mirror.alerts.values() if windows.takes(name, alert.labels)]
-    until_us, next_us = windows.open_until(name, now_us), windows.next_start(name, now_us)
-    coming = [] if next_us is None else about
+def _told(context: Context, found: Shown, now_us: int, days: int) -> WindowOut:
+    times = context.mirror.maintenance.occurrences(found.name, now_us, now_us + days * DAY_US)
+    comes, settings = found.next_us is not None, found.settings
     return WindowOut(
-        name=name,
+        name=found.name,
         matchers=list(settings.matchers),
         comment=settings.comment,
         owner=settings.owner,
         zone=settings.zone,
         rrule=settings.rrule,
-        open_until=time_text(until_us),
-        next_at=time_text(next_us),
-        occurrences=[
-            OccurrenceOut.of(one)
-            for one in windows.occurrences(name, now_us, now_us + days * DAY_US)[:MOST_OCCURRENCES]
-        ],
-        hides_now=0 if until_us is None else len(about),
-        hides_next=len(coming),
-        hides_next_urgent=sum(priority(alert.urgency.rank) == 1 for alert in coming),
-        fingerprints=sorted(alert.fingerprint for alert in about)[:SHOWN],
+        open_until=time_text(found.until_us),
+        next_at=time_text(found.next_us),
+        occurrences=[OccurrenceOut.of(one) for one in times[:MOST_OCCURRENCES]],
+        hides_now=0 if found.until_us is None else len(found.about),
+        hides_next=len(found.about) if comes else 0,
+        hides_next_urgent=found.urgent if comes else 0,
+        fingerprints=sorted(alert.fingerprint for alert in found.about)[:SHOWN],
     )
