@@ -14,6 +14,8 @@ from dashboards.freshness_model import ago
 COOKIE = "makegood_zone"
 SERVICE, UTC = "service", "utc"
 _FINE_US, _DAYS_US = 600 * US_PER_SECOND, 86_400 * US_PER_SECOND
+_WEEK_US = 6 * _DAYS_US
+"""Within these a day of the week names one day."""
 _FAR_US = 60 * US_PER_SECOND * 60 * 24 * 365 * 200
 
 
@@ -45,6 +47,18 @@ class Zone:
         there -= timedelta(microseconds=there.microsecond)
         form = "%H:%M:%S" if there.date() == now.date() and not date else "%Y-%m-%d %H:%M:%S"
         return f"{there.strftime(form)} {there.tzname()}"
+
+    def near(self, at_us: int, now_us: int) -> str:
+        """Return a time within days, where there is little room; the zone stands beside it.
+
+        >>> zone, hour_us = Zone("utc", "UTC"), 3_600_000_000
+        >>> zone.near(8 * hour_us, 0), zone.near(32 * hour_us, 0), zone.near(999 * hour_us, 0)
+        ('08:00', 'Fri 08:00', '11 Feb 15:00')
+        """
+        there, now = moment(at_us).astimezone(self._zone), moment(now_us).astimezone(self._zone)
+        if there.date() == now.date():
+            return there.strftime("%H:%M")
+        return there.strftime("%a %H:%M" if at_us - now_us < _WEEK_US else "%d %b %H:%M")
 
     def short(self, at_us: int, span_us: int) -> str:
         """Return a time as an axis of some length has it; the zone stands beside the axis."""

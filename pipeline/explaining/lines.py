@@ -116,7 +116,11 @@ def escalation_lines(one: EscalationTold, now_us: int) -> Iterator[str]:
         return
     when = f" at {ahead(one.next_us, now_us)}" if one.next_us is not None else ""
     names = listed(one.next_targets)
-    reached = f", which is {listed(one.next_receivers)} then" if one.next_receivers else ""
+    reached = (
+        f", which is {listed(one.next_receivers)} then"
+        if one.next_receivers and names != f"receiver {listed(one.next_receivers)}"
+        else ""
+    )
     yield f"  unless somebody acknowledges, next {one.next_step}{when}: {names}{reached}"
     for note in one.next_notes:
         yield f"  {note}"
