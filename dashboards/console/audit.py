@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from config.durations import US_PER_SECOND
-from dashboards.access.audit import Wanted, Watch, export_csv, export_json, read_page, shown, trail_of
+from dashboards.access.audit import Wanted, export_csv, export_json, read_page, shown, trail_of
 from dashboards.access.contract import Principal, Role, needs
+from dashboards.console.state import console_of
 from dashboards.console.templating import page
 from dashboards.context import context_of
 from dashboards.errors import Refused
@@ -18,7 +19,6 @@ from dashboards.errors import Refused
 Admin = Annotated[Principal, Depends(needs(Role.ADMIN))]
 Text = Annotated[str, Query(max_length=200)]
 router = APIRouter()
-_watch = Watch()
 
 
 @router.get("/audit", include_in_schema=False)
@@ -37,7 +37,7 @@ async def listed(
     trail = trail_of(context_of(request).store)
     wanted = wanted_of(who, action, about, since, until)
     found = await to_thread.run_sync(lambda: read_page(trail, wanted, before=before))
-    checked = await to_thread.run_sync(_watch.look, trail)
+    checked = await to_thread.run_sync(console_of(request).audit.look, trail)
     asked = {name: value for name, value in request.query_params.items() if name != "before" and value}
     more = None if found.before is None else "/audit?" + urlencode({**asked, "before": found.before})
     return await page(

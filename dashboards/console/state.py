@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from alerts.responses import Responses
 from config.settings import Settings
+from dashboards.access.audit import Watch
 from dashboards.console.acts import Acts
 from dashboards.console.evidence import Evidence
 from dashboards.console.news import News
@@ -32,6 +33,7 @@ class Console:
         proofs: of channels. duty: who is on duty.
         acts: what people did lately.
         evidence: of alerts' episodes, with when it was read: it takes a while to put together.
+        audit: proves the audit log bit by bit.
     """
 
     tables: Tables
@@ -43,6 +45,7 @@ class Console:
     acts: Acts
     settings: Settings
     evidence: dict[tuple[str, int], tuple[int, Evidence]] = field(default_factory=dict)
+    audit: Watch = field(default_factory=Watch)
     _detectors: dict[str, Detector] = field(default_factory=dict)
 
     async def detectors(self) -> dict[str, Detector]:
