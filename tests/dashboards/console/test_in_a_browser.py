@@ -380,3 +380,35 @@ def test_at_320_pixels_nothing_has_to_be_scrolled_sideways(browser: Browser, ser
         wide[path] = page.evaluate("document.documentElement.scrollWidth")
     context.close()
     assert {path: width for path, width in wide.items() if width > 320} == {}
+
+
+def test_on_a_phone_the_worst_alert_and_what_to_do_about_it_are_on_the_first_screen_and_axe_finds_nothing(
+    browser: Browser, serve: Serve, store: AlertStore
+) -> None:
+    app = serve()
+    ones = fill(store, 3)
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(app.url + "/inbox")
+    row = page.locator(ROW).first
+    expect(row).to_be_visible()
+    box = row.get_by_role("button", name="Ack").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 844
+    found = {}
+    for path in ("/inbox", f"/a/{ones[0].fingerprint}", "/channels", "/duty", "/feeds", "/detectors", "/silences"):
+        page.goto(app.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        found[path] = violations(page)
+    assert not {path: wrong for path, wrong in found.items() if wrong}
+    context.close()
+
+
+def test_the_navigation_counts_what_is_open_though_another_page_is_looked_at(
+    page: Page, serve: Serve, store: AlertStore
+) -> None:
+    app = serve()
+    page.goto(app.url + "/duty")
+    expect(page.locator("#count-inbox")).to_be_hidden()
+    fill(store, 3)
+    expect(page.locator("#count-inbox")).to_have_text("3")
