@@ -26,7 +26,7 @@ def run_demo() -> str:
         if child == 0:
             os.environ |= {"TERM": "xterm-256color", "PYTHONPATH": str(REPO)}
             os.chdir(folder)
-            os.execv(sys.executable, [sys.executable, "-m", "pipeline.cli", "demo"])  # noqa: S606 - our own program
+            os.execv(sys.executable, [sys.executable, "-m", "pipeline.cli", "demo", "--no-stay"])  # noqa: S606 - our own program
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         written = io.BytesIO()
         while True:
