@@ -86,8 +86,8 @@ class Keys(NamedTuple):
     ``control:flows``     hash     share: what a flow process said of itself last
     ``control:taken``     hash     log and number of a control: since when its detector goes by it
     ``handovers``         list     hand-over notes, the newest first; ``handovers:taken``: who has taken each
-    ``jobs``              hash     id: work that takes long, and what became of it; ``jobs:cancel``: a set of ids that are
-                                   to be ended; ``jobs:alive:<server>``: a process that has some is there; expires
+    ``jobs``              hash     id: work that takes long, and what became of it; ``jobs:cancel``: a set of ids that
+                                   are to be ended; ``jobs:alive:<server>``: a process that has some is there; expires
     ``jobs:result:<id>``  string   what a job found; expires
     ``trail``             stream   the audit log: who changed what; ``trail:head``, ``trail:floor``: number and hash of
                                    the last entry, and of the last one that was deleted for its age

@@ -66,7 +66,7 @@ def routes(app: FastAPI) -> Iterator[Route]:
             continue
         found = Route(str(context.path), tuple(sorted(context.methods or ())))
         found.query = [one.alias for part in _flat(dependant) for one in part.query_params]
-        for one in (field for part in _flat(dependant) for field in part.body_params):
+        for one in (param for part in _flat(dependant) for param in part.body_params):
             if isinstance(one.field_info, Form):
                 found.form.append(one.alias)
             else:
