@@ -217,7 +217,7 @@ class LineReader:
 def _part(ready: Cut, first: int, last: int) -> tuple[Sequence[int], Sequence[bytes]]:
     """Return the offsets and records of some lines."""
     records = ready.records
-    if not isinstance(records, Lines) or first >= len(records):
+    if not isinstance(records, Lines) or first >= min(last, len(records)):
         return ready.offsets[first:last], records[first:last]
     part = records.part(first, last)
     return LineOffsets(ready.offsets[first], part), part

@@ -85,14 +85,14 @@ class Collector(HttpServer):
 
 
 def tree(spans: Sequence[Seen]) -> Any:
-    """Return a trace as its root with what is below it, by start; it must have one root, and nothing beside it."""
+    """Return a trace as its root with what is below it, by name; it must have one root, and nothing beside it."""
     known = {span.id for span in spans}
     assert len(known) == len(spans), "a span came twice"
     (root,) = [span for span in spans if not span.parent]
     assert [span.name for span in spans if span.parent and span.parent not in known] == []
 
     def below(span: Seen) -> Any:
-        inner = sorted((one for one in spans if one.parent == span.id), key=lambda one: (one.start_us, one.name))
+        inner = sorted((one for one in spans if one.parent == span.id), key=lambda one: one.name)
         return (span.name, [below(one) for one in inner]) if inner else span.name
 
     return below(root)

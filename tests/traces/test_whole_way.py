@@ -144,7 +144,7 @@ def test_an_alert_is_one_trace_from_the_event_to_its_delivery_by_the_second_tier
     root = named(spans, "alert SlaBreach")
     assert tree(spans) == (
         "alert SlaBreach",
-        ["receive crm", "decide sla_breach", "store", ("notify ops", ["group wait", "send hook", "send file"])],
+        ["decide sla_breach", ("notify ops", ["group wait", "send file", "send hook"]), "receive crm", "store"],
     )
     assert root.start_us == DUE_US
     assert root.about["makegood.alert.fingerprint"] == record.current.fingerprint

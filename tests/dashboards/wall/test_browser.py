@@ -281,6 +281,7 @@ def test_once_a_day_it_is_loaded_anew_at_a_minute_of_its_own_while_all_is_quiet(
     }
 
 
+@pytest.mark.slow
 def test_it_is_loaded_anew_though_events_come_and_panels_take_turns_all_the_time(page: Page, stage: Stage) -> None:
     """What is calm shows how old the newest event is, and another panel every 20 seconds: that is no change."""
 

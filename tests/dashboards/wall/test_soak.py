@@ -62,6 +62,7 @@ def driven(page: Page, url: str, html: list[str], upto: list[int], *, faults: bo
     return found
 
 
+@pytest.mark.slow
 def test_a_day_of_refreshes_leaves_heap_nodes_and_listeners_as_they_were(page: Page, live: Stage) -> None:
     before, after = driven(page, live.url, fragments(page, live.url), [60, 240])
     assert after["JSEventListeners"] <= before["JSEventListeners"]

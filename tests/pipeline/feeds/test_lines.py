@@ -123,3 +123,14 @@ def test_a_reader_that_waits_takes_no_unfinished_line(tmp_path: Path) -> None:
         file.write(b"f\nb\n")
     assert reader.take(10).records == [b"half", b"b"]
     reader.close()
+
+
+def test_who_asks_for_no_lines_gets_none_and_all_of_them_the_next_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n2\n3\n")
+    with path.open("rb") as file:
+        reader = LineReader(file, 0, max_record_bytes=100, whole=True)
+        assert list(reader.take(0).records) == []
+        assert list(reader.take(2).records) == [b"1", b"2"]
+        assert list(reader.take(0).records) == []
+        assert list(reader.take(9).records) == [b"3"]

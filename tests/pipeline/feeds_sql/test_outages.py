@@ -23,7 +23,11 @@ def test_a_database_that_is_away_is_told_once_and_read_when_it_comes(tmp_path: P
         reading.until(lambda: reading.status is UNREACHABLE)
         assert not path.exists()
         assert "there is no file" in reading.feed.why_unreachable()["tickets"]
-        fill(database(path), range(3))
+        aside = tmp_path / "aside.db"
+        whole = database(aside)
+        fill(whole, range(3))
+        whole.close()
+        aside.rename(path)  # with its table, or there would be two things to tell of
         assert reading.sweep().ids() == [0, 1, 2]
         moved = path.rename(tmp_path / "away.db")
         reading.until(lambda: reading.status is UNREACHABLE)

@@ -163,6 +163,7 @@ def test_it_is_held_against_what_alerts_go_by_now(api: TestClient, app: FastAPI,
     assert (found["version"], found["result"]["lost_count"], found["result"]["gained_count"]) == (1, 0, 0)
 
 
+@pytest.mark.slow
 def test_without_labels_what_people_said_of_alerts_counts(api: TestClient, app: FastAPI, store: AlertStore) -> None:
     first = ended(app, api, begin(api, recording="unlabelled"))["result"]
     assert (first["labels"], first["running"]["precision"], first["running"]["true"]) == (None, None, None)

@@ -86,6 +86,7 @@ def steps(store: AlertStore, fingerprint: str) -> list[str]:
     return [] if detail is None else [one.step for one in detail.history]
 
 
+@pytest.mark.slow
 def test_an_alert_of_a_prometheus_begins_changes_and_ends_over_restarts_of_both(
     store: AlertStore, guarded: Callable[[], FastAPI], tmp_path: Path
 ) -> None:
