@@ -160,12 +160,14 @@ class Client:
 class Measured:
     """How long answers took, seconds; ``disturbed``: filtered ones, while somebody asked for the whole list as well.
 
+    ``inbox``: the console's first page, while viewers look and alerts change.
     ``busy``: share of a core while viewers look; ``cpu``: seconds of CPU for a whole list and a change.
     """
 
     filtered: list[float] = field(default_factory=list)
     disturbed: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
+    inbox: list[float] = field(default_factory=list)
     size: int = 0
     busy: float = 0.0
     cpu: float = 0.0
@@ -298,6 +300,11 @@ async def measure(
         client, chance = Client(theirs), random.Random(1)
         for _ in range(3 * len(FILTERS)):
             await timed(client, filtered(chance), real.filtered)
+    async with busy(ours, Measured()):
+        await asyncio.sleep(1.0)  # all viewers look
+        for _ in range(5 * _ALONE):
+            await timed(Client(ours), "/inbox", mine.inbox)
+            await asyncio.sleep(0.2)  # something has changed meanwhile
     for address, pid, found in ((ours, mine_pid, mine), (theirs, real_pid, real)):
         client, begun_s, alone = Client(address), cpu_s(pid), list[float]()
         for number in range(_ALONE):
@@ -374,6 +381,7 @@ def main(count: int, viewers: int, seconds: float) -> None:
         told("theirs, filtered", beside.filtered),
         told("ours, whole", found.whole),
         told("theirs, whole", beside.whole),
+        told("the inbox", found.inbox),
     ):
         print(line)
 
