@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from alerts.connection import store_errors
-from alerts.response_model import NAME_MAX, TEXT_MAX
+from alerts.response_model import TEXT_MAX, unsigned
 from alerts.store import AlertStore
 
 MOST_KEPT = 200
@@ -67,9 +67,8 @@ class HandoverBook:
         Raises:
             HandoverError: when it says nothing, or too much.
         """
-        if not by.strip() or len(by) > NAME_MAX:
-            msg = f"it must be said who hands over, in at most {NAME_MAX} characters"
-            raise HandoverError(msg)
+        if wrong := unsigned(by, "hands over"):
+            raise HandoverError(wrong)
         if not text.strip() or len(text) > TEXT_MAX:
             msg = f"say what the next one has to know, in at most {TEXT_MAX} characters"
             raise HandoverError(msg)
@@ -92,16 +91,20 @@ class HandoverBook:
         Raises:
             HandoverError: when there is no such note (any more), or somebody has it already.
         """
-        if all(one.id != note_id for one in self.newest(MOST_KEPT)):
+        note = next((one for one in self.newest(MOST_KEPT) if one.id == note_id), None)
+        if note is None:
             msg = f"there is no hand-over note {note_id!r} (any more)"
             raise HandoverError(msg)
+        mine = Taken(by=by, at_us=at_us)
         with store_errors():
-            first = self._client.hsetnx(self._taken, note_id, _json.encode(Taken(by=by, at_us=at_us)).decode())
-        now = next(one for one in self.newest(MOST_KEPT) if one.id == note_id)
+            pipeline = self._client.pipeline(transaction=True)
+            pipeline.hsetnx(self._taken, note_id, _json.encode(mine).decode())
+            pipeline.hget(self._taken, note_id)
+            first, text = pipeline.execute()
         if not first:
-            msg = f"{now.accepted_by} has taken it already"
+            msg = f"{_to_taken.decode(text).by} has taken it already"
             raise HandoverError(msg)
-        return now
+        return _taken(note, mine)
 
     def newest(self, most: int = 10) -> list[HandoverNote]:
         """Return the newest notes, the newest first, with who has taken each."""
@@ -110,8 +113,9 @@ class HandoverBook:
             texts = self._client.hmget(self._taken, [one.id for one in notes]) if notes else []
         found = []
         for note, text in zip(notes, texts, strict=True):
-            taken = None if text is None else _to_taken.decode(text)
-            if taken is not None:
-                note = msgspec.structs.replace(note, accepted_by=taken.by, accepted_us=taken.at_us)  # noqa: PLW2901
-            found.append(note)
+            found.append(note if text is None else _taken(note, _to_taken.decode(text)))
         return found
+
+
+def _taken(note: HandoverNote, taken: Taken) -> HandoverNote:
+    return msgspec.structs.replace(note, accepted_by=taken.by, accepted_us=taken.at_us)

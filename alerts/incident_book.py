@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from alerts.connection import store_errors
-from alerts.response_model import NAME_MAX, TEXT_MAX
+from alerts.response_model import too_long, unsigned
 from alerts.store import AlertStore
 
 KEPT_MS = 400 * 86_400 * 1000
@@ -113,15 +113,13 @@ def lead_of(entries: Sequence[BookEntry]) -> BookEntry | None:
 
 
 def _check(entry: BookEntry) -> None:
-    if not entry.by.strip() or len(entry.by) > NAME_MAX:
-        msg = f"it must be said who says so, in at most {NAME_MAX} characters"
-        raise IncidentBookError(msg)
+    if wrong := unsigned(entry.by, "says so"):
+        raise IncidentBookError(wrong)
     if entry.kind == "lead" and not entry.to.strip():
         msg = "it must be said who leads: name a person or a schedule"
         raise IncidentBookError(msg)
     if entry.kind == "note" and not entry.text.strip():
         msg = "a note needs a text"
         raise IncidentBookError(msg)
-    if len(entry.text) > TEXT_MAX:
-        msg = f"the text has {len(entry.text)} characters, expected at most {TEXT_MAX}"
-        raise IncidentBookError(msg)
+    if wrong := too_long(entry.text):
+        raise IncidentBookError(wrong)

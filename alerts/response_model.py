@@ -164,15 +164,29 @@ def standing(current: AlertChange, responses: Iterable[Response]) -> Standing:
     return Standing(current=current, responses=kept, acknowledgement=acknowledgement, assignment=assignment)
 
 
+def unsigned(by: str, does: str) -> str:
+    """Return what is wrong with the name of whoever says something; empty: nothing.
+
+    >>> unsigned(" ", "responds")
+    'it must be said who responds, in at most 200 characters'
+    """
+    fits = by.strip() and len(by) <= NAME_MAX
+    return "" if fits else f"it must be said who {does}, in at most {NAME_MAX} characters"
+
+
+def too_long(text: str) -> str:
+    """Return what is wrong with the length of what somebody says; empty: nothing."""
+    return "" if len(text) <= TEXT_MAX else f"the text has {len(text)} characters, expected at most {TEXT_MAX}"
+
+
 def checked(response: Response) -> Response:
     """Return the response when somebody can have given it.
 
     Raises:
         ResponseError: otherwise; says what to do.
     """
-    if not response.by.strip() or len(response.by) > NAME_MAX:
-        msg = f"it must be said who responds, in at most {NAME_MAX} characters"
-        raise ResponseError(msg)
+    if wrong := unsigned(response.by, "responds"):
+        raise ResponseError(wrong)
     if not response.id or len(response.id) > NAME_MAX:
         msg = f"a response needs an id of at most {NAME_MAX} characters"
         raise ResponseError(msg)
@@ -182,9 +196,8 @@ def checked(response: Response) -> Response:
     if response.kind == "comment" and not response.text.strip():
         msg = "a comment needs a text"
         raise ResponseError(msg)
-    if len(response.text) > TEXT_MAX:
-        msg = f"the text has {len(response.text)} characters, expected at most {TEXT_MAX}"
-        raise ResponseError(msg)
+    if wrong := too_long(response.text):
+        raise ResponseError(wrong)
     if response.kind == "reassign" and not response.to.strip():
         msg = "it must be said to whom: name a person or a schedule"
         raise ResponseError(msg)

@@ -64,7 +64,6 @@ class Backtests:
         Raises:
             TooManyJobsError: enough wait.
         """
-        self._jobs.must_have_room(KIND)
         job = self._jobs.start(KIND, by, plan.prepare, about=plan.about, changed=self._note)
         try:
             await to_thread.run_sync(self._book.add, self._kept(job))

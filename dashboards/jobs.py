@@ -111,7 +111,7 @@ class Jobs:
         """
         name = self._lane_of(kind)
         lane = self._lanes[name]
-        self.must_have_room(kind)
+        self._must_have_room(name)
         job = Job(secrets.token_hex(8), kind, by, self._now_us(), about or {}, changed=changed)
         if self._open(name) < lane.at_once:
             job.state, job.began_us = "running", job.asked_us
@@ -123,13 +123,7 @@ class Jobs:
         job.task = asyncio.get_running_loop().create_task(self._take_turn(job, name, prepare))
         return job
 
-    def must_have_room(self, kind: str) -> None:
-        """Raise what :meth:`start` would raise.
-
-        Raises:
-            TooManyJobsError: enough run and wait.
-        """
-        name = self._lane_of(kind)
+    def _must_have_room(self, name: str) -> None:
         lane = self._lanes[name]
         if self._open(name) >= lane.at_once + lane.waiting:
             waiting = f", {lane.waiting} wait" if lane.waiting else ""

@@ -18,6 +18,7 @@ from dashboards.console.table import Row
 from dashboards.console.templating import lead
 from dashboards.context import Context, context_of
 from dashboards.errors import Refused
+from dashboards.people import must_be_known
 
 Responder = Annotated[Principal, Depends(needs(Role.RESPONDER))]
 Number = Annotated[int, Path(ge=1, le=10**12)]
@@ -87,10 +88,8 @@ async def declared(request: Request, who: Principal, rows: Sequence[Row], text: 
 
 def known_person(context: Context, who: Principal, to: str) -> None:
     """Refuse a name that is neither a person, nor a schedule, nor whoever asks."""
-    settings = context.settings
-    if to != who.name and to not in settings.people and to not in settings.schedules:
-        known = ", ".join(sorted([*settings.people, *settings.schedules])) or "none"
-        raise Refused(422, f"there is no person or schedule {to!r}; there are: {known}")
+    if to != who.name:
+        must_be_known(context.settings, to)
 
 
 async def _there(context: Context, number: int) -> None:

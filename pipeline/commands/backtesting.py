@@ -1,7 +1,6 @@
 """What ``makegood backtest`` and ``makegood tune`` have in common: their options, and what these mean."""
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 from pipeline.commands import shell
 from pipeline.commands.replay import feed_paths
+from pipeline.commands.times import instant_us
 
 if TYPE_CHECKING:
     from pipeline.backtest.backtest import Candidate, Known
@@ -155,15 +155,8 @@ def duration(option: str, text: str) -> int:
 
 
 def _time_us(option: str, text: str) -> int:
-    from pipeline.events import to_us
-
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is not None and time.tzinfo is None and len(text) == len("2026-03-02"):
-        time = time.replace(tzinfo=UTC)
-    if time is None or time.tzinfo is None:
+    at_us = instant_us(text)
+    if at_us is None:
         msg = f"{option} {text}: expected a time with its offset like 2026-03-02T09:00:00Z, or a date in UTC"
         raise shell.UserError(msg)
-    return to_us(time)
+    return at_us

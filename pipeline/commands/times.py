@@ -23,25 +23,32 @@ def time_us(option: str, text: str, now_us: int) -> int:
     (3600000000, 60000005)
     """
     from config.durations import parse_duration_us
-    from pipeline.events import to_us
 
     if text == "now":
         return now_us
     offset = _OFFSET.fullmatch(text)
     if offset is not None:
         return now_us + parse_duration_us(offset[2]) * (1 if offset[1] == "+" else -1)
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is not None and time.tzinfo is None and len(text) == len("2026-03-02"):
-        time = time.replace(tzinfo=UTC)
-    if time is None or time.tzinfo is None:
+    at_us = instant_us(text)
+    if at_us is None:
         msg = (
             f"{option} {text}: expected a time with its offset like 2026-03-02T09:00:00Z, a date, or like +2h from now"
         )
         raise shell.UserError(msg)
-    return to_us(time)
+    return at_us
+
+
+def instant_us(text: str) -> int | None:
+    """Return a time with its offset, or the first moment of a date in UTC, microseconds UTC; None: it is neither."""
+    from pipeline.events import to_us
+
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if time.tzinfo is None and len(text) == len("2026-03-02"):
+        time = time.replace(tzinfo=UTC)
+    return None if time.tzinfo is None else to_us(time)
 
 
 def span_us(option: str, text: str) -> int:

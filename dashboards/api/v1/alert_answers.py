@@ -19,6 +19,7 @@ from dashboards.api.v1.answering import Key, once, shown
 from dashboards.api.v1.told_shapes import AnswerOut
 from dashboards.context import context_of
 from dashboards.errors import Refused
+from dashboards.people import must_be_known
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 Responder = Annotated[Principal, Depends(needs(Role.RESPONDER))]
@@ -108,10 +109,7 @@ async def assign(
     request: Request, who: Responder, fingerprint: Fingerprint, body: Assigning, key: Key = None
 ) -> Response:
     """Give the alert's episode to a person or a schedule of the settings."""
-    settings = context_of(request).settings
-    if body.to not in settings.people and body.to not in settings.schedules:
-        known = ", ".join(sorted([*settings.people, *settings.schedules])) or "none"
-        raise Refused(422, f"there is no person or schedule {body.to!r}; there are: {known}")
+    must_be_known(context_of(request).settings, body.to)
     return await _respond(request, who, fingerprint, "reassign", key, to=body.to, text=body.text)
 
 
