@@ -1,7 +1,15 @@
-"""A large seeded file of canonical events in order of time: a third about cases, then posts, surveys, payments."""
+"""A large seeded file of canonical events in order of time: a third about cases, then posts, surveys, payments.
+
+It is made as a service company's would be, as far as it matters to detectors that follow customers: a case is one
+customer's from its first step to its last; half of the surveys come from a customer whose case was resolved shortly
+before, and name the case; answers are half 9 and 10, a third 7 and 8, a fifth worse; every fifth post is by somebody
+who is known as a customer.
+"""
 
 import random
+from collections import deque
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,59 +17,99 @@ from tests.support.events import START_US, rfc3339
 
 SERVICES = ("broadband", "mobile", "tv", "landline")
 REGIONS = ("north", "south", "east", "west")
+CUSTOMERS = 200_000
+OPEN_AT_ONCE = 3_000
+_STEPS = ("agent_reply", "customer_message", "agent_reply", "resolved")
+_SCORES = (10, 10, 10, 9, 9, 8, 8, 7, 6, 3)
+
+
+class _Case(NamedTuple):
+    case_id: str
+    customer: str
+    service: str
+    region: str
+    done: int = 0
+
+
+class _Company:
+    """Cases that are open, and the last ones that were resolved."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._open: list[_Case] = []
+        self.resolved: deque[_Case] = deque(maxlen=500)
+
+    def step(self, number: int) -> tuple[str, _Case]:
+        """Open a case or take one that is open a step further: opened, two replies, a customer message, resolved."""
+        rng, cases = self._rng, self._open
+        if not cases or (len(cases) < OPEN_AT_ONCE and rng.random() < 0.3):
+            case = _Case(f"c-{number}", _customer(rng), rng.choice(SERVICES), rng.choice(REGIONS))
+            cases.append(case)
+            return "opened", case
+        index = rng.randrange(len(cases))
+        case = cases[index]
+        step = _STEPS[case.done]
+        if step == "resolved":
+            cases[index] = cases[-1]
+            cases.pop()
+            self.resolved.append(case)
+        else:
+            cases[index] = case._replace(done=case.done + 1)
+        return step, case
 
 
 def write_recording(path: Path, events: int, *, seed: int = 7, span_hours: int = 48, start_us: int = START_US) -> Path:
     """Write ``events`` events spread over ``span_hours`` from ``start_us`` on to ``path``."""
     rng = random.Random(seed)
+    company = _Company(rng)
     gap_us = span_hours * 3_600_000_000 // events
     encode = msgspec.json.Encoder().encode
-    open_cases: list[tuple[str, str, str, int]] = []
     with path.open("wb") as file:
         for number in range(events):
             time_us = start_us + number * gap_us + rng.randrange(gap_us)
-            service, region = rng.choice(SERVICES), rng.choice(REGIONS)
-            kind = rng.random()
-            data: dict[str, object] = {"service": service, "region": region}
-            if kind < 0.35:
-                step, data = _case_step(rng, number, open_cases, data)
-                name = f"crm.case.{step}"
-            elif kind < 0.65:
-                name = "social.post"
-                data |= {"sentiment": round(rng.uniform(-1, 1), 3), "author": f"user-{rng.randrange(50_000)}"}
-            elif kind < 0.75:
-                name = "survey.response"
-                data |= {"score": float(rng.randrange(11)), "scale": "nps", "sentiment": round(rng.uniform(-1, 1), 3)}
-            else:
-                name = "transaction.payment"
-                data |= {"order_id": f"o-{number}", "amount": round(rng.expovariate(1 / 40), 2), "currency": "EUR"}
+            name, customer, data = _event(rng, number, company)
             body = {
                 "specversion": "1.0",
                 "type": name,
                 "source": f"bench/{name.split('.')[0]}",
                 "id": f"e-{number}",
                 "time": rfc3339(time_us),
-                "subject": f"cust-{rng.randrange(20_000)}",
+                **({"subject": customer} if customer else {}),
                 "data": data,
             }
             file.write(encode(body) + b"\n")
     return path
 
 
-def _case_step(
-    rng: random.Random, number: int, open_cases: list[tuple[str, str, str, int]], data: dict[str, object]
-) -> tuple[str, dict[str, object]]:
-    """Open a case or take one that is open a step further: opened, two replies, a customer message, resolved."""
-    if not open_cases or (len(open_cases) < 3_000 and rng.random() < 0.3):
-        case_id = f"c-{number}"
-        open_cases.append((case_id, str(data["service"]), str(data["region"]), 0))
-        return "opened", {**data, "case_id": case_id, "priority": "normal"}
-    index = rng.randrange(len(open_cases))
-    case_id, service, region, done = open_cases[index]
-    step = ("agent_reply", "customer_message", "agent_reply", "resolved")[done]
-    if step == "resolved":
-        open_cases[index] = open_cases[-1]
-        open_cases.pop()
-    else:
-        open_cases[index] = (case_id, service, region, done + 1)
-    return step, {"case_id": case_id, "service": service, "region": region}
+def _event(rng: random.Random, number: int, company: _Company) -> tuple[str, str, dict[str, object]]:
+    """Return type, customer and data of the next event."""
+    chance = rng.random()
+    if chance < 0.35:
+        step, case = company.step(number)
+        about = {"case_id": case.case_id, **({"priority": "normal"} if step == "opened" else {})}
+        return f"crm.case.{step}", case.customer, {**_where(case.service, case.region), **about}
+    where = _where(rng.choice(SERVICES), rng.choice(REGIONS))
+    if chance < 0.65:
+        customer = _customer(rng) if rng.random() < 0.2 else ""
+        return "social.post", customer, {**where, "sentiment": _mood(rng), "author": f"user-{rng.randrange(50_000)}"}
+    if chance < 0.75:
+        answer = {"score": float(rng.choice(_SCORES)), "scale": "nps", "sentiment": _mood(rng)}
+        if company.resolved and rng.random() < 0.5:
+            case = rng.choice(company.resolved)
+            where = _where(case.service, case.region)
+            return "survey.response", case.customer, {**where, **answer, "case_id": case.case_id}
+        return "survey.response", _customer(rng), {**where, **answer}
+    paid = {"order_id": f"o-{number}", "amount": round(rng.expovariate(1 / 40), 2), "currency": "EUR"}
+    return "transaction.payment", _customer(rng), {**where, **paid}
+
+
+def _where(service: str, region: str) -> dict[str, object]:
+    return {"service": service, "region": region}
+
+
+def _customer(rng: random.Random) -> str:
+    return f"cust-{rng.randrange(CUSTOMERS)}"
+
+
+def _mood(rng: random.Random) -> float:
+    return round(max(-1.0, min(1.0, rng.gauss(0.15, 0.4))), 3)
