@@ -1,14 +1,15 @@
 """What comes after a resolution: signs that the customer is still unhappy."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from detectors.events import Event, SocialEvent, SurveyEvent
+from detectors.events import CaseData, Event, SocialData, SocialEvent, SurveyEvent
 from detectors.lives import aftermath_words as words
 from detectors.lives.beginnings import fits
 from detectors.lives.facts import Fact, Who, fact_of
-from detectors.lives.life import FAR_US, Life, Open, Script
+from detectors.lives.life import FAR_US, NO_USE, SEED, STRAY, Life, Open, Script
 from detectors.lives.settings import issue_of, label_names, labels_of
 from detectors.lives.surveys import Scales
 from detectors.promises.kinds import CANCELLED_STATUSES, RESOLVED_STATUSES, RESOLVED_STEPS, normal
@@ -22,6 +23,9 @@ REMEMBERED = 4
 _STEPS = (
     "opened", "customer_message", "agent_reply", "resolved", "closed", "updated", "reopened", "cancelled", "merged",
 )  # fmt: skip
+_SEEDS = frozenset({"opened", "reopened", "updated", *RESOLVED_STEPS})
+_AGAIN = frozenset({"updated", "reopened", "cancelled", "merged"})
+_QUIET = frozenset({"opened", "customer_message", "agent_reply", *RESOLVED_STEPS})
 
 
 class Recovered(msgspec.Struct, array_like=True):
@@ -69,6 +73,7 @@ class AftermathLife(Life[Aftermath]):
         self.retention_us = settings.retention
         self.skew_us = settings.skew
         self._signs = frozenset(settings.signs)
+        self.quiet_us = min(settings.window, settings.case_retention)
         self._labels = label_names(settings.issue) | frozenset(settings.where.labels)
         self.event_types = frozenset({"survey.response", "social.post", *(f"crm.case.{step}" for step in _STEPS)})
 
@@ -84,15 +89,40 @@ class AftermathLife(Life[Aftermath]):
             refusal = self._scales.refusal(data.score, data.scale)
             return refusal or fact_of(event, self._labels, self._settings.quote)
         if isinstance(event, SocialEvent):
-            angry = data.sentiment is not None and data.sentiment <= self._settings.angry
-            return fact_of(event, self._labels, self._settings.quote) if angry and event.subject else ""
+            angry = event.subject and self._is_angry(data)
+            return fact_of(event, self._labels, self._settings.quote) if angry else ""
         if event.step == "updated" and not data.status:
             return ""
         return fact_of(event, self._labels, self._settings.quote)
 
+    def use_of(self, event: Event) -> int:
+        """A step of a case that is remembered begins something."""
+        step = event.step
+        data: Any = event.data
+        if step == "post":
+            return STRAY if event.subject and self._is_angry(data) else NO_USE
+        if step == "response":
+            return SEED if self._scales.refusal(data.score, data.scale) else STRAY
+        if step == "updated" and not data.status:
+            return NO_USE
+        return SEED if step in _SEEDS else STRAY
+
     def is_seed(self, fact: Fact) -> bool:
         """Say whether it is a step of a case that is remembered."""
-        return fact.step in {"opened", "reopened", *RESOLVED_STEPS} or fact.step == "updated"
+        return fact.step in _SEEDS
+
+    def keeps_quiet(self, facts: Sequence[Fact], fact: Fact) -> bool:
+        """Say whether it is no sign: because it is none by itself, or because nothing has been resolved yet."""
+        step = fact.step
+        if step in _QUIET and not self._is_angry(fact):
+            return True
+        if step == "response" and self._verdict(fact) != "negative":
+            return True
+        return step not in _AGAIN and not any(one.step in RESOLVED_STEPS for one in facts)
+
+    def _verdict(self, fact: Fact) -> str:
+        scale = self._scales.find(fact.scale)
+        return "" if scale is None or fact.score is None else scale.verdict(fact.score)
 
     def is_empty(self, state: Aftermath) -> bool:
         """Say whether no case is known."""
@@ -116,12 +146,11 @@ class AftermathLife(Life[Aftermath]):
         if scale is None or fact.score is None:
             return  # refused before
         found = state.cases.get(fact.case_id) if fact.case_id else self._latest(state, fact.at_us)
-        told = words.answered(
-            fact.score, fact.scale or self._settings.default_scale or "", scale.band(fact.score), fact
-        )
         verdict = scale.verdict(fact.score)
-        if found is None or not self._in_window(found, fact.at_us):
+        if found is None or not self._in_window(found, fact.at_us) or verdict == "neutral":
             return
+        scale_name = fact.scale or self._settings.default_scale or ""
+        told = words.answered(fact.score, scale_name, scale.band(fact.score), fact)
         if verdict == "negative" and "survey" in self._signs:
             self._sign(found, fact, told, script)
         elif verdict == "positive":
@@ -235,8 +264,8 @@ class AftermathLife(Life[Aftermath]):
         found = [case for case in state.cases.values() if self._in_window(case, at_us)]
         return max(found, key=lambda case: (case.resolved_us or 0, case.case_id), default=None)
 
-    def _is_angry(self, fact: Fact) -> bool:
-        return fact.sentiment is not None and fact.sentiment <= self._settings.angry
+    def _is_angry(self, said: Fact | CaseData | SocialData) -> bool:
+        return said.sentiment is not None and said.sentiment <= self._settings.angry
 
 
 def _next_us(case: Recovered) -> int:

@@ -23,9 +23,12 @@ class Alive:
         tip: the state now, and its next deadline (where that is known); None: it was restored, and not needed yet.
         revised: one of the facts has a revision.
         wake_us: when it stands in the heap.
+        asleep: it holds nothing but facts in their order of which nothing comes before ``wake_us``.
     """
 
-    __slots__ = ("base", "begun", "done", "facts", "horizon_us", "key", "next_us", "revised", "tip", "told", "wake_us")
+    __slots__ = (
+        "asleep", "base", "begun", "done", "facts", "horizon_us", "key", "next_us", "revised", "tip", "told", "wake_us",
+    )  # fmt: skip
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -39,6 +42,7 @@ class Alive:
         self.told: dict[Open, Told] = {}
         self.revised = False
         self.wake_us = FAR_US
+        self.asleep = True
 
     def start_again(self, life: Life[Any]) -> None:
         """Take the state back to the horizon; no fact is applied then."""
@@ -86,12 +90,12 @@ class Alive:
             if episode not in self.begun:
                 del self.told[episode]
 
-    def image(self) -> LifeImage:
-        """Return it as plain data."""
+    def image(self) -> bytes:
+        """Return it as bytes, for :meth:`of`."""
         base = b"" if self.base is None else encode(self.base)
-        begun = list(self.begun.items())
-        return LifeImage(
-            self.key, self.wake_us, self.horizon_us, base, begun, list(self.facts), list(self.told.values())
+        begun, told = list(self.begun.items()), list(self.told.values())
+        return encode(
+            LifeImage(self.key, self.wake_us, self.horizon_us, base, begun, self.facts, told, asleep=self.asleep)
         )
 
     @staticmethod
@@ -105,4 +109,5 @@ class Alive:
         alive.facts = image.facts
         alive.told = {told.episode: told for told in image.told}
         alive.revised = any(fact.rev for fact in image.facts)
+        alive.asleep = image.asleep
         return alive

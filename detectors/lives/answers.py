@@ -1,5 +1,6 @@
 """What becomes of a customer's answers to surveys: bad ones, edits, and who was followed up."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from detectors.events import Event, SurveyEvent
 from detectors.lives import wording
 from detectors.lives.facts import Fact, Who, fact_of
-from detectors.lives.life import FAR_US, Life, Open, Script
+from detectors.lives.life import FAR_US, NO_USE, SEED, STRAY, Life, Open, Script
 from detectors.lives.settings import DAY_US, RECOVERY_LABEL, labels_of
 from detectors.lives.surveys import Scales
 
@@ -65,6 +66,7 @@ class SurveyLife(Life[Answers]):
         self.skew_us = settings.skew
         self._labels = frozenset({settings.response, RECOVERY_LABEL})
         self._follow_up = frozenset(settings.follow_up)
+        self.quiet_us = max(settings.edit_window, settings.retention)
 
     def begin(self, key: str) -> Answers:
         """Return a customer without answers."""
@@ -82,7 +84,7 @@ class SurveyLife(Life[Answers]):
             # A revision that was written too long after the answer does not count; the answer stands as it was.
             late = fact.rev and fact.edited_us > fact.at_us + self._settings.edit_window
             return "edited_too_late" if late else fact
-        if event.step in self._follow_up or event.data.labels.get(RECOVERY_LABEL) == "customer_contacted":
+        if event.step in self._follow_up or self._marks_contact(event):
             return fact_of(event, self._labels, 0)
         return ""
 
@@ -94,7 +96,7 @@ class SurveyLife(Life[Answers]):
                 if not answer.case_id or answer.case_id == fact.case_id:
                     self._end(answer, fact.at_us, why, script)
             return
-        id_ = fact.label(self._settings.response) or fact.id
+        id_ = self._id_of(fact)
         known = state.answers.get(f"{fact.source}|{id_}")
         if known is None:
             self._add(state, id_, fact, script)
@@ -180,9 +182,32 @@ class SurveyLife(Life[Answers]):
         """Say whether no answer is kept."""
         return not state.answers
 
+    def use_of(self, event: Event) -> int:
+        """An answer begins something."""
+        step = event.step
+        if step == "response":
+            return SEED
+        return STRAY if step in self._follow_up or self._marks_contact(event) else NO_USE
+
     def is_seed(self, fact: Fact) -> bool:
         """Say whether it is an answer."""
         return fact.step == "response"
+
+    def keeps_quiet(self, facts: Sequence[Fact], fact: Fact) -> bool:
+        """Say whether it is an answer of its own that is not bad, or a follow-up when there is nothing to follow up."""
+        if fact.step != "response":
+            return True
+        scale = self.scales.find(fact.scale)
+        if scale is None or fact.score is None or scale.verdict(fact.score) == "negative":
+            return False
+        id_ = self._id_of(fact)
+        return all(one.step != "response" or self._id_of(one) != id_ for one in facts)
+
+    def _id_of(self, fact: Fact) -> str:
+        return fact.label(self._settings.response) or fact.id
+
+    def _marks_contact(self, event: Event) -> bool:
+        return event.data.labels.get(RECOVERY_LABEL) == "customer_contacted"
 
     # -- what people read ---------------------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """When a recovery begins: after a complaint, a bad answer, a broken promise, or because somebody says so."""
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
 from config.base import SettingsModel
+from detectors.events import Event
 from detectors.lives.facts import Fact
 from detectors.lives.settings import RECOVERY_LABEL, Names
 from detectors.lives.surveys import Scales
@@ -51,14 +52,29 @@ class Beginnings:
 
     Attributes:
         labels: that it looks at.
-        by_deadline: whether a deadline that passes may begin one.
     """
 
     def __init__(self, beginnings: Iterable[Beginning], scales: Scales) -> None:
         self._all = tuple(beginnings)
         self._scales = scales
-        self.by_deadline = any(one.at == "deadline" for one in self._all)
+        ways = {one.at for one in self._all}
+        self._by_deadline, self._by_survey, self._by_status = "deadline" in ways, "survey" in ways, "status" in ways
+        self._steps = ways & {"opened", "reopened"}
+        self._labelled = all(one.where.labels for one in self._all if one.at in self._steps)
         self.labels = frozenset({RECOVERY_LABEL}).union(*(one.where.labels for one in self._all))
+
+    def may_begin(self, event: Event) -> bool:
+        """Say whether :meth:`cause` or :meth:`has_deadline` might hold of an event: quick, not exact."""
+        data: Any = event.data
+        step = event.step
+        if step in self._steps and (not self._labelled or data.labels):
+            return True
+        if step == "response":
+            if self._by_survey and self._verdict(data.score, data.scale) == "negative":
+                return True
+        elif self._by_status and data.status:
+            return True
+        return bool(data.labels) or (self._by_deadline and data.deadline is not None)
 
     def cause(self, fact: Fact) -> str:
         """Return why a recovery begins with a fact; empty: it does not."""
@@ -86,10 +102,11 @@ class Beginnings:
 
     def verdict(self, fact: Fact) -> str:
         """Return what an answer means; empty where it cannot be judged."""
-        scale = self._scales.find(fact.scale)
-        if scale is None or fact.score is None or not scale.holds(fact.score):
-            return ""
-        return scale.verdict(fact.score)
+        return self._verdict(fact.score, fact.scale)
+
+    def _verdict(self, score: float | None, scale_name: str | None) -> str:
+        scale = self._scales.find(scale_name)
+        return "" if scale is None or score is None or not scale.holds(score) else scale.verdict(score)
 
 
 _CAUSES: dict[str, str] = {

@@ -9,7 +9,9 @@ from detectors.lives.facts import Fact
 from detectors.lives.life import Open
 from detectors.lives.telling import Told
 
-VERSION = 1
+VERSION = 2
+READ_VERSIONS = (1, 2)
+"""Version 1 had no lives that sleep, and nothing that waits for a life to begin."""
 
 
 class LifeImage(msgspec.Struct, array_like=True):
@@ -21,6 +23,7 @@ class LifeImage(msgspec.Struct, array_like=True):
         begun: episodes that were open at the horizon, with how many updates they had had.
         facts: since the horizon, in their order.
         told: episodes since the horizon, and those of ``begun``.
+        asleep: nothing comes of it before ``wake_us`` but by another fact.
     """
 
     key: str
@@ -30,6 +33,7 @@ class LifeImage(msgspec.Struct, array_like=True):
     begun: list[tuple[Open, int]]
     facts: list[Fact]
     told: list[Told]
+    asleep: bool = False
 
 
 class Head(msgspec.Struct, array_like=True):
@@ -47,6 +51,7 @@ class Image(msgspec.Struct, array_like=True):
     watermark_us: int
     counts: dict[str, int]
     lives: list[msgspec.Raw]
+    strays: list[tuple[str, Fact]] = []
 
 
 ShapeT = TypeVar("ShapeT")
@@ -97,10 +102,11 @@ def _checked(decoder: "msgspec.msgpack.Decoder[ShapeT]", state: bytes) -> ShapeT
     version: Any = None
     try:
         version = msgspec.msgpack.decode(_PARTS.decode(state)[0])
-        if version == VERSION:
+        if version in READ_VERSIONS:
             return decoder.decode(state)
     except (msgspec.MsgspecError, IndexError) as error:
         msg = f"this is no snapshot of lives: {error}"
         raise SnapshotVersionError(msg) from error
-    msg = f"a snapshot of version {version!r}; this program reads version {VERSION}"
+    known = " and ".join(map(str, READ_VERSIONS))
+    msg = f"a snapshot of version {version!r}; this program reads {known}"
     raise SnapshotVersionError(msg)

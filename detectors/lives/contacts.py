@@ -1,5 +1,6 @@
 """What becomes of a customer's contacts: chains about one issue, and the cases that they are made on."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from detectors.events import Event
@@ -7,7 +8,7 @@ from detectors.lives import contact_words as words
 from detectors.lives.contact_rules import ContactRules
 from detectors.lives.contact_state import CaseNow, Chain, Contact, Contacts
 from detectors.lives.facts import Fact, fact_of
-from detectors.lives.life import FAR_US, Life, Script
+from detectors.lives.life import FAR_US, NO_USE, SEED, STRAY, Life, Script
 from detectors.lives.settings import OUTBOUND, issue_of, label_names, labels_of
 from detectors.promises.kinds import CANCELLED_STATUSES, RESOLVED_STATUSES, RESOLVED_STEPS, normal
 
@@ -34,6 +35,7 @@ class ContactLife(Life[Contacts]):
         self.skew_us = settings.skew
         self._labels = frozenset({"direction", "transferred_from", *label_names(settings.issue)})
         self._contacts = frozenset(settings.contacts)
+        self.quiet_us = min((settings.window, *settings.window_by_issue.values()))
         self._steps = self._contacts | _TURNS | _STATES
         self.event_types = frozenset(f"crm.case.{step}" for step in self._steps)
 
@@ -49,9 +51,33 @@ class ContactLife(Life[Contacts]):
             return ""
         return fact_of(event, self._labels, 0)
 
+    def use_of(self, event: Event) -> int:
+        """A contact begins something."""
+        step = event.step
+        if step in self._contacts:
+            return SEED
+        data: Any = event.data
+        return STRAY if step in self._steps and (step != "updated" or data.status) else NO_USE
+
     def is_seed(self, fact: Fact) -> bool:
         """Say whether it may be a contact."""
         return fact.step in self._contacts
+
+    def keeps_quiet(self, facts: Sequence[Fact], fact: Fact) -> bool:
+        """Say whether it goes on a plain conversation: one case is opened, answered and asked in turns, resolved."""
+        step = fact.step
+        if fact.labels and (fact.label("direction") or fact.label("transferred_from")):
+            return False
+        if not facts:
+            return step == "opened" and step in self._contacts
+        last = facts[-1]
+        if last.case_id != fact.case_id:
+            return False
+        if last.step in RESOLVED_STEPS:
+            return step in RESOLVED_STEPS
+        if step == "customer_message" and step in self._contacts:
+            return last.step == "agent_reply"
+        return step == "agent_reply" or step in RESOLVED_STEPS
 
     def is_empty(self, state: Contacts) -> bool:
         """Say whether no contact and no case is known."""

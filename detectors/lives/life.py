@@ -4,7 +4,7 @@ A detector writes a :class:`Life`; :class:`~detectors.lives.shard.LivesShard` ke
 order, lets deadlines pass between them, and tells what the script says.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -15,6 +15,9 @@ from detectors.lives.facts import Fact
 
 FAR_US = 2**62
 """Later than everything."""
+
+NO_USE, STRAY, SEED = 0, 1, 2
+"""What an event is to a life that has not begun: of no use; something to one that begins before; a beginning."""
 
 Labels = tuple[tuple[str, str], ...]
 Words = Callable[[], Mapping[str, str]]
@@ -108,11 +111,13 @@ class Life(Protocol, Generic[StateT]):
         state_type: a msgspec Struct of plain data.
         retention_us: how late an event may come and still be taken into account.
         skew_us: how much later than its recording an event may claim to have happened.
+        quiet_us: for how long after the first fact a life that :meth:`keeps_quiet` may be left alone.
     """
 
     state_type: type[StateT]
     retention_us: int
     skew_us: int
+    quiet_us: int
 
     def begin(self, key: str) -> StateT:
         """Return the state of a life of which nothing is known."""
@@ -140,6 +145,23 @@ class Life(Protocol, Generic[StateT]):
 
     def is_seed(self, fact: Fact) -> bool:
         """Say whether something can come of a fact alone; facts without such a one are forgotten at once."""
+        ...
+
+    def use_of(self, event: Event) -> int:
+        """Return what an event is to a life that has not begun: called for every event, so it must be quick.
+
+        Returns:
+            :data:`NO_USE` where :meth:`read` says so without a reason, :data:`STRAY` where it gives a fact that is
+            surely no seed, else :data:`SEED`.
+        """
+        ...
+
+    def keeps_quiet(self, facts: Sequence[Fact], fact: Fact) -> bool:
+        """Say whether nothing comes of a fact after others, of which nothing has come: nothing is told, nothing found.
+
+        True is only for facts of which that is certain whatever happens later, within :attr:`quiet_us` of the first of
+        them. Such facts are not applied before they must be.
+        """
         ...
 
 

@@ -1,12 +1,13 @@
 """What becomes of a recovery: it moves, stands still, waits for the customer, and is closed."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from detectors.events import CASE_STEPS, Event
 from detectors.lives import recovery_words as words
 from detectors.lives.beginnings import Beginnings
 from detectors.lives.facts import Fact, fact_of
-from detectors.lives.life import FAR_US, Life, Script
+from detectors.lives.life import FAR_US, NO_USE, SEED, STRAY, Life, Script
 from detectors.lives.recovery_clock import RecoveryClock
 from detectors.lives.recovery_state import IDLE, OVERDUE, UNOWNED, WAIT, WITHOUT_CONTACT, Recovery, forget
 from detectors.lives.settings import RECOVERY_LABEL, labels_of
@@ -42,6 +43,7 @@ class RecoveryLife(Life[Recovery]):
         self.skew_us = settings.skew
         self._begins = Beginnings(settings.begins, Scales(settings.scales, settings.default_scale))
         self._labels = frozenset({"owner", *self._begins.labels})
+        self.quiet_us = 0
         self._clock = RecoveryClock(settings, calendars)
         self._progress = frozenset(settings.progress)
         self._contact = frozenset(settings.contact)
@@ -54,12 +56,25 @@ class RecoveryLife(Life[Recovery]):
 
     def read(self, event: Event) -> Fact | str:
         """Return what is kept of an event; steps that are neither progress nor anything else are of no use."""
-        data: Any = event.data
+        return "" if self._is_of_no_use(event) else fact_of(event, self._labels, 0)
+
+    def _is_of_no_use(self, event: Event) -> bool:
         step = event.step
-        mark = data.labels.get(RECOVERY_LABEL)
-        if step in _NO_USE and step not in self._progress and not mark and data.deadline is None:
-            return ""
-        return fact_of(event, self._labels, 0)
+        if step not in _NO_USE or step in self._progress:
+            return False
+        data: Any = event.data
+        return not data.labels.get(RECOVERY_LABEL) and data.deadline is None
+
+    def use_of(self, event: Event) -> int:
+        """What a recovery may begin with begins something."""
+        if self._is_of_no_use(event):
+            return NO_USE
+        return SEED if self._begins.may_begin(event) else STRAY
+
+    def keeps_quiet(self, facts: Sequence[Fact], fact: Fact) -> bool:
+        """Nothing does: where a recovery begins there is a clock."""
+        del facts, fact
+        return False
 
     def is_seed(self, fact: Fact) -> bool:
         """Say whether a recovery may begin with it."""

@@ -17,12 +17,14 @@ from detectors.contract import NEVER_US, AlertChange, Delta, Finding, Outcome, P
 from detectors.events import Event
 from detectors.lives.alive import Alive
 from detectors.lives.codec import VERSION, Head, Image, decode_head, decode_image, decode_life, encode
-from detectors.lives.facts import is_from_future
-from detectors.lives.life import FAR_US, Life, Script, run_to
+from detectors.lives.facts import Fact, is_from_future, place_of
+from detectors.lives.life import FAR_US, NO_USE, STRAY, Life, Script
+from detectors.lives.living import live, next_look_us, seal
+from detectors.lives.strays import Strays, image_key, image_name, is_chunk
 from detectors.lives.telling import Teller
 
-MOST_FACTS = 256
-"""Of a life with more facts than this the older ones are not kept, even within the retention."""
+MOST_ASLEEP = 64
+"""A life with more facts than this does not sleep."""
 _order = attrgetter("at_us", "fingerprint")
 
 
@@ -46,36 +48,44 @@ class LivesShard:
         self._key_of = key_of
         self._teller = teller
         self._lives: dict[str, Alive] = {}
+        self._strays = Strays(life.read)
         self._changed: set[str] = set()
         self._wakes: list[tuple[int, str]] = []
         self._watermark_us = NEVER_US
         self.counts: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self._lives)
+        return len(self._lives) + len(self._strays)
 
     def keys(self) -> list[str]:
-        """Return all keys."""
-        return list(self._lives)
+        """Return the names of all images."""
+        return [*map(image_name, self._lives), *self._strays.names()]
 
     # -- snapshots ----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        lives = [msgspec.Raw(encode(alive.image())) for alive in self._lives.values()]
-        return encode(Image(VERSION, self._watermark_us, self.counts, lives))
+        lives = [msgspec.Raw(alive.image()) for alive in self._lives.values()]
+        return encode(Image(VERSION, self._watermark_us, self.counts, lives, self._strays.all()))
 
     def delta(self, also: Iterable[str] = ()) -> Delta:
-        """Return what has changed since the last call, and the keys in ``also``."""
-        wanted, self._changed = {*self._changed, *also}, set()
-        images: list[tuple[str, bytes]] = []
-        gone: list[str] = []
-        for key in wanted:
-            alive = self._lives.get(key)
-            if alive is None:
-                gone.append(key)
+        """Return what has changed since the last call, and what is named in ``also``."""
+        wanted, self._changed = self._changed, set()
+        chunks = []
+        for name in also:
+            key = image_key(name)
+            if key is None:
+                chunks.append(name)
             else:
-                images.append((key, encode(alive.image())))
+                wanted.add(key)
+        images, gone = self._strays.delta(chunks)
+        lives = self._lives
+        for key in wanted:
+            alive = lives.get(key)
+            if alive is None:
+                gone.append(image_name(key))
+            else:
+                images.append((image_name(key), alive.image()))
         return Delta(encode(Head(VERSION, self._watermark_us, self.counts)), images, gone)
 
     def restore(self, state: bytes) -> None:
@@ -85,7 +95,8 @@ class LivesShard:
             SnapshotVersionError: when this code cannot read it.
         """
         found = decode_image(state)
-        self._begin(found.watermark_us, found.counts, found.lives)
+        self._begin(found.watermark_us, found.counts, map(bytes, found.lives))
+        self._strays.restore(found.strays)
 
     def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
         """Take over the newest head and images of all deltas.
@@ -96,12 +107,16 @@ class LivesShard:
         found = decode_head(head)
         self._begin(found.watermark_us, found.counts, images)
 
-    def _begin(self, watermark_us: int, counts: dict[str, int], images: Iterable[bytes | msgspec.Raw]) -> None:
-        lives = [Alive.of(decode_life(raw), self._life.state_type) for raw in images]
+    def _begin(self, watermark_us: int, counts: dict[str, int], images: Iterable[bytes]) -> None:
         self._watermark_us, self.counts = watermark_us, dict(counts)
-        self._lives = {alive.key: alive for alive in lives}
-        self._changed = set()
-        self._wakes = [(alive.wake_us, alive.key) for alive in lives if alive.wake_us < FAR_US]
+        self._lives, self._changed, self._strays = {}, set(), Strays(self._life.read)
+        for image in images:
+            if is_chunk(image):
+                self._strays.restore_chunk(image)
+            else:
+                alive = Alive.of(decode_life(image), self._life.state_type)
+                self._lives[alive.key] = alive
+        self._wakes = [(alive.wake_us, alive.key) for alive in self._lives.values() if alive.wake_us < FAR_US]
         heapify(self._wakes)
 
     # -- events and time ----------------------------------------------------------------------------------------------
@@ -114,6 +129,7 @@ class LivesShard:
         for alive in self._take(events, findings).values():
             self._relive(alive, known_us, changes)
         self._watermark_us = watermark_us = max(known_us, progress.watermark_us)
+        self._strays.pass_time(watermark_us)
         wakes = self._wakes
         while wakes and wakes[0][0] < watermark_us:
             at_us, key = heappop(wakes)
@@ -126,12 +142,18 @@ class LivesShard:
 
     def _take(self, events: Sequence[Event], findings: list[Finding]) -> dict[str, Alive]:
         """Put events into their lives; return the lives that late ones came to."""
-        life, known_us = self._life, self._watermark_us
-        forgotten_us = known_us - life.retention_us
+        life, lives, known_us, key_of_event = self._life, self._lives, self._watermark_us, self._key_of
         late: dict[str, Alive] = {}
         for event in events:
-            key = self._key_of(event)
+            key = key_of_event(event)
             if key is None:
+                continue
+            alive = lives.get(key)
+            use = life.use_of(event) if alive is None else None
+            if use == NO_USE:
+                continue
+            if use == STRAY:
+                self._stray(key, event)
                 continue
             fact = life.read(event)
             if isinstance(fact, str):
@@ -142,23 +164,63 @@ class LivesShard:
                 self._count("quarantined")
                 continue
             at_us = fact.at_us
-            alive = self._lives.get(key)
-            if at_us < forgotten_us or (alive is not None and at_us < alive.horizon_us):
+            if at_us < known_us - life.retention_us or (alive is not None and at_us < alive.horizon_us):
                 self._count("dropped")
                 continue
             if alive is None:
-                alive = self._lives[key] = Alive(key)
-            index = alive.put(fact)
-            if index is None:
-                continue
+                alive = lives[key] = self._begun(key)
             self._changed.add(key)
-            if index < alive.done or at_us < known_us:
-                self._count("late")
-                late[key] = alive
-            if at_us < alive.wake_us:
-                alive.wake_us = at_us
-                heappush(self._wakes, (at_us, key))
+            if not (alive.asleep and self._sleeps_on(alive, fact)):
+                self._put(alive, fact, late)
         return late
+
+    def _stray(self, key: str, event: Event) -> None:
+        if event.recordedtime is not None and is_from_future(event, self._life.skew_us):
+            self._count("quarantined")
+        elif event.time_us >= self._watermark_us:
+            self._strays.hold(key, event)
+        else:  # late, and nothing came of what it is about
+            forgotten_us = self._watermark_us - self._life.retention_us
+            self._count("late" if event.time_us >= forgotten_us else "dropped")
+
+    def _begun(self, key: str) -> Alive:
+        """Return a new life, with what has waited for it."""
+        alive = Alive(key)
+        for stray in self._strays.take(key, self._watermark_us):
+            self._put(alive, stray, {})
+        return alive
+
+    def _sleeps_on(self, alive: Alive, fact: Fact) -> bool:
+        """Put a fact into a life that sleeps; False: it is not asleep any more, for something may come of the fact."""
+        life, facts = self._life, alive.facts
+        if facts:
+            last = facts[-1]
+            comes_last = last.at_us < fact.at_us or place_of(last) < place_of(fact)
+            quiet = comes_last and len(facts) < MOST_ASLEEP
+        else:
+            quiet = True
+        if quiet and not fact.rev and fact.at_us >= self._watermark_us and life.keeps_quiet(facts, fact):
+            facts.append(fact)
+            if len(facts) == 1:
+                alive.wake_us = fact.at_us + life.quiet_us
+                heappush(self._wakes, (alive.wake_us, alive.key))
+            return True
+        alive.asleep = False
+        return False
+
+    def _put(self, alive: Alive, fact: Fact, late: dict[str, Alive]) -> None:
+        """Put a fact into a life that is looked at when the watermark passes it."""
+        alive.asleep = False
+        index = alive.put(fact)
+        if index is None:
+            return
+        at_us = fact.at_us
+        if index < alive.done or at_us < self._watermark_us:
+            self._count("late")
+            late[alive.key] = alive
+        if at_us < alive.wake_us:
+            alive.wake_us = at_us
+            heappush(self._wakes, (at_us, alive.key))
 
     def _refuse(self, event: Event, reason: str, findings: list[Finding]) -> None:
         self._count(reason)
@@ -173,78 +235,28 @@ class LivesShard:
         """Live a life again, as far as it was lived, and correct what was told."""
         script = Script(self._name)
         alive.start_again(self._life)
-        self._live(alive, known_us, script)
+        live(self._life, alive, known_us, script)
         changes += self._teller.reconcile(alive.told, alive.begun, script.entries, known_us)
         alive.wake_us = NEVER_US
         heappush(self._wakes, (NEVER_US, alive.key))
 
-    def _live(self, alive: Alive, until_us: int, script: Script) -> None:
-        """Apply the facts before an instant that are not applied yet, and let deadlines before it pass."""
-        life, state, facts, done, next_us = self._life, alive.tip, alive.facts, alive.done, alive.next_us
-        while done < len(facts) and facts[done].at_us < until_us:
-            fact = facts[done]
-            run_to(life, state, fact.at_us, script, next_us)
-            life.apply(state, fact, script)
-            next_us = None
-            done += 1
-        alive.done = done
-        alive.next_us = run_to(life, state, until_us, script, next_us)
-
     def _advance(self, alive: Alive, known_us: int, changes: list[AlertChange], findings: list[Finding]) -> None:
         """Let time come to the watermark, tell what comes of it, and say when to look again."""
+        alive.asleep = False
         if alive.tip is None:
             alive.start_again(self._life)
-            self._live(alive, known_us, Script(mute=True))
+            live(self._life, alive, known_us, Script(mute=True))
         script = Script(self._name)
-        self._live(alive, self._watermark_us, script)
+        live(self._life, alive, self._watermark_us, script)
         if script.entries:
             changes += self._teller.tell(alive.told, script.entries)
         findings += script.findings
         self._changed.add(alive.key)
-        alive.wake_us = self._next_us(alive)
+        alive.wake_us = next_look_us(self._life, alive)
         if alive.wake_us < self._watermark_us:
             del self._lives[alive.key]
             self._count("closed")
             return
-        self._seal(alive)
+        seal(self._life, alive, self._watermark_us)
         if alive.wake_us < FAR_US:
             heappush(self._wakes, (alive.wake_us, alive.key))
-
-    def _next_us(self, alive: Alive) -> int:
-        """Return when to look at a life again; before the watermark: it need not be kept any more."""
-        life, facts = self._life, alive.facts
-        next_us = life.next_us(alive.tip) if alive.next_us is None else alive.next_us
-        if alive.done < len(facts):
-            return min(next_us, facts[alive.done].at_us)
-        if not life.is_empty(alive.tip):
-            return next_us
-        if not alive.told and alive.base is None and not any(map(life.is_seed, facts)):
-            return NEVER_US
-        last_us = max(
-            facts[-1].at_us if facts else alive.horizon_us,
-            max((told.ends_us or told.episode.starts_us for told in alive.told.values()), default=NEVER_US),
-        )
-        return last_us + life.retention_us
-
-    def _seal(self, alive: Alive) -> None:
-        """Put facts that are older than the retention (or too many) into the state from which the life is relived."""
-        facts, done = alive.facts, alive.done
-        if not done:
-            return
-        horizon_us = self._watermark_us - self._life.retention_us
-        if done > MOST_FACTS:
-            horizon_us = max(horizon_us, facts[done // 2].at_us)
-        if facts[0].at_us >= horizon_us:
-            return
-        script = Script(mute=True)
-        state = alive.beginning(self._life)
-        count = 0
-        for fact in facts[:done]:
-            if fact.at_us >= horizon_us:
-                break
-            run_to(self._life, state, fact.at_us, script)
-            self._life.apply(state, fact, script)
-            count += 1
-        run_to(self._life, state, horizon_us, script)
-        # A state of which nothing can come is like that of a life that has not begun.
-        alive.seal(None if self._life.is_empty(state) else state, count, horizon_us, script.entries)

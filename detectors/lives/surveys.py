@@ -118,7 +118,10 @@ class Scales:
     def find(self, name: str | None) -> ScaleSettings | None:
         """Return a scale; None for one that nobody has described."""
         name = name or self._default
-        return None if name is None else self._scales.get(normal(name))
+        if name is None:
+            return None
+        found = self._scales.get(name)  # as it is usually written
+        return self._scales.get(normal(name)) if found is None else found
 
     def refusal(self, score: float | None, name: str | None) -> str:
         """Return why an answer cannot be judged: ``no_score``, ``no_scale``, ``unknown_scale``, ``out_of_scale``."""

@@ -8,6 +8,7 @@ import pytest
 from detectors import catalogue
 from detectors.contract import NEVER_US, AlertChange, Progress
 from detectors.events import Event
+from detectors.lives.life import SEED, STRAY
 from detectors.lives.shard import LivesShard
 from tests.detectors.samples import SAMPLES, Sample
 
@@ -21,7 +22,12 @@ def shard_of(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> LivesShard:
     detector = Sample({**sample.settings, "retention": "60d"}, sample.events).detector()
     shard = detector.shard()  # type: ignore[union-attr]
     assert isinstance(shard, LivesShard)
-    monkeypatch.setattr(type(shard._life), "is_seed", lambda self, fact: True)
+    life = type(shard._life)
+    use_of = life.use_of
+    monkeypatch.setattr(life, "is_seed", lambda self, fact: True)
+    monkeypatch.setattr(
+        life, "use_of", lambda self, event: SEED if use_of(self, event) == STRAY else use_of(self, event)
+    )
     return shard
 
 

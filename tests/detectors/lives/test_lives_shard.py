@@ -8,7 +8,9 @@ from pydantic import ValidationError
 
 from detectors.contract import CaseShard, Context, Progress
 from detectors.events import EVENT_CLASSES, CaseData, Event, Profile, SurveyData
-from detectors.lives.shard import MOST_FACTS, LivesShard
+from detectors.lives.living import MOST_FACTS
+from detectors.lives.shard import LivesShard
+from detectors.lives.strays import SPAN_US
 from detectors.negative_survey import NegativeSurvey, NegativeSurveySettings
 from detectors.repeat_contact import RepeatContact, RepeatContactSettings
 from detectors.residual_dissatisfaction import ResidualDissatisfaction, ResidualDissatisfactionSettings
@@ -58,8 +60,10 @@ def after(**settings: Any) -> LivesShard:
 def test_a_reply_to_a_customer_who_has_not_answered_is_forgotten_at_once() -> None:
     shard = surveys()
     at(shard, START_US, event("crm.case.agent_reply", START_US, CaseData(case_id="k1")))
-    assert len(shard) == 1
-    at(shard, START_US + 1)
+    kept = shard.delta()
+    assert [name for name, _ in kept.images] == shard.keys()
+    at(shard, START_US + SPAN_US)
+    assert shard.delta().gone == [name for name, _ in kept.images]
     assert len(shard) == 0
 
 
