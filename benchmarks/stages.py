@@ -23,6 +23,7 @@ from pipeline.engine import logic
 from pipeline.enrich import Enricher
 from pipeline.lane import Lane
 from pipeline.prepare import Prepare
+from pipeline.rows import Rows
 
 STAGES: tuple[tuple[str, type, str], ...] = (
     ("read", Lane, "next"),
@@ -32,6 +33,8 @@ STAGES: tuple[tuple[str, type, str], ...] = (
     ("enrich", Enricher, "enrich"),
     ("route", Prepare, "_route"),
     ("route", Prepare, "_hand_out"),
+    ("combine", Rows, "add"),
+    ("combine", Rows, "give"),
     ("combine", PaneCombiner, "add"),
     ("combine", PaneCombiner, "take"),
     ("sla: events", SlaShard, "_take"),

@@ -1,5 +1,6 @@
 """Where events go from prepare: to the shards of case detectors, and summed up to window detectors."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 from zlib import crc32
@@ -16,6 +17,7 @@ from pipeline.columns.wants import Wants
 from pipeline.lane import PartitionKey
 from pipeline.letters import DeadLetter
 from pipeline.listening import is_listener
+from pipeline.rows import Rows
 from pipeline.watermarks import Watermarks
 
 
@@ -143,16 +145,17 @@ class ProcessRouter:
             (detector, Chooser(detector.event_types), detector.combiner()) for detector in windows
         ]
         self._announced: Progress | None = None
-        self._choosers = [(detector.event_types, chooser, combiner) for detector, chooser, combiner in self._windows]
         self._columnar: list[tuple[frozenset[str], PaneCombiner]] = []
         self._columnar_types: frozenset[str] = frozenset()
         self._others: list[tuple[frozenset[str], Chooser, Combiner]] = []
-        for types, chooser, combiner in self._choosers:
+        for detector, chooser, combiner in self._windows:
+            types = detector.event_types
             if isinstance(combiner, PaneCombiner) and combiner.fields is not None:
                 self._columnar.append((types, combiner))
                 self._columnar_types |= types
             else:
                 self._others.append((types, chooser, combiner))
+        self._rows = Rows(self._columnar)
 
     @property
     def wants(self) -> Wants | None:
@@ -172,23 +175,28 @@ class ProcessRouter:
     def add(self, events: Sequence[Event], source: PartitionKey) -> None:
         """Put events aside."""
         del source
-        if isinstance(events, EventColumns) and events.settle(self._columnar_types):
+        noted = isinstance(events, EventColumns) and events.settle(self._columnar_types)
+        if isinstance(events, EventColumns) and noted:
             for types, columnar in self._columnar:
                 some = events.of(types)
                 if len(some):
                     columnar.add_columns(some)
-            events, windows = events.by_rows, self._others
-        else:
-            windows = self._choosers
-        kinds = set(map(type, events))
+            events = events.by_rows
+        by_kind: defaultdict[type, list[Event]] = defaultdict(list)
+        for event in events:
+            by_kind[event.__class__].append(event)
+        kinds = set(by_kind)
         for spreader in self._cases:
             chosen = spreader.chooser.choose(events, kinds)
             if chosen:
                 spreader.add(chosen)
-        for _, chooser, combiner in windows:
+        for _, chooser, combiner in self._others:
             chosen = chooser.choose(events, kinds)
             if chosen:
                 combiner.add(chosen)
+        if not noted:
+            for kind, some_events in by_kind.items():
+                self._rows.add(kind, some_events)
 
     def hand_out(self, progress: Progress, times: Watermarks, now_us: int | None, out: list[Routed]) -> None:
         """Append what was put aside, and time for everybody."""
@@ -201,6 +209,7 @@ class ProcessRouter:
                 if events or not told:
                     out.append(CaseBatch(spreader.detector.name, shard, events, progress))
                     by_shard[shard] = []
+        self._rows.give()
         for detector, _, combiner in self._windows:
             panes = combiner.take()
             if panes or not told:

@@ -24,6 +24,8 @@ _ENVELOPE = {
 }
 """Attributes of plain records. Those that they hardly ever have (``rev``, ``sequence``) are left to the row path."""
 _NEEDED = ("type", "source", "id", "time", "data")
+TEXTUAL = frozenset({layout.TEXT, layout.IDENTITY})
+"""Kinds of fields that are texts; the others that have columns are numbers."""
 _SPREAD, _WORD = 0x9E3779B97F4A7C15, (1 << 64) - 1
 
 
@@ -52,7 +54,7 @@ def tables(columns: Collection[str], as_events: Collection[str]) -> Tables:
     Raises:
         ValueError: for a field that has no column.
     """
-    kinds = _data_kinds()
+    kinds = data_kinds()
     unknown = sorted(set(columns) - kinds.keys())
     if unknown:
         msg = f"there is no column {unknown[0]!r}; there are: {', '.join(sorted(kinds))}"
@@ -111,7 +113,7 @@ def _data_fields(event_type: str) -> Sequence[msgspec.structs.FieldInfo]:
     return msgspec.structs.fields(get_type_hints(EVENT_CLASSES[event_type])["data"])
 
 
-def _data_kinds() -> dict[str, int]:
+def data_kinds() -> dict[str, int]:
     """Return what each field of data is. Those are left out that are of no kind here, or not the same in all data."""
     found: dict[str, set[int | None]] = {}
     for name in TYPES:

@@ -13,7 +13,7 @@ from tests.pipeline.columns.records import Records
 
 pytest.importorskip("numba")
 
-from pipeline.columns.fields import _data_kinds
+from pipeline.columns.fields import data_kinds
 from tests.pipeline.columns import holding
 
 SCANNER = holding.scanner()
@@ -74,7 +74,7 @@ def test_each_awkward_value_in_each_place(value: bytes) -> None:
     for name in [*plain, "rev", "subject", "extra"]:
         marked = msgspec.json.encode({**plain, name: "@@"})
         records.append(marked.replace(b'"@@"', value))
-    for name in _data_kinds():
+    for name in data_kinds():
         for kind in ("social.post", "survey.response", "crm.case.opened", "transaction.payment"):
             data = {"case_id": "c", "order_id": "o", name: "@@"}
             marked = msgspec.json.encode({**plain, "type": kind, "data": data})
