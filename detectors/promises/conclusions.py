@@ -13,7 +13,9 @@ from typing import NamedTuple
 from detectors.events import DERIVED_CLASSES, ConclusionData, Event, Profile
 from detectors.promises.entries import FULFILLED, Entry
 from detectors.promises.episodes import Episode, Identity
-from detectors.promises.facts import Fact, profile_labels
+from detectors.promises.facts import About, Fact, profile_labels
+from detectors.promises.outlook import Fulfilled
+from detectors.promises.spec import Spec
 
 _RESOLVING = frozenset({"resolution", "requester_wait", "agent_work", "deadline"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,22 +30,25 @@ class Conclusion(NamedTuple):
     """What was concluded of one measurement.
 
     Attributes:
-        type: of the event that tells it. ``entry``: what it follows from.
+        type: of the event that tells it. ``at_us``: when it was concluded.
+        who, queue: as they stood when the measurement began. ``priority``: as it stood when it was concluded.
+        elapsed_us: open time that was spent.
     """
 
     type: str
-    entry: Entry
-
-    @property
-    def at_us(self) -> int:
-        """When it was concluded."""
-        return self.entry.at_us
+    spec: Spec
+    cycle: int
+    started_us: int
+    at_us: int
+    who: About
+    priority: str | None
+    queue: str | None
+    elapsed_us: int
 
     @property
     def identity(self) -> Identity:
         """What tells it from the other conclusions of its case."""
-        instance = self.entry.instance
-        return Identity(_TOLD + self.type, instance.spec.name, instance.cycle, self.at_us, _NO_LABELS)
+        return Identity(_TOLD + self.type, self.spec.name, self.cycle, self.at_us, _NO_LABELS)
 
 
 def conclusions(entries: Iterable[Entry]) -> list[Conclusion]:
@@ -55,16 +60,38 @@ def conclusions(entries: Iterable[Entry]) -> list[Conclusion]:
         one = id(entry.instance)
         if entry.kind == "breach" and entry.what == "fire":
             judged.add(one)
-            found.append(Conclusion("promise.broken", entry))
+            found.append(_of_entry("promise.broken", entry))
         elif entry.kind == FULFILLED:
-            settings = entry.instance.spec.settings
-            if one not in resolved and settings.kind in _RESOLVING and settings.family == "case":
+            if one not in resolved and _resolves(entry.instance.spec):
                 resolved.add(one)
-                found.append(Conclusion("case.resolved", entry))
+                found.append(_of_entry("case.resolved", entry))
             if one not in judged and entry.proof.target is not None:
                 judged.add(one)
-                found.append(Conclusion("promise.met", entry))
+                found.append(_of_entry("promise.met", entry))
     return found
+
+
+def conclusions_of(fulfilled: Iterable[Fulfilled]) -> list[Conclusion]:
+    """Return what measurements conclude that were fulfilled before anything was said of them."""
+    found: list[Conclusion] = []
+    for (spec, started_us, _, _, least, who, priority, queue), at_us, elapsed_us in fulfilled:
+        about = (spec, 1, started_us, at_us, who, priority, queue, elapsed_us)
+        if _resolves(spec):
+            found.append(Conclusion("case.resolved", *about))
+        if least is not None:
+            found.append(Conclusion("promise.met", *about))
+    return found
+
+
+def _of_entry(type_: str, entry: Entry) -> Conclusion:
+    one, proof = entry.instance, entry.proof
+    return Conclusion(
+        type_, one.spec, one.cycle, one.started_us, entry.at_us, one.who, proof.priority, one.queue, proof.elapsed_us
+    )
+
+
+def _resolves(spec: Spec) -> bool:
+    return spec.kind in _RESOLVING and spec.family == "case"
 
 
 def was_told(conclusion: Conclusion, episodes: Episodes) -> bool:
@@ -74,7 +101,7 @@ def was_told(conclusion: Conclusion, episodes: Episodes) -> bool:
     that begins later.
     """
     own = conclusion.identity
-    started_us = conclusion.entry.instance.started_us
+    started_us = conclusion.started_us
     kinds = {own.kind, _TOLD + "promise.broken"} if conclusion.type == "promise.met" else {own.kind}
     return any(told.kind in kinds and told[1:3] == own[1:3] and started_us <= told.starts_us for told in episodes)
 
@@ -95,17 +122,18 @@ def event_of(conclusion: Conclusion, key: str, facts: Sequence[Fact], source: st
         facts: of the case, in their order.
         source: name of the detector.
     """
-    entry = conclusion.entry
-    instance, proof, at_us = entry.instance, entry.proof, entry.at_us
-    spec, who = instance.spec, instance.who
-    priority = proof.priority or spec.settings.priority or ""
+    type_, spec, cycle, started_us, at_us, who, known, queue, elapsed_us = conclusion
+    priority = known or spec.settings.priority or ""
     labels, of_profile = profile_labels(who)
     if "tier" in labels:
         labels["tier"] = who.tier
-    named = {"promise": spec.name, "kind": spec.kind, "priority": priority}
-    kind = DERIVED_CLASSES[conclusion.type]
+    labels["promise"] = spec.name
+    labels["kind"] = spec.kind
+    if priority:
+        labels["priority"] = priority
+    kind = DERIVED_CLASSES[type_]
     return kind(  # type: ignore[return-value, call-arg]
-        id=f"{key}/{spec.name}/{instance.cycle}/{conclusion.type}/{at_us}",
+        id=f"{key}/{spec.name}/{cycle}/{type_}/{at_us}",
         source=source,
         time=_EPOCH + timedelta(microseconds=at_us),
         time_us=at_us,
@@ -115,16 +143,16 @@ def event_of(conclusion: Conclusion, key: str, facts: Sequence[Fact], source: st
             case_id=key,
             promise=spec.name,
             kind=spec.kind,
-            cycle=instance.cycle,
+            cycle=cycle,
             priority=priority,
             tier=who.tier,
-            queue=instance.queue if spec.by_owner else _queue_at(facts, instance.started_us, at_us) or instance.queue,
+            queue=queue if spec.by_owner else _queue_at(facts, started_us, at_us) or queue,
             service=who.service or None,
             region=who.region or None,
             channel=who.channel or None,
-            elapsed_us=proof.elapsed_us,
-            real_us=at_us - instance.started_us,
-            labels={**labels, **{name: value for name, value in named.items() if value}},
+            elapsed_us=elapsed_us,
+            real_us=at_us - started_us,
+            labels=labels,
         ),
     )
 

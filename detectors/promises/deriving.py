@@ -9,25 +9,24 @@ told to another time. Of a case that it comes to, what was told is kept from the
 time that it has, for whoever still has use for it. That waits until the watermark moves, so that several late events
 that meet one watermark are judged together, however they were cut.
 
-A case that sleeps is built for a moment when the watermark passes an event that may have concluded something.
+When the watermark passes an event that may have concluded something of a case that sleeps, that is found from its facts
+where they are plain (:mod:`detectors.promises.outlook`); otherwise the case is built for a moment.
 """
 
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
-from typing import Any
 
 from detectors.contract import AlertChange, Outcome, Progress
 from detectors.events import Event
-from detectors.promises.conclusions import LATE, conclusions, event_of, keep_told, was_told
+from detectors.promises.conclusions import LATE, conclusions, conclusions_of, event_of, keep_told, was_told
 from detectors.promises.facts import Fact
+from detectors.promises.outlook import outlook
 from detectors.promises.plan import Plan, ShardCase
 from detectors.promises.shard import SlaShard
 from detectors.promises.sleeper import UNKNOWN, Sleeper
 
 _order = attrgetter("time_us", "id")
-_NEITHER = (0, 0)
-"""Most events of a case neither begin a promise nor end one."""
 
 
 class DerivingShard(SlaShard):
@@ -41,7 +40,8 @@ class DerivingShard(SlaShard):
     def __init__(self, plan: Plan, source: str) -> None:
         super().__init__(plan)
         self._source = source
-        self._asleep: list[tuple[int, str, str]] = []
+        self._waiting: list[tuple[int, str, str]] = []
+        self._concluding = self._waiting
         self._asked: set[tuple[str, str]] = set()
         self._derived: list[Event] = []
 
@@ -64,7 +64,7 @@ class DerivingShard(SlaShard):
 
     def _find_asleep(self) -> None:
         watermark_us = self._watermark_us
-        self._asleep = [
+        self._concluding = self._waiting = [
             (fact.at_us, family, key)
             for family, cases in self._cases.items()
             for key, case in cases.items()
@@ -72,23 +72,7 @@ class DerivingShard(SlaShard):
             for fact in case.facts
             if fact.at_us >= watermark_us
         ]
-        heapify(self._asleep)
-
-    def _take(self, events: Sequence[Event]) -> dict[tuple[str, str], ShardCase]:
-        affected = super()._take(events)
-        kinds, watermark_us = self._plan.kinds, self._watermark_us
-        for event in events:
-            kind = kinds.get(event.__class__)
-            if kind is None or event.time_us < watermark_us:
-                continue
-            info, _, rules = kind
-            family, data = info.family, _data_of(event)
-            case = self._cases[family].get(data.case_id if family == "case" else data.order_id)
-            if not isinstance(case, Sleeper) or rules is None or not _may_conclude(case):
-                continue
-            if case.begun == UNKNOWN or data.status or rules.plain.get(info.step) != _NEITHER:
-                heappush(self._asleep, (event.time_us, family, case.key))
-        return affected
+        heapify(self._waiting)
 
     def _apply(self, family: str, case: ShardCase, fact: Fact, affected: dict[tuple[str, str], ShardCase]) -> None:
         if fact.at_us < self._watermark_us or fact.rev:
@@ -107,16 +91,29 @@ class DerivingShard(SlaShard):
                     keep_told(found.identity, case.episodes)
 
     def _pass_time(self, changes: list[AlertChange]) -> None:
-        while self._asleep and self._asleep[0][0] < self._watermark_us:
-            _, family, key = heappop(self._asleep)
+        waiting, watermark_us = self._waiting, self._watermark_us
+        while waiting and waiting[0][0] < watermark_us:
+            _, family, key = heappop(waiting)
             sleeper = self._cases[family].get(key)
             if isinstance(sleeper, Sleeper) and (family, key) not in self._asked:
-                case = self._new(family, key)
-                case.facts = sleeper.facts
-                case.stale = True
-                self._bring_up(case)
-                case.entries.clear()  # entries and measurements refer to each other
+                self._ask(family, sleeper)
         super()._pass_time(changes)
+
+    def _ask(self, family: str, sleeper: Sleeper) -> None:
+        """Tell what was concluded of a case that sleeps on."""
+        rules, facts = self._plan.rules[family], sleeper.facts
+        found = outlook(sleeper.begun, facts, rules) if rules is not None else None
+        if found is not None and found.next_us >= self._watermark_us:
+            self._asked.add((family, sleeper.key))
+            for concluded in conclusions_of(found.fulfilled):
+                if self._known_us <= concluded.at_us < self._watermark_us:
+                    self._derived.append(event_of(concluded, sleeper.key, facts, self._source))
+        else:
+            case = self._new(family, sleeper.key)
+            case.facts = facts
+            case.stale = True
+            self._bring_up(case)
+            case.entries.clear()  # entries and measurements refer to each other
 
     def _bring_up(self, case: ShardCase) -> None:
         super()._bring_up(case)
@@ -146,7 +143,3 @@ class DerivingShard(SlaShard):
 def _may_conclude(case: Sleeper) -> bool:
     """Say whether something may have been concluded of a sleeper: a promise has begun, and something has ended one."""
     return case.begun == UNKNOWN or bool(case.begun and case.ended)
-
-
-def _data_of(event: Event) -> Any:
-    return event.data

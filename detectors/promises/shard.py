@@ -33,9 +33,10 @@ from detectors.promises.codec import (
 )
 from detectors.promises.episodes import Moment
 from detectors.promises.facts import Fact, fact_of, is_from_future
+from detectors.promises.outlook import outlook
 from detectors.promises.parked import Parked, may_be_parked, parked, unparked
 from detectors.promises.plan import Plan, ShardCase
-from detectors.promises.sleeper import Sleeper
+from detectors.promises.sleeper import CONCLUDING, Sleeper
 
 _order = attrgetter("at_us", "fingerprint")
 _AnyCase = ShardCase | Sleeper | Parked
@@ -55,6 +56,7 @@ class SlaShard:
         self._changed: dict[str, set[str]] = {family: set() for family in plan.specs}
         self._wakes: list[tuple[int, str, str]] = []
         self._held: list[tuple[int, str, str]] = []
+        self._concluding: list[tuple[int, str, str]] | None = None  # nobody listens
         self._watermark_us = self._clock_us = self._known_us = NEVER_US
         self.counts = {"quarantined": 0, "dropped": 0, "late": 0, "closed": 0}
 
@@ -159,10 +161,10 @@ class SlaShard:
         if case.wake_us < FAR_US:
             self._wakes.append((case.wake_us, image.family, image.key))
 
-    def _take(self, events: Sequence[Event]) -> dict[tuple[str, str], ShardCase]:  # noqa: PLR0912 - the hot loop
+    def _take(self, events: Sequence[Event]) -> dict[tuple[str, str], ShardCase]:  # noqa: PLR0912, PLR0915 - the hot loop
         """Apply events to their cases; return the cases that must be looked at before time passes."""
         plan, kinds = self._plan, self._plan.kinds
-        watermark_us, wakes, changed = self._watermark_us, self._wakes, self._changed
+        watermark_us, wakes, changed, concluding = self._watermark_us, self._wakes, self._changed, self._concluding
         forgotten_us = watermark_us - plan.retention_us
         affected: dict[tuple[str, str], ShardCase] = {}
         for event in events:
@@ -199,10 +201,16 @@ class SlaShard:
             fact = fact_of(event, info)
             if isinstance(case, Sleeper):
                 if rules is not None and at_us >= watermark_us and case.comes_last(fact):
-                    if not case.add(fact, rules, plan.retention_us):
+                    slept = case.add(fact, rules, plan.retention_us)
+                    if not slept:
                         affected[family, key] = self._build(family, case)
+                    elif concluding is not None and slept == CONCLUDING:
+                        heappush(concluding, (at_us, family, key))
+                    if case.checked and at_us + plan.retention_us < case.wake_us and case.is_over:
+                        case.wake_us = at_us + plan.retention_us
+                        heappush(wakes, (case.wake_us, family, key))
                     continue
-                case = self._build(family, case)
+                case = affected[family, key] = self._build(family, case)  # nobody asks it as a sleeper any more
             elif isinstance(case, Parked):
                 case = cases[key] = unparked(case, plan)
             self._apply(family, case, fact, affected)
@@ -264,9 +272,19 @@ class SlaShard:
                 self._look_at(case, changes)
 
     def _sleeps_on(self, family: str, case: Sleeper) -> bool:
-        """Say whether a sleeper that woke need not be built: it is over, and kept for a while, or forgotten."""
+        """Say whether a sleeper that woke need not be built: it is over, and kept for a while, or has more time."""
         if not case.is_over:
-            return False
+            rules = self._plan.rules[family]
+            found = outlook(case.begun, case.facts, rules) if rules is not None and case.begun else None
+            if found is None or found.next_us < self._clock_us:
+                return False
+            case.checked = True
+            if case.begun & ~case.ended:  # a restart finds this out anew: nothing has to be kept
+                case.safe_until_us = case.wake_us = found.next_us
+                if case.wake_us < FAR_US:
+                    heappush(self._wakes, (case.wake_us, family, case.key))
+                return True
+            case.safe_until_us = max(case.safe_until_us, case.over_us)
         keep_until_us = case.last_us + self._plan.retention_us
         if keep_until_us < self._watermark_us:
             self._changed[family].add(case.key)

@@ -6,16 +6,24 @@ Until then the facts are only collected: no clocks are built. What a case does f
 are looked at, so this changes no verdict; and most cases are over before they need to be looked at.
 
 Whether a case is over when it wakes is kept along with the facts, for promises and facts so plain that a set of bits
-can tell: a promise begins once and ends once. For anything else the case is built when it wakes.
+can tell: a promise begins once and ends once. If it is not over, it sleeps on until the next moment of the promises
+that still run, where the facts alone tell that (:mod:`detectors.promises.outlook`), and as long as no fact comes that
+may bring that moment nearer. For anything else the case is built when it wakes.
 """
 
 from collections.abc import Sequence
 
 from detectors.promises.facts import Fact, pack_fact, place_of, unpack_facts
-from detectors.promises.spec import CLOSING, START, Spec
+from detectors.promises.spec import CLOSING, PAUSE, START, WATCH_QUEUE, Spec
 
 UNKNOWN = -1
 """Instead of a set of promises: the facts are not plain, the case must be built to know."""
+AWAKE, ASLEEP, CONCLUDING = range(3)
+"""What a fact does to a sleeper: the case must be built; it sleeps on; the same, and something may be concluded."""
+CHANGING = frozenset({"paused", "resumed", "tier_changed", "calendar_changed"})
+"""Steps that may change the clocks of promises that run."""
+_NEARER = frozenset({"tier_changed", "calendar_changed"})
+"""Of these, those that may bring a due time nearer."""
 _NOT_PLAIN = frozenset({"reopened", "merged", "split"})
 _NOTHING = (0, 0)
 _STATUS_MEMORY = 4_096
@@ -28,32 +36,37 @@ class SleepRules:
         earliest_us: the least time between the first fact of a case and anything that its alerts may say.
         plain: by step, the promises (as bits) that it begins, and those that it ends; no entry for steps that may do
             more.
+        bits: every promise with its bit.
+        watches_queue: a target may follow the queue.
     """
 
     def __init__(self, specs: Sequence[Spec], steps: Sequence[str], earliest_us: int) -> None:
         self.earliest_us = earliest_us
-        self._specs = specs
+        self.bits = [(1 << index, spec) for index, spec in enumerate(specs)]
+        self.watches_queue = any(spec.watches & WATCH_QUEUE for spec in specs)
         self.plain: dict[str, tuple[int, int]] = {}
         self._ends_by_status: dict[str, int] = {}
         if all(_is_plain(spec) for spec in specs):
             for step in steps:
                 if step not in _NOT_PLAIN:
-                    bits = [spec.ops.get(step, 0) for spec in specs]
-                    begins = sum(1 << index for index, bit in enumerate(bits) if bit & START)
-                    ends = sum(1 << index for index, bit in enumerate(bits) if bit & CLOSING)
+                    begins = sum(bit for bit, spec in self.bits if spec.ops.get(step, 0) & START)
+                    ends = sum(bit for bit, spec in self.bits if spec.ops.get(step, 0) & CLOSING)
                     self.plain[step] = begins, ends
 
     def ends_by_status(self, status: str) -> int:
         """Return the promises (as bits) that a status ends; UNKNOWN where it begins one."""
         ends = self._ends_by_status.get(status)
         if ends is None:
-            bits = [spec.status_bits(status) for spec in self._specs]
-            ends = sum(1 << index for index, bit in enumerate(bits) if bit & CLOSING)
-            if any(bit & START for bit in bits):
+            ends = sum(bit for bit, spec in self.bits if spec.status_bits(status) & CLOSING)
+            if any(spec.status_bits(status) & START for _, spec in self.bits):
                 ends = UNKNOWN
             if len(self._ends_by_status) < _STATUS_MEMORY:
                 self._ends_by_status[status] = ends
         return ends
+
+    def pauses_by_status(self, status: str) -> bool:
+        """Say whether the clock of a promise stands in a status."""
+        return any(spec.status_bits(status) & PAUSE for _, spec in self.bits)
 
 
 def _is_plain(spec: Spec) -> bool:
@@ -119,16 +132,19 @@ class Sleeper:
             return True
         return fact.at_us == self.last_us and place_of(fact) > place_of(self.facts[-1])
 
-    def add(self, fact: Fact, rules: SleepRules, retention_us: int) -> bool:
-        """Take a fact that comes after all others; return whether the case may sleep on.
+    def add(self, fact: Fact, rules: SleepRules, retention_us: int) -> int:
+        """Take a fact that comes after all others; return what it does: ``ASLEEP``, ``CONCLUDING`` or ``AWAKE``.
 
         A fact that comes later than the case would be kept may begin another life: only the built case can tell.
         """
         if self.count and fact.at_us > self.last_us + retention_us:
             self.begun = UNKNOWN
+        was_over = self.checked and self.is_over
+        stays = not self.checked or was_over or self._stays(fact, rules)
         self.packed += pack_fact(fact)
         self.count += 1
         self.last_us = fact.at_us
+        concludes = False
         if self.begun != UNKNOWN:
             plain = rules.plain.get(fact.step)
             status = fact.status
@@ -136,19 +152,39 @@ class Sleeper:
                 self.begun = UNKNOWN
             elif status is None:
                 if plain != _NOTHING:
-                    self._note(fact.at_us, *plain)
+                    concludes = self._note(fact.at_us, *plain)
             else:
                 by_status = rules.ends_by_status(status)
                 if self.settled or by_status == UNKNOWN:
                     self.begun = UNKNOWN
                 else:
                     self.settled = by_status != 0
-                    self._note(fact.at_us, plain[0], plain[1] | by_status)
-        return not self.checked or self.is_over
+                    concludes = self._note(fact.at_us, plain[0], plain[1] | by_status)
+        if self.begun == UNKNOWN:
+            return AWAKE if self.checked else CONCLUDING
+        if not stays or (was_over and not self.is_over):
+            return AWAKE
+        return CONCLUDING if concludes else ASLEEP
 
-    def _note(self, at_us: int, begins: int, ends: int) -> None:
+    def _note(self, at_us: int, begins: int, ends: int) -> bool:
+        """Note what a fact begins and ends; say whether it ends something that has begun."""
         running = self.begun & ~self.ended
+        early = begins & ~self.begun & self.ended
         self.begun |= begins
         self.ended |= ends
         if running or begins:
             self.over_us = at_us  # as long as a promise runs, this stands for nothing
+        return bool(early or ends & (running | begins))
+
+    def _stays(self, fact: Fact, rules: SleepRules) -> bool:
+        """Say whether nothing can be said any earlier, after a fact, of the promises that run."""
+        begins = rules.plain.get(fact.step, _NOTHING)[0]
+        if begins & ~self.begun or fact.step in _NEARER:
+            return False
+        changes_queue = bool(fact.queue) and rules.watches_queue
+        if fact.priority is None and not changes_queue:
+            return True
+        known = self.facts
+        priority = next((one.priority for one in reversed(known) if one.priority is not None), None)
+        queue = next((one.queue for one in reversed(known) if one.queue), None)
+        return fact.priority in {None, priority} and (not changes_queue or fact.queue == queue)

@@ -119,6 +119,62 @@ MANY_PROMISES: list[dict[str, Any]] = [
 """Promises of every sort, for streams of :func:`random_events`."""
 
 
+EVERYDAY: list[dict[str, Any]] = [
+    {"kind": "first_reply", "targets": {"high": 1, "normal": 5}, "priority": "normal", "unit": "hours",
+     "calendar": "uk"},
+    {"kind": "resolution", "targets": {"high": 5, "normal": 20}, "priority": "normal", "unit": "hours",
+     "calendar": "uk", "at_risk": [0.5, 0.9]},
+]  # fmt: skip
+"""Promises as most people make them, for streams of :func:`everyday_events`."""
+
+
+def everyday_events(seed: int, cases: int = 60, *, odd: float = 0.05) -> list[Event]:
+    """Return events of cases that are opened, answered and resolved, in order of time; some are late, some odd.
+
+    Args:
+        seed: of the dice.
+        cases: how many.
+        odd: how likely in the place of a step something else happens: a pause, a change, a status, a repeat.
+    """
+    dice = random.Random(seed)
+    found: list[Event] = []
+    for number in range(cases):
+        key, priority = f"c{number}", dice.choice(("high", "normal", "low", None))
+        at_us = MONDAY_US + dice.randrange(3 * 24 * 60) * MINUTE_US
+        tier, scale = dice.choice(("", "vip")), dice.choice((1, 5, 30, 200))
+        tells_all = dice.random() < 0.3  # every event carries what the case has
+        steps = ["opened", "agent_reply", "customer_message", "agent_reply", "resolved"][: dice.choice((2, 4, 5, 5))]
+        for turn, step in enumerate(steps):
+            data: dict[str, Any] = {}
+            if step == "opened":
+                data = {"priority": priority, "queue": dice.choice((None, "one")), "labels": {"plan": "big"}}
+            elif tells_all:
+                data = {"priority": priority, "status": dice.choice(("open", "new"))}
+            if dice.random() < odd:
+                step, more = dice.choice(_ODD_STEPS)  # noqa: PLW2901
+                data |= more
+            made = event(step, at_us, key, id=f"{key}/{turn}", tier=tier, sequence=dice.choice((0, 0, 1)), **data)
+            found += [made, made] if dice.random() < odd / 2 else [made]
+            at_us += dice.choice((0, 1, 3, 7, 12)) * scale * MINUTE_US + dice.choice((0, 17))
+    found.sort(key=lambda item: (item.time_us, item.id))
+    return found
+
+
+_ODD_STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("paused", {"reason": "customer"}), ("resumed", {}), ("priority_changed", {"to": "high"}),
+    ("priority_changed", {"to": "low"}), ("tier_changed", {"to": "vip"}), ("calendar_changed", {"to": "always"}),
+    ("reopened", {}), ("cancelled", {}), ("closed", {"status": "closed"}), ("updated", {"status": "pending"}),
+    ("updated", {"status": "solved", "priority": "high"}), ("updated", {"queue": "two"}), ("merged", {"to": "c0"}),
+    ("assigned", {"to": "two"}), ("opened", {}),
+)  # fmt: skip
+
+
+def build_at_once(state: SlaShard) -> None:
+    """Let no case of a shard sleep: each is built with its first event."""
+    plan = state._plan
+    plan.kinds = {kind: (info, relevant, None) for kind, (info, relevant, _) in plan.kinds.items()}
+
+
 def random_events(seed: int, cases: int = 12, days: int = 4) -> list[Event]:
     """Return events of cases and orders, in order of time, with ties, revisions and statuses among them."""
     dice = random.Random(seed)

@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from detectors.contract import NEVER_US, AlertChange, CaseShard, Context, Progress
@@ -18,13 +19,16 @@ from detectors.sla_breach import SlaBreach, SlaBreachSettings
 from tests.support.promises import (
     CALENDARS,
     DAY_US,
+    EVERYDAY,
     HOUR_US,
     MANY_PROMISES,
     MINUTE_US,
     at,
+    build_at_once,
     clock,
     detector,
     event,
+    everyday_events,
     random_events,
     replay,
     shuffled_within,
@@ -130,8 +134,7 @@ def folded(promises: Promises, events: Sequence[Event]) -> set[tuple[str, str, s
         case.rebuild()
         case.advance(max(one.time_us for one in events) + 30 * DAY_US)
         for told in conclusions(case.entries):
-            instance = told.entry.instance
-            found.add((told.type, key, instance.spec.name, instance.cycle, told.at_us))
+            found.add((told.type, key, told.spec.name, told.cycle, told.at_us))
     return found
 
 
@@ -377,3 +380,32 @@ def test_what_was_told_of_one_life_says_nothing_of_the_next() -> None:
     events = [event("opened", at("02-02T15:00")), event("agent_reply", at("02-02T15:10"))]
     listened.feed(events, at("02-02T16:00"))
     assert short(listened.derived) == [("promise.met", "c1", "02-02T10:30"), ("promise.met", "c1", "02-02T15:10")]
+
+
+def test_a_repeat_that_wakes_a_case_takes_nothing_from_what_is_told() -> None:
+    listened = Listened(REPLY, RESOLUTION)
+    events = [event("opened", at("02-02T10:00")), event("agent_reply", at("02-02T10:10"))]
+    listened.feed([*events, events[0]], at("02-02T10:05"))
+    assert short(listened.feed([], at("02-02T10:20"))) == [("promise.met", "c1", "02-02T10:10")]
+
+
+@pytest.mark.parametrize("lateness_us", [0, LATENESS_US])
+@pytest.mark.parametrize("seed", range(8))
+def test_cases_that_sleep_conclude_what_cases_conclude_that_are_built_at_once(seed: int, lateness_us: int) -> None:
+    events = shuffled_within(everyday_events(seed), lateness_us, seed)
+    answers = []
+    for sleeps in (True, False):
+        state = detector(*EVERYDAY).deriving_shard()
+        assert isinstance(state, SlaShard)
+        if not sleeps:
+            build_at_once(state)
+        derived: list[Event] = []
+        newest_us = NEVER_US
+        for start in range(0, len(events), 5):
+            piece = events[start : start + 5]
+            newest_us = max([newest_us, *(one.time_us for one in piece)])
+            derived += state.update(piece, Progress(newest_us - lateness_us, newest_us - lateness_us)).derived
+        derived += state.update([], Progress(newest_us + 30 * DAY_US, newest_us + 30 * DAY_US)).derived
+        answers.append([(type(one), msgspec.json.encode(one)) for one in derived])
+    assert len(answers[0]) > 50
+    assert answers[0] == answers[1]

@@ -13,11 +13,14 @@ from detectors.promises.shard import SlaShard
 from detectors.promises.sleeper import UNKNOWN, Sleeper, sleep_rules
 from tests.support.promises import (
     DAY_US,
+    EVERYDAY,
     HOUR_US,
     MANY_PROMISES,
     MINUTE_US,
     at,
+    build_at_once,
     event,
+    everyday_events,
     random_events,
     replay,
     shard,
@@ -43,8 +46,7 @@ LATENESS_US = 40 * MINUTE_US
 def awake(*promises: dict[str, Any]) -> SlaShard:
     """Return a shard whose cases are built at once."""
     made = shard(*promises)
-    plan = made._plan
-    plan.kinds = {kind: (info, relevant, None) for kind, (info, relevant, _) in plan.kinds.items()}
+    build_at_once(made)
     return made
 
 
@@ -68,6 +70,16 @@ def test_sleeping_cases_say_what_built_cases_say(seed: int, promises: list[dict[
         order = shuffled_within(events, LATENESS_US, seed * 100 + turn)
         cuts = sorted(dice.sample(range(1, len(order)), dice.randrange(min(40, len(order)))))
         assert plain(replay(shard(*promises), order, lateness_us=LATENESS_US, cuts=cuts)) == expected
+
+
+@pytest.mark.parametrize("odd", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize("seed", range(5))
+def test_cases_that_sleep_on_say_what_built_cases_say(seed: int, odd: float) -> None:
+    events = everyday_events(seed, odd=odd)
+    cuts = range(1, len(events), 3)
+    expected = plain(replay(awake(*EVERYDAY), events, lateness_us=LATENESS_US, cuts=cuts))
+    assert len(expected) > 20
+    assert plain(replay(shard(*EVERYDAY), events, lateness_us=LATENESS_US, cuts=cuts)) == expected
 
 
 @pytest.mark.parametrize("seed", range(15))
@@ -111,6 +123,36 @@ def test_a_case_that_is_over_in_time_is_never_built_and_then_forgotten() -> None
     state.update([], Progress(at("02-04T09:12") + 2, at("02-04T09:12") + 2))
     assert cases_of(state) == []
     assert state.counts["closed"] == 1
+
+
+def test_a_case_sleeps_on_until_the_next_moment_of_the_promises_that_run() -> None:
+    state = shard(*EVERYDAY)
+    state.update([event("opened", at("02-02T09:00"), priority="normal")], progress("02-02T12:44"))
+    assert [type(case) for case in cases_of(state)] == [Sleeper]  # the first could have been of high priority
+    state.update([event("agent_reply", at("02-02T12:44"), priority="normal")], progress("02-03T11:00"))
+    assert [type(case) for case in cases_of(state)] == [Sleeper]
+    assert [case.wake_us for case in cases_of(state)] == [at("02-03T11:00")]
+    changes = state.update([], progress("02-03T11:01")).changes
+    assert told(changes) == [("SlaAtRisk", "firing", "02-03T11:00")]
+
+
+@pytest.mark.parametrize(
+    ("step", "data"), [("priority_changed", {"to": "high"}), ("tier_changed", {"to": "vip"}), ("reopened", {})]
+)
+def test_what_may_bring_a_moment_nearer_wakes_a_case_that_sleeps_on(step: str, data: dict[str, Any]) -> None:
+    state = shard(*EVERYDAY)
+    state.update([event("opened", at("02-02T09:00"), priority="normal")], progress("02-02T10:00"))
+    assert [type(case) for case in cases_of(state)] == [Sleeper]
+    state.update([event(step, at("02-02T11:00"), **data)], progress("02-02T11:00"))
+    assert [type(case) for case in cases_of(state)] == [ShardCase]
+
+
+def test_an_end_with_a_change_of_priority_breaks_what_the_new_target_breaks() -> None:
+    state = shard(*EVERYDAY)
+    state.update([event("opened", at("02-02T09:00"), priority="normal")], progress("02-02T10:00"))
+    both = event("updated", at("02-02T12:00"), priority="high", status="closed")
+    changes = state.update([both], progress("02-02T12:01")).changes
+    assert ("SlaBreach", "confirmed", "02-02T12:00") in told(changes)
 
 
 def test_an_end_behind_the_due_time_is_no_end_in_time() -> None:
