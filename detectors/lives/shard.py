@@ -48,7 +48,7 @@ class LivesShard:
         self._key_of = key_of
         self._teller = teller
         self._lives: dict[str, Alive] = {}
-        self._strays = Strays(life.read)
+        self._strays = Strays(life.read, key_of)
         self._changed: set[str] = set()
         self._wakes: list[tuple[int, str]] = []
         self._watermark_us = NEVER_US
@@ -109,7 +109,7 @@ class LivesShard:
 
     def _begin(self, watermark_us: int, counts: dict[str, int], images: Iterable[bytes]) -> None:
         self._watermark_us, self.counts = watermark_us, dict(counts)
-        self._lives, self._changed, self._strays = {}, set(), Strays(self._life.read)
+        self._lives, self._changed, self._strays = {}, set(), Strays(self._life.read, self._key_of)
         for image in images:
             if is_chunk(image):
                 self._strays.restore_chunk(image)

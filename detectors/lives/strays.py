@@ -15,7 +15,8 @@ from detectors.contract import SnapshotVersionError
 from detectors.events import Event
 from detectors.lives.facts import Fact
 
-SPAN_US = 60_000_000
+SPAN_US = 600_000_000
+"""Short enough that little is kept for longer than it must be; of a lateness of a day there are 145 to look through."""
 _CHUNK = b"\xc1"
 """Before the bytes of a chunk. No image of a life begins so: the byte is none of msgpack's."""
 _NAME = "\x00\x01"
@@ -56,13 +57,13 @@ def is_chunk(image: bytes) -> bool:
 
 
 class _Span:
-    """What is kept of one span: its keys, what came since the last snapshot, and its chunks by name."""
+    """What is kept of one span, by key; what came since the last snapshot; and its chunks by name."""
 
-    __slots__ = ("chunks", "fresh", "keys")
+    __slots__ = ("by_key", "chunks", "fresh")
 
     def __init__(self) -> None:
-        self.keys: list[str] = []
-        self.fresh: list[tuple[str, Event | Fact]] = []
+        self.by_key: dict[str, list[Event | Fact]] = {}
+        self.fresh: list[Event] = []
         self.chunks: dict[str, bytes] = {}
 
 
@@ -71,11 +72,12 @@ class Strays:
 
     Args:
         read: what is kept of an event; text for one that is of no use.
+        key_of: what an event is about.
     """
 
-    def __init__(self, read: Callable[[Event], Fact | str]) -> None:
+    def __init__(self, read: Callable[[Event], Fact | str], key_of: Callable[[Event], str | None]) -> None:
         self._read = read
-        self._by_key: dict[str, list[Event | Fact]] = {}
+        self._key_of = key_of
         self._spans: dict[int, _Span] = {}
         self._next = 0
         self._gone: list[str] = []
@@ -96,84 +98,77 @@ class Strays:
         span = self._spans.get(number)
         if span is None:
             span = self._spans[number] = _Span()
-        span.keys.append(key)
-        span.fresh.append((key, event))
-        held = self._by_key.get(key)
+        span.fresh.append(event)
+        held = span.by_key.get(key)
         if held is None:
-            self._by_key[key] = [event]
+            span.by_key[key] = [event]
         else:
             held.append(event)
 
     def take(self, key: str, since_us: int) -> list[Fact]:
         """Return what is kept of a key from an instant on; nothing of it is kept any more."""
-        held = self._by_key.pop(key, None)
-        if held is None:
-            return []
-        facts = map(self._fact, held)
-        return [fact for fact in facts if fact is not None and fact.at_us >= since_us]
+        found: list[Fact] = []
+        for span in self._spans.values():
+            held = span.by_key.pop(key, None)
+            if held is not None:
+                found += self._facts(held)
+        return [fact for fact in found if fact.at_us >= since_us]
 
     def pass_time(self, watermark_us: int) -> None:
         """Forget the spans that the watermark has passed."""
-        by_key = self._by_key
         for number in [one for one in self._spans if (one + 1) * SPAN_US <= watermark_us]:
-            span = self._spans.pop(number)
-            self._gone += span.chunks
-            for key in span.keys:
-                held = by_key.pop(key, None)
-                if held is None:
-                    continue
-                one = held[0]
-                if len(held) > 1:
-                    left = [one for one in held if _at_us(one) >= watermark_us]
-                    if left:
-                        by_key[key] = left
-                elif (one.at_us if isinstance(one, Fact) else one.time_us) >= watermark_us:
-                    by_key[key] = held
+            self._gone += self._spans.pop(number).chunks
 
-    def _fact(self, one: Event | Fact) -> Fact | None:
-        fact = one if isinstance(one, Fact) else self._read(one)
-        return fact if isinstance(fact, Fact) else None
+    def _facts(self, held: Iterable[Event | Fact]) -> Iterator[Fact]:
+        for one in held:
+            fact = one if isinstance(one, Fact) else self._read(one)
+            if isinstance(fact, Fact):
+                yield fact
 
     # -- snapshots ----------------------------------------------------------------------------------------------------
 
     def all(self) -> list[tuple[str, Fact]]:
         """Return everything that is kept."""
-        found = ((key, self._fact(one)) for key, held in self._by_key.items() for one in held)
-        return [(key, fact) for key, fact in found if fact is not None]
+        spans = self._spans.values()
+        return [(key, fact) for span in spans for key, held in span.by_key.items() for fact in self._facts(held)]
 
     def delta(self, also: Iterable[str] = ()) -> tuple[list[tuple[str, bytes]], list[str]]:
         """Return chunks of what came since the last call, and those in ``also``; and names of those that have gone."""
         wanted = set(also)
-        images: list[tuple[str, bytes]] = []
         for number, span in self._spans.items():
             if span.fresh:
-                name = f"{_NAME}{self._next}"
-                chunk = Chunk(number, self._next, list(self._condensed(span.fresh)))
-                span.chunks[name] = _CHUNK + _ENCODER.encode(chunk)
+                wanted.add(self._write(number, span, list(self._condensed(span))))
                 span.fresh = []
-                self._next += 1
-                wanted.add(name)
-            if wanted:
-                images += [(name, image) for name, image in span.chunks.items() if name in wanted]
+        images = [
+            (name, image) for span in self._spans.values() for name, image in span.chunks.items() if name in wanted
+        ]
         gone, self._gone = self._gone, []
         return images, gone
 
-    def _condensed(self, fresh: list[tuple[str, Event | Fact]]) -> Iterator[tuple[str, Fact]]:
-        """Yield those that are still kept, as facts, and keep them as facts from now on."""
-        for key, came in fresh:
-            held = self._by_key.get(key, [])
+    def _write(self, number: int, span: _Span, kept: list[tuple[str, Fact]]) -> str:
+        name = f"{_NAME}{self._next}"
+        span.chunks[name] = _CHUNK + _ENCODER.encode(Chunk(number, self._next, kept))
+        self._next += 1
+        return name
+
+    def _condensed(self, span: _Span) -> Iterator[tuple[str, Fact]]:
+        """Yield what came last and is still kept, as facts, and keep it as facts from now on."""
+        for event in span.fresh:
+            key = self._key_of(event) or ""
+            held = span.by_key.get(key, [])
             for index, one in enumerate(held):
-                fact = self._fact(one) if one is came else None
-                if fact is not None:
-                    held[index] = fact
-                    yield key, fact
+                if one is event:
+                    for fact in self._facts([event]):
+                        held[index] = fact
+                        yield key, fact
 
     def restore(self, kept: Iterable[tuple[str, Fact]]) -> None:
         """Take over what :meth:`all` returned."""
+        by_span: dict[int, list[tuple[str, Fact]]] = {}
         for key, fact in kept:
-            number = fact.at_us // SPAN_US
-            self._put(number, key, fact)
-            self._spans[number].fresh.append((key, fact))
+            by_span.setdefault(fact.at_us // SPAN_US, []).append((key, fact))
+        for number, some in by_span.items():
+            self._write(number, self._filled(number, some), some)
 
     def restore_chunk(self, image: bytes) -> None:
         """Take over a chunk.
@@ -186,15 +181,12 @@ class Strays:
         except msgspec.MsgspecError as error:
             msg = f"what waits for a life to begin cannot be read: {error}"
             raise SnapshotVersionError(msg) from error
-        for key, fact in chunk.kept:
-            self._put(chunk.span, key, fact)
-        self._spans.setdefault(chunk.span, _Span()).chunks[f"{_NAME}{chunk.number}"] = image
+        self._filled(chunk.span, chunk.kept).chunks[f"{_NAME}{chunk.number}"] = image
         self._next = max(self._next, chunk.number + 1)
 
-    def _put(self, number: int, key: str, fact: Fact) -> None:
-        self._spans.setdefault(number, _Span()).keys.append(key)
-        self._by_key.setdefault(key, []).append(fact)
-
-
-def _at_us(one: Event | Fact) -> int:
-    return one.at_us if isinstance(one, Fact) else one.time_us
+    def _filled(self, number: int, kept: Iterable[tuple[str, Fact]]) -> _Span:
+        """Return a span after these were put into it."""
+        span = self._spans.setdefault(number, _Span())
+        for key, fact in kept:
+            span.by_key.setdefault(key, []).append(fact)
+        return span
