@@ -8,7 +8,9 @@ breach that alerts tell of is counted.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any
+
+import msgspec
 
 from detectors.events import DERIVED_CLASSES, ConclusionData, Event, Profile
 from detectors.promises.entries import FULFILLED, Entry
@@ -26,7 +28,7 @@ LATE = Identity("late", "", 0, 0, _NO_LABELS)
 Episodes = dict[Identity, Episode]
 
 
-class Conclusion(NamedTuple):
+class Conclusion(msgspec.Struct, frozen=True, gc=False):
     """What was concluded of one measurement.
 
     Attributes:
@@ -49,6 +51,17 @@ class Conclusion(NamedTuple):
     def identity(self) -> Identity:
         """What tells it from the other conclusions of its case."""
         return Identity(_TOLD + self.type, self.spec.name, self.cycle, self.at_us, _NO_LABELS)
+
+    def shares_data(self, other: "Conclusion") -> bool:
+        """Say whether another of the same case says the same of the same measurement, as far as the types allow."""
+        return (
+            self.at_us == other.at_us
+            and self.spec is other.spec
+            and self.cycle == other.cycle
+            and self.started_us == other.started_us
+            and self.priority == other.priority
+            and self.elapsed_us == other.elapsed_us
+        )
 
 
 def conclusions(entries: Iterable[Entry]) -> list[Conclusion]:
@@ -74,11 +87,12 @@ def conclusions(entries: Iterable[Entry]) -> list[Conclusion]:
 def conclusions_of(fulfilled: Iterable[Fulfilled]) -> list[Conclusion]:
     """Return what measurements conclude that were fulfilled before anything was said of them."""
     found: list[Conclusion] = []
-    for (spec, started_us, _, _, least, who, priority, queue), at_us, elapsed_us in fulfilled:
-        about = (spec, 1, started_us, at_us, who, priority, queue, elapsed_us)
+    for one in fulfilled:
+        of, spec = one.stretch, one.stretch.spec
+        about = (spec, 1, of.started_us, one.at_us, of.who, of.priority, of.queue, one.elapsed_us)
         if _resolves(spec):
             found.append(Conclusion("case.resolved", *about))
-        if least is not None:
+        if of.least is not None:
             found.append(Conclusion("promise.met", *about))
     return found
 
@@ -113,47 +127,63 @@ def keep_told(identity: Identity, episodes: Episodes) -> None:
     episodes[identity] = kept
 
 
-def event_of(conclusion: Conclusion, key: str, facts: Sequence[Fact], source: str) -> Event:
-    """Return the event that tells a conclusion.
+def events_of(found: Iterable[Conclusion], key: str, facts: Sequence[Fact], source: str) -> list[Event]:
+    """Return the events that tell conclusions of a case, in their order.
 
     Args:
-        conclusion: of the case.
+        found: the conclusions.
         key: of the case.
         facts: of the case, in their order.
         source: name of the detector.
     """
-    type_, spec, cycle, started_us, at_us, who, known, queue, elapsed_us = conclusion
-    priority = known or spec.settings.priority or ""
-    labels, of_profile = profile_labels(who)
+    events: list[Event] = []
+    last: Conclusion | None = None
+    for one in found:
+        if last is None or not one.shares_data(last):
+            who, data = one.who, _data_of(one, key, facts)
+            _, of_profile = profile_labels(who)
+            profile = Profile(customer=who.customer, tier=who.tier, lifetime_value=who.value, **of_profile)
+            time = _EPOCH + timedelta(microseconds=one.at_us)
+        kind: Any = DERIVED_CLASSES[one.type]
+        events.append(
+            kind(
+                id=f"{key}/{data.promise}/{one.cycle}/{one.type}/{one.at_us}",
+                source=source,
+                time=time,
+                time_us=one.at_us,
+                subject=who.customer,
+                profile=profile,
+                data=data,
+            )
+        )
+        last = one
+    return events
+
+
+def _data_of(one: Conclusion, key: str, facts: Sequence[Fact]) -> ConclusionData:
+    spec, who, at_us = one.spec, one.who, one.at_us
+    priority = one.priority or spec.settings.priority or ""
+    labels, _ = profile_labels(who)
     if "tier" in labels:
         labels["tier"] = who.tier
     labels["promise"] = spec.name
     labels["kind"] = spec.kind
     if priority:
         labels["priority"] = priority
-    kind = DERIVED_CLASSES[type_]
-    return kind(  # type: ignore[return-value, call-arg]
-        id=f"{key}/{spec.name}/{cycle}/{type_}/{at_us}",
-        source=source,
-        time=_EPOCH + timedelta(microseconds=at_us),
-        time_us=at_us,
-        subject=who.customer,
-        profile=Profile(customer=who.customer, tier=who.tier, lifetime_value=who.value, **of_profile),
-        data=ConclusionData(
-            case_id=key,
-            promise=spec.name,
-            kind=spec.kind,
-            cycle=cycle,
-            priority=priority,
-            tier=who.tier,
-            queue=queue if spec.by_owner else _queue_at(facts, started_us, at_us) or queue,
-            service=who.service or None,
-            region=who.region or None,
-            channel=who.channel or None,
-            elapsed_us=elapsed_us,
-            real_us=at_us - started_us,
-            labels=labels,
-        ),
+    return ConclusionData(
+        case_id=key,
+        promise=spec.name,
+        kind=spec.kind,
+        cycle=one.cycle,
+        priority=priority,
+        tier=who.tier,
+        queue=one.queue if spec.by_owner else _queue_at(facts, one.started_us, at_us) or one.queue,
+        service=who.service or None,
+        region=who.region or None,
+        channel=who.channel or None,
+        elapsed_us=one.elapsed_us,
+        real_us=at_us - one.started_us,
+        labels=labels,
     )
 
 

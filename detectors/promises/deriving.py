@@ -19,7 +19,7 @@ from operator import attrgetter
 
 from detectors.contract import AlertChange, Outcome, Progress
 from detectors.events import Event
-from detectors.promises.conclusions import LATE, conclusions, conclusions_of, event_of, keep_told, was_told
+from detectors.promises.conclusions import LATE, Conclusion, conclusions, conclusions_of, events_of, keep_told, was_told
 from detectors.promises.facts import Fact
 from detectors.promises.outlook import outlook
 from detectors.promises.plan import Plan, ShardCase
@@ -102,12 +102,14 @@ class DerivingShard(SlaShard):
     def _ask(self, family: str, sleeper: Sleeper) -> None:
         """Tell what was concluded of a case that sleeps on."""
         rules, facts = self._plan.rules[family], sleeper.facts
+        known_us, watermark_us = self._known_us, self._watermark_us
         found = outlook(sleeper.begun, facts, rules) if rules is not None else None
-        if found is not None and found.next_us >= self._watermark_us:
+        if found is not None and found.next_us >= watermark_us:
             self._asked.add((family, sleeper.key))
-            for concluded in conclusions_of(found.fulfilled):
-                if self._known_us <= concluded.at_us < self._watermark_us:
-                    self._derived.append(event_of(concluded, sleeper.key, facts, self._source))
+            fresh = [one for one in conclusions_of(found.fulfilled) if known_us <= one.at_us < watermark_us]
+            self._derived += events_of(fresh, sleeper.key, facts, self._source)
+            if sleeper.wake_us < found.next_us and sleeper.begun & ~sleeper.ended:
+                self._sleep_on(family, sleeper, found.next_us)
         else:
             case = self._new(family, sleeper.key)
             case.facts = facts
@@ -128,6 +130,7 @@ class DerivingShard(SlaShard):
         if name in self._asked:
             return
         self._asked.add(name)
+        fresh: list[Conclusion] = []
         for found in conclusions(case.entries):
             if found.at_us >= watermark_us:
                 continue
@@ -137,7 +140,8 @@ class DerivingShard(SlaShard):
                 keep_told(found.identity, kept)
             elif found.at_us < known_us:
                 continue
-            self._derived.append(event_of(found, case.key, case.facts, self._source))
+            fresh.append(found)
+        self._derived += events_of(fresh, case.key, case.facts, self._source)
 
 
 def _may_conclude(case: Sleeper) -> bool:

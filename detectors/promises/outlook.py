@@ -9,6 +9,8 @@ told without building it. Where anything else happens there is no outlook, and t
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from detectors.promises.clock import FAR_US
 from detectors.promises.facts import About, Fact
 from detectors.promises.openhours import OpenHours
@@ -17,7 +19,7 @@ from detectors.promises.spec import STOP, Spec
 from detectors.promises.track import NOBODY
 
 
-class Stretch(NamedTuple):
+class Stretch(msgspec.Struct, frozen=True, gc=False):
     """The one measurement of a promise, until its alerts would first say something.
 
     Attributes:
@@ -35,16 +37,15 @@ class Stretch(NamedTuple):
     priority: str | None
     queue: str | None
 
-    @property
     def next_us(self) -> int:
-        """When its alerts say something if it runs on."""
+        """Return when its alerts say something if it runs on; far where they never do."""
         if self.least is None:
             return FAR_US
         at_us = self.hours.instant(self.position + self.least)
         return FAR_US if at_us is None else at_us
 
 
-class Fulfilled(NamedTuple):
+class Fulfilled(msgspec.Struct, frozen=True, gc=False):
     """A measurement that was fulfilled before its alerts would have said anything; ``elapsed_us`` of open time."""
 
     stretch: Stretch
@@ -64,7 +65,7 @@ class Outlook(NamedTuple):
     next_us: int
 
 
-def outlook(  # noqa: PLR0911, PLR0912 - one pass over the facts: calls cost
+def outlook(  # noqa: PLR0911, PLR0912, PLR0915 - one pass over the facts: calls cost
     known: int, facts: Sequence[Fact], rules: SleepRules
 ) -> Outlook | None:
     """Return what follows from the facts of a sleeper; None where only clocks can tell.
@@ -112,9 +113,16 @@ def outlook(  # noqa: PLR0911, PLR0912 - one pass over the facts: calls cost
             if begins & over:  # it was ended before it began
                 return None
             begun |= begins
+            whose = who or NOBODY
+            hours: OpenHours | None = None
             for bit, spec in rules.bits:
                 if begins & bit:
-                    running[bit] = _stretch(spec, fact.at_us, who or NOBODY, priority, queue)
+                    calendar, least = rules.terms(bit, spec, priority, whose.tier, queue)
+                    its_hours = calendar.at(fact.at_us)
+                    if its_hours is not hours:
+                        hours = its_hours
+                        position = hours.position(fact.at_us)
+                    running[bit] = Stretch(spec, fact.at_us, hours, position, least, whose, priority, queue)
         over |= ends
         ends &= begun
         if ends and running:
@@ -129,14 +137,5 @@ def outlook(  # noqa: PLR0911, PLR0912 - one pass over the facts: calls cost
                     fulfilled.append(Fulfilled(stretch, fact.at_us, elapsed_us))
     next_us = FAR_US
     for stretch in running.values():
-        next_us = min(next_us, stretch.next_us)
+        next_us = min(next_us, stretch.next_us())
     return Outlook(fulfilled, next_us)
-
-
-def _stretch(spec: Spec, at_us: int, who: About, priority: str | None, queue: str | None) -> Stretch:
-    hours = spec.hours(who.tier, None, at_us)
-    target = spec.target(priority, who.tier, queue)
-    least = None
-    if target is not None:
-        least = round(target * spec.fractions[0]) if spec.fractions else target
-    return Stretch(spec, at_us, hours, hours.position(at_us), least, who, priority, queue)

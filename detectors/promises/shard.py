@@ -278,11 +278,8 @@ class SlaShard:
             found = outlook(case.begun, case.facts, rules) if rules is not None and case.begun else None
             if found is None or found.next_us < self._clock_us:
                 return False
-            case.checked = True
-            if case.begun & ~case.ended:  # a restart finds this out anew: nothing has to be kept
-                case.safe_until_us = case.wake_us = found.next_us
-                if case.wake_us < FAR_US:
-                    heappush(self._wakes, (case.wake_us, family, case.key))
+            if case.begun & ~case.ended:
+                self._sleep_on(family, case, found.next_us)
                 return True
             case.safe_until_us = max(case.safe_until_us, case.over_us)
         keep_until_us = case.last_us + self._plan.retention_us
@@ -298,6 +295,13 @@ class SlaShard:
         case.wake_us = keep_until_us
         heappush(self._wakes, (keep_until_us, family, case.key))
         return True
+
+    def _sleep_on(self, family: str, case: Sleeper, until_us: int) -> None:
+        """Let a case sleep until the next moment of the promises that run. A restart may find it out anew."""
+        case.checked = True
+        case.safe_until_us = case.wake_us = until_us
+        if until_us < FAR_US:
+            heappush(self._wakes, (until_us, family, case.key))
 
     def _bring_up(self, case: ShardCase) -> None:
         """Bring a case up to what is known, and to the clock."""

@@ -14,6 +14,7 @@ may bring that moment nearer. For anything else the case is built when it wakes.
 from collections.abc import Sequence
 
 from detectors.promises.facts import Fact, pack_fact, place_of, unpack_facts
+from detectors.promises.openhours import Calendar
 from detectors.promises.spec import CLOSING, PAUSE, START, WATCH_QUEUE, Spec
 
 UNKNOWN = -1
@@ -46,6 +47,7 @@ class SleepRules:
         self.watches_queue = any(spec.watches & WATCH_QUEUE for spec in specs)
         self.plain: dict[str, tuple[int, int]] = {}
         self._ends_by_status: dict[str, int] = {}
+        self._terms: dict[tuple[int, str | None, str, str | None], tuple[Calendar, int | None]] = {}
         if all(_is_plain(spec) for spec in specs):
             for step in steps:
                 if step not in _NOT_PLAIN:
@@ -63,6 +65,23 @@ class SleepRules:
             if len(self._ends_by_status) < _STATUS_MEMORY:
                 self._ends_by_status[status] = ends
         return ends
+
+    def terms(
+        self, bit: int, spec: Spec, priority: str | None, tier: str, queue: str | None
+    ) -> tuple[Calendar, int | None]:
+        """Return by which calendar a promise counts for a case, and the least open time until its alerts say something.
+
+        None where nothing is promised.
+        """
+        key = (bit, priority, tier, queue)
+        found = self._terms.get(key)
+        if found is None:
+            target = spec.target(priority, tier, queue)
+            least = target if target is None or not spec.fractions else round(target * spec.fractions[0])
+            found = spec.by_tier.get(tier, spec.calendar), least
+            if len(self._terms) < _STATUS_MEMORY:
+                self._terms[key] = found
+        return found
 
     def pauses_by_status(self, status: str) -> bool:
         """Say whether the clock of a promise stands in a status."""
