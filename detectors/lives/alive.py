@@ -1,4 +1,4 @@
-"""What a shard keeps of one life."""
+"""What a shard keeps of one life: of most, nothing but facts."""
 
 from bisect import bisect_left, insort
 from typing import Any
@@ -10,6 +10,26 @@ from detectors.lives.codec import LifeImage, encode
 from detectors.lives.facts import Fact, counts_before, place_of
 from detectors.lives.life import FAR_US, Entry, Life, Open
 from detectors.lives.telling import Told
+
+_NOTHING: list[Any] = []
+
+
+class Asleep(msgspec.Struct, gc=False):
+    """A life of which nothing but facts is kept, in their order; nothing comes of them before ``wake_us``."""
+
+    key: str
+    wake_us: int
+    facts: list[Fact]
+
+    def image(self) -> bytes:
+        """Return it as bytes, for :func:`life_of`."""
+        return encode(LifeImage(self.key, self.wake_us, NEVER_US, b"", _NOTHING, self.facts, _NOTHING, asleep=True))
+
+    def awake(self) -> "Alive":
+        """Return the life, to be lived: its state is found out when it is first needed."""
+        alive = Alive(self.key)
+        alive.facts, alive.wake_us = self.facts, self.wake_us
+        return alive
 
 
 class Alive:
@@ -23,12 +43,9 @@ class Alive:
         tip: the state now, and its next deadline (where that is known); None: it was restored, and not needed yet.
         revised: one of the facts has a revision.
         wake_us: when it stands in the heap.
-        asleep: it holds nothing but facts in their order of which nothing comes before ``wake_us``.
     """
 
-    __slots__ = (
-        "asleep", "base", "begun", "done", "facts", "horizon_us", "key", "next_us", "revised", "tip", "told", "wake_us",
-    )  # fmt: skip
+    __slots__ = ("base", "begun", "done", "facts", "horizon_us", "key", "next_us", "revised", "tip", "told", "wake_us")
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -42,7 +59,6 @@ class Alive:
         self.told: dict[Open, Told] = {}
         self.revised = False
         self.wake_us = FAR_US
-        self.asleep = True
 
     def start_again(self, life: Life[Any]) -> None:
         """Take the state back to the horizon; no fact is applied then."""
@@ -91,23 +107,22 @@ class Alive:
                 del self.told[episode]
 
     def image(self) -> bytes:
-        """Return it as bytes, for :meth:`of`."""
+        """Return it as bytes, for :func:`life_of`."""
         base = b"" if self.base is None else encode(self.base)
         begun, told = list(self.begun.items()), list(self.told.values())
-        return encode(
-            LifeImage(self.key, self.wake_us, self.horizon_us, base, begun, self.facts, told, asleep=self.asleep)
-        )
+        return encode(LifeImage(self.key, self.wake_us, self.horizon_us, base, begun, self.facts, told))
 
-    @staticmethod
-    def of(image: LifeImage, state_type: type) -> "Alive":
-        """Return a life from plain data; its state is found out when it is first needed."""
-        alive = Alive(image.key)
-        alive.wake_us, alive.horizon_us = image.wake_us, image.horizon_us
-        if image.base:
-            alive.base = msgspec.msgpack.decode(image.base, type=state_type)
-        alive.begun = dict(image.begun)
-        alive.facts = image.facts
-        alive.told = {told.episode: told for told in image.told}
-        alive.revised = any(fact.rev for fact in image.facts)
-        alive.asleep = image.asleep
-        return alive
+
+def life_of(image: LifeImage, state_type: type) -> Alive | Asleep:
+    """Return a life from plain data; its state is found out when it is first needed."""
+    if image.asleep:
+        return Asleep(image.key, image.wake_us, image.facts)
+    alive = Alive(image.key)
+    alive.wake_us, alive.horizon_us = image.wake_us, image.horizon_us
+    if image.base:
+        alive.base = msgspec.msgpack.decode(image.base, type=state_type)
+    alive.begun = dict(image.begun)
+    alive.facts = image.facts
+    alive.told = {told.episode: told for told in image.told}
+    alive.revised = any(fact.rev for fact in image.facts)
+    return alive

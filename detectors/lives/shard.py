@@ -11,16 +11,13 @@ from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
 
-import msgspec
-
 from detectors.contract import NEVER_US, AlertChange, Delta, Finding, Outcome, Progress
 from detectors.events import Event
-from detectors.lives.alive import Alive
-from detectors.lives.codec import VERSION, Head, Image, decode_head, decode_image, decode_life, encode
+from detectors.lives.alive import Alive, Asleep
 from detectors.lives.facts import Fact, is_from_future, place_of
-from detectors.lives.life import FAR_US, NO_USE, STRAY, Life, Script
+from detectors.lives.kept import Kept
+from detectors.lives.life import FAR_US, SEED, STRAY, Life, Script
 from detectors.lives.living import live, next_look_us, seal
-from detectors.lives.strays import Strays, image_key, image_name, is_chunk
 from detectors.lives.telling import Teller
 
 MOST_ASLEEP = 64
@@ -47,46 +44,30 @@ class LivesShard:
         self._life = life
         self._key_of = key_of
         self._teller = teller
-        self._lives: dict[str, Alive] = {}
-        self._strays = Strays(life.read, key_of)
-        self._changed: set[str] = set()
+        self._kept = Kept(life, key_of)
         self._wakes: list[tuple[int, str]] = []
-        self._watermark_us = NEVER_US
-        self.counts: dict[str, int] = {}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was put aside."""
+        return self._kept.counts
 
     def __len__(self) -> int:
-        return len(self._lives) + len(self._strays)
+        return len(self._kept)
 
     def keys(self) -> list[str]:
         """Return the names of all images."""
-        return [*map(image_name, self._lives), *self._strays.names()]
+        return self._kept.names()
 
     # -- snapshots ----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
-        lives = [msgspec.Raw(alive.image()) for alive in self._lives.values()]
-        return encode(Image(VERSION, self._watermark_us, self.counts, lives, self._strays.all()))
+        return self._kept.snapshot()
 
     def delta(self, also: Iterable[str] = ()) -> Delta:
         """Return what has changed since the last call, and what is named in ``also``."""
-        wanted, self._changed = self._changed, set()
-        chunks = []
-        for name in also:
-            key = image_key(name)
-            if key is None:
-                chunks.append(name)
-            else:
-                wanted.add(key)
-        images, gone = self._strays.delta(chunks)
-        lives = self._lives
-        for key in wanted:
-            alive = lives.get(key)
-            if alive is None:
-                gone.append(image_name(key))
-            else:
-                images.append((image_name(key), alive.image()))
-        return Delta(encode(Head(VERSION, self._watermark_us, self.counts)), images, gone)
+        return self._kept.delta(also)
 
     def restore(self, state: bytes) -> None:
         """Take over a state that ``snapshot`` returned.
@@ -94,9 +75,8 @@ class LivesShard:
         Raises:
             SnapshotVersionError: when this code cannot read it.
         """
-        found = decode_image(state)
-        self._begin(found.watermark_us, found.counts, map(bytes, found.lives))
-        self._strays.restore(found.strays)
+        self._kept.restore(state)
+        self._begin()
 
     def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
         """Take over the newest head and images of all deltas.
@@ -104,19 +84,11 @@ class LivesShard:
         Raises:
             SnapshotVersionError: when this code cannot read them.
         """
-        found = decode_head(head)
-        self._begin(found.watermark_us, found.counts, images)
+        self._kept.rebuild(head, images)
+        self._begin()
 
-    def _begin(self, watermark_us: int, counts: dict[str, int], images: Iterable[bytes]) -> None:
-        self._watermark_us, self.counts = watermark_us, dict(counts)
-        self._lives, self._changed, self._strays = {}, set(), Strays(self._life.read, self._key_of)
-        for image in images:
-            if is_chunk(image):
-                self._strays.restore_chunk(image)
-            else:
-                alive = Alive.of(decode_life(image), self._life.state_type)
-                self._lives[alive.key] = alive
-        self._wakes = [(alive.wake_us, alive.key) for alive in self._lives.values() if alive.wake_us < FAR_US]
+    def _begin(self) -> None:
+        self._wakes = self._kept.wakes()
         heapify(self._wakes)
 
     # -- events and time ----------------------------------------------------------------------------------------------
@@ -125,36 +97,37 @@ class LivesShard:
         """Take events of this shard's keys (any order), then let time pass."""
         changes: list[AlertChange] = []
         findings: list[Finding] = []
-        known_us = self._watermark_us
+        known_us = self._kept.watermark_us
         for alive in self._take(events, findings).values():
             self._relive(alive, known_us, changes)
-        self._watermark_us = watermark_us = max(known_us, progress.watermark_us)
-        self._strays.pass_time(watermark_us)
+        self._kept.watermark_us = watermark_us = max(known_us, progress.watermark_us)
+        self._kept.strays.pass_time(watermark_us)
         wakes = self._wakes
         while wakes and wakes[0][0] < watermark_us:
             at_us, key = heappop(wakes)
-            alive_ = self._lives.get(key)
-            if alive_ is not None and alive_.wake_us == at_us:
-                self._advance(alive_, known_us, changes, findings)
+            life = self._kept.lives.get(key)
+            if life is not None and life.wake_us == at_us:
+                self._advance(self._awake(life), known_us, changes, findings)
         changes.sort(key=_order)
         findings.sort(key=lambda found: (found.end_us, sorted(found.group.items()), found.verdict))
         return Outcome(changes, findings)
 
     def _take(self, events: Sequence[Event], findings: list[Finding]) -> dict[str, Alive]:
         """Put events into their lives; return the lives that late ones came to."""
-        life, lives, known_us, key_of_event = self._life, self._lives, self._watermark_us, self._key_of
+        life, lives, known_us, key_of_event = self._life, self._kept.lives, self._kept.watermark_us, self._key_of
+        changed = self._kept.changed
         late: dict[str, Alive] = {}
         for event in events:
             key = key_of_event(event)
             if key is None:
                 continue
             alive = lives.get(key)
-            use = life.use_of(event) if alive is None else None
-            if use == NO_USE:
-                continue
-            if use == STRAY:
-                self._stray(key, event)
-                continue
+            if alive is None:
+                use = life.use_of(event)
+                if use != SEED:
+                    if use == STRAY:
+                        self._stray(key, event)
+                    continue
             fact = life.read(event)
             if isinstance(fact, str):
                 if fact:
@@ -164,58 +137,69 @@ class LivesShard:
                 self._count("quarantined")
                 continue
             at_us = fact.at_us
-            if at_us < known_us - life.retention_us or (alive is not None and at_us < alive.horizon_us):
+            if at_us < known_us - life.retention_us or (isinstance(alive, Alive) and at_us < alive.horizon_us):
                 self._count("dropped")
                 continue
+            changed.add(key)
             if alive is None:
-                alive = lives[key] = self._begun(key)
-            self._changed.add(key)
-            if not (alive.asleep and self._sleeps_on(alive, fact)):
+                alive = self._begun(key)
+            if isinstance(alive, Alive):
                 self._put(alive, fact, late)
+            elif not self._sleeps_on(alive, fact):
+                self._put(self._awake(alive), fact, late)
         return late
 
     def _stray(self, key: str, event: Event) -> None:
         if event.recordedtime is not None and is_from_future(event, self._life.skew_us):
             self._count("quarantined")
-        elif event.time_us >= self._watermark_us:
-            self._strays.hold(key, event)
+        elif event.time_us >= self._kept.watermark_us:
+            self._kept.strays.hold(key, event)
         else:  # late, and nothing came of what it is about
-            forgotten_us = self._watermark_us - self._life.retention_us
+            forgotten_us = self._kept.watermark_us - self._life.retention_us
             self._count("late" if event.time_us >= forgotten_us else "dropped")
 
-    def _begun(self, key: str) -> Alive:
+    def _begun(self, key: str) -> Alive | Asleep:
         """Return a new life, with what has waited for it."""
-        alive = Alive(key)
-        for stray in self._strays.take(key, self._watermark_us):
-            self._put(alive, stray, {})
+        life = self._kept.lives[key] = Asleep(key, FAR_US, [])
+        waited = self._kept.strays.take(key, self._kept.watermark_us)
+        if not waited:
+            return life
+        alive = self._awake(life)
+        for fact in waited:
+            self._put(alive, fact, {})
         return alive
 
-    def _sleeps_on(self, alive: Alive, fact: Fact) -> bool:
-        """Put a fact into a life that sleeps; False: it is not asleep any more, for something may come of the fact."""
-        life, facts = self._life, alive.facts
+    def _awake(self, life: Alive | Asleep) -> Alive:
+        """Return a life that is to be lived."""
+        if isinstance(life, Alive):
+            return life
+        alive = self._kept.lives[life.key] = life.awake()
+        return alive
+
+    def _sleeps_on(self, asleep: Asleep, fact: Fact) -> bool:
+        """Put a fact into a life that sleeps; False: something may come of it, so that it must wake."""
+        life, facts = self._life, asleep.facts
         if facts:
             last = facts[-1]
             comes_last = last.at_us < fact.at_us or place_of(last) < place_of(fact)
             quiet = comes_last and len(facts) < MOST_ASLEEP
         else:
             quiet = True
-        if quiet and not fact.rev and fact.at_us >= self._watermark_us and life.keeps_quiet(facts, fact):
+        if quiet and not fact.rev and fact.at_us >= self._kept.watermark_us and life.keeps_quiet(facts, fact):
             facts.append(fact)
             if len(facts) == 1:
-                alive.wake_us = fact.at_us + life.quiet_us
-                heappush(self._wakes, (alive.wake_us, alive.key))
+                asleep.wake_us = fact.at_us + life.quiet_us
+                heappush(self._wakes, (asleep.wake_us, asleep.key))
             return True
-        alive.asleep = False
         return False
 
     def _put(self, alive: Alive, fact: Fact, late: dict[str, Alive]) -> None:
         """Put a fact into a life that is looked at when the watermark passes it."""
-        alive.asleep = False
         index = alive.put(fact)
         if index is None:
             return
         at_us = fact.at_us
-        if index < alive.done or at_us < self._watermark_us:
+        if index < alive.done or at_us < self._kept.watermark_us:
             self._count("late")
             late[alive.key] = alive
         if at_us < alive.wake_us:
@@ -242,21 +226,20 @@ class LivesShard:
 
     def _advance(self, alive: Alive, known_us: int, changes: list[AlertChange], findings: list[Finding]) -> None:
         """Let time come to the watermark, tell what comes of it, and say when to look again."""
-        alive.asleep = False
         if alive.tip is None:
             alive.start_again(self._life)
             live(self._life, alive, known_us, Script(mute=True))
         script = Script(self._name)
-        live(self._life, alive, self._watermark_us, script)
+        live(self._life, alive, self._kept.watermark_us, script)
         if script.entries:
             changes += self._teller.tell(alive.told, script.entries)
         findings += script.findings
-        self._changed.add(alive.key)
+        self._kept.changed.add(alive.key)
         alive.wake_us = next_look_us(self._life, alive)
-        if alive.wake_us < self._watermark_us:
-            del self._lives[alive.key]
+        if alive.wake_us < self._kept.watermark_us:
+            del self._kept.lives[alive.key]
             self._count("closed")
             return
-        seal(self._life, alive, self._watermark_us)
+        seal(self._life, alive, self._kept.watermark_us)
         if alive.wake_us < FAR_US:
             heappush(self._wakes, (alive.wake_us, alive.key))

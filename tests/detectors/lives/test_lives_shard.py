@@ -132,7 +132,7 @@ def test_of_a_life_with_very_many_events_only_so_many_are_kept() -> None:
     for number in range(4 * MOST_FACTS):
         at_us = START_US + number * 60_000_000
         at(shard, at_us + 1, event("crm.case.customer_message", at_us, CaseData(case_id="k1")))
-    (life,) = shard._lives.values()
+    (life,) = shard._kept.lives.values()
     assert len(life.facts) <= MOST_FACTS + 1
     assert len(shard.snapshot()) < 100_000
 
@@ -148,7 +148,7 @@ def test_what_was_told_goes_on_over_the_horizon_before_which_events_are_not_kept
             shard.restore(shard.snapshot())
     assert told[0] == told[1]
     assert len(told[0]) > 5
-    (life,) = cut._lives.values()
+    (life,) = cut._kept.lives.values()
     assert len(life.facts) == 1
 
 
