@@ -27,6 +27,8 @@ CUSTOMERS = 200_000
 OPEN_AT_ONCE = 3_000
 MIXES = {"desk": (0.35, 0.30, 0.10), "shop": (0.06, 0.03, 0.15)}
 """Shares of events about cases, of posts and of surveys; the rest is about orders."""
+PURE = {"cases": (1.0, 0.0, 0.0), "posts": (0.0, 1.0, 0.0), "surveys": (0.0, 0.0, 1.0), "orders": (0.0, 0.0, 0.0)}
+"""Companies with events of one kind only."""
 _CASE_STEPS = ("opened", "agent_reply", "customer_message", "agent_reply", "resolved")
 _SCORES = (10, 10, 10, 9, 9, 8, 8, 7, 6, 3)
 _STARS = (5,) * 57 + (4,) * 19 + (3,) * 8 + (2,) * 4 + (1,) * 12
@@ -84,7 +86,7 @@ class _Company:
 
     def event(self, number: int) -> tuple[str, str, dict[str, object]]:
         """Return type, customer and data of the next event."""
-        cases, posts, surveys = MIXES[self._mix]
+        cases, posts, surveys = (MIXES | PURE)[self._mix]
         chance = self._rng.random()
         if chance < cases:
             step, case = self._cases.step(number)
@@ -116,7 +118,7 @@ class _Company:
     def _order(self, number: int) -> tuple[str, str, dict[str, object]]:
         rng = self._rng
         paid = {"amount": round(rng.expovariate(1 / 40), 2), "currency": "EUR"}
-        if self._mix == "desk":
+        if self._mix != "shop":
             return "transaction.payment", _customer(rng), {**self._anywhere(), "order_id": f"o-{number}", **paid}
         step, order = self._orders.step(number)
         more = paid if step == "payment" else {}
