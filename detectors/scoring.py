@@ -9,7 +9,7 @@ the same events say much the same and Bonferroni gives away up to half.
 
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from statistics import NormalDist
 from typing import Any
@@ -256,11 +256,20 @@ class ViewsScorer:
 
     def state(self) -> bytes:
         """Return the models as msgpack."""
+        return self._image([view.state() for view in self._views])
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the models piece by piece: what :meth:`state` returns is large where there are many groups."""
+        yield self._image([])
+        for view in self._views:
+            yield view.state()
+
+    def _image(self, views: list[bytes]) -> bytes:
         return msgspec.msgpack.encode(
             _State(
                 _FORMAT,
                 self._names,
-                [view.state() for view in self._views],
+                views,
                 [pool.state() for pool in self._pools],
                 sorted(self._shifts.items()),
                 sorted(self._unusual.items()),
@@ -275,10 +284,22 @@ class ViewsScorer:
             msgspec.DecodeError, ValueError: when it is something else.
         """
         decoded = _DECODER.decode(state)
+        self._restore(decoded, decoded.views)
+
+    def restore_pieces(self, pieces: Iterable[bytes]) -> None:
+        """Take over what :meth:`pieces` yielded.
+
+        Raises:
+            msgspec.DecodeError, ValueError: when it is something else.
+        """
+        views = iter(pieces)
+        self._restore(_DECODER.decode(next(views, b"")), views)
+
+    def _restore(self, decoded: _State, views: Iterable[bytes]) -> None:
         if decoded.version != _FORMAT or decoded.names != self._names:
             msg = f"it has format {decoded.version} and {decoded.names}, expected {_FORMAT} and {self._names}"
             raise ValueError(msg)
-        for view, image in zip(self._views, decoded.views, strict=True):
+        for view, image in zip(self._views, views, strict=True):
             view.restore(image)
         for pool, scores in zip(self._pools, decoded.pools, strict=True):
             pool.restore(scores)

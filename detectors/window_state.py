@@ -8,7 +8,8 @@ normal.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Protocol
 
@@ -17,13 +18,12 @@ import msgspec
 from detectors.assembler import ClosedWindow, WindowAssembler
 from detectors.contract import Evidence, Finding, Outcome, Progress, SnapshotVersionError, alert_change
 from detectors.control import Control
-from detectors.decide import Decider, DeciderState, Judgement
-from detectors.opening import GroupEpisode
+from detectors.decide import Decider, Judgement
 from detectors.panes import Group, Panes
-from detectors.versions import Versions, VersionsState
+from detectors.versions import Versions
+from detectors.window_image import FORMAT, MadeFor, WindowsImage, WindowsImageOf010, decode_010, decode_image
 from detectors.wording import Wording
 
-_FORMAT = 2
 _WEEK_US = 7 * 86_400_000_000
 FIRING_WEIGHT = 0.1
 """How much a window counts for the baseline while its group's alert is open."""
@@ -93,6 +93,14 @@ class Scorer(Protocol):
         """Take over what :meth:`state` returned."""
         ...
 
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the models piece by piece."""
+        ...
+
+    def restore_pieces(self, pieces: Iterable[bytes]) -> None:
+        """Take over what :meth:`pieces` yielded."""
+        ...
+
 
 class AlertTemplate(msgspec.Struct, frozen=True):
     """What all alerts of one detector share.
@@ -110,46 +118,12 @@ class AlertTemplate(msgspec.Struct, frozen=True):
     annotations: Mapping[str, str]
 
 
-class _State(msgspec.Struct, array_like=True, frozen=True):
-    version: int
-    assembler: bytes
-    scorer: bytes
-    decider: DeciderState
-    pending: list[tuple[ClosedWindow, bytes, float, bool]]
-    last_end_us: int
-    groups: list[Group]
-    made_for: "_MadeFor"
-    versions: VersionsState = VersionsState()
-
-
-class _MadeFor(msgspec.Struct, array_like=True, frozen=True):
-    """The settings without which a state means nothing."""
-
-    group_by: tuple[str, ...]
-    size_us: int
-    hop_us: int
-    width: int
-
-
-class _StateOf010(msgspec.Struct, array_like=True, frozen=True):
-    """What 0.1.0 kept. Its models were others; its windows and alerts are ours."""
-
-    version: int
-    assembler: bytes
-    scorer: bytes
-    episodes: list[tuple[Group, GroupEpisode]]
-    pending: list[tuple[ClosedWindow, bytes, float]]
-    last_end_us: int
-    groups: list[Group]
-
-
-_DECODER = msgspec.msgpack.Decoder(_State)
-_DECODER_OF_010 = msgspec.msgpack.Decoder(_StateOf010)
-_FIRST_FORMAT = 1
-
-
 class ScoredWindows:
-    """A :class:`detectors.contract.WindowState` out of an assembler, a scorer and a decider."""
+    """A :class:`detectors.contract.WindowState` out of an assembler, a scorer and a decider.
+
+    Attributes:
+        taken: how many times windows were closed and learned by this object: the models change with it, and only then.
+    """
 
     def __init__(
         self,
@@ -173,8 +147,9 @@ class ScoredWindows:
         self._pending: deque[tuple[ClosedWindow, bytes, float, bool]] = deque()
         self._last_end_us = 0
         self._groups: set[Group] = set()
+        self.taken = 0
         spec = assembler.spec
-        self._made_for = _MadeFor(template.group_by, spec.size_us, spec.hop_us, assembler.width)
+        self._made_for = MadeFor(template.group_by, spec.size_us, spec.hop_us, assembler.width)
         self._versions = Versions(template.name, decider, spec.hop_us)
 
     def control(self, controls: Sequence[Control]) -> None:
@@ -197,6 +172,7 @@ class ScoredWindows:
         return outcome
 
     def _take(self, end_us: int, windows: list[ClosedWindow], outcome: Outcome) -> None:
+        self.taken += 1
         self._versions.begin(end_us, outcome)
         self._forget_the_gone(end_us, {window.group for window in windows})
         start_us = end_us - self.assembler.spec.size_us
@@ -299,11 +275,27 @@ class ScoredWindows:
 
     def snapshot(self) -> bytes:
         """Return the state: versioned msgpack."""
+        return self._image(self.scorer.state())
+
+    def head(self) -> bytes:
+        """Return the state without its models, which are large where there are many groups."""
+        return self._image(b"")
+
+    def models(self) -> Iterator[bytes]:
+        """Yield the models piece by piece; nothing may be updated until the last one was taken."""
+        return self.scorer.pieces()
+
+    @property
+    def groups(self) -> int:
+        """How many groups are known."""
+        return len(self._groups)
+
+    def _image(self, models: bytes) -> bytes:
         return msgspec.msgpack.encode(
-            _State(
-                _FORMAT,
+            WindowsImage(
+                FORMAT,
                 self.assembler.snapshot(),
-                self.scorer.state(),
+                models,
                 self.decider.state(),
                 list(self._pending),
                 self._last_end_us,
@@ -319,22 +311,25 @@ class ScoredWindows:
         Raises:
             SnapshotVersionError: when it is of another format, or was made with other groups, windows or models.
         """
-        if _version(state) == _FIRST_FORMAT:
-            self._restore_010(_DECODER_OF_010.decode(state))
+        of_010 = decode_010(state)
+        if of_010 is not None:
+            self._restore_010(of_010)
             return
+        decoded = decode_image(state, self.template.name, self._made_for)
+        self._restore(decoded, partial(self.scorer.restore, decoded.scorer))
+
+    def restore_parts(self, head: bytes, models: Iterable[bytes]) -> None:
+        """Take over what :meth:`head` returned and :meth:`models` yielded.
+
+        Raises:
+            SnapshotVersionError: as :meth:`restore`.
+        """
+        decoded = decode_image(head, self.template.name, self._made_for)
+        self._restore(decoded, partial(self.scorer.restore_pieces, models))
+
+    def _restore(self, decoded: WindowsImage, restore_models: Callable[[], None]) -> None:
         try:
-            decoded = _DECODER.decode(state)
-        except msgspec.DecodeError as error:
-            msg = f"the snapshot of detector {self.template.name!r} cannot be read: {error}"
-            raise SnapshotVersionError(msg) from error
-        if decoded.version != _FORMAT:
-            msg = f"the snapshot of detector {self.template.name!r} has format {decoded.version}, expected {_FORMAT}"
-            raise SnapshotVersionError(msg)
-        if decoded.made_for != self._made_for:
-            msg = f"the snapshot of detector {self.template.name!r} is of other groups or windows: the settings changed"
-            raise SnapshotVersionError(msg)
-        try:
-            self.scorer.restore(decoded.scorer)
+            restore_models()
         except (msgspec.DecodeError, ValueError) as error:
             msg = f"the snapshot of detector {self.template.name!r} is of other models ({error}): the settings changed"
             raise SnapshotVersionError(msg) from error
@@ -345,21 +340,9 @@ class ScoredWindows:
         self._last_end_us = decoded.last_end_us
         self._groups = set(decoded.groups)
 
-    def _restore_010(self, old: _StateOf010) -> None:
+    def _restore_010(self, old: WindowsImageOf010) -> None:
         """Take over the windows and the open alerts of 0.1.0; what is normal is learned anew."""
         self.assembler.restore(old.assembler)
         self.decider.adopt(old.episodes)
         self._last_end_us = old.last_end_us
         self._groups = set(old.groups)
-
-
-def _version(state: bytes) -> int | None:
-    """Return the format of a state, None when it is none."""
-    try:
-        return msgspec.msgpack.decode(state, type=_Head).version
-    except msgspec.DecodeError:
-        return None
-
-
-class _Head(msgspec.Struct, array_like=True, frozen=True):
-    version: int

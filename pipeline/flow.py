@@ -64,6 +64,7 @@ def build_flow(
     steering: Steering | None = None,
     on_concluded: Concluded | None = None,
     on_decided: Decided | None = None,
+    models_folder: Path | None = None,
 ) -> Flow:
     """Return the dataflow of one process. Nothing is opened or read until the engine runs it.
 
@@ -83,6 +84,7 @@ def build_flow(
         steering: what people have changed; None: nothing, now and later.
         on_concluded: is given what case detectors conclude, where a window detector listens.
         on_decided: is given what detectors answered, before its changes are stored.
+        models_folder: where window detectors with many groups keep their models; None: in the engine's snapshots.
     """
     flow = Dataflow("makegood")
     raw = op.input("feeds", flow, LaneSource(build_lane, drain, edges))
@@ -106,7 +108,7 @@ def build_flow(
             whose = op.branch("steered_listeners", controls, lambda item: item[0] in listening.sources)
             for_rates, controls = whose.trues, whose.falses
         ours = op.merge("with_controls", ours, controls)
-    detect = detect_builder(detectors, cases_folder, check, listening, steering, on_concluded)
+    detect = detect_builder(detectors, cases_folder, check, listening, steering, on_concluded, models_folder)
     outcomes: Any = op.stateful_batch("detect", ours, detect)
     if listening.sources:
         both = op.branch("concluded", outcomes, is_pane_report)

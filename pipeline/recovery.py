@@ -19,6 +19,8 @@ SEEN = "seen"
 """Folder of the ids that have been seen, within a recovery folder."""
 CASES = "cases"
 """Folder of the logs of the case detectors, within a recovery folder."""
+MODELS = "models"
+"""Folder of the models of window detectors with many groups, within a recovery folder."""
 STATE = "state"
 """Folder of the engine's snapshots, within a recovery folder."""
 

@@ -190,6 +190,7 @@ def recording_flow(
         detectors=built,
         shards=settings.flow.shards,
         cases_folder=folder / recovery.CASES,
+        models_folder=folder / recovery.MODELS,
         alert_sink=alert_sink,
         dead_letter_sink=CallSink(lambda letters: dead.add(letters, seen_at_us=0)),
         finding_sink=finding_sink,

@@ -241,6 +241,7 @@ def _run_engine(
         detectors=machine.built,
         shards=settings.flow.shards if scale is None else scale.partitions,
         cases_folder=folder / recovery.CASES,
+        models_folder=folder / recovery.MODELS,
         alert_sink=CallSink(write if traces is None else traces.storing(write)),
         dead_letter_sink=CallSink(machine.undertaker.bury),
         finding_sink=CallSink(machine.keeper.take, machine.keeper.settle),
@@ -272,7 +273,7 @@ def wait_for_room(
 def _guard(settings: Settings, folder: Path, tell: Callable[[str, str | None], None]) -> DiskGuard:
     return DiskGuard(
         folder / recovery.STATE,
-        logs=[folder / recovery.CASES, folder / recovery.SEEN],
+        logs=[folder / recovery.CASES, folder / recovery.MODELS, folder / recovery.SEEN],
         others=[settings.store.dir, settings.store.dir / "redis"],
         least_bytes=settings.flow.min_free_bytes,
         clock_s=time.monotonic,

@@ -30,10 +30,13 @@ else:
 
 
 class MeansState(msgspec.Struct, array_like=True, frozen=True):
-    """State of :class:`Means` as plain data; rows are the bytes of little-endian doubles."""
+    """State of :class:`Means` as plain data; rows are the bytes of little-endian doubles.
+
+    One that :meth:`Means.state` gave looks at the rows themselves: encode it before anything is learned.
+    """
 
     origin_us: int
-    rows: list[tuple[Group, bytes]]
+    rows: list[tuple[Group, memoryview]]
 
 
 class Means:
@@ -126,7 +129,7 @@ class Means:
         row = self._rows.get(group)
         return b"" if row is None else row.tobytes()
 
-    def take_image(self, group: Group, image: bytes) -> None:
+    def take_image(self, group: Group, image: bytes | memoryview) -> None:
         """Take over what :meth:`image` returned.
 
         Raises:
@@ -134,10 +137,12 @@ class Means:
         """
         if not image:
             return
-        if len(image) != 16 * self.slots:
-            msg = f"a group has {len(image) // 16} means in the state, expected {self.slots}: the rhythm has changed"
+        raw = memoryview(image).cast("B")
+        if len(raw) != 16 * self.slots:
+            msg = f"a group has {len(raw) // 16} means in the state, expected {self.slots}: the rhythm has changed"
             raise ValueError(msg)
-        self._rows[group] = array("d", image)
+        row = self._rows[group] = array("d")
+        row.frombytes(raw)
 
     @property
     def origin_us(self) -> int:
@@ -151,7 +156,8 @@ class Means:
 
     def state(self) -> MeansState:
         """Return the state as plain data."""
-        return MeansState(self._origin_us, [(group, row.tobytes()) for group, row in sorted(self._rows.items())])
+        rows = sorted(self._rows.items())  # views of them: thirty megabytes, which will be copied once more anyway
+        return MeansState(self._origin_us, [(group, memoryview(row)) for group, row in rows])
 
     def restore(self, state: MeansState) -> None:
         """Take over a state.

@@ -23,6 +23,7 @@ from pipeline.control.steering import Steering, tell_taken
 from pipeline.lane import LaneItem
 from pipeline.letters import DeadLetter
 from pipeline.listening import Listening, shard_name
+from pipeline.model_files import ModelFiles
 from pipeline.prepare import Prepare
 from pipeline.routing import CaseBatch, ControlBatch, PaneBatch, PaneReport, Routed
 from pipeline.scale.concluded import Conclusions, ConclusionsState
@@ -98,6 +99,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         listening: who listens to whom; None: nobody does.
         steering: what people have changed; None: nothing.
         on_concluded: is given what case detectors conclude, where a window detector listens.
+        models_folder: where the models of window detectors with many groups live; None: in their snapshots.
     """
 
     def __init__(
@@ -108,14 +110,17 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         listening: Listening | None = None,
         steering: Steering | None = None,
         on_concluded: Concluded | None = None,
+        models_folder: Path | None = None,
     ) -> None:
         self._detectors = detectors
         self._folder = folder
+        self._models_folder = models_folder
         self._steering = steering
         self._on_concluded = on_concluded
         self._by_case: Mapping[str, list[WindowDetector]] = {} if listening is None else listening.by_case
         self._told: list[Conclusions] = []
         self._log: StateLog | None = None
+        self._files: ModelFiles | None = None
         self._name = ""
         self._shard = _NO_SHARD
         self._cases: CaseShard | None = None
@@ -130,8 +135,8 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
             return
         self._become(name, shard)
         try:
-            if self._windows is not None:
-                self._windows.restore(inner)
+            if self._windows is not None and self._files is not None:
+                self._files.restore(self._windows, inner)
             elif self._cases is not None and self._log is not None:
                 if inner.startswith(_LOGGED):
                     head, images = self._log.read(_LOG_STATE.decode(inner[len(_LOGGED) :]))
@@ -154,6 +159,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         detector = self._detectors[name]
         if isinstance(detector, WindowDetector):
             self._windows = detector.state()
+            self._files = ModelFiles(self._models_folder, name)
         else:
             case: CaseDetector = detector
             listeners = self._by_case.get(name)
@@ -204,8 +210,8 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         inner = b""
         if self._cases is not None and self._log is not None:
             inner = _LOGGED + _LOG_STATE_ENCODER.encode(self._log.write(self._cases))
-        elif self._windows is not None:
-            inner = self._windows.snapshot()
+        elif self._windows is not None and self._files is not None:
+            inner = self._files.snapshot(self._windows)
         if self._told:
             return self._name, self._shard, inner, msgspec.msgpack.encode([told.snapshot() for told in self._told])
         return (self._name, self._shard, inner)
@@ -218,13 +224,14 @@ def detect_builder(
     listening: Listening | None = None,
     steering: Steering | None = None,
     on_concluded: Concluded | None = None,
+    models_folder: Path | None = None,
 ) -> Callable[[DetectState | None], DetectLogic]:
     """Return the builder that the engine calls for each key; ``check`` may raise before a state is read."""
 
     def build(state: DetectState | None) -> DetectLogic:
         if state is not None:
             check()
-        return DetectLogic(detectors, folder, state, listening, steering, on_concluded)
+        return DetectLogic(detectors, folder, state, listening, steering, on_concluded, models_folder)
 
     return build
 

@@ -18,6 +18,7 @@ from config.settings import Settings
 from pipeline import durable, recovery
 from pipeline.feeds.contract import Share
 from pipeline.lane import LANE
+from pipeline.scale.copying import copy_files
 from pipeline.scale.keys import ScaleError, home_of, number_of, partition_number
 from pipeline.scale.snapshots import Row, read_rows, write_rows
 
@@ -176,7 +177,7 @@ def _stage(folders: dict[int, Path], staged: Path, partitions: int, of: int, to:
                 rows[number % to].append(row)
                 if row.step == _PREPARE and row.key.startswith("task/"):
                     tasks.add(number)
-        _copy_files(folder, staged, to)
+        copy_files(folder, staged, partitions, to)
     for index in range(to):
         feeds = Row(_FEEDS, LANE, pickle.dumps(positions[index], protocol=4))
         target = staged / f"flow-{index}"
@@ -206,19 +207,6 @@ def _part(positions: Positions, parts: dict[int, Positions], to: int) -> None:
             # Beside an offset there may be marks of the same partition, behind a tab.
             number = partition_number(name.partition("\t")[0])
             parts[number % to].setdefault(feed, {})[name] = offset
-
-
-def _copy_files(folder: Path, staged: Path, to: int) -> None:
-    """Copy the memories of ids and the logs of cases of each task."""
-    seen = folder / recovery.SEEN
-    for task in sorted(seen.iterdir()) if seen.exists() else []:
-        shutil.copytree(task, staged / f"flow-{int(task.name) % to}" / recovery.SEEN / task.name)
-    cases = folder / recovery.CASES
-    for log in sorted(cases.iterdir()) if cases.exists() else []:
-        shard = int(log.name.split(".")[-3])  # detector.shard.generation.log
-        target = staged / f"flow-{shard % to}" / recovery.CASES
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(log, target / log.name)
 
 
 def _swap(root: Path, staged: Path) -> Moved:

@@ -16,7 +16,7 @@ from pipeline.feeds.contract import Share
 from pipeline.lane import LANE
 from pipeline.run import run_flow
 from pipeline.scale import moving
-from pipeline.scale.keys import ScaleError
+from pipeline.scale.keys import ScaleError, home_of
 from pipeline.scale.moving import identity_of, rescale
 from pipeline.scale.snapshots import Row, read_rows, write_rows
 
@@ -127,3 +127,13 @@ def test_state_of_a_process_alone_is_told_of_and_stays(settings: Settings) -> No
         recovery.write_identity(alone, ["a flow"])
         moving.check_whole(settings)
     assert [(line["event"], line["folder"]) for line in told] == [("flow.state_left_behind", str(alone))]
+
+
+def test_models_go_with_their_detector(settings: Settings) -> None:
+    home = home_of("drop.de", PARTITIONS)
+    models = moving.folder_of(settings, home % 2) / recovery.MODELS
+    models.mkdir()
+    (models / "drop.de.00000003.models").write_bytes(b"models")
+    rescale(settings, 3)
+    moved = moving.folder_of(settings, home % 3) / recovery.MODELS / "drop.de.00000003.models"
+    assert moved.read_bytes() == b"models"
