@@ -49,7 +49,8 @@ def set_up_logging(level: Level = "info", format_: Format = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpcore", "urllib3", "twilio"):  # they log addresses, which may hold tokens
+    # Clients log addresses, which may hold tokens; matplotlib that it has looked for fonts, the first time on a machine.
+    for noisy in ("httpx", "httpcore", "urllib3", "twilio", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -13,6 +13,7 @@ set_up_logging({level!r}, {format!r})
 structlog.get_logger("makegood.part").info("thing.happened", count=3)
 logging.getLogger("library").warning("old %s", "style")
 logging.getLogger("httpx").info("GET https://user:hunter2@example.com")
+logging.getLogger("matplotlib.font_manager").info("generated new fontManager")
 try:
     1 / 0
 except ZeroDivisionError:
