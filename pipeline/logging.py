@@ -49,7 +49,7 @@ def set_up_logging(level: Level = "info", format_: Format = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Clients log addresses, which may hold tokens; matplotlib that it has looked for fonts, the first time on a machine.
+    # Clients log addresses, which may hold tokens; matplotlib, the first time on a machine, that it has found fonts.
     for noisy in ("httpx", "httpcore", "urllib3", "twilio", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
