@@ -1,8 +1,9 @@
 """One replay from a file to the store, in a process of its own, on a core of its own, with its figures as it goes.
 
-    python -m benchmarks.replaying RECORDING FOLDER
+    python -m benchmarks.replaying RECORDING FOLDER [every]
 
-prints a :class:`Replayed` as JSON. The process reads, but waits with the flow until ``FOLDER/go`` is there.
+prints a :class:`Replayed` as JSON, with ``every`` of one of every detector that is shipped. What is imported and
+compiled but once is there before; then the process waits with the flow until ``FOLDER/go`` is there.
 """
 
 import subprocess
@@ -17,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks import measure, services
-from benchmarks.throughput import whole_flow
+from benchmarks.throughput import CONFIG, every_detector, warm_up, whole_flow
 from pipeline.tallies import Tallies
 
 SAMPLE_EVERY_S = 0.1
@@ -86,12 +87,15 @@ class Sampler:
             self._thread.join()
 
 
-def replay_all(recordings: Sequence[Path], folders: Sequence[Path], cores: Sequence[str]) -> list[Replayed]:
+def replay_all(
+    recordings: Sequence[Path], folders: Sequence[Path], cores: Sequence[str], *, every: bool = False
+) -> list[Replayed]:
     """Replay recordings at the same time, each on its core, and return what they did."""
     processes = []
     for recording, folder, core in zip(recordings, folders, cores, strict=True):
         folder.mkdir()
-        command = services.python("-m", "benchmarks.replaying", str(recording), str(folder), cores=core)
+        more = ("every",) if every else ()
+        command = services.python("-m", "benchmarks.replaying", str(recording), str(folder), *more, cores=core)
         processes.append(subprocess.Popen(command, env=services.environment(), cwd=folder, stdout=subprocess.PIPE))
     for folder, process in zip(folders, processes, strict=True):
         while not (folder / "ready").exists():
@@ -114,6 +118,8 @@ def replay_all(recordings: Sequence[Path], folders: Sequence[Path], cores: Seque
 def main() -> None:
     """Replay one recording."""
     recording, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    config_text = every_detector() if sys.argv[3:] == ["every"] else CONFIG
+    warm_up(recording, folder / "first", config_text)
     sampler = Sampler()
 
     def begin(tallies: Tallies) -> None:
@@ -122,7 +128,7 @@ def main() -> None:
             time.sleep(0.005)
         sampler.watch(tallies)
 
-    run = whole_flow(recording, folder, watch=begin)
+    run = whole_flow(recording, folder, watch=begin, config_text=config_text)
     ended_s = sampler.samples[0].wall_s + run.wall_s
     sampler.stop()
     replayed = Replayed(

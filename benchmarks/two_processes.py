@@ -1,11 +1,12 @@
 """Events a second of one flow process and of two, each on a core of its own.
 
-    python -m benchmarks.two_processes [--events 1000000] [--partitions 8] [--cores 0,1] [--rounds 1]
+    python -m benchmarks.two_processes [--events 1000000] [--partitions 8] [--cores 0,1] [--rounds 1] [--mix desk|shop]
 
-Both detectors, recovery on, alert changes into a real Redis. Two ways:
+Both detectors, recovery on, alert changes into a real Redis. Three ways:
 
-- **files**: each process replays a file of its own: one all events, two a half each, parted by case and customer.
-  Nothing else has work to do (each has its own Redis), so this is what the cores and their memory give.
+- **files**: each process replays a file of its own: one all events, two a half each, parted by customer. Nothing else
+  has work to do (each has its own Redis), so this is what the cores and their memory give.
+- **every**: the same with one of every detector that is shipped.
 - **kafka**: ``makegood flow`` reads a backlog from a real broker: one process without ``scale``; one with it; and two
   with ``scale`` that share the partitions (``--share 0/2`` and ``1/2``) and talk through the topic of panes. Broker
   and Redis work on the same cores meanwhile, so two processes have less than twice the room of one: ``cores of the
@@ -31,7 +32,7 @@ import msgspec
 
 from alerts.opening import open_store
 from benchmarks import measure, services, throughput
-from benchmarks.recording import write_recording
+from benchmarks.recording import MIXES, write_recording
 from benchmarks.replaying import replay_all
 from benchmarks.sender import Sender
 from pipeline.assembly import load_settings
@@ -57,9 +58,9 @@ _decode = msgspec.json.Decoder(_Keyed).decode
 
 
 def key_of(line: bytes) -> str:
-    """Return what events must stay together by: the case, or else the customer."""
+    """Return what events must stay together by: the customer (of a case it is always the same), or else the case."""
     found = _decode(line)
-    return found.data.case_id or found.subject
+    return found.subject or found.data.case_id
 
 
 def split(path: Path, halves: Sequence[Path]) -> None:
@@ -70,11 +71,15 @@ def split(path: Path, halves: Sequence[Path]) -> None:
             files[crc32(key_of(line).encode()) % len(files)].write(line)
 
 
-def from_files(folder: Path, recording: Path, halves: Sequence[Path], cores: Sequence[str]) -> list[dict[str, Any]]:
+def from_files(
+    folder: Path, recording: Path, halves: Sequence[Path], cores: Sequence[str], *, every: bool = False
+) -> list[dict[str, Any]]:
     """Replay the whole on one core, and the halves on two at the same time."""
     rows = []
-    for name, parts, own in (("files, 1 process", [recording], cores[:1]), ("files, 2 processes", halves, cores)):
-        done = replay_all(parts, [folder / f"replay-{len(parts)}-{number}" for number in range(len(parts))], own)
+    way = "every" if every else "files"
+    for name, parts, own in ((f"{way}, 1 process", [recording], cores[:1]), (f"{way}, 2 processes", halves, cores)):
+        folders = [folder / f"{way}-{len(parts)}-{number}" for number in range(len(parts))]
+        done = replay_all(parts, folders, own, every=every)
         events = sum(one.events for one in done)
         wall_s = max(one.ended_s for one in done) - min(one.began_s for one in done)
         rows.append(_row(name, len(parts), events, wall_s, sum(one.cpu_s for one in done)))
@@ -172,7 +177,8 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--cores", default="0,1")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--ways", default="files,kafka", help="with commas")
+    parser.add_argument("--ways", default="files,every,kafka", help="with commas")
+    parser.add_argument("--mix", choices=tuple(MIXES), default="desk", help="whose events")
     parser.add_argument("--limit-s", type=float, default=600)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
@@ -182,8 +188,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mg-two-") as name:
         start_us = time.time_ns() // 1000 - options.hours * 3_600_000_000
         recording = write_recording(
-            Path(name) / "all.jsonl", options.events, seed=options.seed, span_hours=options.hours, start_us=start_us
-        )
+            Path(name) / "all.jsonl", options.events, seed=options.seed, span_hours=options.hours, start_us=start_us,
+            mix=options.mix,
+        )  # fmt: skip
         halves = [Path(name) / f"half-{number}.jsonl" for number in range(len(cores))]
         split(recording, halves)
         for number in range(options.rounds):
@@ -191,6 +198,8 @@ def main() -> None:
             folder.mkdir()
             if "files" in options.ways:
                 rows += from_files(folder, recording, halves, cores)
+            if "every" in options.ways:
+                rows += from_files(folder, recording, halves, cores, every=True)
             if "kafka" in options.ways:
                 with services.broker(folder / "broker") as broker:
                     fill(broker, recording, options.partitions)
@@ -204,7 +213,7 @@ def main() -> None:
     best = {row["way"]: max(one["events/s"] for one in rows if one["way"] == row["way"]) for row in rows}
     ratios = {
         way: round(best[f"{way}, {len(cores)} processes{scale}"] / best[f"{way}, 1 process{scale}"], 2)
-        for way, scale in (("files", ""), ("kafka", " with scale"))
+        for way, scale in (("files", ""), ("every", ""), ("kafka", " with scale"))
         if f"{way}, 1 process{scale}" in best
     }
     measure.tell(rows, started, best=best, two_to_one=ratios, partitions=options.partitions)
