@@ -55,6 +55,8 @@ class Part:
         environment: of the child.
         clock_s: a monotonic clock in seconds.
         stderr: file that the child's log is appended to; None: where ours goes.
+        vital: nothing may go on without it. One that is not, and cannot work with what it was given (its address is
+            taken), is started again like one that has crashed.
     """
 
     def __init__(
@@ -64,12 +66,15 @@ class Part:
         environment: Mapping[str, str],
         clock_s: Callable[[], float],
         stderr: Path | None = None,
+        *,
+        vital: bool = True,
     ) -> None:
         self.name = name
         self._command = list(command)
         self._environment = dict(environment)
         self._clock_s = clock_s
         self._stderr = stderr
+        self._vital = vital
         self._process: subprocess.Popen[bytes] | None = None
         self._wait_s = FIRST_WAIT_S
         self._started_s = 0.0
@@ -97,7 +102,7 @@ class Part:
         status = process.poll()
         if status is None:
             return None
-        if status in {0, UNUSABLE_INPUT}:
+        if status == 0 or (status == UNUSABLE_INPUT and self._vital):
             return status
         if now_s - self._started_s >= STABLE_AFTER_S:
             self._wait_s = FIRST_WAIT_S

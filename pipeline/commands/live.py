@@ -134,7 +134,16 @@ def run_everything(config: "Path") -> int:
         names = ["flow", "notifier", "console"]
         names += ["ingest"] if http_feeds(settings) else []
         names += ["repartition"] if repartitioned(settings) else []
-        parts = [Part(name, part_command(name, "--config", str(config)), os.environ, time.monotonic) for name in names]
+        parts = [
+            Part(
+                name,
+                part_command(name, "--config", str(config)),
+                os.environ,
+                time.monotonic,
+                vital=name != "console",  # alerts go on when a page cannot be shown
+            )
+            for name in names
+        ]
         return supervise(parts, stop)
 
 

@@ -35,6 +35,35 @@ def test_a_part_that_was_so_young_that_it_did_not_listen_to_the_signal_ended_wel
     assert supervise([part], StopWhenThere(up), look_every_s=0.02) == status
 
 
+TAKEN = "import pathlib, sys; sys.exit(2) if not pathlib.Path(sys.argv[2]).exists() else None; " + YOUNG
+
+
+class FreeWhenTried(threading.Event):
+    """Makes a file when a part has been tried once; set as soon as the other file is there."""
+
+    def __init__(self, free: Path, up: Path, tried: Part) -> None:
+        super().__init__()
+        self.free, self.up, self.tried = free, up, tried
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if self.tried._process is None:
+            self.free.touch()
+        return self.up.exists() or super().wait(timeout)
+
+
+def test_a_part_that_others_can_do_without_is_tried_again_until_its_address_is_free(tmp_path: Path) -> None:
+    free, up = tmp_path / "free", tmp_path / "up"
+    part = Part("page", [sys.executable, "-c", TAKEN, str(up), str(free)], os.environ, time.monotonic, vital=False)
+    assert supervise([part], FreeWhenTried(free, up, part), look_every_s=0.02) == 0
+    assert up.exists()
+
+
+def test_a_part_that_nothing_goes_on_without_ends_everything_when_it_cannot_work(tmp_path: Path) -> None:
+    up = tmp_path / "up"
+    part = Part("flow", [sys.executable, "-c", TAKEN, str(up), str(tmp_path / "never")], os.environ, time.monotonic)
+    assert supervise([part], StopWhenThere(up), look_every_s=0.02) == 2
+
+
 def test_a_file_in_the_working_directory_that_is_called_like_a_library_is_not_taken_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
