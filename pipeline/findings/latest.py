@@ -28,6 +28,8 @@ class LatestWindows:
         self._groups: dict[str, dict[Group, Finding]] = {}
         self._ends_us: dict[str, int] = {}
         self._left_out: dict[str, set[Group]] = {}
+        self._cleared_us: dict[str, int] = {}
+        """For which end the groups of a detector were looked through for those that are no longer looked at."""
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Take findings, each group's in the order of time; those of detectors that are no window detectors are not."""
@@ -41,11 +43,15 @@ class LatestWindows:
             groups = self._groups.setdefault(detector, {})
             group = tuple(sorted(finding.group.items()))
             if group not in groups and len(groups) >= MOST_GROUPS:
-                groups = self._groups[detector] = self._now(detector)
+                if self._cleared_us.get(detector) != self._ends_us[detector]:
+                    groups = self._groups[detector] = self._now(detector)
+                    self._cleared_us[detector] = self._ends_us[detector]
                 if len(groups) >= MOST_GROUPS:
                     self._left_out.setdefault(detector, set()).add(group)
                     continue
             groups[group] = finding
+            if finding.end_us < self._ends_us[detector]:
+                self._cleared_us.pop(detector, None)
 
     def newest(self) -> list[Finding]:
         """Return the newest finding of each group, the most unusual first; those no longer looked at are among them."""
