@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from detectors.promises.clock import FAR_US
 from detectors.promises.entries import Entry
 from detectors.promises.facts import About, Fact, counts_before, place_of
-from detectors.promises.kinds import normal
+from detectors.promises.kinds import reasons_after
 from detectors.promises.spec import (
     CANCEL,
     CLOSING,
@@ -186,9 +186,10 @@ class Case:
         was_status = self.status
         pausing = step in _PAUSING
         if pausing:
-            self._pause_or_resume(step, fact.reason)
             if step == "reopened":
-                self.status = None  # whatever it was, the case is open now
+                self.reasons = self.status = None  # whatever it was, the case is open now, and waits for us again
+            else:
+                self.reasons = reasons_after(self.reasons, step, fact.reason)
         moved = status is not None and status != was_status
         if moved:
             self.status = status
@@ -219,17 +220,3 @@ class Case:
             touched = True
         if touched:
             self._set_timer()
-
-    def _pause_or_resume(self, step: str, reason: str | None) -> None:
-        name = "" if reason is None else normal(reason)
-        if step == "paused":
-            if self.reasons is None:
-                self.reasons = set()
-            self.reasons.add(name)
-        elif step == "reopened":
-            self.reasons = None  # it waits for us again
-        elif self.reasons is not None:
-            if not name and "" not in self.reasons:
-                self.reasons = None  # "resumed", whatever it was that the case waited for
-            else:
-                self.reasons.discard(name)

@@ -103,7 +103,7 @@ class DerivingShard(SlaShard):
         """Tell what was concluded of a case that sleeps on."""
         rules, facts = self._plan.rules[family], sleeper.facts
         known_us, watermark_us = self._known_us, self._watermark_us
-        found = outlook(sleeper.begun, facts, rules) if rules is not None else None
+        found = outlook(sleeper.begun, facts, rules, watermark_us) if rules is not None else None
         if found is not None and found.next_us >= watermark_us:
             self._asked.add((family, sleeper.key))
             fresh = [one for one in conclusions_of(found.fulfilled) if known_us <= one.at_us < watermark_us]

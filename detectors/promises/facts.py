@@ -174,6 +174,8 @@ def profile_labels(who: About) -> tuple[dict[str, str], dict[str, str]]:
     >>> profile_labels(About(labels=(("plan", "gold"), ("(profile) language", "de"))))
     ({'plan': 'gold'}, {'language': 'de'})
     """
+    if not who.labels:
+        return {}, {}
     size = len(_OF_PROFILE)
     labels = {name: value for name, value in who.labels if not name.startswith(_OF_PROFILE)}
     return labels, {name[size:]: value for name, value in who.labels if name.startswith(_OF_PROFILE)}

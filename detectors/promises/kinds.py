@@ -32,6 +32,22 @@ def normal(text: str) -> str:
     return text.strip().casefold().replace(" ", "_").replace("-", "_")
 
 
+def reasons_after(reasons: set[str] | None, step: str, reason: str | None) -> set[str] | None:
+    """Return for which reasons a case is paused after a step ``paused`` or ``resumed``; the set may be the same one.
+
+    >>> reasons_after({"customer"}, "resumed", None)  # whatever it was that the case waited for
+    """
+    name = "" if reason is None else normal(reason)
+    if step == "paused":
+        reasons = set() if reasons is None else reasons
+        reasons.add(name)
+    elif reasons is not None:
+        if not name and "" not in reasons:
+            return None
+        reasons.discard(name)
+    return reasons
+
+
 class KindDefaults(NamedTuple):
     """What a kind of promise does by default.
 

@@ -1,9 +1,10 @@
-"""What is to come of a case, and what has come of it, from facts so plain that no clocks need be built.
+"""What is to come of a case, and what has come of it, found without building it.
 
-Most cases are opened, answered and resolved in time, of one priority and without a pause. Of these each promise is one
-stretch of time: from the fact that begins it to the fact that ends it, by one calendar. So when such a case wakes, the
-next moment of the promises that still run is found from the facts alone, and it sleeps until then; and what was met is
-told without building it. Where anything else happens there is no outlook, and the case is built.
+Most cases are opened, answered and resolved in time. Until its alerts say anything, a promise is then no more than open
+time that is spent, by one calendar, between the fact that begins it and the fact that ends it. So when such a case
+wakes, the next moment of the promises that still run is found from its facts, and it sleeps until then; and what was
+met is told while it sleeps. Pauses and other targets are followed. Where anything else happens (another calendar, a
+reopening, an end before the start), or a moment was reached, there is no outlook, and the case is built.
 """
 
 from collections.abc import Sequence
@@ -13,19 +14,26 @@ import msgspec
 
 from detectors.promises.clock import FAR_US
 from detectors.promises.facts import About, Fact
+from detectors.promises.kinds import reasons_after
 from detectors.promises.openhours import OpenHours
-from detectors.promises.sleeper import CHANGING, UNKNOWN, SleepRules
-from detectors.promises.spec import STOP, Spec
+from detectors.promises.sleeper import UNKNOWN, SleepRules
+from detectors.promises.spec import STOP, WATCH_PRIORITY, WATCH_QUEUE, Spec
 from detectors.promises.track import NOBODY
 
+_PAUSING = frozenset({"paused", "resumed"})
+_CHANGING = frozenset({"tier_changed", "calendar_changed"})
+_LEAST_SLEEP_US = 600_000_000
+"""Of a case whose clock stands shortly before a moment: it is built, and then has no moment until it runs."""
 
-class Stretch(msgspec.Struct, frozen=True, gc=False):
+
+class Stretch(msgspec.Struct, gc=False):
     """The one measurement of a promise, until its alerts would first say something.
 
     Attributes:
-        position: of the start by the calendar ``hours``.
+        position: by the calendar ``hours``, of its start or of its last going on.
         least: open time until they would; None where nothing is promised.
-        who, priority, queue: as they stood at the start.
+        who, queue: as they stood at the start. ``priority``: as it stood last.
+        spent_us: open time before the last pause.
     """
 
     spec: Spec
@@ -36,13 +44,29 @@ class Stretch(msgspec.Struct, frozen=True, gc=False):
     who: About
     priority: str | None
     queue: str | None
+    spent_us: int = 0
+    paused: bool = False
 
-    def next_us(self) -> int:
-        """Return when its alerts say something if it runs on; far where they never do."""
+    def elapsed_us(self, at_us: int) -> int:
+        """Return the open time that is spent by an instant."""
+        return self.spent_us if self.paused else self.spent_us + self.hours.position(at_us) - self.position
+
+    def next_us(self, from_us: int) -> int:
+        """Return the earliest moment at which its alerts may say something; far where they never do.
+
+        That of a clock that stands is found as if it ran from ``from_us`` on: so it stays the earliest when it does.
+        """
         if self.least is None:
             return FAR_US
-        at_us = self.hours.instant(self.position + self.least)
+        position = self.hours.position(from_us) if self.paused else self.position
+        at_us = self.hours.instant(position + self.least - self.spent_us)
         return FAR_US if at_us is None else at_us
+
+    def set_paused(self, at_us: int, *, paused: bool) -> None:
+        """Let the clock stand or run."""
+        if paused != self.paused:
+            self.spent_us, self.position = self.elapsed_us(at_us), self.hours.position(at_us)
+            self.paused = paused
 
 
 class Fulfilled(msgspec.Struct, frozen=True, gc=False):
@@ -58,7 +82,8 @@ class Outlook(NamedTuple):
 
     Attributes:
         fulfilled: the measurements that were.
-        next_us: when anything is said of those that still run; far where there is none.
+        next_us: the earliest moment at which anything may be said of those that go on, whatever pauses come; far where
+            nothing ever is.
     """
 
     fulfilled: list[Fulfilled]
@@ -66,7 +91,7 @@ class Outlook(NamedTuple):
 
 
 def outlook(  # noqa: PLR0911, PLR0912, PLR0915 - one pass over the facts: calls cost
-    known: int, facts: Sequence[Fact], rules: SleepRules
+    known: int, facts: Sequence[Fact], rules: SleepRules, watermark_us: int
 ) -> Outlook | None:
     """Return what follows from the facts of a sleeper; None where only clocks can tell.
 
@@ -76,6 +101,7 @@ def outlook(  # noqa: PLR0911, PLR0912, PLR0915 - one pass over the facts: calls
         known: the promises that have begun, as the sleeper knows.
         facts: all of the case, in their order.
         rules: of the promises.
+        watermark_us: no fact comes before it that the case sleeps on with.
     """
     if known == UNKNOWN:
         return None
@@ -84,58 +110,94 @@ def outlook(  # noqa: PLR0911, PLR0912, PLR0915 - one pass over the facts: calls
     priority: str | None = None
     queue: str | None = None
     status: str | None = None
+    reasons: set[str] | None = None
     running: dict[int, Stretch] = {}
     begun = over = 0
     fulfilled: list[Fulfilled] = []
     for fact in facts:
-        begins, ends = plain[fact.step]
-        if fact.step in CHANGING:
-            return None
+        at_us, step = fact.at_us, fact.step
+        begins, ends = plain[step]
         if who is None:
             who = fact.about
+        watched = 0
         if fact.priority is not None and fact.priority != priority:
-            if running:
-                return None
             priority = fact.priority
+            watched = WATCH_PRIORITY
         if fact.queue and fact.queue != queue:
-            if running and rules.watches_queue:
-                return None
             queue = fact.queue
+            watched |= WATCH_QUEUE
         moved = fact.status is not None and fact.status != status
         if moved:
             status = fact.status
             by_status = rules.ends_by_status(status or "")
-            if by_status == UNKNOWN or rules.pauses_by_status(status or ""):
+            if by_status == UNKNOWN:
                 return None
             ends |= by_status
+        if step in _PAUSING:
+            reasons = reasons_after(reasons, step, fact.reason)
+            moved = True
+        elif step in _CHANGING:
+            return None
+        if watched and running:
+            for bit, stretch in running.items():
+                if watched & stretch.spec.watches and not _retarget(stretch, rules, bit, at_us, priority, queue):
+                    return None
         begins &= ~begun
         if begins:
             if begins & over:  # it was ended before it began
                 return None
             begun |= begins
+            moved = moved or status is not None or reasons is not None
             whose = who or NOBODY
             hours: OpenHours | None = None
             for bit, spec in rules.bits:
                 if begins & bit:
                     calendar, least = rules.terms(bit, spec, priority, whose.tier, queue)
-                    its_hours = calendar.at(fact.at_us)
+                    its_hours = calendar.at(at_us)
                     if its_hours is not hours:
                         hours = its_hours
-                        position = hours.position(fact.at_us)
-                    running[bit] = Stretch(spec, fact.at_us, hours, position, least, whose, priority, queue)
+                        position = hours.position(at_us)
+                    running[bit] = Stretch(spec, at_us, hours, position, least, whose, priority, queue)
         over |= ends
-        ends &= begun
-        if ends and running:
+        if ends & begun and running:
             for bit, spec in rules.bits:
-                stretch = running.pop(bit, None) if ends & bit else None
-                if stretch is None:
+                ended = running.pop(bit, None) if ends & bit else None
+                if ended is None:
                     continue
-                elapsed_us = stretch.hours.position(fact.at_us) - stretch.position
-                if stretch.least is not None and elapsed_us >= stretch.least:
+                elapsed_us = ended.elapsed_us(at_us)
+                if ended.least is not None and elapsed_us >= ended.least:
                     return None
-                if spec.ops.get(fact.step, 0) & STOP or (moved and spec.status_bits(status) & STOP):
-                    fulfilled.append(Fulfilled(stretch, fact.at_us, elapsed_us))
+                if (spec.ops.get(step, 0) | spec.status_bits(fact.status)) & STOP:
+                    fulfilled.append(Fulfilled(ended, at_us, elapsed_us))
+        if moved and rules.pauses:
+            for stretch in running.values():
+                if stretch.spec.pauses:
+                    paused = stretch.spec.is_paused(reasons, stretch.spec.status_bits(status))
+                    if paused and stretch.least is not None and stretch.elapsed_us(at_us) >= stretch.least:
+                        return None
+                    stretch.set_paused(at_us, paused=paused)
     next_us = FAR_US
     for stretch in running.values():
-        next_us = min(next_us, stretch.next_us())
+        from_us = facts[-1].at_us if facts[-1].at_us > watermark_us else watermark_us
+        may_us = stretch.next_us(from_us)
+        if stretch.paused and may_us < from_us + _LEAST_SLEEP_US:
+            return None  # it would wake again and again
+        next_us = min(next_us, may_us)
     return Outlook(fulfilled, next_us)
+
+
+def _retarget(
+    stretch: Stretch, rules: SleepRules, bit: int, at_us: int, priority: str | None, queue: str | None
+) -> bool:
+    """Apply another priority or queue; return whether the measurement goes on, with nothing to say yet."""
+    spec = stretch.spec
+    if spec.on_target_change == "restart":
+        return False
+    if spec.on_target_change != "keep":
+        _, least = rules.terms(bit, spec, priority, stretch.who.tier, queue)
+        elapsed_us = stretch.elapsed_us(at_us)
+        if any(one is not None and elapsed_us >= one for one in (stretch.least, least)):
+            return False
+        stretch.least = least
+    stretch.priority = priority
+    return True

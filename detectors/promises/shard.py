@@ -36,7 +36,7 @@ from detectors.promises.facts import Fact, fact_of, is_from_future
 from detectors.promises.outlook import outlook
 from detectors.promises.parked import Parked, may_be_parked, parked, unparked
 from detectors.promises.plan import Plan, ShardCase
-from detectors.promises.sleeper import CONCLUDING, Sleeper
+from detectors.promises.sleeper import ASLEEP, CONCLUDING, Sleeper
 
 _order = attrgetter("at_us", "fingerprint")
 _AnyCase = ShardCase | Sleeper | Parked
@@ -201,10 +201,11 @@ class SlaShard:
             fact = fact_of(event, info)
             if isinstance(case, Sleeper):
                 if rules is not None and at_us >= watermark_us and case.comes_last(fact):
-                    slept = case.add(fact, rules, plan.retention_us)
-                    if not slept:
+                    does = case.add(fact, rules, plan.retention_us)
+                    if not does & ASLEEP and not self._has_time(family, case):
                         affected[family, key] = self._build(family, case)
-                    elif concluding is not None and slept == CONCLUDING:
+                        continue
+                    if does & CONCLUDING and concluding is not None:
                         heappush(concluding, (at_us, family, key))
                     if case.checked and at_us + plan.retention_us < case.wake_us and case.is_over:
                         case.wake_us = at_us + plan.retention_us
@@ -274,14 +275,10 @@ class SlaShard:
     def _sleeps_on(self, family: str, case: Sleeper) -> bool:
         """Say whether a sleeper that woke need not be built: it is over, and kept for a while, or has more time."""
         if not case.is_over:
-            rules = self._plan.rules[family]
-            found = outlook(case.begun, case.facts, rules) if rules is not None and case.begun else None
-            if found is None or found.next_us < self._clock_us:
+            if not self._has_time(family, case):
                 return False
-            if case.begun & ~case.ended:
-                self._sleep_on(family, case, found.next_us)
+            if not case.is_over:
                 return True
-            case.safe_until_us = max(case.safe_until_us, case.over_us)
         keep_until_us = case.last_us + self._plan.retention_us
         if keep_until_us < self._watermark_us:
             self._changed[family].add(case.key)
@@ -296,12 +293,26 @@ class SlaShard:
         heappush(self._wakes, (keep_until_us, family, case.key))
         return True
 
+    def _has_time(self, family: str, case: Sleeper) -> bool:
+        """Say whether the facts tell how long nothing can be said of a sleeper, and let it sleep until then."""
+        rules = self._plan.rules[family]
+        found = outlook(case.begun, case.facts, rules, self._watermark_us) if rules is not None and case.begun else None
+        if found is None or found.next_us < self._clock_us:
+            return False
+        if case.begun & ~case.ended:
+            self._sleep_on(family, case, found.next_us)
+        else:
+            case.safe_until_us = max(case.safe_until_us, case.over_us)
+        return True
+
     def _sleep_on(self, family: str, case: Sleeper, until_us: int) -> None:
         """Let a case sleep until the next moment of the promises that run. A restart may find it out anew."""
         case.checked = True
-        case.safe_until_us = case.wake_us = until_us
-        if until_us < FAR_US:
-            heappush(self._wakes, (until_us, family, case.key))
+        case.safe_until_us = until_us
+        if until_us != case.wake_us:
+            case.wake_us = until_us
+            if until_us < FAR_US:
+                heappush(self._wakes, (until_us, family, case.key))
 
     def _bring_up(self, case: ShardCase) -> None:
         """Bring a case up to what is known, and to the clock."""

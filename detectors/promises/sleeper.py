@@ -7,24 +7,22 @@ are looked at, so this changes no verdict; and most cases are over before they n
 
 Whether a case is over when it wakes is kept along with the facts, for promises and facts so plain that a set of bits
 can tell: a promise begins once and ends once. If it is not over, it sleeps on until the next moment of the promises
-that still run, where the facts alone tell that (:mod:`detectors.promises.outlook`), and as long as no fact comes that
-may bring that moment nearer. For anything else the case is built when it wakes.
+that still run, where the facts alone tell that (:mod:`detectors.promises.outlook`). A fact that may bring that moment
+nearer has it found anew. For anything else the case is built.
 """
 
 from collections.abc import Sequence
 
 from detectors.promises.facts import Fact, pack_fact, place_of, unpack_facts
 from detectors.promises.openhours import Calendar
-from detectors.promises.spec import CLOSING, PAUSE, START, WATCH_QUEUE, Spec
+from detectors.promises.spec import CLOSING, START, WATCH_QUEUE, Spec
 
 UNKNOWN = -1
 """Instead of a set of promises: the facts are not plain, the case must be built to know."""
-AWAKE, ASLEEP, CONCLUDING = range(3)
-"""What a fact does to a sleeper: the case must be built; it sleeps on; the same, and something may be concluded."""
-CHANGING = frozenset({"paused", "resumed", "tier_changed", "calendar_changed"})
-"""Steps that may change the clocks of promises that run."""
+ASLEEP, CONCLUDING = 1, 2
+"""What a fact does to a sleeper, as bits: it sleeps on as before; something may be concluded."""
 _NEARER = frozenset({"tier_changed", "calendar_changed"})
-"""Of these, those that may bring a due time nearer."""
+"""Steps that may bring the next moment of promises nearer that have begun. A pause only puts it off."""
 _NOT_PLAIN = frozenset({"reopened", "merged", "split"})
 _NOTHING = (0, 0)
 _STATUS_MEMORY = 4_096
@@ -38,12 +36,13 @@ class SleepRules:
         plain: by step, the promises (as bits) that it begins, and those that it ends; no entry for steps that may do
             more.
         bits: every promise with its bit.
-        watches_queue: a target may follow the queue.
+        pauses: a clock may stand. ``watches_queue``: a target may follow the queue.
     """
 
     def __init__(self, specs: Sequence[Spec], steps: Sequence[str], earliest_us: int) -> None:
         self.earliest_us = earliest_us
         self.bits = [(1 << index, spec) for index, spec in enumerate(specs)]
+        self.pauses = any(spec.pauses for spec in specs)
         self.watches_queue = any(spec.watches & WATCH_QUEUE for spec in specs)
         self.plain: dict[str, tuple[int, int]] = {}
         self._ends_by_status: dict[str, int] = {}
@@ -82,10 +81,6 @@ class SleepRules:
             if len(self._terms) < _STATUS_MEMORY:
                 self._terms[key] = found
         return found
-
-    def pauses_by_status(self, status: str) -> bool:
-        """Say whether the clock of a promise stands in a status."""
-        return any(spec.status_bits(status) & PAUSE for _, spec in self.bits)
 
 
 def _is_plain(spec: Spec) -> bool:
@@ -152,7 +147,7 @@ class Sleeper:
         return fact.at_us == self.last_us and place_of(fact) > place_of(self.facts[-1])
 
     def add(self, fact: Fact, rules: SleepRules, retention_us: int) -> int:
-        """Take a fact that comes after all others; return what it does: ``ASLEEP``, ``CONCLUDING`` or ``AWAKE``.
+        """Take a fact that comes after all others; return what it does, as bits: ``ASLEEP``, ``CONCLUDING``.
 
         A fact that comes later than the case would be kept may begin another life: only the built case can tell.
         """
@@ -180,10 +175,10 @@ class Sleeper:
                     self.settled = by_status != 0
                     concludes = self._note(fact.at_us, plain[0], plain[1] | by_status)
         if self.begun == UNKNOWN:
-            return AWAKE if self.checked else CONCLUDING
-        if not stays or (was_over and not self.is_over):
-            return AWAKE
-        return CONCLUDING if concludes else ASLEEP
+            return CONCLUDING if self.checked else CONCLUDING | ASLEEP
+        if was_over:
+            stays = self.is_over
+        return (ASLEEP if stays else 0) | (CONCLUDING if concludes else 0)
 
     def _note(self, at_us: int, begins: int, ends: int) -> bool:
         """Note what a fact begins and ends; say whether it ends something that has begun."""
@@ -196,14 +191,14 @@ class Sleeper:
         return bool(early or ends & (running | begins))
 
     def _stays(self, fact: Fact, rules: SleepRules) -> bool:
-        """Say whether nothing can be said any earlier, after a fact, of the promises that run."""
+        """Say whether a fact brings no next moment nearer, of promises that have begun or that it begins."""
         begins = rules.plain.get(fact.step, _NOTHING)[0]
         if begins & ~self.begun or fact.step in _NEARER:
             return False
-        changes_queue = bool(fact.queue) and rules.watches_queue
-        if fact.priority is None and not changes_queue:
+        priority, queue = fact.priority, fact.queue if rules.watches_queue else None
+        if priority is None and not queue:
             return True
         known = self.facts
-        priority = next((one.priority for one in reversed(known) if one.priority is not None), None)
-        queue = next((one.queue for one in reversed(known) if one.queue), None)
-        return fact.priority in {None, priority} and (not changes_queue or fact.queue == queue)
+        return (
+            priority is None or priority == next((o.priority for o in reversed(known) if o.priority is not None), None)
+        ) and (not queue or queue == next((one.queue for one in reversed(known) if one.queue), None))
