@@ -1,7 +1,7 @@
 """Where events go from prepare: to the shards of case detectors, and summed up to window detectors."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from zlib import crc32
 
@@ -97,21 +97,37 @@ class Chooser:
 
 
 class CaseSpreader:
-    """Spreads the events of a case detector over shards by a stable hash of their key."""
+    """Spreads events over the shards of case detectors by a stable hash of their keys: one walk for all detectors.
 
-    def __init__(self, detector: CaseDetector, shards: int) -> None:
-        self.detector = detector
-        self.chooser = Chooser(detector.event_types)
-        self.by_shard: list[list[Event]] = [[] for _ in range(shards)]
+    Args:
+        detectors: the case detectors.
+        shards: how many each of them has.
+
+    Attributes:
+        put_aside: name of each detector, and its events by shard.
+    """
+
+    def __init__(self, detectors: Sequence[CaseDetector], shards: int) -> None:
+        self.put_aside: list[tuple[str, list[list[Event]]]] = []
+        self._shards = shards
+        self._wanting: dict[type, list[tuple[Callable[[Event], str | None], list[list[Event]]]]] = {}
+        for detector in detectors:
+            by_shard: list[list[Event]] = [[] for _ in range(shards)]
+            self.put_aside.append((detector.name, by_shard))
+            for name in detector.event_types:
+                self._wanting.setdefault(ALL_CLASSES[name], []).append((detector.key, by_shard))
 
     def add(self, events: Sequence[Event]) -> None:
-        """Put events aside by shard."""
-        by_shard, key_of = self.by_shard, self.detector.key
-        shards = len(by_shard)
+        """Put events aside by detector and shard."""
+        wanting, shards = self._wanting, self._shards
+        last, shard = "", crc32(b"") % shards
         for event in events:
-            key = key_of(event)
-            if key is not None:
-                by_shard[crc32(key.encode()) % shards].append(event)
+            for key_of, by_shard in wanting.get(event.__class__, ()):
+                key = key_of(event)
+                if key is not None:
+                    if key is not last:  # most detectors have the key of the one before: the customer, or the case
+                        last, shard = key, crc32(key.encode()) % shards
+                    by_shard[shard].append(event)
 
 
 def split(detectors: Mapping[str, Detector]) -> tuple[list[CaseDetector], list[WindowDetector]]:
@@ -140,7 +156,8 @@ class ProcessRouter:
 
     def __init__(self, detectors: Mapping[str, Detector], shards: int) -> None:
         cases, windows = split(detectors)
-        self._cases = [CaseSpreader(detector, shards) for detector in cases]
+        self._cases = cases
+        self._spreader = CaseSpreader(cases, shards)
         self._windows: list[tuple[WindowDetector, Chooser, Combiner]] = [
             (detector, Chooser(detector.event_types), detector.combiner()) for detector in windows
         ]
@@ -166,8 +183,8 @@ class ProcessRouter:
         as_events: set[str] = set()
         for _, combiner in self._columnar:
             fields |= combiner.fields or set()
-        for spreader in self._cases:
-            as_events |= spreader.detector.event_types
+        for detector in self._cases:
+            as_events |= detector.event_types
         for types, _, _ in self._others:
             as_events |= types
         return Wants(frozenset(fields), frozenset(as_events))
@@ -182,14 +199,14 @@ class ProcessRouter:
                 if len(some):
                     columnar.add_columns(some)
             events = events.by_rows
+        if self._cases:
+            self._spreader.add(events)
+        if not self._windows or not events:
+            return
         by_kind: defaultdict[type, list[Event]] = defaultdict(list)
         for event in events:
             by_kind[event.__class__].append(event)
         kinds = set(by_kind)
-        for spreader in self._cases:
-            chosen = spreader.chooser.choose(events, kinds)
-            if chosen:
-                spreader.add(chosen)
         for _, chooser, combiner in self._others:
             chosen = chooser.choose(events, kinds)
             if chosen:
@@ -203,11 +220,10 @@ class ProcessRouter:
         del times, now_us
         told = progress == self._announced
         self._announced = progress
-        for spreader in self._cases:
-            by_shard = spreader.by_shard
+        for name, by_shard in self._spreader.put_aside:
             for shard, events in enumerate(by_shard):
                 if events or not told:
-                    out.append(CaseBatch(spreader.detector.name, shard, events, progress))
+                    out.append(CaseBatch(name, shard, events, progress))
                     by_shard[shard] = []
         self._rows.give()
         for detector, _, combiner in self._windows:
