@@ -1,6 +1,5 @@
 """Where events go from prepare: to the shards of case detectors, and summed up to window detectors."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from zlib import crc32
@@ -17,7 +16,7 @@ from pipeline.columns.wants import Wants
 from pipeline.lane import PartitionKey
 from pipeline.letters import DeadLetter
 from pipeline.listening import is_listener
-from pipeline.rows import Rows
+from pipeline.rows import Rows, by_class
 from pipeline.watermarks import Watermarks
 
 
@@ -203,9 +202,7 @@ class ProcessRouter:
             self._spreader.add(events)
         if not self._windows or not events:
             return
-        by_kind: defaultdict[type, list[Event]] = defaultdict(list)
-        for event in events:
-            by_kind[event.__class__].append(event)
+        by_kind = by_class(events)
         kinds = set(by_kind)
         for _, chooser, combiner in self._others:
             chosen = chooser.choose(events, kinds)

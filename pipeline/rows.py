@@ -4,6 +4,7 @@ A post that three detectors judge is not read three times: what any of them want
 and becomes columns when everything is handed out. Events need not be kept until then.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar, get_type_hints
@@ -150,6 +151,14 @@ class RowColumns:
     def texts(self, field: str) -> Sequence[str]:
         """Return the texts of a field by their codes."""
         return self._codes[field].texts
+
+
+def by_class(events: Sequence[Event]) -> dict[type, list[Event]]:
+    """Return events by their class, each in their order."""
+    found: defaultdict[type, list[Event]] = defaultdict(list)
+    for event in events:
+        found[event.__class__].append(event)
+    return found
 
 
 class Rows:

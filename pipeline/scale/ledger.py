@@ -11,12 +11,13 @@ old state whose next records are gone: their counts say nothing beside those of 
 An event of which the first window's end has been told as passed is late, and counts in no window.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
 
 import msgspec
 import structlog
 
+from detectors.combine import PaneCombiner
 from detectors.contract import NEVER_US, WindowDetector
 from detectors.events import Event
 from detectors.panes import Group, Pane, PaneLayout, Vector
@@ -90,6 +91,16 @@ class Ledger:
         if chosen:
             self._combiner.add(chosen)
             self.count += len(chosen)
+
+    @property
+    def columnar(self) -> PaneCombiner | None:
+        """What adds its events up, where it reads columns: then they may be noted for it, and :meth:`noted` be told."""
+        combiner = self._combiner
+        return combiner if isinstance(combiner, PaneCombiner) and combiner.fields is not None else None
+
+    def noted(self, by_kind: Mapping[type, Sequence[Event]]) -> None:
+        """Count events of the partition, by class, that were noted for its combiner."""
+        self.count += sum([len(events) for kind, events in by_kind.items() if kind in self._chooser.classes])
 
     @property
     def has_news(self) -> bool:

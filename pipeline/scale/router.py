@@ -5,11 +5,12 @@ from types import MappingProxyType
 
 import msgspec
 
-from detectors.contract import NEVER_US, Detector, Progress
+from detectors.contract import NEVER_US, Detector, Progress, WindowDetector
 from detectors.events import Event
 from pipeline.lane import PartitionKey
 from pipeline.letters import origin
 from pipeline.routing import CaseBatch, Chooser, Routed, split
+from pipeline.rows import Rows, by_class
 from pipeline.scale.ledger import Ledger
 from pipeline.watermarks import Watermarks
 
@@ -43,6 +44,7 @@ class TaskRouter:
         self._cases = [(detector, Chooser(detector.event_types)) for detector in cases]
         self._waiting: list[list[Event]] = [[] for _ in cases]
         self._ledgers: dict[PartitionKey, list[Ledger]] = {}
+        self._rows: dict[PartitionKey, Rows] = {}
         self._announced: Progress | None = None
 
     def _teller(self, source: PartitionKey) -> PartitionKey:
@@ -56,6 +58,8 @@ class TaskRouter:
         if ledgers is None:
             name = source_name(source)
             ledgers = self._ledgers[source] = [Ledger(detector, name) for detector in self._window_detectors]
+            columnar = [(detector.event_types, ledger.columnar) for detector, ledger in self._named(ledgers)]
+            self._rows[source] = Rows([(types, combiner) for types, combiner in columnar if combiner is not None])
         return ledgers
 
     def reads(self, source: PartitionKey, first: int, after: int) -> None:
@@ -72,8 +76,20 @@ class TaskRouter:
         if source[0] in self._topics:
             self._add_sorted(events, kinds, source)
             return
-        for ledger in self._of(source):
-            ledger.add(events, kinds)
+        self._add(events, kinds, source)
+
+    def _add(self, events: Sequence[Event], kinds: set[type], source: PartitionKey) -> None:
+        """Add events up, each looked at once for all window detectors that can have it so."""
+        ledgers = self._of(source)
+        by_kind = by_class(events)
+        rows = self._rows[self._teller(source)]
+        for kind, some in by_kind.items():
+            rows.add(kind, some)
+        for ledger in ledgers:
+            if ledger.columnar is not None:
+                ledger.noted(by_kind)
+            else:
+                ledger.add(events, kinds)
 
     def _add_sorted(self, events: Sequence[Event], kinds: set[type], source: PartitionKey) -> None:
         """Add events of an upstream partition up, without those of windows that it had passed itself.
@@ -81,13 +97,13 @@ class TaskRouter:
         The ledger is that of all upstream partitions, and goes by the one that is furthest behind.
         """
         over_us = self._over_us.get(source, NEVER_US)
-        late = min(event.time_us for event in events) < over_us
+        if min(event.time_us for event in events) >= over_us:
+            self._add(events, kinds, source)
+            return
         for detector, ledger in zip(self._window_detectors, self._of(source), strict=True):
-            counting = events
-            if late:
-                layout, types = detector.layout, detector.event_types
-                counting = [one for one in events if layout.first_end_us(one.time_us // layout.pane_us) > over_us]
-                ledger.late += sum(one.type in types for one in events) - sum(one.type in types for one in counting)
+            layout, types = detector.layout, detector.event_types
+            counting = [one for one in events if layout.first_end_us(one.time_us // layout.pane_us) > over_us]
+            ledger.late += sum(one.type in types for one in events) - sum(one.type in types for one in counting)
             ledger.add(counting, kinds)
 
     def hand_out(self, progress: Progress, times: Watermarks, now_us: int | None, out: list[Routed]) -> None:
@@ -101,7 +117,9 @@ class TaskRouter:
                 self._waiting[index] = []
         for teller, watermark_us in self._reached(times, now_us).items():
             waited_for = origin(teller[0]) == teller[0]
-            for ledger in self._of(teller):
+            ledgers = self._of(teller)
+            self._rows[teller].give()
+            for ledger in ledgers:
                 if waited_for or ledger.has_news:  # of requeued dead letters only the sums matter
                     out += ledger.report(watermark_us)
 
@@ -123,7 +141,7 @@ class TaskRouter:
             for source, ledgers in sorted(self._ledgers.items())
         ]
 
-    def _named(self, ledgers: list[Ledger]) -> list[tuple[Detector, Ledger]]:
+    def _named(self, ledgers: list[Ledger]) -> list[tuple[WindowDetector, Ledger]]:
         return list(zip(self._window_detectors, ledgers, strict=True))
 
     def restore(self, state: object) -> None:
