@@ -140,9 +140,10 @@ def events_of(found: Iterable[Conclusion], key: str, facts: Sequence[Fact], sour
     last: Conclusion | None = None
     for one in found:
         if last is None or not one.shares_data(last):
-            who, data = one.who, _data_of(one, key, facts)
-            _, of_profile = profile_labels(who)
-            profile = Profile(customer=who.customer, tier=who.tier, lifetime_value=who.value, **of_profile)
+            who = one.who
+            labels, of_profile = profile_labels(who)
+            data = _data_of(one, key, facts, labels)
+            profile = Profile(who.customer, who.tier, who.value, **of_profile)
             time = _EPOCH + timedelta(microseconds=one.at_us)
         kind: Any = DERIVED_CLASSES[one.type]
         events.append(
@@ -160,10 +161,9 @@ def events_of(found: Iterable[Conclusion], key: str, facts: Sequence[Fact], sour
     return events
 
 
-def _data_of(one: Conclusion, key: str, facts: Sequence[Fact]) -> ConclusionData:
+def _data_of(one: Conclusion, key: str, facts: Sequence[Fact], labels: dict[str, str]) -> ConclusionData:
     spec, who, at_us = one.spec, one.who, one.at_us
     priority = one.priority or spec.settings.priority or ""
-    labels, _ = profile_labels(who)
     if "tier" in labels:
         labels["tier"] = who.tier
     labels["promise"] = spec.name

@@ -106,8 +106,9 @@ class DerivingShard(SlaShard):
         found = outlook(sleeper.begun, facts, rules, watermark_us) if rules is not None else None
         if found is not None and found.next_us >= watermark_us:
             self._asked.add((family, sleeper.key))
-            fresh = [one for one in conclusions_of(found.fulfilled) if known_us <= one.at_us < watermark_us]
-            self._derived += events_of(fresh, sleeper.key, facts, self._source)
+            fresh = [one for one in found.fulfilled if known_us <= one.at_us < watermark_us]
+            if fresh:
+                self._derived += events_of(conclusions_of(fresh), sleeper.key, facts, self._source)
             if sleeper.wake_us < found.next_us and sleeper.begun & ~sleeper.ended:
                 self._sleep_on(family, sleeper, found.next_us)
         else:

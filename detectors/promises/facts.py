@@ -146,16 +146,16 @@ def step_infos(
 
 def about(event: Any) -> About:
     """Return who and what an event is about."""
-    data, profile = event.data, event.profile
-    labels = data.labels
+    data, profile, labels = event.data, event.profile, event.data.labels
+    tier = "" if profile is None else profile.tier
     return About(
-        customer=event.subject,
-        tier=labels.get("tier", "") if profile is None else profile.tier or labels.get("tier", ""),
-        value=None if profile is None else profile.lifetime_value,
-        service=data.service or "",
-        region=data.region or "",
-        channel=data.channel or "",
-        labels=tuple(sorted(labels.items())),
+        event.subject,
+        tier or labels.get("tier", "") if labels else tier,
+        None if profile is None else profile.lifetime_value,
+        data.service or "",
+        data.region or "",
+        data.channel or "",
+        tuple(sorted(labels.items())) if labels else (),
     )
 
 

@@ -158,12 +158,13 @@ def outlook(  # noqa: PLR0911, PLR0912, PLR0915 - one pass over the facts: calls
                         hours = its_hours
                         position = hours.position(at_us)
                     running[bit] = Stretch(spec, at_us, hours, position, least, whose, priority, queue)
+        ending = ends & begun & ~over
         over |= ends
-        if ends & begun and running:
+        if ending:
             for bit, spec in rules.bits:
-                ended = running.pop(bit, None) if ends & bit else None
-                if ended is None:
+                if not ending & bit:
                     continue
+                ended = running.pop(bit)
                 elapsed_us = ended.elapsed_us(at_us)
                 if ended.least is not None and elapsed_us >= ended.least:
                     return None
