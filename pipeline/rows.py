@@ -78,12 +78,16 @@ class _Noted:
         self._noted_figures: dict[str, list[float | None]] = {name: [] for name, _ in self._figures}
         self._columns: dict[str, Any] = {}
 
-    def add(self, events: Sequence[Event]) -> bool:
-        """Note events; False, and nothing is noted, where labels may stand for what a detector groups by."""
+    def add(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Note events; return those that were not noted: labels of theirs may stand for what a detector groups by."""
         datas = [event.data for event in events]
         names = self._names
-        if any([data.labels and not names.isdisjoint(data.labels) for data in datas]):  # noqa: C419 - a list is faster
-            return False
+        left: Sequence[Event] = ()
+        # A list is faster here.
+        if any([data.labels and not names.isdisjoint(data.labels) for data in datas]):  # noqa: C419
+            left = [event for event in events if not names.isdisjoint(event.data.labels)]
+            events = [event for event in events if names.isdisjoint(event.data.labels)]
+            datas = [event.data for event in events]
         self.times_us += [event.time_us for event in events]
         if self._types is not None:
             self._type_code = self._types[self._type]
@@ -93,7 +97,7 @@ class _Noted:
             self._noted_codes[name] += map(code_of, map(text_of, datas))
         for name, figure_of in self._figures:
             self._noted_figures[name] += map(figure_of, datas)
-        return True
+        return left
 
     def times(self) -> Ints:
         """Return the times of the events."""
@@ -184,9 +188,11 @@ class Rows:
     def add(self, kind: type, events: Sequence[Event]) -> None:
         """Note events of one class for those combiners that want it."""
         noted = self._noted.get(kind)
-        if noted is not None and not noted.add(events):
-            for combiner in noted.combiners:
-                combiner.add(events)
+        if noted is not None:
+            left = noted.add(events)
+            if left:
+                for combiner in noted.combiners:
+                    combiner.add(left)
 
     def give(self) -> None:
         """Give what was noted to the combiners, and forget it."""
