@@ -102,15 +102,20 @@ def answers(
     changes: list[AlertChange] = []
     derived: list[tuple[type, bytes]] = []
     newest_us = events[0].time_us
+    log: dict[str, bytes] = {}
     for turn, start in enumerate([*range(0, len(events), size), -1]):
         piece = events[start : start + size] if start >= 0 else []
         newest_us = max([newest_us, *(one.time_us for one in piece)]) if piece else newest_us + 30 * DAY_US
         outcome = state.update(piece, Progress(newest_us - lateness_us, newest_us))
         changes += outcome.changes
         derived += [(type(one), msgspec.json.encode(one)) for one in outcome.derived]
+        delta = state.delta()
+        log |= dict(delta.images)
+        for name in delta.gone:
+            log.pop(name, None)
         if restart and turn % restart == 0:
-            delta, state = state.delta(also=state.keys()), shard()
-            state.rebuild(delta.head, [image for _, image in delta.images])
+            state = shard()
+            state.rebuild(delta.head, list(log.values()))
     return changes, derived
 
 
