@@ -169,6 +169,20 @@ def pace_of(settings: Settings) -> float:
     return max(speeds, default=1.0)
 
 
+def warm_up(built: Mapping[str, Detector]) -> None:
+    """Load what window detectors load when they are first used, before anything is read.
+
+    River takes two seconds, in which the first events would wait; and where the garbage collector was tuned before, it
+    would look through all of River again and again.
+    """
+    windows = [detector for detector in built.values() if isinstance(detector, WindowDetector)]
+    for detector in windows:
+        detector.state()
+    if windows and gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
+
+
 def tune_gc() -> None:
     """Keep the garbage collector away from what lives as long as the process, and call it less often.
 

@@ -169,6 +169,7 @@ def recording_flow(
     """
     pace = Pace()
     built = compose.build_detectors(settings)
+    compose.warm_up(built)
     prepare = compose.build_prepare(
         settings,
         router=ProcessRouter(built, settings.flow.shards),

@@ -162,6 +162,7 @@ def run_flow(
             traces=None if tracing is None else FlowTraces(tracing, settings, pace.newest_us, wall_clock_us),
             tell=tell,
         )
+        compose.warm_up(built)
         # The engine tells its time by the system's clock: set back, it would neither read nor save until that has come
         # round again. So it ends, with everything saved, and another one goes on.
         with controls.reading():
