@@ -89,7 +89,7 @@ def conclusions_of(fulfilled: Iterable[Fulfilled]) -> list[Conclusion]:
     found: list[Conclusion] = []
     for one in fulfilled:
         of, spec = one.stretch, one.stretch.spec
-        about = (spec, 1, of.started_us, one.at_us, of.who, of.priority, of.queue, one.elapsed_us)
+        about = (spec, of.cycle, of.started_us, one.at_us, of.who, of.priority, of.queue, one.elapsed_us)
         if _resolves(spec):
             found.append(Conclusion("case.resolved", *about))
         if of.least is not None:

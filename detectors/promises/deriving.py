@@ -19,12 +19,13 @@ from operator import attrgetter
 
 from detectors.contract import AlertChange, Outcome, Progress
 from detectors.events import Event
+from detectors.promises.clock import FAR_US
 from detectors.promises.conclusions import LATE, Conclusion, conclusions, conclusions_of, events_of, keep_told, was_told
 from detectors.promises.facts import Fact
 from detectors.promises.outlook import outlook
 from detectors.promises.plan import Plan, ShardCase
 from detectors.promises.shard import SlaShard
-from detectors.promises.sleeper import UNKNOWN, Sleeper
+from detectors.promises.sleeper import Sleeper
 
 _order = attrgetter("time_us", "id")
 
@@ -109,7 +110,7 @@ class DerivingShard(SlaShard):
             fresh = [one for one in found.fulfilled if known_us <= one.at_us < watermark_us]
             if fresh:
                 self._derived += events_of(conclusions_of(fresh), sleeper.key, facts, self._source)
-            if sleeper.wake_us < found.next_us and sleeper.begun & ~sleeper.ended:
+            if sleeper.wake_us < found.next_us < FAR_US and sleeper.begun & ~sleeper.ended:
                 self._sleep_on(family, sleeper, found.next_us)
         else:
             case = self._new(family, sleeper.key)
@@ -146,5 +147,5 @@ class DerivingShard(SlaShard):
 
 
 def _may_conclude(case: Sleeper) -> bool:
-    """Say whether something may have been concluded of a sleeper: a promise has begun, and something has ended one."""
-    return case.begun == UNKNOWN or bool(case.begun and case.ended)
+    """Say whether something may have been concluded of a sleeper: a promise has begun."""
+    return case.begun != 0

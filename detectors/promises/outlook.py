@@ -27,7 +27,7 @@ _LEAST_SLEEP_US = 600_000_000
 
 
 class Stretch(msgspec.Struct, gc=False):
-    """The one measurement of a promise, until its alerts would first say something.
+    """One measurement of a promise, until its alerts would first say something.
 
     Attributes:
         position: by the calendar ``hours``, of its start or of its last going on.
@@ -44,6 +44,7 @@ class Stretch(msgspec.Struct, gc=False):
     who: About
     priority: str | None
     queue: str | None
+    cycle: int = 1
     spent_us: int = 0
     paused: bool = False
 
@@ -112,11 +113,13 @@ def outlook(  # noqa: PLR0911, PLR0912, PLR0915 - one pass over the facts: calls
     status: str | None = None
     reasons: set[str] | None = None
     running: dict[int, Stretch] = {}
-    begun = over = 0
+    rolling = rules.rolling
+    cycles: dict[int, int] = {}
+    begun = over = active = 0
     fulfilled: list[Fulfilled] = []
     for fact in facts:
         at_us, step = fact.at_us, fact.step
-        begins, ends = plain[step]
+        begins, ends, stops = plain[step]
         if who is None:
             who = fact.about
         watched = 0
@@ -142,11 +145,13 @@ def outlook(  # noqa: PLR0911, PLR0912, PLR0915 - one pass over the facts: calls
             for bit, stretch in running.items():
                 if watched & stretch.spec.watches and not _retarget(stretch, rules, bit, at_us, priority, queue):
                     return None
-        begins &= ~begun
+        if begins:  # what runs goes on, and what was ended for good waits for a reopening
+            begins &= ~((begun & ~rolling) | (rolling & (active | over)))
         if begins:
             if begins & over:  # it was ended before it began
                 return None
             begun |= begins
+            active |= begins
             moved = moved or status is not None or reasons is not None
             whose = who or NOBODY
             hours: OpenHours | None = None
@@ -157,9 +162,13 @@ def outlook(  # noqa: PLR0911, PLR0912, PLR0915 - one pass over the facts: calls
                     if its_hours is not hours:
                         hours = its_hours
                         position = hours.position(at_us)
-                    running[bit] = Stretch(spec, at_us, hours, position, least, whose, priority, queue)
-        ending = ends & begun & ~over
+                    cycle = 1
+                    if bit & rolling:
+                        cycle = cycles[bit] = cycles.get(bit, 0) + 1
+                    running[bit] = Stretch(spec, at_us, hours, position, least, whose, priority, queue, cycle)
+        ending = (ends | stops) & active
         over |= ends
+        active &= ~ending
         if ending:
             for bit, spec in rules.bits:
                 if not ending & bit:

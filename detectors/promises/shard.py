@@ -192,6 +192,8 @@ class SlaShard(KeptCases):
         if found is None or found.next_us < self._clock_us:
             return False
         if case.begun & ~case.ended:
+            if found.next_us == FAR_US:  # it only waits, and is not kept for ever
+                return False
             self._sleep_on(family, case, found.next_us)
         else:
             case.safe_until_us = max(case.safe_until_us, case.over_us)
@@ -203,8 +205,7 @@ class SlaShard(KeptCases):
         case.safe_until_us = until_us
         if until_us != case.wake_us:
             case.wake_us = until_us
-            if until_us < FAR_US:
-                heappush(self._wakes, (until_us, family, case.key))
+            heappush(self._wakes, (until_us, family, case.key))
 
     def _bring_up(self, case: ShardCase) -> None:
         """Bring a case up to what is known, and to the clock."""

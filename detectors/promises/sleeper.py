@@ -6,7 +6,7 @@ Until then the facts are only collected: no clocks are built. What a case does f
 are looked at, so this changes no verdict; and most cases are over before they need to be looked at.
 
 Whether a case is over when it wakes is kept along with the facts, for promises and facts so plain that a set of bits
-can tell: a promise begins once and ends once. If it is not over, it sleeps on until the next moment of the promises
+can tell: what begins and ends a promise. If it is not over, it sleeps on until the next moment of the promises
 that still run, where the facts alone tell that (:mod:`detectors.promises.outlook`). A fact that may bring that moment
 nearer has it found anew. For anything else the case is built.
 """
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from detectors.promises.facts import Fact, pack_fact, place_of, unpack_facts
 from detectors.promises.openhours import Calendar
-from detectors.promises.spec import CLOSING, START, WATCH_QUEUE, Spec
+from detectors.promises.spec import CANCEL, CLOSING, END, START, STOP, WATCH_QUEUE, Spec
 
 UNKNOWN = -1
 """Instead of a set of promises: the facts are not plain, the case must be built to know."""
@@ -24,7 +24,7 @@ ASLEEP, CONCLUDING = 1, 2
 _NEARER = frozenset({"tier_changed", "calendar_changed"})
 """Steps that may bring the next moment of promises nearer that have begun. A pause only puts it off."""
 _NOT_PLAIN = frozenset({"reopened", "merged", "split"})
-_NOTHING = (0, 0)
+_NOTHING = (0, 0, 0)
 _STATUS_MEMORY = 4_096
 
 
@@ -33,8 +33,9 @@ class SleepRules:
 
     Attributes:
         earliest_us: the least time between the first fact of a case and anything that its alerts may say.
-        plain: by step, the promises (as bits) that it begins, and those that it ends; no entry for steps that may do
-            more.
+        plain: by step, the promises (as bits) that it begins, those that it ends for good, and those of which it ends a
+            measurement, but another may begin; no entry for steps that may do more.
+        rolling: the promises (as bits) of which many measurements may begin, until the case is closed.
         bits: every promise with its bit.
         pauses: a clock may stand. ``watches_queue``: a target may follow the queue.
     """
@@ -44,22 +45,24 @@ class SleepRules:
         self.bits = [(1 << index, spec) for index, spec in enumerate(specs)]
         self.pauses = any(spec.pauses for spec in specs)
         self.watches_queue = any(spec.watches & WATCH_QUEUE for spec in specs)
-        self.plain: dict[str, tuple[int, int]] = {}
+        self.rolling = sum(bit for bit, spec in self.bits if spec.rolling)
+        self.plain: dict[str, tuple[int, int, int]] = {}
         self._ends_by_status: dict[str, int] = {}
         self._terms: dict[tuple[int, str | None, str, str | None], tuple[Calendar, int | None]] = {}
         if all(_is_plain(spec) for spec in specs):
             for step in steps:
                 if step not in _NOT_PLAIN:
                     begins = sum(bit for bit, spec in self.bits if spec.ops.get(step, 0) & START)
-                    ends = sum(bit for bit, spec in self.bits if spec.ops.get(step, 0) & CLOSING)
-                    self.plain[step] = begins, ends
+                    ends = sum(bit for bit, spec in self.bits if spec.ops.get(step, 0) & _for_good(spec))
+                    stops = sum(bit for bit, spec in self.bits if spec.rolling and spec.ops.get(step, 0) & STOP)
+                    self.plain[step] = begins, ends, stops
 
     def ends_by_status(self, status: str) -> int:
-        """Return the promises (as bits) that a status ends; UNKNOWN where it begins one."""
+        """Return the promises (as bits) that a status ends for good; UNKNOWN where it does more."""
         ends = self._ends_by_status.get(status)
         if ends is None:
-            ends = sum(bit for bit, spec in self.bits if spec.status_bits(status) & CLOSING)
-            if any(spec.status_bits(status) & START for _, spec in self.bits):
+            ends = sum(bit for bit, spec in self.bits if spec.status_bits(status) & _for_good(spec))
+            if any(spec.status_bits(status) & (START | STOP if spec.rolling else START) for _, spec in self.bits):
                 ends = UNKNOWN
             if len(self._ends_by_status) < _STATUS_MEMORY:
                 self._ends_by_status[status] = ends
@@ -83,11 +86,14 @@ class SleepRules:
         return found
 
 
+def _for_good(spec: Spec) -> int:
+    return END | CANCEL if spec.rolling else CLOSING
+
+
 def _is_plain(spec: Spec) -> bool:
-    """Say whether a promise is made to every case, begins once, and no step both begins and ends it."""
+    """Say whether a promise is made to every case, and no step both begins and ends it."""
     return (
         spec.made_for_all
-        and not spec.rolling
         and not spec.starts_anywhere
         and not any(bits & START and bits & CLOSING for bits in spec.ops.values())
     )
@@ -107,8 +113,9 @@ class Sleeper:
         packed: its facts in their order of time, packed one after another; ``count``: how many.
         last_us: time of the last fact.
         safe_until_us: nothing can be said of it before. ``wake_us``: when it stands in the heap of wake times.
-        begun: the promises (as bits) that have begun; ``ended``: those that something has ended, begun or not.
-            ``begun`` is UNKNOWN when the facts are not plain. ``over_us``: when the last of them ended.
+        begun: the promises (as bits) that have begun, and, with the first, all that are rolling; ``ended``: those that
+            something has ended for good, begun or not. ``begun`` is UNKNOWN when the facts are not plain. ``over_us``:
+            when the last of them ended.
         settled: a status has ended a promise; another status might take it up again.
         checked: it woke, was found to be over, and sleeps until it may be forgotten.
     """
@@ -166,34 +173,39 @@ class Sleeper:
                 self.begun = UNKNOWN
             elif status is None:
                 if plain != _NOTHING:
-                    concludes = self._note(fact.at_us, *plain)
+                    concludes = self._note(fact.at_us, *plain, rules.rolling)
             else:
                 by_status = rules.ends_by_status(status)
                 if self.settled or by_status == UNKNOWN:
                     self.begun = UNKNOWN
                 else:
                     self.settled = by_status != 0
-                    concludes = self._note(fact.at_us, plain[0], plain[1] | by_status)
+                    concludes = self._note(fact.at_us, plain[0], plain[1] | by_status, plain[2], rules.rolling)
         if self.begun == UNKNOWN:
             return CONCLUDING if self.checked else CONCLUDING | ASLEEP
         if was_over:
             stays = self.is_over
         return (ASLEEP if stays else 0) | (CONCLUDING if concludes else 0)
 
-    def _note(self, at_us: int, begins: int, ends: int) -> bool:
+    def _note(self, at_us: int, begins: int, ends: int, stops: int, rolling: int) -> bool:
         """Note what a fact begins and ends; say whether it ends something that has begun."""
-        running = self.begun & ~self.ended
-        early = begins & ~self.begun & self.ended
-        self.begun |= begins
-        self.ended |= ends
-        if running or begins:
+        if begins & rolling & self.ended and not self.begun:
+            self.begun = UNKNOWN  # it waits for a reopening
+            return True
+        begun, ended = self.begun, self.ended
+        running = begun & ~ended
+        if begins:
+            self.begun = begun | begins | rolling
+        if ends:
+            self.ended = ended | ends
+        if running or begins & ~(begun & ended):
             self.over_us = at_us  # as long as a promise runs, this stands for nothing
-        return bool(early or ends & (running | begins))
+        return bool((ends | stops) & (running | begins) or begins & ~begun & ended)
 
     def _stays(self, fact: Fact, rules: SleepRules) -> bool:
         """Say whether a fact brings no next moment nearer, of promises that have begun or that it begins."""
         begins = rules.plain.get(fact.step, _NOTHING)[0]
-        if begins & ~self.begun or fact.step in _NEARER:
+        if begins & (rules.rolling | ~self.begun) or fact.step in _NEARER:
             return False
         priority, queue = fact.priority, fact.queue if rules.watches_queue else None
         if priority is None and not queue:

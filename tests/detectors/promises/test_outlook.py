@@ -39,6 +39,12 @@ MORE: list[dict[str, Any]] = [
     {"name": "take", "kind": "resolution", "target": 6, "unit": "hours", "start": {"step": ["assigned"]},
      "stop": {"step": ["accepted"], "status": ["done"]}},
 ]  # fmt: skip
+ROLLING: list[dict[str, Any]] = [
+    EVERYDAY[0],
+    {"kind": "next_reply", "targets": {"high": 1, "normal": 4}, "priority": "normal", "unit": "hours"},
+    {"name": "call", "kind": "handoff", "target": 3, "unit": "hours", "start": {"step": ["assigned"]},
+     "calendar": "uk", "at_risk": []},
+]  # fmt: skip
 STEPS = (
     "opened", "agent_reply", "customer_message", "assigned", "accepted", "paused", "resumed", "priority_changed",
     "updated", "resolved", "closed", "cancelled", "reopened", "tier_changed", "internal_note",
@@ -119,7 +125,10 @@ def answers(
     return changes, derived
 
 
-@pytest.mark.parametrize("promises", [EVERYDAY, MORE], ids=["everyday", "more"])
+of_each_sort = pytest.mark.parametrize("promises", [EVERYDAY, MORE, ROLLING], ids=["everyday", "more", "rolling"])
+
+
+@of_each_sort
 @given(
     cases=st.lists(a_case, min_size=1, max_size=3),
     size=st.integers(1, 6),
@@ -151,7 +160,7 @@ def plan_of(*promises: dict[str, Any]) -> Plan:
     return state._plan
 
 
-@pytest.mark.parametrize("promises", [EVERYDAY, MORE], ids=["everyday", "more"])
+@of_each_sort
 @pytest.mark.parametrize("odd", [0.0, 0.2])
 def test_an_outlook_says_what_clocks_say(promises: list[dict[str, Any]], odd: float) -> None:
     plan = plan_of(*promises)
@@ -222,3 +231,20 @@ def test_a_case_that_stands_shortly_before_a_moment_is_built() -> None:
         sleeper, facts = asleep(plan, [opened, event("paused", at(f"02-02T11:{minute:02d}"))])
         found = outlook(sleeper.begun, facts, rules, 0)
         assert (None if found is None else found.next_us) == expected
+
+
+def test_of_a_rolling_promise_each_measurement_is_told_and_the_next_moment_is_that_of_the_one_that_runs() -> None:
+    plan = plan_of({"kind": "next_reply", "target": 2, "unit": "hours", "at_risk": []})
+    rules = plan.rules["case"]
+    assert rules is not None
+    steps = [("customer_message", "10:00"), ("customer_message", "10:30"), ("agent_reply", "11:00"),
+             ("customer_message", "12:00")]  # fmt: skip
+    events = [event("opened", at("02-02T10:00")), *(event(step, at(f"02-02T{when}")) for step, when in steps)]
+    sleeper, facts = asleep(plan, events)
+    found = outlook(sleeper.begun, facts, rules, 0)
+    assert found is not None
+    assert [(one.type, one.cycle, one.at_us) for one in conclusions_of(found.fulfilled)] == [
+        ("promise.met", 1, at("02-02T11:00"))
+    ]
+    assert found.next_us == at("02-02T14:00")
+    assert not sleeper.is_over  # the customer may write again
