@@ -6,6 +6,7 @@ tests are skipped.
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import signal
@@ -94,7 +95,21 @@ class Cluster:
                 self.admin = self._new_admin()
             else:
                 break
+        self._wait_until_known(topic)
         return topic
+
+    def _wait_until_known(self, topic: str) -> None:
+        """Wait until clients can find a topic: that it was made is answered a moment before."""
+        end_s = time.monotonic() + _ANSWER_S
+        while True:
+            with contextlib.suppress(KafkaException):
+                found = self.admin.list_topics(topic, timeout=_ANSWER_S).topics.get(topic)
+                if found is not None and found.error is None and found.partitions:
+                    return
+            if time.monotonic() > end_s:
+                msg = f"the broker does not know the topic {topic} that it has made"
+                raise TimeoutError(msg)
+            time.sleep(0.05)
 
     @cached_property
     def _producer(self) -> Producer:
