@@ -65,7 +65,7 @@ class OtlpOut:
         self._waiting = 0
         self._lock = threading.Lock()
         self._ids = _GivenIds()
-        exporter = _Told(_exporter(settings), self._ended)
+        self._exporter = exporter = _Told(_exporter(settings), self._ended)
         self._provider = TracerProvider(
             sampler=None if settings.sampling is None else TraceIdRatioBased(settings.sampling),
             resource=_resource(settings, part),
@@ -100,6 +100,7 @@ class OtlpOut:
         ending = threading.Thread(target=self._provider.shutdown, name="traces_end", daemon=True)
         ending.start()
         ending.join(CLOSE_S)
+        self._exporter.is_over = True
 
     def _give(self, span: Span) -> bool:
         above = Context()
@@ -154,12 +155,17 @@ class _GivenIds(IdGenerator):
 
 
 class _Told(SpanExporter):
-    """An exporter that somebody counts, and that says when it begins to fail, and when it no longer does."""
+    """An exporter that somebody counts, and that says when it begins to fail, and when it no longer does.
+
+    Attributes:
+        is_over: nobody waits for it any more; what a thread of it still finds out is not said.
+    """
 
     def __init__(self, inner: SpanExporter, ended: Callable[..., None]) -> None:
         self._inner = inner
         self._ended = ended
         self._fails = False
+        self.is_over = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans."""
@@ -169,7 +175,7 @@ class _Told(SpanExporter):
         except Exception as error:  # of the network, or a secret that is not there
             result, why = SpanExportResult.FAILURE, type(error).__name__
         taken = result is SpanExportResult.SUCCESS
-        if not taken and not self._fails:
+        if not taken and not self._fails and not self.is_over:
             _log.warning("traces_not_taken", why=why, action="alerts go on; spans are dropped and counted")
         if taken and self._fails:
             _log.info("traces_taken_again")
