@@ -116,13 +116,9 @@ class AftermathLife(Life[Aftermath]):
         step = fact.step
         if step in _QUIET and not self._is_angry(fact):
             return True
-        if step == "response" and self._verdict(fact) != "negative":
+        if step == "response" and self._scales.verdict(fact.score, fact.scale) != "negative":
             return True
         return step not in _AGAIN and not any(one.step in RESOLVED_STEPS for one in facts)
-
-    def _verdict(self, fact: Fact) -> str:
-        scale = self._scales.find(fact.scale)
-        return "" if scale is None or fact.score is None else scale.verdict(fact.score)
 
     def is_empty(self, state: Aftermath) -> bool:
         """Say whether no case is known."""

@@ -197,8 +197,7 @@ class SurveyLife(Life[Answers]):
         """Say whether it is an answer of its own that is not bad, or a follow-up when there is nothing to follow up."""
         if fact.step != "response":
             return True
-        scale = self.scales.find(fact.scale)
-        if scale is None or fact.score is None or scale.verdict(fact.score) == "negative":
+        if self.scales.verdict(fact.score, fact.scale) not in {"neutral", "positive"}:
             return False
         id_ = self._id_of(fact)
         return all(one.step != "response" or self._id_of(one) != id_ for one in facts)

@@ -70,7 +70,7 @@ class Beginnings:
         if step in self._steps and (not self._labelled or data.labels):
             return True
         if step == "response":
-            if self._by_survey and self._verdict(data.score, data.scale) == "negative":
+            if self._by_survey and self._scales.verdict(data.score, data.scale) == "negative":
                 return True
         elif self._by_status and data.status:
             return True
@@ -102,11 +102,7 @@ class Beginnings:
 
     def verdict(self, fact: Fact) -> str:
         """Return what an answer means; empty where it cannot be judged."""
-        return self._verdict(fact.score, fact.scale)
-
-    def _verdict(self, score: float | None, scale_name: str | None) -> str:
-        scale = self._scales.find(scale_name)
-        return "" if scale is None or score is None or not scale.holds(score) else scale.verdict(score)
+        return self._scales.verdict(fact.score, fact.scale)
 
 
 _CAUSES: dict[str, str] = {

@@ -123,6 +123,11 @@ class Scales:
         found = self._scales.get(name)  # as it is usually written
         return self._scales.get(normal(name)) if found is None else found
 
+    def verdict(self, score: float | None, name: str | None) -> Verdict | Literal[""]:
+        """Return what an answer means; empty where it cannot be judged."""
+        scale = self.find(name)
+        return "" if scale is None or score is None or not scale.holds(score) else scale.verdict(score)
+
     def refusal(self, score: float | None, name: str | None) -> str:
         """Return why an answer cannot be judged: ``no_score``, ``no_scale``, ``unknown_scale``, ``out_of_scale``."""
         if score is None:
