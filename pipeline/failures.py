@@ -15,9 +15,9 @@ import msgspec
 from detectors.contract import SnapshotVersionError
 from pipeline import recovery
 from pipeline.dedup import ChangelogDamagedError
+from pipeline.frames import StateLogDamagedError
 from pipeline.scale.keys import ScaleError
 from pipeline.scale.topics import TopicUnavailableError
-from pipeline.state_log import StateLogDamagedError
 from pipeline.stopping import StoppedWhileStartingError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -7,24 +7,20 @@ engine may resume from names it any more.
 """
 
 import os
-import re
 from collections.abc import Iterable, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Protocol, runtime_checkable
-from zlib import crc32
 
 import msgspec
 
 from detectors.contract import WindowState
-from pipeline import durable
-from pipeline.state_log import SNAPSHOTS_KEPT, StateLogDamagedError
+from pipeline import durable, frames
+from pipeline.state_log import SNAPSHOTS_KEPT
 
 LEAST_GROUPS = 1_000
 """With fewer groups the whole state is in the snapshot."""
 _IN_FILE = b"\x00models1"
 """Before the state of a detector whose models are in a file; a whole state is msgpack and never begins so."""
-_HEADER_BYTES = 8
 
 
 @runtime_checkable
@@ -121,7 +117,7 @@ class ModelFiles:
             windows.restore(state)
             return
         kept = _DECODER.decode(memoryview(state)[len(_IN_FILE) :])
-        windows.restore_parts(kept.head, self._pieces(self._path(kept.number), kept.length))
+        windows.restore_parts(kept.head, frames.pieces(self._path(kept.number), kept.length))
         self._number, self._length, self._written = kept.number, kept.length, windows.taken
         self._unnamed = [[] for _ in self._unnamed]
         for number, path in self._files().items():
@@ -137,7 +133,7 @@ class ModelFiles:
         folder.mkdir(parents=True, exist_ok=True)
         with self._path(self._number).open("wb") as file:
             for piece in pieces:
-                file.write(len(piece).to_bytes(4, "big") + crc32(piece).to_bytes(4, "big"))
+                file.write(frames.header(piece))
                 file.write(piece)
             length = file.tell()
             file.flush()
@@ -145,31 +141,11 @@ class ModelFiles:
         durable.sync_folder(folder)
         return length
 
-    @staticmethod
-    def _pieces(path: Path, length: int) -> Iterator[bytes]:
-        at = 0
-        with path.open("rb") if path.exists() else BytesIO() as file:
-            while at < length:
-                header = file.read(_HEADER_BYTES)
-                size = int.from_bytes(header[:4], "big")
-                piece = file.read(size)
-                at += _HEADER_BYTES + size
-                whole = len(header) == _HEADER_BYTES and len(piece) == size and at <= length
-                if not whole or crc32(piece) != int.from_bytes(header[4:], "big"):
-                    msg = (
-                        f"{path} is damaged before byte {at}, the snapshot says {length}: the recovery folder was "
-                        "changed from outside; restore it whole or start afresh"
-                    )
-                    raise StateLogDamagedError(msg)
-                yield piece
-
     def _files(self) -> dict[int, Path]:
-        """Return the files of this detector, by number. Names of detectors may have dots."""
+        """Return the files of this detector, by number."""
         if self._folder is None or not self._folder.exists():
             return {}
-        form = re.compile(re.escape(self._name) + r"\.(\d{8,})\.models")
-        found = ((form.fullmatch(path.name), path) for path in self._folder.iterdir())
-        return {int(match[1]): path for match, path in found if match is not None}
+        return frames.files(self._folder, self._name, "models")
 
     def _path(self, number: int) -> Path:
         return (self._folder or Path()) / f"{self._name}.{number:08d}.models"

@@ -11,16 +11,13 @@ older generation is deleted, as soon as no snapshot that the engine may resume f
 more than its changes and that share.
 """
 
-import re
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
-from zlib import crc32
 
 import msgspec
 
 from detectors.contract import CaseShard, Delta
-from pipeline import durable
+from pipeline import durable, frames
 
 SNAPSHOTS_KEPT = 2
 """The engine resumes from its last committed epoch, which may be the one before the last snapshot."""
@@ -29,13 +26,8 @@ LEAST_IMAGES = 10_000
 SHARES = 32
 """Carrying all keys over into a new generation takes about as many snapshots."""
 LEAST_SHARE = 2_000
-_HEADER_BYTES = 8
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Delta)
-
-
-class StateLogDamagedError(Exception):
-    """A log is shorter than the snapshot says, or holds other bytes: it was changed from outside."""
 
 
 class Mark(msgspec.Struct, array_like=True, frozen=True):
@@ -144,33 +136,16 @@ class StateLog:
     def _append(self, payload: bytes) -> None:
         mark = self._marks[-1]
         path = self._path(mark.generation)
-        header = len(payload).to_bytes(4, "big") + crc32(payload).to_bytes(4, "big")
-        durable.append(path, mark.length, header + payload)
-        self._marks[-1] = Mark(mark.generation, mark.length + _HEADER_BYTES + len(payload))
+        framed = frames.header(payload) + payload
+        durable.append(path, mark.length, framed)
+        self._marks[-1] = Mark(mark.generation, mark.length + len(framed))
 
     def _frames(self, mark: Mark) -> Iterator[Delta]:
-        path = self._path(mark.generation)
-        at = 0
-        with path.open("rb") if path.exists() else BytesIO() as file:
-            while at < mark.length:
-                header = file.read(_HEADER_BYTES)
-                size = int.from_bytes(header[:4], "big")
-                payload = file.read(size)
-                at += _HEADER_BYTES + size
-                whole = len(header) == _HEADER_BYTES and len(payload) == size and at <= mark.length
-                if not whole or crc32(payload) != int.from_bytes(header[4:], "big"):
-                    msg = (
-                        f"{path} is damaged before byte {at}, the snapshot says {mark.length}: the recovery folder was "
-                        "changed from outside; restore it whole or start afresh"
-                    )
-                    raise StateLogDamagedError(msg)
-                yield _DECODER.decode(payload)
+        yield from map(_DECODER.decode, frames.pieces(self._path(mark.generation), mark.length))
 
     def _files(self) -> dict[int, Path]:
-        """Return the files of this shard, by generation. Names of detectors may have dots: ``a.1`` is not ``a``."""
-        form = re.compile(re.escape(self._name) + r"\.(\d{8,})\.log")
-        found = ((form.fullmatch(path.name), path) for path in self._folder.iterdir())
-        return {int(match[1]): path for match, path in found if match is not None}
+        """Return the files of this shard, by generation."""
+        return frames.files(self._folder, self._name, "log")
 
     def _path(self, generation: int) -> Path:
         return self._folder / f"{self._name}.{generation:08d}.log"

@@ -12,9 +12,9 @@ from detectors.sentiment_drop import SentimentDropSettings, build
 from detectors.window_state import ScoredWindows
 from detectors.windowed import Windowed
 from pipeline.engine.logic import DetectLogic
+from pipeline.frames import StateLogDamagedError
 from pipeline.model_files import ModelFiles
 from pipeline.routing import PaneBatch
-from pipeline.state_log import StateLogDamagedError
 from tests.detectors.samples import HOUR_US, START_US
 
 GROUPS = 12

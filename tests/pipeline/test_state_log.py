@@ -12,7 +12,8 @@ from detectors.contract import Delta, Detector, Outcome, Progress
 from detectors.events import Event
 from pipeline import state_log
 from pipeline.engine.logic import DetectLogic
-from pipeline.state_log import LogState, StateLog, StateLogDamagedError
+from pipeline.frames import StateLogDamagedError
+from pipeline.state_log import LogState, StateLog
 
 
 class Shard:
