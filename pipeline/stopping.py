@@ -3,9 +3,10 @@
 import os
 import signal
 import threading
-from types import FrameType
 
 import structlog
+
+from pipeline.stop_signals import on_stop_signals
 
 AT_ONCE = 130
 """Exit status of a flow that was told by a second interrupt from the keyboard to end at once, as shells give it."""
@@ -29,7 +30,7 @@ class Drain:
         return self._asked.is_set()
 
     def request(self) -> None:
-        """Ask for it. Safe to call from a signal handler, and more than once."""
+        """Ask for it, once or more often; in any thread, and not from a signal handler: it takes a lock."""
         self._asked.set()
 
     def wait(self, seconds: float) -> bool:
@@ -55,14 +56,12 @@ def drain_on_signals(drain: Drain) -> None:
     next start goes on from the last snapshot, and the store takes no change twice.
     """
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        del frame
+    def act(number: signal.Signals) -> None:
         if number == signal.SIGINT and drain.requested:
-            log.warning("flow.ends_at_once", signal="SIGINT", note="the next start goes on from the last snapshot")
+            log.warning("flow.ends_at_once", signal=number.name, note="the next start goes on from the last snapshot")
             os._exit(AT_ONCE)
         if not drain.requested:
-            log.info("flow.draining", signal=signal.Signals(number).name)
+            log.info("flow.draining", signal=number.name)
         drain.request()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
+    on_stop_signals(act)

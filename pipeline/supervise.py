@@ -7,9 +7,10 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 
 import structlog
+
+from pipeline.stop_signals import on_stop_signals
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
@@ -166,11 +167,9 @@ def stop_on_signals() -> Stop:
     """Return what SIGTERM and SIGINT set. A second SIGINT comes from a person who does not want to wait."""
     stop = Stop()
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        del frame
+    def act(number: signal.Signals) -> None:
         stop.at_once = stop.is_set() and number == signal.SIGINT
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
+    on_stop_signals(act)
     return stop
