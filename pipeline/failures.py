@@ -82,10 +82,15 @@ def _explained(cause: BaseException, folder: Path) -> Exception | None:
         return RecoveryVersionError(msg)
     if isinstance(cause, OSError) and cause.errno in _NO_ROOM:
         return _no_room(folder, str(cause))
-    return _explained_panic(str(cause), folder)
+    return _explained_sqlite(cause, folder) if isinstance(cause, sqlite3.Error) else _explained_panic(cause, folder)
 
 
-def _explained_panic(told: str, folder: Path) -> Exception | None:
+def _explained_sqlite(cause: sqlite3.Error, folder: Path) -> Exception:
+    return _damaged(folder / recovery.STATE, str(cause)) if _is_damage(cause) else _no_room(folder, str(cause))
+
+
+def _explained_panic(cause: BaseException, folder: Path) -> Exception | None:
+    told = str(cause)
     found = _SQLITE.search(told)
     if found is not None and found["code"] in _SQLITE_PASSING:
         return _no_room(folder, found["code"])
@@ -121,9 +126,13 @@ def _check_part(part: Path) -> None:
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
-        if str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        if _is_damage(error):
             raise _damaged(part, str(error)) from error
         msg = f"{part} cannot be opened now: {error}; check its disk and permissions"
         raise FlowEndedError(msg) from error
     if answer != "ok":
         raise _damaged(part, str(answer).replace("\n", " "))
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))

@@ -166,7 +166,7 @@ def user_errors() -> dict[type[Exception], int]:
         ("pipeline.sentiment_learning", "NotLearningError"): UNUSABLE_INPUT,
         ("pipeline.sentiment_versions", "VersionStoreError"): UNUSABLE_INPUT,
         ("pipeline.scale.keys", "ScaleError"): UNUSABLE_INPUT,
-        ("pipeline.scale.snapshots", "SnapshotsUnreadableError"): UNUSABLE_INPUT,
+        ("pipeline.snapshots", "SnapshotsUnreadableError"): UNUSABLE_INPUT,
         ("pipeline.findings.query", "NotFoundError"): UNUSABLE_INPUT,
         ("pipeline.findings.query", "UnreadableError"): UNUSABLE_INPUT,
         ("pipeline.deadletters", "DeadLettersError"): UNUSABLE_INPUT,

@@ -20,7 +20,7 @@ from pipeline.feeds.contract import Share
 from pipeline.lane import LANE
 from pipeline.scale.copying import copy_files
 from pipeline.scale.keys import ScaleError, home_of, number_of, partition_number
-from pipeline.scale.snapshots import Row, read_rows, write_rows
+from pipeline.snapshots import Row, read_rows, write_rows
 
 FORMAT = 1
 """Of the recovery folders of flow processes."""

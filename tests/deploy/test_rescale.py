@@ -20,7 +20,7 @@ from pipeline import recovery
 from pipeline.feeds.contract import Share
 from pipeline.lane import LANE
 from pipeline.scale.moving import identity_of
-from pipeline.scale.snapshots import Row, read_rows, write_rows
+from pipeline.snapshots import Row, read_rows, write_rows
 from tests.deploy import tools
 from tests.deploy.manifests import KUBERNETES, Manifest, one
 from tests.deploy.test_kubernetes import NEWEST, OLDEST

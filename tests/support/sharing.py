@@ -10,6 +10,9 @@ from zlib import crc32
 
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
+from pipeline.assembly import load_settings
+from pipeline.findings.places import findings_paths
+from pipeline.findings.query import opened
 from tests.support.forked import Forked
 from tests.support.kafka import REPO, Cluster
 from tests.support.own_redis import OwnRedis
@@ -17,6 +20,7 @@ from tests.support.patience import PATIENCE_S
 from tests.support.recording import CONFIG, Timed
 
 Changes = Counter[tuple[str, str, str]]
+Judged = dict[tuple[str, tuple[tuple[str, str], ...], int], tuple[int, float | None, float | None, str]]
 SCALE = """
 scale: {{bootstrap: "{bootstrap}", partitions: {partitions}, panes_topic: {panes}}}
 store: {{dir: {store}}}
@@ -86,6 +90,17 @@ def stored(server: OwnRedis) -> Changes:
         details = [store.get(record.current.fingerprint) for record in store.list_alerts()]
     history = [change for detail in details if detail is not None for change in detail.history]
     return Counter((change.change_id, change.step, change.status) for change in history)
+
+
+def judged(config: Path) -> Judged:
+    """Return what was found in every window, by detector, group and end, once nobody writes to the files any more."""
+    settings = load_settings(config).settings
+    with opened(findings_paths(settings)) as findings:
+        found = [finding for detector in findings.groups() for finding in findings.windows(detector)]
+    return {
+        (one.detector, tuple(sorted(one.group.items())), one.end_us): (one.count, one.value, one.p_value, one.verdict)
+        for one in found
+    }
 
 
 def settle(

@@ -18,7 +18,7 @@ from pipeline.run import run_flow
 from pipeline.scale import moving
 from pipeline.scale.keys import ScaleError, home_of
 from pipeline.scale.moving import identity_of, rescale
-from pipeline.scale.snapshots import Row, read_rows, write_rows
+from pipeline.snapshots import Row, read_rows, write_rows
 
 PARTITIONS = 4
 

@@ -12,7 +12,7 @@ from tests.pipeline.scale.stage import Stage
 from tests.support.kafka import Broker, Cluster
 from tests.support.patience import PATIENCE_S
 from tests.support.recording import make_recording
-from tests.support.sharing import Changes, SharedFlow, fill, settle, stored, until_stored
+from tests.support.sharing import Changes, Judged, SharedFlow, fill, judged, settle, stored, until_stored
 
 PARTITIONS = 4
 CRM, SOCIAL = make_recording(20260302)
@@ -22,6 +22,21 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 class Topics(NamedTuple):
     crm: str
     social: str
+
+
+class Outcome(NamedTuple):
+    """What was stored, and what was found in every window: sums that are wrong need not change an alert."""
+
+    changes: Changes
+    windows: Judged
+
+
+def ended(stage: Stage, total: int | None = None) -> Outcome:
+    """Return what the stage has made of everything, once its processes have stopped."""
+    settle(stage.server, stage.flows, total)
+    for flow in stage.flows:
+        flow.stop()
+    return Outcome(stored(stage.server), judged(stage.config))
 
 
 def case_of(raw: bytes) -> str:
@@ -37,7 +52,7 @@ def filled(cluster: Cluster) -> Topics:
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changes]:
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     """What two processes store when nothing goes wrong."""
     from tests.support.kafka import BrokerUnavailable, shared_broker  # noqa: PLC0415
 
@@ -47,11 +62,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changes]:
         pytest.skip(str(why))
     stage = Stage(tmp_path_factory.mktemp("quiet"), broker, *filled(broker), PARTITIONS)
     try:
-        flows = stage.start(2)
-        settle(stage.server, flows)
-        for flow in flows:
-            flow.stop()
-        yield stored(stage.server)
+        stage.start(2)
+        yield ended(stage)
     finally:
         stage.close()
 
@@ -63,23 +75,23 @@ def stage(tmp_path: Path, broker: Broker) -> Iterator[Stage]:
     made.close()
 
 
-def test_two_processes_store_everything_once(expected: Changes) -> None:
-    assert len(expected) > 400
-    assert set(expected.values()) == {1}
+def test_two_processes_store_everything_once(expected: Outcome) -> None:
+    assert len(expected.changes) > 400
+    assert set(expected.changes.values()) == {1}
+    assert len(expected.windows) > 500
 
 
-def test_processes_that_are_killed_again_and_again_lose_and_double_nothing(stage: Stage, expected: Changes) -> None:
+def test_processes_that_are_killed_again_and_again_lose_and_double_nothing(stage: Stage, expected: Outcome) -> None:
     rng = random.Random(5)
     flows = stage.start(2)
     for kill in range(1, 7):
-        until_stored(stage.server, stage.flows, min(kill * 50, expected.total()))
+        until_stored(stage.server, stage.flows, min(kill * 50, expected.changes.total()))
         stage.restart(rng.randrange(len(flows)))
-    settle(stage.server, stage.flows, expected.total())
-    assert stored(stage.server) == expected
+    assert ended(stage, expected.changes.total()) == expected
 
 
 def test_rescaled_from_two_to_three_to_one_between_kills_lose_and_double_nothing(
-    stage: Stage, expected: Changes
+    stage: Stage, expected: Outcome
 ) -> None:
     for goal, of, to in ((80, 2, 3), (220, 3, 1)):
         flows = stage.start(of)
@@ -93,8 +105,8 @@ def test_rescaled_from_two_to_three_to_one_between_kills_lose_and_double_nothing
         moved = stage.rescale(to, "--json")
         assert moved.returncode == 0, moved.stderr
         assert json.loads(moved.stdout)["before"] == of
-    settle(stage.server, stage.start(1), expected.total())
-    assert stored(stage.server) == expected
+    stage.start(1)
+    assert ended(stage, expected.changes.total()) == expected
 
 
 def test_a_folder_of_another_share_is_refused_and_says_what_to_do(stage: Stage) -> None:
@@ -107,7 +119,7 @@ def test_a_folder_of_another_share_is_refused_and_says_what_to_do(stage: Stage) 
     assert "makegood rescale --to 3" in wrong.log.read_text()
 
 
-def test_a_process_whose_folder_is_gone_begins_anew_and_nothing_is_doubled(stage: Stage, expected: Changes) -> None:
+def test_a_process_whose_folder_is_gone_begins_anew_and_nothing_is_doubled(stage: Stage, expected: Outcome) -> None:
     flows = stage.start(2)
     until_stored(stage.server, flows, 100)
     for flow in flows:
@@ -118,18 +130,17 @@ def test_a_process_whose_folder_is_gone_begins_anew_and_nothing_is_doubled(stage
     assert (refused.returncode, "--lost" in refused.stderr) == (2, True), refused.stderr
     moved = stage.rescale(1, "--lost", "1")
     assert moved.returncode == 0, moved.stderr
-    settle(stage.server, stage.start(1), expected.total())
-    assert stored(stage.server) == expected
+    stage.start(1)
+    assert ended(stage, expected.changes.total()) == expected
 
 
 @pytest.mark.slow
 def test_a_broker_that_is_killed_three_times_loses_and_doubles_nothing(
-    stage: Stage, broker: Broker, expected: Changes
+    stage: Stage, broker: Broker, expected: Outcome
 ) -> None:
     flows = stage.start(2)
     for goal in (60, 160, 260):
-        until_stored(stage.server, flows, min(goal, expected.total()))
+        until_stored(stage.server, flows, min(goal, expected.changes.total()))
         broker.kill()
         broker.start()
-    settle(stage.server, flows, expected.total())
-    assert stored(stage.server) == expected
+    assert ended(stage, expected.changes.total()) == expected
