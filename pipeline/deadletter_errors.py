@@ -19,6 +19,11 @@ def passes(error: sqlite3.Error) -> bool:
     return str(getattr(error, "sqlite_errorname", "")).startswith(_PASSING)
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Return whether somebody else holds the file just now."""
+    return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
 def unwritable(path: Path, error: sqlite3.Error) -> DeadLettersUnwritableError:
     """Return the error of a store that cannot be written to now."""
     hint = "make room on its disk" if "full" in str(error) else "check its disk and permissions"

@@ -6,6 +6,7 @@ crash the flow repeats what it did last) changes nothing.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -16,7 +17,14 @@ from typing import Any, Self
 import msgspec
 
 from pipeline import pruning
-from pipeline.deadletter_errors import DeadLettersError, DeadLettersUnwritableError, not_opened, passes, unwritable
+from pipeline.deadletter_errors import (
+    DeadLettersError,
+    DeadLettersUnwritableError,
+    is_busy,
+    not_opened,
+    passes,
+    unwritable,
+)
 from pipeline.deadletter_rows import (
     COLUMNS,
     COUNTS,
@@ -43,6 +51,7 @@ __all__ = [
 ]
 
 _ANY = LetterFilter()
+_TRIES, _TRY_EVERY_S = 100, 0.05
 
 
 class DeadLetters:
@@ -66,10 +75,21 @@ class DeadLetters:
         except (sqlite3.Error, OSError) as error:
             raise not_opened(path, error) from error
         try:
-            self._prepare()
+            self._prepare_patiently()
         except sqlite3.Error as error:
             self._db.close()
             raise (unwritable(path, error) if passes(error) else not_opened(path, error)) from error
+
+    def _prepare_patiently(self) -> None:
+        """Make the file ready. SQLite waits for others by itself, but not where two make one file at the same time."""
+        for _ in range(_TRIES):
+            try:
+                return self._prepare()
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+            time.sleep(_TRY_EVERY_S)
+        return self._prepare()
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
