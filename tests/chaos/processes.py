@@ -18,6 +18,7 @@ from alerts.connection import StoreUnavailableError, connect
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
 from config.settings import Settings
+from pipeline.stop_signals import on_stop_signals
 from sinks.service import build_notifier
 from sinks.stages.transport import Step
 from tests.chaos.plan import Kill, channels_of
@@ -47,7 +48,7 @@ def main(order: dict[str, Any]) -> None:
     client = connect(order["url"])
     store = AlertStore(client, StoreSettings(prefix=order["prefix"]))
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    on_stop_signals(lambda _number: stop.set())
     entries = {name: entry for name, entry in order["settings"].items() if entry}
     settings = Settings.model_validate({**entries, "channels": channel_settings(order["channels"])})
     notifier = None
@@ -102,8 +103,13 @@ class Pair:
         self._ending = False
         self.deaths: list[Death] = []
         self.defects: list[str] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Start both; also after they have ended."""
         with self._lock:
-            self._running = [self._start(place) for place in range(len(kills))]
+            self._ending = False
+            self._running = [self._start(place) for place in range(len(self._kills))]
         self._nurse = threading.Thread(target=self._look_after)
         self._nurse.start()
 

@@ -89,6 +89,11 @@ class Run:
                 fresh_told = self._fresh(requests) and not self._until_quiet()
             finally:
                 pair.end()
+            # A channel that works again is told as such: it may be the last that a notifier writes before it ends.
+            while not stuck and any(self._left()):
+                pair.begin()
+                stuck = self._until_quiet()
+                pair.end()
         try:
             return findings(
                 self._store,
@@ -151,21 +156,23 @@ class Run:
 
     def _until_quiet(self) -> str:
         """Wait until nothing is left to do; return what is, when that never comes."""
-        names = self._store.keys.named
-        left = ""
+        left: list[int] = []
 
         def quiet() -> bool:
-            nonlocal left
-            pipeline = self._redis_client.pipeline(transaction=True)
-            for name in ("pending", "unrouted:order", "groups:leased", "ready", "later", "leased"):
-                (pipeline.llen if name == "unrouted:order" else pipeline.zcard)(names(name))
-            now_ms = self._now_us() // 1000
-            pipeline.zcount(names("groups:due"), "-inf", now_ms + _QUIET_MS)
-            counts = pipeline.execute()
-            left = f"left to do: {counts}"
-            return not any(counts)
+            left[:] = self._left()
+            return not any(left)
 
-        return "" if self._until(quiet) else left
+        return "" if self._until(quiet) else f"left to do: {left}"
+
+    def _left(self) -> list[int]:
+        """Return how much there is to do, by where it waits."""
+        names = self._store.keys.named
+        pipeline = self._redis_client.pipeline(transaction=True)
+        for name in ("pending", "unrouted:order", "groups:leased", "ready", "later", "leased"):
+            (pipeline.llen if name == "unrouted:order" else pipeline.zcard)(names(name))
+        now_ms = self._now_us() // 1000
+        pipeline.zcount(names("groups:due"), "-inf", now_ms + _QUIET_MS)
+        return list(pipeline.execute())
 
     def _until(self, holds: Any) -> bool:
         end_s = time.monotonic() + PATIENCE_S

@@ -1,6 +1,8 @@
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,17 @@ def test_a_file_that_is_no_store_or_of_a_later_version_is_refused_by_name(tmp_pa
         DeadLetters(later)
     with pytest.raises(DeadLettersError, match="cannot open"):
         DeadLetters(other / "below" / "a-file.db")
+
+
+def test_several_may_make_the_file_at_the_same_time(tmp_path: Path) -> None:
+    several = 4
+    with ThreadPoolExecutor(several) as pool:
+        for number in range(40):
+            path, together = tmp_path / f"{number}.db", threading.Barrier(several)
+
+            def made(path: Path = path, together: threading.Barrier = together) -> str:
+                together.wait()
+                with DeadLetters(path) as letters:
+                    return str(letters.path)
+
+            assert [one.result() for one in [pool.submit(made) for _ in range(several)]] == [str(path)] * several
