@@ -19,6 +19,7 @@ from detectors.promises.codec import (
 from detectors.promises.parked import Parked
 from detectors.promises.plan import Plan, ShardCase
 from detectors.promises.sleeper import Sleeper
+from detectors.promises.strays import Strays, is_stray
 
 AnyCase = ShardCase | Sleeper | Parked
 
@@ -35,21 +36,37 @@ class KeptCases:
         self._plan = plan
         self._cases: dict[str, dict[str, AnyCase]] = {family: {} for family in plan.specs}
         self._changed: dict[str, set[str]] = {family: set() for family in plan.specs}
+        self._begin_strays()
         self._wakes: list[tuple[int, str, str]] = []
         self._held: list[tuple[int, str, str]] = []
         self._watermark_us = self._clock_us = self._known_us = NEVER_US
         self.counts = {"quarantined": 0, "dropped": 0, "late": 0, "closed": 0}
 
+    def _begin_strays(self) -> None:
+        plan = self._plan
+        self._strays = {
+            family: Strays(family, plan, rules) for family, rules in plan.rules.items() if rules is not None
+        }
+        self._gone: list[str] = []
+
+    def _forget_strays(self) -> None:
+        for family, strays in self._strays.items():
+            gone = strays.pass_time(self._watermark_us)
+            self.counts["closed"] += len(gone)
+            self._gone += [f"{family}/{key}" for key in gone]
+
     def __len__(self) -> int:
-        return sum(len(cases) for cases in self._cases.values())
+        return sum(map(len, self._cases.values())) + sum(len(strays) for strays in self._strays.values())
 
     def keys(self) -> list[str]:
         """Return all keys: family and key of each case."""
-        return [f"{family}/{key}" for family, cases in self._cases.items() for key in cases]
+        cases = [f"{family}/{key}" for family, cases in self._cases.items() for key in cases]
+        return cases + [f"{family}/{key}" for family, strays in self._strays.items() for key in strays.held]
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
         images = [self._image(family, case) for family, cases in self._cases.items() for case in cases.values()]
+        images += [image for strays in self._strays.values() for image in strays.images()]
         return encode_shard(self._watermark_us, self._clock_us, self.counts, images)
 
     def _image(self, family: str, case: AnyCase) -> bytes:
@@ -61,10 +78,16 @@ class KeptCases:
         """Return what has changed since the last call, and the keys in ``also``."""
         wanted, self._changed = self._changed, {family: set() for family in self._cases}
         images: list[tuple[str, bytes]] = []
-        gone: list[str] = []
+        gone, self._gone = self._gone, []
         for name in also:
             family, _, key = name.partition("/")
-            wanted.setdefault(family, set()).add(key)
+            image = self._strays[family].image(key) if family in self._strays else None
+            if image is None:
+                wanted.setdefault(family, set()).add(key)
+            else:
+                images.append((name, image))
+        for family, strays in self._strays.items():
+            images += strays.condense(f"{family}/")
         plan = self._plan.fingerprint
         for family, keys in wanted.items():
             cases = self._cases.get(family, {})
@@ -74,7 +97,7 @@ class KeptCases:
                     images.append((f"{family}/{key}", encode_sleeper(family, case, plan)))
                 elif case is not None:
                     images.append((f"{family}/{key}", self._image(family, case)))
-                else:
+                elif family not in self._strays or key not in self._strays[family].held:
                     gone.append(f"{family}/{key}")
         return Delta(encode_head(self._watermark_us, self._clock_us, self.counts), images, gone)
 
@@ -107,6 +130,7 @@ class KeptCases:
         self.counts = {**self.counts, **counts}
         self._cases = {family: {} for family in self._plan.specs}
         self._changed = {family: set() for family in self._plan.specs}
+        self._begin_strays()
         self._wakes, self._held = [], []
 
     def _put(self, raw: bytes) -> None:
@@ -115,10 +139,14 @@ class KeptCases:
         if image.family not in self._plan.specs:
             return  # promises about such subjects are no longer in the settings
         rules = self._plan.rules.get(image.family)
+        asleep = image.asleep
+        if rules is not None and asleep is not None and is_stray(asleep, self._plan):
+            self._strays[image.family].restore(image.key, asleep.last_us, raw)
+            return
         case: AnyCase
-        if image.asleep is not None and rules is not None:
-            case = sleeper_of(image, image.asleep, rules, self._plan)
-        elif image.asleep is not None:
+        if asleep is not None and rules is not None:
+            case = sleeper_of(image, asleep, rules, self._plan)
+        elif asleep is not None:
             # It slept by promises that are no longer in the settings.
             case = Parked(encode_case(image._replace(asleep=None)), image.wake_us)
         else:

@@ -4,10 +4,11 @@ An event that comes in the order of its case costs one lookup and what it does t
 stands in one heap of wake times, which is never searched: an entry that no longer holds is recognised when its time
 comes.
 
-A case begins as a sleeper, which only collects facts (:mod:`detectors.promises.sleeper`). It is built when something
-may be said of it, when its facts alone do not tell until when nothing may be (:mod:`detectors.promises.outlook`), or
-with the first event that does not come in order. Later it may be parked for a while
-(:mod:`detectors.promises.parked`).
+A fact that begins no promise, of a case that nothing is known of, takes a place in a dict until another one comes
+(:mod:`detectors.promises.strays`). A case begins as a sleeper, which only collects facts
+(:mod:`detectors.promises.sleeper`). It is built when something may be said of it, when its facts alone do not tell
+until when nothing may be (:mod:`detectors.promises.outlook`), or with the first event that does not come in order.
+Later it may be parked for a while (:mod:`detectors.promises.parked`).
 
 The clocks run ahead of the watermark, with every event that is known; what they say is held back until the watermark
 has passed it (:mod:`detectors.promises.episodes`).
@@ -57,7 +58,7 @@ class SlaShard(KeptCases):
         """Apply events to their cases; return the cases that must be looked at before time passes."""
         plan, kinds = self._plan, self._plan.kinds
         watermark_us, wakes, changed, concluding = self._watermark_us, self._wakes, self._changed, self._concluding
-        forgotten_us = watermark_us - plan.retention_us
+        forgotten_us, strays = watermark_us - plan.retention_us, self._strays
         affected: dict[tuple[str, str], ShardCase] = {}
         for event in events:
             kind = kinds.get(event.__class__)
@@ -80,12 +81,20 @@ class SlaShard(KeptCases):
             at_us = event.time_us
             cases = self._cases[family]
             case = cases.get(key)
+            if case is None and rules is not None and key in strays[family].held:
+                case = strays[family].take(key, watermark_us)
+                if case is not None:
+                    cases[key] = case
+                    heappush(wakes, (case.wake_us, family, key))
             if case is None:
                 if at_us < forgotten_us:
                     self.counts["dropped"] += 1
                     continue
                 if rules is None or at_us < watermark_us:
                     case = cases[key] = self._new(family, key)
+                elif not event.rev and rules.begins_nothing(info.step, data.status):
+                    strays[family].hold(key, event)
+                    continue
                 else:
                     case = cases[key] = Sleeper(key, at_us + rules.earliest_us)
                     heappush(wakes, (case.wake_us, family, key))
@@ -143,6 +152,7 @@ class SlaShard(KeptCases):
     def _pass_time(self, changes: list[AlertChange]) -> None:
         clock_us, watermark_us = self._clock_us, self._watermark_us
         wakes, held = self._wakes, self._held
+        self._forget_strays()
         while wakes and wakes[0][0] < clock_us:
             at_us, family, key = heappop(wakes)
             case = self._cases[family].get(key)

@@ -48,6 +48,7 @@ class SleepRules:
         self.rolling = sum(bit for bit, spec in self.bits if spec.rolling)
         self.plain: dict[str, tuple[int, int, int]] = {}
         self._ends_by_status: dict[str, int] = {}
+        self._begins_nothing: dict[tuple[str, str | None], bool] = {}
         self._terms: dict[tuple[int, str | None, str, str | None], tuple[Calendar, int | None]] = {}
         if all(_is_plain(spec) for spec in specs):
             for step in steps:
@@ -67,6 +68,16 @@ class SleepRules:
             if len(self._ends_by_status) < _STATUS_MEMORY:
                 self._ends_by_status[status] = ends
         return ends
+
+    def begins_nothing(self, step: str, status: str | None) -> bool:
+        """Return whether a fact with this step and status begins none of the promises."""
+        found = self._begins_nothing.get((step, status))
+        if found is None:
+            plain = self.plain.get(step)
+            found = plain is not None and not plain[0] and (status is None or self.ends_by_status(status) != UNKNOWN)
+            if len(self._begins_nothing) < _STATUS_MEMORY:
+                self._begins_nothing[step, status] = found
+        return found
 
     def terms(
         self, bit: int, spec: Spec, priority: str | None, tier: str, queue: str | None

@@ -242,3 +242,45 @@ def shuffled_within(events: Sequence[Event], lateness_us: int, seed: int) -> lis
     dice = random.Random(seed)
     keyed = [(item.time_us + dice.randrange(lateness_us + 1), number, item) for number, item in enumerate(events)]
     return [item for _, _, item in sorted(keyed, key=lambda entry: entry[:2])]
+
+
+def answers(
+    promises: Sequence[dict[str, Any]],
+    events: Sequence[Event],
+    *,
+    built: bool,
+    size: int,
+    lateness_us: int,
+    restart: int,
+    **settings: Any,
+) -> tuple[list[AlertChange], list[tuple[type, bytes]]]:
+    """Return what a shard answers to events, cut into batches, resumed from deltas every few of them."""
+    made = detector(*promises, **settings)
+
+    def begun() -> SlaShard:
+        state = made.deriving_shard()
+        if not isinstance(state, SlaShard):
+            raise TypeError(state)
+        if built:
+            build_at_once(state)
+        return state
+
+    state = begun()
+    changes: list[AlertChange] = []
+    derived: list[tuple[type, bytes]] = []
+    newest_us = events[0].time_us
+    log: dict[str, bytes] = {}
+    for turn, start in enumerate([*range(0, len(events), size), -1]):
+        piece = events[start : start + size] if start >= 0 else []
+        newest_us = max([newest_us, *(one.time_us for one in piece)]) if piece else newest_us + 30 * DAY_US
+        outcome = state.update(piece, Progress(newest_us - lateness_us, newest_us))
+        changes += outcome.changes
+        derived += [(type(one), msgspec.json.encode(one)) for one in outcome.derived]
+        delta = state.delta()
+        log |= dict(delta.images)
+        for name in delta.gone:
+            log.pop(name, None)
+        if restart and turn % restart == 0:
+            state = begun()
+            state.rebuild(delta.head, list(log.values()))
+    return changes, derived

@@ -2,12 +2,10 @@
 
 from typing import Any, NamedTuple
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.contract import AlertChange, Progress
 from detectors.events import Event
 from detectors.promises.case import Case
 from detectors.promises.clock import FAR_US
@@ -18,12 +16,11 @@ from detectors.promises.plan import Plan
 from detectors.promises.shard import SlaShard
 from detectors.promises.sleeper import Sleeper
 from tests.support.promises import (
-    DAY_US,
     EVERYDAY,
     MINUTE_US,
     MONDAY_US,
+    answers,
     at,
-    build_at_once,
     detector,
     event,
     everyday_events,
@@ -89,40 +86,6 @@ def events_of_case(key: str, start: int, priority: str | None, steps: list[Step]
             data["to"] = to[one.choice % len(to)]
         found.append(event(one.step, at_us, key, id=f"{key}/{number}", rev=int(one.rev), **data))
     return found
-
-
-def answers(
-    promises: list[dict[str, Any]], events: list[Event], *, built: bool, size: int, lateness_us: int, restart: int
-) -> tuple[list[AlertChange], list[tuple[type, bytes]]]:
-    """Return what a shard answers to events, cut into batches, resumed from deltas every few of them."""
-    made = detector(*promises)
-
-    def shard() -> SlaShard:
-        state = made.deriving_shard()
-        assert isinstance(state, SlaShard)
-        if built:
-            build_at_once(state)
-        return state
-
-    state = shard()
-    changes: list[AlertChange] = []
-    derived: list[tuple[type, bytes]] = []
-    newest_us = events[0].time_us
-    log: dict[str, bytes] = {}
-    for turn, start in enumerate([*range(0, len(events), size), -1]):
-        piece = events[start : start + size] if start >= 0 else []
-        newest_us = max([newest_us, *(one.time_us for one in piece)]) if piece else newest_us + 30 * DAY_US
-        outcome = state.update(piece, Progress(newest_us - lateness_us, newest_us))
-        changes += outcome.changes
-        derived += [(type(one), msgspec.json.encode(one)) for one in outcome.derived]
-        delta = state.delta()
-        log |= dict(delta.images)
-        for name in delta.gone:
-            log.pop(name, None)
-        if restart and turn % restart == 0:
-            state = shard()
-            state.rebuild(delta.head, list(log.values()))
-    return changes, derived
 
 
 of_each_sort = pytest.mark.parametrize("promises", [EVERYDAY, MORE, ROLLING], ids=["everyday", "more", "rolling"])
