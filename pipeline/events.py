@@ -5,18 +5,17 @@ found by the types of :mod:`detectors.events`. Unknown fields pass and are dropp
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Union, cast
 
 import msgspec
 
-from config.durations import US_PER_SECOND
 from detectors.events import EVENT_CLASSES, CaseEvent, Event, TransactionEvent
 from pipeline.diagnosis import diagnose
 from pipeline.reasons import Reason, RecordError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_US_PER_DAY = 86_400 * US_PER_SECOND
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def to_us(time: datetime) -> int:
@@ -25,8 +24,7 @@ def to_us(time: datetime) -> int:
     >>> to_us(datetime(1970, 1, 2, tzinfo=UTC))
     86400000000
     """
-    since = time - EPOCH
-    return since.days * _US_PER_DAY + since.seconds * US_PER_SECOND + since.microseconds
+    return (time - EPOCH) // _MICROSECOND
 
 
 EARLIEST_US = to_us(datetime(1990, 1, 1, tzinfo=UTC))
@@ -106,10 +104,9 @@ def _decode_each(records: Sequence[bytes], errors: list[tuple[int, RecordError]]
 
 def _set_times(events: Sequence[Event]) -> Sequence[int]:
     """Set what is not the wire's; return the indices of events that may have a time out of range."""
-    epoch = EPOCH
+    epoch, microsecond = EPOCH, _MICROSECOND
     for event in events:
-        since = event.time - epoch
-        event.time_us = since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
+        event.time_us = (event.time - epoch) // microsecond
     # A look at all of them together costs less than one at each inside the loop.
     times_us = [event.time_us for event in events]
     if times_us and not (min(times_us) >= EARLIEST_US and max(times_us) < LATEST_US):
