@@ -12,8 +12,9 @@ from pydantic import Field
 from config.durations import DurationUs
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import CASE_STEPS, Event, SurveyEvent
+from detectors.keys import KeyOf, customer_key
 from detectors.lives.answers import SurveyLife
-from detectors.lives.settings import DAY_US, LifeSettings, Steps, customer_key
+from detectors.lives.settings import DAY_US, LifeSettings, Steps
 from detectors.lives.shard import LivesShard
 from detectors.lives.surveys import SurveyScaleSettings
 from detectors.lives.telling import Teller
@@ -55,6 +56,10 @@ class NegativeSurvey(CaseDetector):
         """Return the customer, else the case, else the response."""
         found = customer_key(event)
         return f"response {event.id}" if found is None and isinstance(event, SurveyEvent) else found
+
+    def key_for(self, kind: type) -> KeyOf:
+        """Return what finds the keys of events of a class."""
+        return self.key if kind is SurveyEvent else customer_key
 
     def shard(self) -> CaseShard:
         """Return a new shard without customers."""

@@ -15,8 +15,9 @@ from pydantic import Field
 from config.durations import DurationUs
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import Event
+from detectors.keys import KeyOf, customer_key
 from detectors.lives.contacts import ContactLife
-from detectors.lives.settings import DAY_US, FieldName, LifeSettings, Steps, customer_key
+from detectors.lives.settings import DAY_US, FieldName, LifeSettings, Steps
 from detectors.lives.shard import LivesShard
 from detectors.lives.telling import Teller
 
@@ -66,6 +67,11 @@ class RepeatContact(CaseDetector):
         """Return the customer, else the case."""
         return customer_key(event)
 
+    def key_for(self, kind: type) -> KeyOf:
+        """Return what finds the keys of events of a class."""
+        del kind
+        return customer_key
+
     def shard(self) -> CaseShard:
         """Return a new shard without customers."""
-        return LivesShard(self.name, self.life, self.key, self._teller)
+        return LivesShard(self.name, self.life, customer_key, self._teller)

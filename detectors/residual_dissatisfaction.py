@@ -13,8 +13,9 @@ from pydantic import BeforeValidator, Field
 from config.durations import DurationUs
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import Event
+from detectors.keys import KeyOf, customer_key
 from detectors.lives.aftermath import AftermathLife
-from detectors.lives.settings import DAY_US, FieldName, LifeSettings, customer_key
+from detectors.lives.settings import DAY_US, FieldName, LifeSettings
 from detectors.lives.shard import LivesShard
 from detectors.lives.surveys import SurveyScaleSettings
 from detectors.lives.telling import Teller
@@ -64,6 +65,11 @@ class ResidualDissatisfaction(CaseDetector):
         """Return the customer, else the case."""
         return customer_key(event)
 
+    def key_for(self, kind: type) -> KeyOf:
+        """Return what finds the keys of events of a class."""
+        del kind
+        return customer_key
+
     def shard(self) -> CaseShard:
         """Return a new shard without customers."""
-        return LivesShard(self.name, self.life, self.key, self._teller)
+        return LivesShard(self.name, self.life, customer_key, self._teller)

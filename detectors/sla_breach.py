@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from config.durations import DurationUs
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context, DetectorSettings
 from detectors.events import CASE_STEPS, DERIVED_CLASSES, TRANSACTION_STEPS, Event
+from detectors.keys import KeyOf, case_key
 from detectors.promises.deriving import DerivingShard
 from detectors.promises.episodes import Teller
 from detectors.promises.facts import step_infos
@@ -103,6 +104,11 @@ class SlaBreach(CaseDetector):
         if info is None:
             return None
         return event.data.case_id if info.family == "case" else event.data.order_id  # type: ignore[union-attr]
+
+    def key_for(self, kind: type) -> KeyOf:
+        """Return what finds the keys of events of a class."""
+        info = self._plan.infos.get(kind)
+        return case_key if info is not None and info.family == "case" else self.key
 
     def shard(self) -> CaseShard:
         """Return a new shard without cases."""

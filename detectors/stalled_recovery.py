@@ -15,6 +15,7 @@ from config.durations import DurationUs
 from config.references import CalendarName
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import Event
+from detectors.keys import KeyOf, case_key
 from detectors.lives.beginnings import DEFAULT_BEGINNINGS, Beginning
 from detectors.lives.recovery import RecoveryLife
 from detectors.lives.settings import DAY_US, LifeSettings, Names
@@ -90,8 +91,13 @@ class StalledRecovery(CaseDetector):
 
     def key(self, event: Event) -> str | None:
         """Return the case."""
-        return getattr(event.data, "case_id", None) or None
+        return case_key(event)
+
+    def key_for(self, kind: type) -> KeyOf:
+        """Return what finds the keys of events of a class."""
+        del kind
+        return case_key
 
     def shard(self) -> CaseShard:
         """Return a new shard without recoveries."""
-        return LivesShard(self.name, self.life, self.key, self._teller)
+        return LivesShard(self.name, self.life, case_key, self._teller)

@@ -1,6 +1,6 @@
 """Where events go from prepare: to the shards of case detectors, and summed up to window detectors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from zlib import crc32
 
@@ -10,6 +10,7 @@ from detectors.combine import PaneCombiner
 from detectors.contract import CaseDetector, Combiner, Detector, Progress, WindowDetector
 from detectors.control import Control
 from detectors.events import ALL_CLASSES, Event
+from detectors.keys import KeyOf, key_for
 from detectors.panes import Panes
 from pipeline.columns.events import EventColumns
 from pipeline.columns.wants import Wants
@@ -109,24 +110,32 @@ class CaseSpreader:
     def __init__(self, detectors: Sequence[CaseDetector], shards: int) -> None:
         self.put_aside: list[tuple[str, list[list[Event]]]] = []
         self._shards = shards
-        self._wanting: dict[type, list[tuple[Callable[[Event], str | None], list[list[Event]]]]] = {}
+        # By class of events, what finds a key, and what is put aside by it: of all detectors with the same keys.
+        self._wanting: dict[type, list[tuple[KeyOf, list[list[list[Event]]]]]] = {}
         for detector in detectors:
             by_shard: list[list[Event]] = [[] for _ in range(shards)]
             self.put_aside.append((detector.name, by_shard))
             for name in detector.event_types:
-                self._wanting.setdefault(ALL_CLASSES[name], []).append((detector.key, by_shard))
+                kind = ALL_CLASSES[name]
+                key_of, wanting = key_for(detector, kind), self._wanting.setdefault(kind, [])
+                same = next((lists for known, lists in wanting if known == key_of), None)
+                if same is None:
+                    wanting.append((key_of, [by_shard]))
+                else:
+                    same.append(by_shard)
 
     def add(self, events: Sequence[Event]) -> None:
         """Put events aside by detector and shard."""
         wanting, shards = self._wanting, self._shards
         last, shard = "", crc32(b"") % shards
         for event in events:
-            for key_of, by_shard in wanting.get(event.__class__, ()):
+            for key_of, lists in wanting.get(event.__class__, ()):
                 key = key_of(event)
                 if key is not None:
-                    if key is not last:  # most detectors have the key of the one before: the customer, or the case
+                    if key is not last:
                         last, shard = key, crc32(key.encode()) % shards
-                    by_shard[shard].append(event)
+                    for by_shard in lists:
+                        by_shard[shard].append(event)
 
 
 def split(detectors: Mapping[str, Detector]) -> tuple[list[CaseDetector], list[WindowDetector]]:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from config.durations import DurationUs
 from detectors.contract import DetectorSettings
-from detectors.events import CASE_STEPS, Event
+from detectors.events import CASE_STEPS
 from detectors.lives.facts import Fact, Who
 from detectors.lives.urgency import UrgencySettings
 
@@ -49,14 +49,6 @@ class LifeSettings(DetectorSettings):
     retention: DurationUs = Field(default=7 * DAY_US, ge=0)
     skew: DurationUs = Field(default=300_000_000, ge=0)
     quote: int = Field(default=160, ge=0, le=1000)
-
-
-def customer_key(event: Event) -> str | None:
-    """Return whom an event is about: the customer, else the case; None where it names neither."""
-    if event.subject:
-        return event.subject
-    case_id = getattr(event.data, "case_id", None)
-    return f"case {case_id}" if case_id else None
 
 
 def label_names(fields: tuple[str, ...]) -> frozenset[str]:
