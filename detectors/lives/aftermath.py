@@ -9,7 +9,7 @@ from detectors.events import CaseData, Event, SocialData, SocialEvent, SurveyEve
 from detectors.lives import aftermath_words as words
 from detectors.lives.beginnings import fits
 from detectors.lives.facts import Fact, Who, fact_of
-from detectors.lives.life import FAR_US, NO_USE, SEED, STRAY, Life, Open, Script
+from detectors.lives.life import DORMANT, FAR_US, NO_USE, SEED, STRAY, Life, Open, Script
 from detectors.lives.settings import issue_of, label_names, labels_of
 from detectors.lives.surveys import Scales
 from detectors.promises.kinds import CANCELLED_STATUSES, RESOLVED_STATUSES, RESOLVED_STEPS, normal
@@ -25,7 +25,8 @@ _STEPS = (
 )  # fmt: skip
 _SEEDS = frozenset({"opened", "reopened", "updated", *RESOLVED_STEPS})
 _AGAIN = frozenset({"updated", "reopened", "cancelled", "merged"})
-_QUIET = frozenset({"opened", "customer_message", "agent_reply", *RESOLVED_STEPS})
+_NEVER_SIGNS = frozenset({"agent_reply", *RESOLVED_STEPS})
+_QUIET = frozenset({"opened", "customer_message"})
 
 
 class Recovered(msgspec.Struct, array_like=True):
@@ -74,6 +75,7 @@ class AftermathLife(Life[Aftermath]):
         self.skew_us = settings.skew
         self._signs = frozenset(settings.signs)
         self.quiet_us = min(settings.window, settings.case_retention)
+        self.dormant_us = settings.window
         self._labels = label_names(settings.issue) | frozenset(settings.where.labels)
         self.event_types = frozenset({"survey.response", "social.post", *(f"crm.case.{step}" for step in _STEPS)})
 
@@ -96,8 +98,10 @@ class AftermathLife(Life[Aftermath]):
         return fact_of(event, self._labels, self._settings.quote)
 
     def use_of(self, event: Event) -> int:
-        """A step of a case that is remembered begins something."""
+        """A step of a case that is remembered begins something; that it was resolved is waited for what follows."""
         step = event.step
+        if step in RESOLVED_STEPS:
+            return DORMANT
         data: Any = event.data
         if step == "post":
             return STRAY if event.subject and self._is_angry(data) else NO_USE
@@ -114,7 +118,7 @@ class AftermathLife(Life[Aftermath]):
     def keeps_quiet(self, facts: Sequence[Fact], fact: Fact) -> bool:
         """Say whether it is no sign: because it is none by itself, or because nothing has been resolved yet."""
         step = fact.step
-        if step in _QUIET and not self._is_angry(fact):
+        if step in _NEVER_SIGNS or (step in _QUIET and not self._is_angry(fact)):
             return True
         if step == "response" and self._scales.verdict(fact.score, fact.scale) != "negative":
             return True

@@ -11,6 +11,8 @@ from detectors.lives.facts import Fact, counts_before, place_of
 from detectors.lives.life import FAR_US, Entry, Life, Open
 from detectors.lives.telling import Told
 
+MOST_ASLEEP = 64
+"""A life with more facts than this does not sleep."""
 _NOTHING: list[Any] = []
 
 
@@ -24,6 +26,20 @@ class Asleep(msgspec.Struct, gc=False):
     def image(self) -> bytes:
         """Return it as bytes, for :func:`life_of`."""
         return encode(LifeImage(self.key, self.wake_us, NEVER_US, b"", _NOTHING, self.facts, _NOTHING, asleep=True))
+
+    def takes(self, life: Life[Any], fact: Fact, known_us: int) -> bool:
+        """Put a fact into a life that sleeps; False: something may come of it, so that it must wake."""
+        facts = self.facts
+        if facts:
+            last = facts[-1]
+            comes_last = last.at_us < fact.at_us or place_of(last) < place_of(fact)
+            quiet = comes_last and len(facts) < MOST_ASLEEP
+        else:
+            quiet = True
+        if quiet and not fact.rev and fact.at_us >= known_us and life.keeps_quiet(facts, fact):
+            facts.append(fact)
+            return True
+        return False
 
     def awake(self) -> "Alive":
         """Return the life, to be lived: its state is found out when it is first needed."""

@@ -67,6 +67,7 @@ class SurveyLife(Life[Answers]):
         self._labels = frozenset({settings.response, RECOVERY_LABEL})
         self._follow_up = frozenset(settings.follow_up)
         self.quiet_us = max(settings.edit_window, settings.retention)
+        self.dormant_us = 0
 
     def begin(self, key: str) -> Answers:
         """Return a customer without answers."""

@@ -36,6 +36,7 @@ class ContactLife(Life[Contacts]):
         self._labels = frozenset({"direction", "transferred_from", *label_names(settings.issue)})
         self._contacts = frozenset(settings.contacts)
         self.quiet_us = min((settings.window, *settings.window_by_issue.values()))
+        self.dormant_us = 0
         self._steps = self._contacts | _TURNS | _STATES
         self.event_types = frozenset(f"crm.case.{step}" for step in self._steps)
 

@@ -1,16 +1,19 @@
 """The lives of one shard, those that wait to begin, and what of them a snapshot must write."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from heapq import heapify, heappush
 from typing import Any
 
 import msgspec
 
 from detectors.contract import NEVER_US, Delta
-from detectors.events import Event
 from detectors.lives.alive import Alive, Asleep, life_of
+from detectors.lives.chunks import DORMANT, image_key, image_name, kind_of
 from detectors.lives.codec import VERSION, Head, Image, decode_head, decode_image, decode_life, encode
+from detectors.lives.dormant import OVER, Dormant
+from detectors.lives.facts import Fact
 from detectors.lives.life import FAR_US, Life
-from detectors.lives.strays import Strays, image_key, image_name, is_chunk
+from detectors.lives.strays import Strays
 
 
 class Kept:
@@ -18,38 +21,84 @@ class Kept:
 
     Args:
         life: what the detector knows.
-        key_of: what an event is about.
 
     Attributes:
-        lives: by key. strays: events about keys that have no life.
+        lives: by key. strays, dormant: events about keys that have no life.
         changed: keys of lives that have changed since the last :meth:`delta`.
         watermark_us: how far time has come.
         counts: what was put aside, by reason.
+        wakes: heap of when to look at which key. What no longer holds is recognised when its time comes.
     """
 
-    def __init__(self, life: Life[Any], key_of: Callable[[Event], str | None]) -> None:
+    def __init__(self, life: Life[Any]) -> None:
         self._life = life
-        self._key_of = key_of
         self.lives: dict[str, Alive | Asleep] = {}
-        self.strays = Strays(life.read, key_of)
+        self.strays = Strays(life.read)
+        self.dormant = Dormant(life.read, life.dormant_us, life.retention_us)
         self.changed: set[str] = set()
         self.watermark_us = NEVER_US
         self.counts: dict[str, int] = {}
+        self.wakes: list[tuple[int, str]] = []
 
     def __len__(self) -> int:
-        return len(self.lives) + len(self.strays)
+        return len(self.lives) + len(self.strays) + len(self.dormant)
 
     def names(self) -> list[str]:
         """Return the names of all images."""
-        return [*map(image_name, self.lives), *self.strays.names()]
+        return [*map(image_name, self.lives), *self.strays.names(), *self.dormant.names()]
 
-    def wakes(self) -> list[tuple[int, str]]:
-        """Return when which life must be looked at."""
-        return [(life.wake_us, life.key) for life in self.lives.values() if life.wake_us < FAR_US]
+    # -- what is known of a key ---------------------------------------------------------------------------------------
+
+    def begin(self, key: str) -> Asleep:
+        """Return a new life of what is dormant of a key."""
+        life = self.lives[key] = self._asleep(key, self.dormant.take(key))
+        if life.wake_us < FAR_US:
+            heappush(self.wakes, (life.wake_us, key))
+        return life
+
+    def _asleep(self, key: str, facts: list[Fact]) -> Asleep:
+        return Asleep(key, facts[0].at_us + self._life.quiet_us if facts else FAR_US, facts)
+
+    def waits(self, key: str) -> bool:
+        """Say whether something is dormant of a key."""
+        return key in self.dormant.index()
+
+    def pass_time(self, watermark_us: int) -> None:
+        """Let time come to the watermark, and say of what is dormant when to look at it."""
+        self.watermark_us = watermark_us
+        self.strays.pass_time(watermark_us)
+        for look in self.dormant.due(watermark_us):
+            heappush(self.wakes, look)
+        self.dormant.pass_time(watermark_us)
+        crowded, self.dormant.crowded = self.dormant.crowded, []
+        for key in crowded:
+            if self.waits(key):
+                self.begin(key)
+                self.changed.add(key)
+
+    def look(self, key: str, at_us: int) -> Asleep | None:
+        """Look, at its time, at what is dormant of a key; return a life where only a life can follow it."""
+        look_us = self.dormant.look(key, at_us, self.watermark_us)
+        if look_us is None:
+            life = self.begin(key)
+            life.wake_us = at_us
+            return life
+        if look_us == OVER:
+            self.count("closed")
+        elif look_us > NEVER_US:
+            heappush(self.wakes, (look_us, key))
+        return None
+
+    def count(self, what: str) -> None:
+        """Count one more of what was put aside."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    # -- snapshots ----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
         lives = [msgspec.Raw(life.image()) for life in self.lives.values()]
+        lives += [msgspec.Raw(self._asleep(key, facts).image()) for key, facts in self.dormant.all()]
         return encode(Image(VERSION, self.watermark_us, self.counts, lives, self.strays.all()))
 
     def delta(self, also: Iterable[str] = ()) -> Delta:
@@ -63,6 +112,8 @@ class Kept:
             else:
                 wanted.add(key)
         images, gone = self.strays.delta(chunks)
+        more_images, more_gone = self.dormant.delta(chunks)
+        images, gone = images + more_images, gone + more_gone
         lives = self.lives
         for key in wanted:
             life = lives.get(key)
@@ -93,10 +144,18 @@ class Kept:
 
     def _begin(self, watermark_us: int, counts: dict[str, int], images: Iterable[bytes]) -> None:
         self.watermark_us, self.counts = watermark_us, dict(counts)
-        self.lives, self.changed, self.strays = {}, set(), Strays(self._life.read, self._key_of)
+        self.lives, self.changed, self.strays = {}, set(), Strays(self._life.read)
+        self.dormant = Dormant(self._life.read, self._life.dormant_us, self._life.retention_us)
+        dormant = []
         for image in images:
-            if is_chunk(image):
-                self.strays.restore_chunk(image)
-            else:
+            kind = kind_of(image)
+            if kind is None:
                 life = life_of(decode_life(image), self._life.state_type)
                 self.lives[life.key] = life
+            elif kind is DORMANT:
+                dormant.append(image)
+            else:
+                self.strays.restore_chunk(image)
+        self.dormant.restore(dormant)
+        self.wakes = [(life.wake_us, life.key) for life in self.lives.values() if life.wake_us < FAR_US]
+        heapify(self.wakes)

@@ -16,8 +16,9 @@ from detectors.lives.facts import Fact
 FAR_US = 2**62
 """Later than everything."""
 
-NO_USE, STRAY, SEED = 0, 1, 2
-"""What an event is to a life that has not begun: of no use; something to one that begins before; a beginning."""
+NO_USE, STRAY, SEED, DORMANT = 0, 1, 2, 3
+"""What an event is to a life that has not begun: of no use; something to one that begins before; a beginning; a
+beginning of which nothing comes as long as nothing else comes than more of its kind."""
 
 Labels = tuple[tuple[str, str], ...]
 Words = Callable[[], Mapping[str, str]]
@@ -112,12 +113,15 @@ class Life(Protocol, Generic[StateT]):
         retention_us: how late an event may come and still be taken into account.
         skew_us: how much later than its recording an event may claim to have happened.
         quiet_us: for how long after the first fact a life that :meth:`keeps_quiet` may be left alone.
+        dormant_us: for how long an event that is :data:`DORMANT` counts; then the life forgets it, and says nothing. A
+            second one about the same case changes nothing while the first one counts.
     """
 
     state_type: type[StateT]
     retention_us: int
     skew_us: int
     quiet_us: int
+    dormant_us: int
 
     def begin(self, key: str) -> StateT:
         """Return the state of a life of which nothing is known."""
@@ -152,7 +156,7 @@ class Life(Protocol, Generic[StateT]):
 
         Returns:
             :data:`NO_USE` where :meth:`read` says so without a reason, :data:`STRAY` where it gives a fact that is
-            surely no seed, else :data:`SEED`.
+            surely no seed, :data:`DORMANT` for a step of a case that surely is that, else :data:`SEED`.
         """
         ...
 

@@ -44,6 +44,7 @@ class RecoveryLife(Life[Recovery]):
         self._begins = Beginnings(settings.begins, Scales(settings.scales, settings.default_scale))
         self._labels = frozenset({"owner", *self._begins.labels})
         self.quiet_us = 0
+        self.dormant_us = 0
         self._clock = RecoveryClock(settings, calendars)
         self._progress = frozenset(settings.progress)
         self._contact = frozenset(settings.contact)

@@ -7,21 +7,19 @@ in one heap of wake times, which is never searched: an entry that no longer hold
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Any
 
 from detectors.contract import NEVER_US, AlertChange, Delta, Finding, Outcome, Progress
 from detectors.events import Event
 from detectors.lives.alive import Alive, Asleep
-from detectors.lives.facts import Fact, is_from_future, place_of
+from detectors.lives.facts import Fact, is_from_future
 from detectors.lives.kept import Kept
-from detectors.lives.life import FAR_US, SEED, STRAY, Life, Script
+from detectors.lives.life import DORMANT, FAR_US, NO_USE, STRAY, Life, Script
 from detectors.lives.living import live, next_look_us, seal
 from detectors.lives.telling import Teller
 
-MOST_ASLEEP = 64
-"""A life with more facts than this does not sleep."""
 _order = attrgetter("at_us", "fingerprint")
 
 
@@ -44,8 +42,7 @@ class LivesShard:
         self._life = life
         self._key_of = key_of
         self._teller = teller
-        self._kept = Kept(life, key_of)
-        self._wakes: list[tuple[int, str]] = []
+        self._kept = Kept(life)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -76,7 +73,6 @@ class LivesShard:
             SnapshotVersionError: when this code cannot read it.
         """
         self._kept.restore(state)
-        self._begin()
 
     def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
         """Take over the newest head and images of all deltas.
@@ -85,11 +81,6 @@ class LivesShard:
             SnapshotVersionError: when this code cannot read them.
         """
         self._kept.rebuild(head, images)
-        self._begin()
-
-    def _begin(self) -> None:
-        self._wakes = self._kept.wakes()
-        heapify(self._wakes)
 
     # -- events and time ----------------------------------------------------------------------------------------------
 
@@ -100,12 +91,14 @@ class LivesShard:
         known_us = self._kept.watermark_us
         for alive in self._take(events, findings).values():
             self._relive(alive, known_us, changes)
-        self._kept.watermark_us = watermark_us = max(known_us, progress.watermark_us)
-        self._kept.strays.pass_time(watermark_us)
-        wakes = self._wakes
+        watermark_us = max(known_us, progress.watermark_us)
+        self._kept.pass_time(watermark_us)
+        wakes = self._kept.wakes
         while wakes and wakes[0][0] < watermark_us:
             at_us, key = heappop(wakes)
             life = self._kept.lives.get(key)
+            if life is None:
+                life = self._kept.look(key, at_us)
             if life is not None and life.wake_us == at_us:
                 self._advance(self._awake(life), known_us, changes, findings)
         changes.sort(key=_order)
@@ -114,8 +107,10 @@ class LivesShard:
 
     def _take(self, events: Sequence[Event], findings: list[Finding]) -> dict[str, Alive]:
         """Put events into their lives; return the lives that late ones came to."""
-        life, lives, known_us, key_of_event = self._life, self._kept.lives, self._kept.watermark_us, self._key_of
-        changed = self._kept.changed
+        # Of most events nothing comes: what is done for those is written for speed.
+        kept, key_of_event, use_of, known_us = self._kept, self._key_of, self._life.use_of, self._kept.watermark_us
+        lives, strays, log, waits = kept.lives, kept.strays, kept.dormant.log, kept.waits
+        may_wait = self._life.dormant_us > 0
         late: dict[str, Alive] = {}
         for event in events:
             key = key_of_event(event)
@@ -123,44 +118,66 @@ class LivesShard:
                 continue
             alive = lives.get(key)
             if alive is None:
-                use = life.use_of(event)
-                if use != SEED:
-                    if use == STRAY:
-                        self._stray(key, event)
+                use = use_of(event)
+                if use == NO_USE:
                     continue
-            fact = life.read(event)
-            if isinstance(fact, str):
-                if fact:
-                    self._refuse(event, fact, findings)
-                continue
-            if event.recordedtime is not None and is_from_future(event, life.skew_us):
-                self._count("quarantined")
-                continue
-            at_us = fact.at_us
-            if at_us < known_us - life.retention_us or (isinstance(alive, Alive) and at_us < alive.horizon_us):
-                self._count("dropped")
-                continue
-            changed.add(key)
-            if alive is None:
-                alive = self._begun(key)
-            if isinstance(alive, Alive):
-                self._put(alive, fact, late)
-            elif not self._sleeps_on(alive, fact):
-                self._put(self._awake(alive), fact, late)
+                in_time = event.time_us >= known_us and event.recordedtime is None
+                if use == DORMANT:
+                    if in_time and not event.rev and not (strays.spans and key in strays):
+                        log.append(key)
+                        log.append(event)
+                        continue
+                elif use == STRAY and not (may_wait and waits(key)):
+                    if in_time:
+                        strays.hold(key, event)
+                    else:
+                        self._put_aside(key, event)
+                    continue
+            self._live_on(alive, key, event, late, findings)
         return late
 
-    def _stray(self, key: str, event: Event) -> None:
+    def _live_on(
+        self, alive: Alive | Asleep | None, key: str, event: Event, late: dict[str, Alive], findings: list[Finding]
+    ) -> None:
+        """Put an event into the life of its key, which may begin with it."""
+        life, known_us = self._life, self._kept.watermark_us
+        fact = life.read(event)
+        if isinstance(fact, str):
+            if fact:
+                self._refuse(event, fact, findings)
+            return
+        if event.recordedtime is not None and is_from_future(event, life.skew_us):
+            self._kept.count("quarantined")
+            return
+        at_us = fact.at_us
+        if at_us < known_us - life.retention_us or (isinstance(alive, Alive) and at_us < alive.horizon_us):
+            self._kept.count("dropped")
+            return
+        self._kept.changed.add(key)
+        if alive is None:
+            alive = self._begun(key)
+        if isinstance(alive, Asleep):
+            if alive.takes(life, fact, known_us):
+                if len(alive.facts) == 1:
+                    alive.wake_us = at_us + life.quiet_us
+                    heappush(self._kept.wakes, (alive.wake_us, key))
+                return
+            alive = self._awake(alive)
+        self._put(alive, fact, late)
+
+    def _put_aside(self, key: str, event: Event) -> None:
+        """Keep a stray, or count why it is not kept."""
         if event.recordedtime is not None and is_from_future(event, self._life.skew_us):
-            self._count("quarantined")
+            self._kept.count("quarantined")
         elif event.time_us >= self._kept.watermark_us:
             self._kept.strays.hold(key, event)
         else:  # late, and nothing came of what it is about
             forgotten_us = self._kept.watermark_us - self._life.retention_us
-            self._count("late" if event.time_us >= forgotten_us else "dropped")
+            self._kept.count("late" if event.time_us >= forgotten_us else "dropped")
 
     def _begun(self, key: str) -> Alive | Asleep:
         """Return a new life, with what has waited for it."""
-        life = self._kept.lives[key] = Asleep(key, FAR_US, [])
+        life = self._kept.begin(key)
         waited = self._kept.strays.take(key, self._kept.watermark_us)
         if not waited:
             return life
@@ -176,23 +193,6 @@ class LivesShard:
         alive = self._kept.lives[life.key] = life.awake()
         return alive
 
-    def _sleeps_on(self, asleep: Asleep, fact: Fact) -> bool:
-        """Put a fact into a life that sleeps; False: something may come of it, so that it must wake."""
-        life, facts = self._life, asleep.facts
-        if facts:
-            last = facts[-1]
-            comes_last = last.at_us < fact.at_us or place_of(last) < place_of(fact)
-            quiet = comes_last and len(facts) < MOST_ASLEEP
-        else:
-            quiet = True
-        if quiet and not fact.rev and fact.at_us >= self._kept.watermark_us and life.keeps_quiet(facts, fact):
-            facts.append(fact)
-            if len(facts) == 1:
-                asleep.wake_us = fact.at_us + life.quiet_us
-                heappush(self._wakes, (asleep.wake_us, asleep.key))
-            return True
-        return False
-
     def _put(self, alive: Alive, fact: Fact, late: dict[str, Alive]) -> None:
         """Put a fact into a life that is looked at when the watermark passes it."""
         index = alive.put(fact)
@@ -200,20 +200,17 @@ class LivesShard:
             return
         at_us = fact.at_us
         if index < alive.done or at_us < self._kept.watermark_us:
-            self._count("late")
+            self._kept.count("late")
             late[alive.key] = alive
         if at_us < alive.wake_us:
             alive.wake_us = at_us
-            heappush(self._wakes, (at_us, alive.key))
+            heappush(self._kept.wakes, (at_us, alive.key))
 
     def _refuse(self, event: Event, reason: str, findings: list[Finding]) -> None:
-        self._count(reason)
+        self._kept.count(reason)
         script = Script(self._name)
         script.saw(event.time_us, event.time_us + 1, reason, {"source": event.source, "id": event.id})
         findings += script.findings
-
-    def _count(self, what: str) -> None:
-        self.counts[what] = self.counts.get(what, 0) + 1
 
     def _relive(self, alive: Alive, known_us: int, changes: list[AlertChange]) -> None:
         """Live a life again, as far as it was lived, and correct what was told."""
@@ -222,7 +219,7 @@ class LivesShard:
         live(self._life, alive, known_us, script)
         changes += self._teller.reconcile(alive.told, alive.begun, script.entries, known_us)
         alive.wake_us = NEVER_US
-        heappush(self._wakes, (NEVER_US, alive.key))
+        heappush(self._kept.wakes, (NEVER_US, alive.key))
 
     def _advance(self, alive: Alive, known_us: int, changes: list[AlertChange], findings: list[Finding]) -> None:
         """Let time come to the watermark, tell what comes of it, and say when to look again."""
@@ -238,8 +235,8 @@ class LivesShard:
         alive.wake_us = next_look_us(self._life, alive)
         if alive.wake_us < self._kept.watermark_us:
             del self._kept.lives[alive.key]
-            self._count("closed")
+            self._kept.count("closed")
             return
         seal(self._life, alive, self._kept.watermark_us)
         if alive.wake_us < FAR_US:
-            heappush(self._wakes, (alive.wake_us, alive.key))
+            heappush(self._kept.wakes, (alive.wake_us, alive.key))

@@ -107,7 +107,7 @@ def sleepless(name: str) -> LivesShard:
     """Return a shard in which everything begins a life, and every life is looked at with each of its facts."""
     shard = shard_of(name)
     use_of = shard._life.use_of
-    shard._life.use_of = lambda event: SEED if use_of(event) == STRAY else use_of(event)  # type: ignore[method-assign]
+    shard._life.use_of = lambda event: SEED if use_of(event) != NO_USE else NO_USE  # type: ignore[method-assign]
     shard._life.keeps_quiet = lambda facts, fact: False  # type: ignore[method-assign]
     return shard
 

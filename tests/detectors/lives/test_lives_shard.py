@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from detectors.contract import CaseShard, Context, Progress
 from detectors.events import EVENT_CLASSES, CaseData, Event, Profile, SurveyData
+from detectors.lives.chunks import SPAN_US
 from detectors.lives.living import MOST_FACTS
 from detectors.lives.shard import LivesShard
-from detectors.lives.strays import SPAN_US
 from detectors.negative_survey import NegativeSurvey, NegativeSurveySettings
 from detectors.repeat_contact import RepeatContact, RepeatContactSettings
 from detectors.residual_dissatisfaction import ResidualDissatisfaction, ResidualDissatisfactionSettings
