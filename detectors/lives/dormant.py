@@ -80,14 +80,18 @@ class Dormant:
 
     def index(self) -> dict[str, Chain]:
         """Return what is kept, by key."""
+        if self._indexed < len(self.log) or self._shelf.is_unread:
+            self._read_on()
+        return self._chains
+
+    def _read_on(self) -> None:
+        """Find out about whom is what came since the last time."""
         for piece in self._shelf.unread():
             self._put_piece(piece)
-        if self._indexed < len(self.log):
-            come = islice(self.log, self._indexed, None)
-            for key, event in zip(come, come, strict=True):
-                self._put(key, event, event.time_us)
-            self._indexed = len(self.log)
-        return self._chains
+        come = islice(self.log, self._indexed, None)
+        for key, event in zip(come, come, strict=True):
+            self._put(key, event, event.time_us)
+        self._indexed = len(self.log)
 
     def _put_piece(self, piece: Iterable[tuple[str, Fact]]) -> None:
         for key, fact in piece:

@@ -59,10 +59,6 @@ class Kept:
     def _asleep(self, key: str, facts: list[Fact]) -> Asleep:
         return Asleep(key, facts[0].at_us + self._life.quiet_us if facts else FAR_US, facts)
 
-    def waits(self, key: str) -> bool:
-        """Say whether something is dormant of a key."""
-        return key in self.dormant.index()
-
     def pass_time(self, watermark_us: int) -> None:
         """Let time come to the watermark, and say of what is dormant when to look at it."""
         self.watermark_us = watermark_us
@@ -72,7 +68,7 @@ class Kept:
         self.dormant.pass_time(watermark_us)
         crowded, self.dormant.crowded = self.dormant.crowded, []
         for key in crowded:
-            if self.waits(key):
+            if key in self.dormant.index():
                 self.begin(key)
                 self.changed.add(key)
 

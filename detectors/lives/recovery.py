@@ -47,6 +47,7 @@ class RecoveryLife(Life[Recovery]):
         self.dormant_us = 0
         self._clock = RecoveryClock(settings, calendars)
         self._progress = frozenset(settings.progress)
+        self._dull = _NO_USE - self._progress
         self._contact = frozenset(settings.contact)
         self._delivers = frozenset(settings.delivers)
         self.event_types = frozenset({"survey.response", *(f"crm.case.{step}" for step in CASE_STEPS)})
@@ -60,15 +61,14 @@ class RecoveryLife(Life[Recovery]):
         return "" if self._is_of_no_use(event) else fact_of(event, self._labels, 0)
 
     def _is_of_no_use(self, event: Event) -> bool:
-        step = event.step
-        if step not in _NO_USE or step in self._progress:
+        if event.step not in self._dull:
             return False
         data: Any = event.data
         return not data.labels.get(RECOVERY_LABEL) and data.deadline is None
 
     def use_of(self, event: Event) -> int:
         """What a recovery may begin with begins something."""
-        if self._is_of_no_use(event):
+        if event.step in self._dull and self._is_of_no_use(event):
             return NO_USE
         return SEED if self._begins.may_begin(event) else STRAY
 

@@ -109,7 +109,7 @@ class LivesShard:
         """Put events into their lives; return the lives that late ones came to."""
         # Of most events nothing comes: what is done for those is written for speed.
         kept, key_of_event, use_of, known_us = self._kept, self._key_of, self._life.use_of, self._kept.watermark_us
-        lives, strays, log, waits = kept.lives, kept.strays, kept.dormant.log, kept.waits
+        lives, strays, log, dormant = kept.lives, kept.strays, kept.dormant.log, kept.dormant.index
         may_wait = self._life.dormant_us > 0
         late: dict[str, Alive] = {}
         for event in events:
@@ -127,7 +127,7 @@ class LivesShard:
                         log.append(key)
                         log.append(event)
                         continue
-                elif use == STRAY and not (may_wait and waits(key)):
+                elif use == STRAY and not (may_wait and key in dormant()):
                     if in_time:
                         strays.hold(key, event)
                     else:

@@ -22,6 +22,7 @@ class Shelf:
 
     Attributes:
         was_read: :meth:`unread` was called since the last snapshot.
+        is_unread: it would return something.
     """
 
     def __init__(self) -> None:
@@ -30,7 +31,7 @@ class Shelf:
         self._names: dict[int, list[str]] = {}
         self._unread_pieces: list[bytes] = []
         self._unread_chunks: list[bytes] = []
-        self.was_read = False
+        self.was_read = self.is_unread = False
         self._oldest: int | None = None
         self._next = 0
         self._gone: list[str] = []
@@ -55,6 +56,7 @@ class Shelf:
         self._add(span, msgspec.Raw(piece))
         if is_unread:
             self._unread_pieces.append(piece)
+            self.is_unread = True
 
     def leave(self, span: int, key: str) -> None:
         """Take note that nothing is kept of a key any more; ``span`` is the last one in which there was something."""
@@ -70,7 +72,7 @@ class Shelf:
 
     def unread(self) -> list[Kept]:
         """Return what is kept and was not returned yet."""
-        self.was_read = True
+        self.was_read, self.is_unread = True, False
         found: list[Kept] = []
         if self._unread_chunks:
             for image in self._unread_chunks:
