@@ -1,11 +1,12 @@
 """Chunks: facts of one span of event time that came between two snapshots, written once and forgotten as a whole."""
 
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 import msgspec
 
 from detectors.contract import SnapshotVersionError
-from detectors.lives.facts import Fact
+from detectors.lives.facts import Fact, PlainStep
 
 SPAN_US = 600_000_000
 """Short enough that little is kept for longer than it must be; of a lateness of a day there are 145 to look through."""
@@ -21,16 +22,29 @@ class Chunk(msgspec.Struct, array_like=True):
     kept: list[tuple[str, Fact]]
 
 
+class Piece(msgspec.Struct, array_like=True):
+    """Some of what came to be dormant of one span: plain steps, and keys with the facts of others."""
+
+    plain: list[PlainStep]
+    others: list[tuple[str, Fact]]
+
+    def facts(self) -> Iterator[tuple[str, Fact]]:
+        """Yield keys and facts."""
+        for step in self.plain:
+            yield step.key, step.fact()
+        yield from self.others
+
+
 class Pieces(msgspec.Struct, array_like=True):
     """What came to be dormant of one span between two snapshots, piece by piece.
 
-    A piece is keys and facts; or a key, of which nothing is kept any more of what came before, in this span and in
+    In place of a piece may stand a key, of which nothing is kept any more of what came before, in this span and in
     earlier ones.
     """
 
     span: int
     number: int
-    pieces: list[list[tuple[str, Fact]] | str]
+    pieces: list[Piece | str]
 
 
 ShapeT = TypeVar("ShapeT", Chunk, Pieces)
@@ -72,11 +86,11 @@ class Kind(Generic[ShapeT]):
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_PIECE = msgspec.msgpack.Decoder(list[tuple[str, Fact]])
+_PIECE = msgspec.msgpack.Decoder(Piece)
 write_piece = _ENCODER.encode
-"""Returns the bytes of keys and facts, or tuples of the same."""
+"""Returns the bytes of a piece, given as a tuple of the same."""
 read_piece = _PIECE.decode
-"""Returns the keys and facts of which :func:`write_piece` made these bytes."""
+"""Returns the piece of which :func:`write_piece` made these bytes."""
 STRAYS = Kind(_CHUNK, "\x00\x01", Chunk)
 DORMANT = Kind(_CHUNK * 2, "\x00\x02", Pieces)
 

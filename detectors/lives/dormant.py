@@ -19,8 +19,8 @@ import msgspec
 from detectors.contract import NEVER_US
 from detectors.events import Event
 from detectors.lives.alive import MOST_ASLEEP
-from detectors.lives.chunks import SPAN_US
-from detectors.lives.facts import Fact, place_of, rows_of
+from detectors.lives.chunks import SPAN_US, Piece
+from detectors.lives.facts import Fact, place_of, plain_steps
 from detectors.lives.shelf import Shelf
 
 OVER = 1
@@ -93,8 +93,8 @@ class Dormant:
             self._put(key, event, event.time_us)
         self._indexed = len(self.log)
 
-    def _put_piece(self, piece: Iterable[tuple[str, Fact]]) -> None:
-        for key, fact in piece:
+    def _put_piece(self, piece: Piece) -> None:
+        for key, fact in piece.facts():
             self._put(key, fact, fact.at_us)
 
     def _put(self, key: str, one: Event | Fact, at_us: int) -> None:
@@ -213,8 +213,9 @@ class Dormant:
 
     def _put_down(self, span: int, keys: Sequence[str], events: Sequence[Event], *, is_indexed: bool) -> None:
         if keys:
-            rows = rows_of(events, self._read)
-            self._shelf.put(span, list(zip(keys, rows, strict=True)), is_unread=not is_indexed)
+            plain, others = plain_steps(keys, events)
+            facts = [(key, fact) for key, event in others if isinstance(fact := self._read(event), Fact)]
+            self._shelf.put(span, plain, facts, is_unread=not is_indexed)
 
     def delta(self, also: Iterable[str] = ()) -> tuple[list[tuple[str, bytes]], list[str]]:
         """Return chunks of what came since the last call, and those in ``also``; and names of those that have gone."""

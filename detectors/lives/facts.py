@@ -4,7 +4,7 @@ The facts of a life sort by time, then the source's own sequence, then rank, the
 in which facts of one instant are applied does not hang on how they arrived.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from sys import intern
 from typing import Any
 
@@ -14,7 +14,7 @@ from detectors.events import CaseData, Event, SurveyData
 from detectors.promises.facts import RANKS, is_from_future
 from detectors.promises.openhours import to_us
 
-__all__ = ["Fact", "Who", "counts_before", "fact_of", "is_from_future", "place_of", "rows_of"]
+__all__ = ["Fact", "PlainStep", "Who", "counts_before", "fact_of", "is_from_future", "place_of", "plain_steps"]
 _ANSWER_RANK = 8
 _NOBODY: tuple[tuple[str, str], ...] = ()
 
@@ -123,31 +123,57 @@ def fact_of(event: Any, labels: Collection[str], quote: int) -> Fact:
     )
 
 
-def rows_of(events: Iterable[Event], read: Callable[[Event], Fact | str]) -> list[object]:
-    """Return what is kept of steps of cases, to be written: facts, or tuples that are written with the same bytes.
+class PlainStep(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A step of a case as it is kept of one without labels, text, deadline, time of recording and profile: most."""
 
-    Most steps are plain: without labels, text, deadline, time of recording, profile. Of these no fact is made, which
-    costs half.
+    key: str
+    at_us: int
+    sequence: int
+    rev: int
+    id: str
+    source: str
+    step: str
+    subject: str
+    case_id: str
+    status: str | None
+    to: str | None
+    reason: str | None
+    queue: str | None
+    service: str | None
+    region: str | None
+    channel: str | None
+    priority: str | None
+    sentiment: float | None
 
-    Args:
-        events: steps of cases.
-        read: gives the fact of one, by :func:`fact_of`.
+    def fact(self) -> Fact:
+        """Return what :func:`fact_of` makes of it."""
+        return Fact(
+            self.at_us, self.sequence, RANKS.get(self.step, _ANSWER_RANK), self.id, intern(self.source), self.rev,
+            self.step, self.at_us, self.case_id, self.status, self.to, self.reason, self.queue, self.channel or "",
+            sentiment=self.sentiment,
+            who=Who(self.subject, service=self.service or "", region=self.region or "", priority=self.priority or ""),
+        )  # fmt: skip
+
+
+def plain_steps(keys: Iterable[str], events: Iterable[Event]) -> tuple[list[object], list[tuple[str, Event]]]:
+    """Return steps of cases to be written: those that are plain, and the others with their keys.
+
+    The plain ones are tuples that are written as :class:`PlainStep`, whose making would cost as much as the writing.
     """
-    rows: list[object] = []
-    for event in events:
+    plain: list[object] = []
+    others: list[tuple[str, Event]] = []
+    for key, event in zip(keys, events, strict=True):
         data: Any = event.data
         recorded, profile = event.recordedtime, event.profile
         if data.labels or data.text or data.deadline is not None or recorded is not None or profile is not None:
-            rows.append(read(event))
+            others.append((key, event))
             continue
-        at_us, step = event.time_us, event.step
-        rows.append((
-            at_us, event.sequence, RANKS.get(step, _ANSWER_RANK), event.id, event.source, event.rev, step, at_us,
-            data.case_id, data.status, data.to, data.reason, data.queue, data.channel or "", None, None, None,
-            data.sentiment, _NOBODY, "",
-            (event.subject, "", "", None, data.service or "", data.region or "", data.priority or ""),
+        plain.append((
+            key, event.time_us, event.sequence, event.rev, event.id, event.source, event.step, event.subject,
+            data.case_id, data.status, data.to, data.reason, data.queue, data.service, data.region, data.channel,
+            data.priority, data.sentiment,
         ))  # fmt: skip
-    return rows
+    return plain, others
 
 
 def _who(event: Any, priority: str) -> Who:

@@ -4,21 +4,16 @@ Everything is written soon after it came, while it is quick to read and to free,
 for is kept as these bytes only.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
-from detectors.lives.chunks import DORMANT, SPAN_US, Pieces, read_piece, write_piece
+from detectors.lives.chunks import DORMANT, SPAN_US, Piece, Pieces, read_piece, write_piece
 from detectors.lives.facts import Fact
-
-Kept = Sequence[tuple[str, Fact]]
 
 
 class Shelf:
     """Pieces and chunks, by span.
-
-    A piece is keys and facts; or a key, of which nothing is kept any more of what came before, in this span and in
-    earlier ones.
 
     Attributes:
         was_read: :meth:`unread` was called since the last snapshot.
@@ -44,15 +39,16 @@ class Shelf:
         """Return the names of all chunks."""
         return list(self._chunks)
 
-    def put(self, span: int, kept: Sequence[object], *, is_unread: bool) -> None:
-        """Keep keys and facts (or tuples of the same) of a span.
+    def put(self, span: int, plain: list[object], others: list[tuple[str, Fact]], *, is_unread: bool) -> None:
+        """Keep what came of a span.
 
         Args:
             span: its number.
-            kept: what to write.
+            plain: plain steps, as tuples.
+            others: keys, and the facts of other steps.
             is_unread: :meth:`unread` is to return it.
         """
-        piece = write_piece(kept)
+        piece = write_piece((plain, others))
         self._add(span, msgspec.Raw(piece))
         if is_unread:
             self._unread_pieces.append(piece)
@@ -70,10 +66,10 @@ class Shelf:
         else:
             pieces.append(piece)
 
-    def unread(self) -> list[Kept]:
+    def unread(self) -> list[Piece]:
         """Return what is kept and was not returned yet."""
         self.was_read, self.is_unread = True, False
-        found: list[Kept] = []
+        found: list[Piece] = []
         if self._unread_chunks:
             for image in self._unread_chunks:
                 found += (piece for piece in DORMANT.read(image).pieces if not isinstance(piece, str))

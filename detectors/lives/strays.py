@@ -32,14 +32,13 @@ class _Span:
     def index(self) -> dict[str, list[Event | Fact]]:
         """Return what is kept, by key."""
         by_key, start = self.by_key, self.indexed
-        if start < len(self.keys):
-            for key, one in zip(self.keys[start:], self.kept[start:], strict=True):
-                held = by_key.get(key)
-                if held is None:
-                    by_key[key] = [one]
-                else:
-                    held.append(one)
-            self.indexed = len(self.keys)
+        for key, one in zip(self.keys[start:], self.kept[start:], strict=True):
+            held = by_key.get(key)
+            if held is None:
+                by_key[key] = [one]
+            else:
+                held.append(one)
+        self.indexed = len(self.keys)
         return by_key
 
 
@@ -86,10 +85,10 @@ class Strays:
         """Return what is kept of a key from an instant on; nothing of it is kept any more."""
         found: list[Fact] = []
         for span in self.spans.values():
-            held = span.index().pop(key, None)
-            if held is not None:
-                found += self._facts(held)
-        return [fact for fact in found if fact.at_us >= since_us]
+            by_key = span.by_key if span.indexed == len(span.keys) else span.index()
+            if key in by_key:
+                found += self._facts(by_key.pop(key))
+        return [fact for fact in found if fact.at_us >= since_us] if found else found
 
     def pass_time(self, watermark_us: int) -> None:
         """Forget the spans that the watermark has passed."""

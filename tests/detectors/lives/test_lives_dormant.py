@@ -3,14 +3,14 @@
 import random
 from typing import Any
 
-import msgspec
 import pytest
 
 from detectors import catalogue
 from detectors.contract import DETECTORS, Context, Delta, Progress
 from detectors.events import EVENT_CLASSES, CaseData, Event, Profile, SocialData, SurveyData
 from detectors.lives.alive import MOST_ASLEEP
-from detectors.lives.facts import rows_of
+from detectors.lives.chunks import read_piece, write_piece
+from detectors.lives.facts import plain_steps
 from detectors.lives.life import NO_USE, SEED
 from detectors.lives.shard import LivesShard
 from tests.detectors.lives.test_lives_asleep import _mood as mood
@@ -184,10 +184,18 @@ def test_a_customer_of_whom_nothing_more_is_heard_is_forgotten_after_the_window(
 
 def test_what_is_written_of_a_step_is_the_fact_of_it() -> None:
     read = shard_of({})._life.read
-    rng = random.Random(5)
-    steps = [one for one in stream(rng) if one.type.startswith("crm.case.")]
+    steps = [one for one in stream(random.Random(5)) if one.type.startswith("crm.case.")]
     steps += [
         closed(1, START_US, text="so  bad", deadline=time(START_US)),
         closed(2, START_US, status="kept", priority="high", queue="q", service="tv", region="north", channel="web"),
+        closed(3, START_US, to="x", reason="y", sentiment=1),
     ]
-    assert msgspec.msgpack.encode(rows_of(steps, read)) == msgspec.msgpack.encode([read(one) for one in steps])
+    plain, others = plain_steps(map(customer_key_of, steps), steps)
+    written = write_piece((plain, [(key, read(one)) for key, one in others]))
+    found = {(key, fact) for key, fact in read_piece(written).facts()}
+    assert found == {(customer_key_of(one), read(one)) for one in steps}
+    assert len(plain) > len(others) > 50
+
+
+def customer_key_of(one: Event) -> str:
+    return one.subject or "nobody"
