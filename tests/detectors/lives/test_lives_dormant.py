@@ -157,6 +157,32 @@ def test_a_bad_answer_finds_all_the_cases_that_were_closed_before() -> None:
     assert [fact.case_id for fact in life.facts] == ["k0", "k1", "k2", "k1"]
 
 
+def test_what_nobody_asked_for_is_found_after_the_snapshot_that_has_it() -> None:
+    shard = shard_of({})
+    post = event("social.post", 0, START_US, SocialData(sentiment=-0.9), "c1")
+    some = [closed(number, START_US + number, f"d{number}") for number in range(100)]
+    shard.update([*some, post], Progress(START_US, START_US))
+    many = [closed(number, START_US + number, f"c{number}") for number in range(2, 300)]
+    shard.update(many, Progress(START_US, START_US))
+    shard.delta()
+    post = event("social.post", 999, START_US + HOUR_US, SocialData(sentiment=-0.9), "c7")
+    (fired,) = shard.update([post], Progress(post.time_us + 1, post.time_us + 1)).changes
+    assert fired.labels["case_id"] == "k7"
+
+
+def test_a_case_that_is_closed_twice_counts_from_the_first_time() -> None:
+    told = []
+    for sleepless in (False, True):
+        shard = shard_of({"window": "3d", "retention": "1d"}, sleepless=sleepless)
+        hours = {0: closed(1, START_US), 31: closed(2, START_US + 31 * HOUR_US)}
+        hours[48] = closed(3, START_US + 48 * HOUR_US, case_id="k1")
+        hours[108] = event("social.post", 4, START_US + 108 * HOUR_US, SocialData(sentiment=-0.9), "c1")
+        for hour in range(110):
+            now = Progress(START_US + hour * HOUR_US, START_US + hour * HOUR_US)
+            told += shard.update([hours[hour]] if hour in hours else [], now).changes
+    assert not told
+
+
 def test_of_a_customer_with_very_many_closed_cases_a_life_is_made() -> None:
     shard, alive = shard_of({}), shard_of({}, sleepless=True)
     for number in range(4 * MOST_ASLEEP):
