@@ -18,10 +18,12 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks import measure, services
-from benchmarks.throughput import CONFIG, every_detector, warm_up, whole_flow
+from benchmarks.throughput import CONFIG, every_detector, tuned, warm_up, whole_flow
 from pipeline.tallies import Tallies
 
 SAMPLE_EVERY_S = 0.1
+BATCH_SIZE = 8_000
+"""With one of every detector, which then have one shard each."""
 GO = "go"
 
 
@@ -118,7 +120,7 @@ def replay_all(
 def main() -> None:
     """Replay one recording."""
     recording, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    config_text = every_detector() if sys.argv[3:] == ["every"] else CONFIG
+    config_text = tuned(every_detector(), BATCH_SIZE, 1) if sys.argv[3:] == ["every"] else CONFIG
     warm_up(recording, folder / "first", config_text)
     sampler = Sampler()
 

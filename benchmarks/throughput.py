@@ -94,6 +94,13 @@ def every_detector() -> str:
     return yaml.safe_dump({**ours, "calendars": shipped["calendars"], "detectors": shipped["detectors"]})
 
 
+def tuned(config_text: str, batch_size: int, shards: int) -> str:
+    """Return settings with another size of batches, and another number of shards."""
+    settings: dict[str, Any] = yaml.safe_load(config_text)
+    settings["flow"] |= {"batch_size": batch_size, "shards": shards}
+    return yaml.safe_dump(settings)
+
+
 def whole_flow(
     path: Path,
     folder: Path,
@@ -151,8 +158,10 @@ def main() -> None:
     parser.add_argument("--stages", action="store_true")
     parser.add_argument("--every", action="store_true", help="one of every detector instead of two")
     parser.add_argument("--mix", choices=(*MIXES, CLOSED), default="desk", help="whose events")
+    parser.add_argument("--batch-size", type=int, default=4_000, help="records that go through the flow together")
+    parser.add_argument("--shards", type=int, default=8, help="of each case detector")
     options = parser.parse_args()
-    config_text = every_detector() if options.every else CONFIG
+    config_text = tuned(every_detector() if options.every else CONFIG, options.batch_size, options.shards)
     rows = []
     with tempfile.TemporaryDirectory(prefix="mg-bench-") as name:
         path = Path(name) / "events.jsonl"

@@ -6,7 +6,7 @@ Both detectors, recovery on, alert changes into a real Redis. Three ways:
 
 - **files**: each process replays a file of its own: one all events, two a half each, parted by customer. Nothing else
   has work to do (each has its own Redis), so this is what the cores and their memory give.
-- **every**: the same with one of every detector that is shipped.
+- **every**: the same with one of every detector that is shipped, in one shard each and batches of 8,000.
 - **kafka**: ``makegood flow`` reads a backlog from a real broker: one process without ``scale``; one with it; and two
   with ``scale`` that share the partitions (``--share 0/2`` and ``1/2``) and talk through the topic of panes. Broker
   and Redis work on the same cores meanwhile, so two processes have less than twice the room of one: ``cores of the
