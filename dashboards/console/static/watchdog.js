@@ -4,7 +4,7 @@
   "use strict";
   const LATE_S = 10, STALE_S = 30;
   const body = document.body, strip = document.getElementById("not-live");
-  let heardAt = performance.now(), heardWhen = Number(body.dataset.nowMs), lists = 0, beat = null;
+  let heardAt = performance.now(), heardWhen = Number(body.dataset.nowMs), beat = null;
 
   function heard(event) {
     heardAt = performance.now();
@@ -45,8 +45,9 @@
   document.addEventListener("htmx:sseOpen", function (event) {
     event.detail.source.addEventListener("beat", heard);
     event.detail.source.addEventListener("list", function () { heardAt = performance.now(); });
-    // What happened while the connection was away is not told again: every list is asked for anew.
-    if (lists++) { for (const one of document.querySelectorAll("[data-live-list]")) { htmx.trigger(one, "sse:list"); } }
+    // What happened while the connection was away is not told again, nor what did while the page was on its way: every
+    // list is asked for anew.
+    for (const one of document.querySelectorAll('[hx-trigger*="sse:list"]')) { htmx.trigger(one, "sse:list"); }
   });
   document.addEventListener("click", function (event) {
     if (event.target.closest("[data-reload]")) { location.reload(); }

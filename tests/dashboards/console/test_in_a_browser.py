@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from alerts.handovers import HandoverBook
 from alerts.incident_book import BookEntry, IncidentBook
@@ -17,6 +17,7 @@ from config.settings import Settings
 from dashboards.access.contract import Role
 from tests.support.alerts import change
 from tests.support.browser import chromium, violations
+from tests.support.sharing import until
 from tests.support.web import Running, Somebody, wall_us
 
 Serve = Callable[..., Running]
@@ -311,6 +312,21 @@ def test_an_incident_that_somebody_else_leads_renews_itself_and_keeps_what_is_ty
         assert box is not None
         assert lanes is not None
         assert lanes["x"] < box["x"] < lanes["x"] + lanes["width"], "each stands on the axis"
+
+
+def test_what_happens_while_a_page_is_on_its_way_is_shown(page: Page, serve: Serve, store: AlertStore) -> None:
+    app = serve()
+    mirror = app.app.state.makegood.mirror
+
+    def something_happens(route: Route) -> None:
+        """The page is there, and hears nothing yet; the server knows already."""
+        store.apply([change("Slow", service="early")])
+        until(lambda: len(mirror.alerts) == 1)
+        route.continue_()
+
+    page.route("**/events", something_happens)
+    look(page, app)
+    expect(page.locator(ROW)).to_have_count(1)
 
 
 def test_by_keys_a_row_is_marked_as_noise_and_its_run_book_opened(page: Page, serve: Serve, store: AlertStore) -> None:
