@@ -3,7 +3,8 @@
 import sqlite3
 from pathlib import Path
 
-_PASSING = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_READONLY")
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+_PASSING = (*_BUSY, "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")
 
 
 class DeadLettersError(Exception):
@@ -21,7 +22,7 @@ def passes(error: sqlite3.Error) -> bool:
 
 def is_busy(error: sqlite3.Error) -> bool:
     """Return whether somebody else holds the file just now."""
-    return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    return str(getattr(error, "sqlite_errorname", "")).startswith(_BUSY)
 
 
 def unwritable(path: Path, error: sqlite3.Error) -> DeadLettersUnwritableError:

@@ -14,6 +14,7 @@ import msgspec
 
 from detectors.contract import SnapshotVersionError
 from pipeline import recovery
+from pipeline.deadletter_errors import passes
 from pipeline.dedup import ChangelogDamagedError
 from pipeline.frames import StateLogDamagedError
 from pipeline.scale.keys import ScaleError
@@ -85,8 +86,10 @@ def _explained(cause: BaseException, folder: Path) -> Exception | None:
     return _explained_sqlite(cause, folder) if isinstance(cause, sqlite3.Error) else _explained_panic(cause, folder)
 
 
-def _explained_sqlite(cause: sqlite3.Error, folder: Path) -> Exception:
-    return _damaged(folder / recovery.STATE, str(cause)) if _is_damage(cause) else _no_room(folder, str(cause))
+def _explained_sqlite(cause: sqlite3.Error, folder: Path) -> Exception | None:
+    if _is_damage(cause):
+        return _damaged(folder / recovery.STATE, str(cause))
+    return _no_room(folder, str(cause)) if passes(cause) else None
 
 
 def _explained_panic(cause: BaseException, folder: Path) -> Exception | None:

@@ -83,7 +83,9 @@ class SlaShard(KeptCases):
             case = cases.get(key)
             if case is None and rules is not None and key in strays[family].held:
                 case = strays[family].take(key, watermark_us)
-                if case is not None:
+                if case is None:
+                    self.counts["closed"] += 1
+                else:
                     cases[key] = case
                     heappush(wakes, (case.wake_us, family, key))
             if case is None:

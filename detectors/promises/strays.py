@@ -56,7 +56,7 @@ class Strays:
         self._rules = rules
         self._keep_us = plan.keep_us[1]  # nothing was begun that could be over
         self.held: dict[str, Any] = {}
-        self._spans: defaultdict[int, list[str]] = defaultdict(list)
+        self._spans: defaultdict[int, dict[str, None]] = defaultdict(dict)  # a key may come to one again
         self._fresh: list[str] = []
         self._until: int | None = None
 
@@ -66,10 +66,10 @@ class Strays:
     # -- events and time ----------------------------------------------------------------------------------------------
 
     def hold(self, key: str, event: Any) -> None:
-        """Keep an event of a key that nothing is known of. It must begin nothing: :attr:`SleepRules.idle_steps`."""
+        """Keep an event of a key that nothing is known of. It must begin nothing: :meth:`SleepRules.begins_nothing`."""
         self.held[key] = event
         self._fresh.append(key)
-        self._spans[event.time_us // SPAN_US].append(key)
+        self._spans[event.time_us // SPAN_US][key] = None
 
     def take(self, key: str, watermark_us: int) -> Sleeper | None:
         """Return the case of a stray, which is none any more; None: it was to be forgotten already."""
@@ -140,4 +140,4 @@ class Strays:
     def restore(self, key: str, at_us: int, image: bytes) -> None:
         """Take over a stray."""
         self.held[key] = image
-        self._spans[at_us // SPAN_US].append(key)
+        self._spans[at_us // SPAN_US][key] = None

@@ -133,3 +133,13 @@ def test_a_stray_that_should_be_forgotten_by_now_says_nothing_of_what_comes() ->
     pass_time(state, [event("closed", at("02-03T11:00"), "c1")], "02-03T10:56")
     assert (list(held(state)), sleeping(state)) == (["c1"], [])
     assert state.delta().gone == []
+
+
+def test_a_key_that_comes_again_within_its_hour_is_forgotten_once() -> None:
+    state = shard(*EVERYDAY, retention="0s", idle_retention="0s")
+    pass_time(state, [event("closed", at("02-02T10:10"), "c1")], "02-02T10:00")
+    pass_time(state, [], "02-02T10:20")
+    pass_time(state, [event("closed", at("02-02T10:40"), "c1")], "02-02T10:30")
+    assert (list(held(state)), state.counts["closed"]) == (["c1"], 1)
+    pass_time(state, [], "02-02T12:00")
+    assert (held(state), state.counts["closed"]) == ({}, 2)
