@@ -22,6 +22,12 @@ def customer_key(event: Event) -> str | None:
     return f"case {case_id}" if case_id else None
 
 
+def survey_key(event: Event) -> str | None:
+    """Return whom an answer is from: the customer, else the case; else only the answer itself can be named."""
+    found = customer_key(event)
+    return f"response {event.id}" if found is None else found
+
+
 def case_key(event: Event) -> str | None:
     """Return the case that an event is about; None where it names none."""
     return getattr(event.data, "case_id", None) or None

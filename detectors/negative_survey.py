@@ -10,14 +10,16 @@ from typing import Literal
 from pydantic import Field
 
 from config.durations import DurationUs
+from detectors.columns import Columns, Ints
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import CASE_STEPS, Event, SurveyEvent
-from detectors.keys import KeyOf, customer_key
+from detectors.keys import KeyOf, customer_key, survey_key
 from detectors.lives.answers import SurveyLife
 from detectors.lives.settings import DAY_US, LifeSettings, Steps
 from detectors.lives.shard import LivesShard
 from detectors.lives.surveys import SurveyScaleSettings
 from detectors.lives.telling import Teller
+from detectors.lives.uses import PlainUses
 
 
 class NegativeSurveySettings(SurveyScaleSettings, LifeSettings):
@@ -51,15 +53,20 @@ class NegativeSurvey(CaseDetector):
         self._teller = Teller(settings.annotations)
         # A label may mark a contact on any event of a case.
         self.event_types = frozenset({"survey.response", *(f"crm.case.{step}" for step in CASE_STEPS)})
+        self._uses = PlainUses(self.life, self.event_types)
+        self.quiet_types = self._uses.types
 
     def key(self, event: Event) -> str | None:
         """Return the customer, else the case, else the response."""
-        found = customer_key(event)
-        return f"response {event.id}" if found is None and isinstance(event, SurveyEvent) else found
+        return survey_key(event) if isinstance(event, SurveyEvent) else customer_key(event)
 
     def key_for(self, kind: type) -> KeyOf:
         """Return what finds the keys of events of a class."""
-        return self.key if kind is SurveyEvent else customer_key
+        return survey_key if kind is SurveyEvent else customer_key
+
+    def uses(self, columns: Columns) -> Ints:
+        """Return what plain steps of cases are to somebody of whom nothing is known."""
+        return self._uses(columns)
 
     def shard(self) -> CaseShard:
         """Return a new shard without customers."""

@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from config.durations import DurationUs
+from detectors.columns import Columns, Ints
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import Event
 from detectors.keys import KeyOf, customer_key
@@ -20,6 +21,7 @@ from detectors.lives.contacts import ContactLife
 from detectors.lives.settings import DAY_US, FieldName, LifeSettings, Steps
 from detectors.lives.shard import LivesShard
 from detectors.lives.telling import Teller
+from detectors.lives.uses import PlainUses
 
 
 class RepeatContactSettings(LifeSettings):
@@ -61,6 +63,8 @@ class RepeatContact(CaseDetector):
         self.name = name
         self.life = ContactLife(name, settings)
         self.event_types = self.life.event_types
+        self._uses = PlainUses(self.life, self.event_types)
+        self.quiet_types = self._uses.types
         self._teller = Teller(settings.annotations)
 
     def key(self, event: Event) -> str | None:
@@ -71,6 +75,10 @@ class RepeatContact(CaseDetector):
         """Return what finds the keys of events of a class."""
         del kind
         return customer_key
+
+    def uses(self, columns: Columns) -> Ints:
+        """Return what plain steps of cases are to somebody of whom nothing is known."""
+        return self._uses(columns)
 
     def shard(self) -> CaseShard:
         """Return a new shard without customers."""

@@ -8,9 +8,11 @@ more is heard.
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, Field
 
 from config.durations import DurationUs
+from detectors.columns import Columns, Ints, Lookup
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import Event
 from detectors.keys import KeyOf, customer_key
@@ -19,7 +21,9 @@ from detectors.lives.settings import DAY_US, FieldName, LifeSettings
 from detectors.lives.shard import LivesShard
 from detectors.lives.surveys import SurveyScaleSettings
 from detectors.lives.telling import Teller
+from detectors.lives.uses import PlainUses
 from detectors.promises.settings import Where
+from detectors.quiet import NO_USE, SEED
 
 Sign = Literal["survey", "message", "contact", "post", "reopened"]
 
@@ -59,6 +63,10 @@ class ResidualDissatisfaction(CaseDetector):
         self.name = name
         self.life = AftermathLife(name, settings)
         self.event_types = self.life.event_types
+        self._uses = PlainUses(self.life, self.event_types)
+        self.quiet_types = self._uses.types | {"social.post"}
+        self._is_post = Lookup("type", lambda name: float(name == "social.post"), missing=0.0)
+        self._angry = settings.angry
         self._teller = Teller(settings.annotations)
 
     def key(self, event: Event) -> str | None:
@@ -69,6 +77,12 @@ class ResidualDissatisfaction(CaseDetector):
         """Return what finds the keys of events of a class."""
         del kind
         return customer_key
+
+    def uses(self, columns: Columns) -> Ints:
+        """Return what plain steps of cases, and posts, are to somebody of whom nothing is known."""
+        # As in ``AftermathLife.use_of``.
+        posts = np.where(columns.numbers("sentiment") <= self._angry, SEED, NO_USE)
+        return np.where(self._is_post(columns) > 0.0, posts, self._uses(columns))
 
     def shard(self) -> CaseShard:
         """Return a new shard without customers."""

@@ -12,6 +12,7 @@ from zlib import crc32
 from pydantic import Field, model_validator
 
 from config.durations import DurationUs
+from detectors.columns import Columns, Ints
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context, DetectorSettings
 from detectors.events import CASE_STEPS, DERIVED_CLASSES, TRANSACTION_STEPS, Event
 from detectors.keys import KeyOf, case_key
@@ -22,6 +23,7 @@ from detectors.promises.plan import Plan
 from detectors.promises.settings import PromiseSettings
 from detectors.promises.shard import SlaShard
 from detectors.promises.spec import Calendars, Spec
+from detectors.promises.uses import StepUses
 
 _DAY_US = 86_400_000_000
 
@@ -61,6 +63,7 @@ class SlaBreach(CaseDetector):
 
     Attributes:
         derived_types: what window detectors may listen to.
+        quiet_types: of which some events may be of no use, or begin nothing.
 
     Raises:
         ValueError: when a promise names a calendar that is not there.
@@ -75,6 +78,8 @@ class SlaBreach(CaseDetector):
         self._calendars = Calendars(context.calendars)
         self._plan = self._make_plan(derives=False)
         self.event_types = frozenset(kind.type for kind in self._plan.infos)  # type: ignore[attr-defined]
+        self._uses = StepUses(self._plan)
+        self.quiet_types = self._uses.types
 
     def _make_plan(self, *, derives: bool) -> Plan:
         settings = self._settings
@@ -109,6 +114,10 @@ class SlaBreach(CaseDetector):
         """Return what finds the keys of events of a class."""
         info = self._plan.infos.get(kind)
         return case_key if info is not None and info.family == "case" else self.key
+
+    def uses(self, columns: Columns) -> Ints:
+        """Return what plain events of :attr:`quiet_types` are to a case of which nothing is known."""
+        return self._uses(columns)
 
     def shard(self) -> CaseShard:
         """Return a new shard without cases."""

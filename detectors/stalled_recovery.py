@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from config.durations import DurationUs
 from config.references import CalendarName
+from detectors.columns import Columns, Ints
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import Event
 from detectors.keys import KeyOf, case_key
@@ -22,6 +23,7 @@ from detectors.lives.settings import DAY_US, LifeSettings, Names
 from detectors.lives.shard import LivesShard
 from detectors.lives.surveys import SurveyScaleSettings
 from detectors.lives.telling import Teller
+from detectors.lives.uses import PlainUses
 from detectors.promises.settings import Number
 from detectors.promises.spec import Calendars
 
@@ -87,6 +89,8 @@ class StalledRecovery(CaseDetector):
         self.name = name
         self.life = RecoveryLife(name, settings, Calendars(context.calendars))
         self.event_types = self.life.event_types
+        self._uses = PlainUses(self.life, self.event_types)
+        self.quiet_types = self._uses.types
         self._teller = Teller(settings.annotations)
 
     def key(self, event: Event) -> str | None:
@@ -97,6 +101,10 @@ class StalledRecovery(CaseDetector):
         """Return what finds the keys of events of a class."""
         del kind
         return case_key
+
+    def uses(self, columns: Columns) -> Ints:
+        """Return what plain steps of cases are to somebody of whom nothing is known."""
+        return self._uses(columns)
 
     def shard(self) -> CaseShard:
         """Return a new shard without recoveries."""

@@ -10,6 +10,7 @@ import pipeline.feeds.catalogue  # noqa: F401 - registers every feed
 from config.settings import Settings
 from detectors.contract import DETECTORS, Context, Detector, WindowDetector
 from pipeline.columns.lane import ColumnLane
+from pipeline.columns.wants import Wants
 from pipeline.decode import Decoder
 from pipeline.dedup import Deduplicator, Sizes
 from pipeline.enrich import Enricher
@@ -149,9 +150,10 @@ def build_columns(settings: Settings, router: Router) -> ColumnLane | None:
     """
     wants = router.wants if isinstance(router, ProcessRouter) else None
     mode = settings.flow.columns
-    # Where some events are wanted whole anyway, two ways side by side cost as much as they save.
-    if wants is None or mode == "off" or (mode == "auto" and wants.as_events):
+    if wants is None or mode == "off":
         return None
+    if settings.profiles is not None:  # of events that are packed nobody looks up the customer
+        wants = Wants(wants.fields, wants.as_events | wants.made)
     return ColumnLane(wants, mode)
 
 

@@ -11,23 +11,27 @@ from detectors.contract import CaseDetector, Combiner, Detector, Progress, Windo
 from detectors.control import Control
 from detectors.events import ALL_CLASSES, Event
 from detectors.keys import KeyOf, key_for
+from detectors.packed import FIELDS, NUMBERS
 from detectors.panes import Panes
+from detectors.quiet import Quiet
 from pipeline.columns.events import EventColumns
 from pipeline.columns.wants import Wants
 from pipeline.lane import PartitionKey
 from pipeline.letters import DeadLetter
 from pipeline.listening import is_listener
+from pipeline.quiet import QuietSpreader
 from pipeline.rows import Rows, by_class
 from pipeline.watermarks import Watermarks
 
 
 class CaseBatch(msgspec.Struct, gc=False):
-    """Events of one shard of a case detector, and how far time has come after them."""
+    """Events of one shard of a case detector, those that are quiet apart, and how far time has come after them."""
 
     detector: str
     shard: int
     events: list[Event]
     progress: Progress
+    quiet: list[Quiet] = []
 
 
 class PaneBatch(msgspec.Struct, gc=False):
@@ -181,6 +185,8 @@ class ProcessRouter:
             else:
                 self._others.append((types, chooser, combiner))
         self._rows = Rows(self._columnar)
+        others = frozenset[str]().union(*(types for types, _, _ in self._others))
+        self._quiet = QuietSpreader(cases, shards, others)
 
     @property
     def wants(self) -> Wants | None:
@@ -191,11 +197,11 @@ class ProcessRouter:
         as_events: set[str] = set()
         for _, combiner in self._columnar:
             fields |= combiner.fields or set()
-        for detector in self._cases:
-            as_events |= detector.event_types
         for types, _, _ in self._others:
             as_events |= types
-        return Wants(frozenset(fields), frozenset(as_events))
+        if self._quiet.types:
+            fields |= {*NUMBERS, *FIELDS}
+        return Wants(frozenset(fields), frozenset(as_events), self._quiet.types, self._quiet.packed)
 
     def add(self, events: Sequence[Event], source: PartitionKey) -> None:
         """Put events aside."""
@@ -206,6 +212,8 @@ class ProcessRouter:
                 some = events.of(types)
                 if len(some):
                     columnar.add_columns(some)
+            if self._cases:
+                self._spreader.add(self._quiet.add(events))
             events = events.by_rows
         if self._cases:
             self._spreader.add(events)
@@ -226,10 +234,13 @@ class ProcessRouter:
         del times, now_us
         told = progress == self._announced
         self._announced = progress
+        quiet = self._quiet.take()
         for name, by_shard in self._spreader.put_aside:
+            others = quiet.get(name, [])
             for shard, events in enumerate(by_shard):
-                if events or not told:
-                    out.append(CaseBatch(name, shard, events, progress))
+                some = [one for each in others for one in each[shard]]
+                if events or some or not told:
+                    out.append(CaseBatch(name, shard, events, progress, some))
                     by_shard[shard] = []
         self._rows.give()
         for detector, _, combiner in self._windows:

@@ -21,11 +21,15 @@ from pipeline import durable, frames
 
 SNAPSHOTS_KEPT = 2
 """The engine resumes from its last committed epoch, which may be the one before the last snapshot."""
-LEAST_IMAGES = 10_000
-"""A log with fewer images out of date is not written anew."""
+LEAST_BYTES = 4 << 20
+"""A log with less that is out of date is not written anew."""
+MOST_TIMES = 4
+"""A log that has grown to so many times what it was when it was last written anew is written anew: however few of its
+images are out of date, they may be large ones. ``LEAST_GROWN_BYTES``: but not before."""
+LEAST_GROWN_BYTES = 64 << 20
 SHARES = 32
 """Carrying all keys over into a new generation takes about as many snapshots."""
-LEAST_SHARE = 2_000
+LEAST_SHARE_BYTES = 1 << 20
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Delta)
 
@@ -38,10 +42,14 @@ class Mark(msgspec.Struct, array_like=True, frozen=True):
 
 
 class LogState(msgspec.Struct, array_like=True, frozen=True):
-    """What a snapshot holds: the generations to read, oldest first, and how many images stand in them."""
+    """What a snapshot holds: the generations to read, oldest first, and how many images stand in them.
+
+    ``anew_bytes``: how long the log was when it was last written anew.
+    """
 
     marks: list[Mark]
     images: int
+    anew_bytes: int = 0
 
 
 class StateLog:
@@ -57,6 +65,7 @@ class StateLog:
         self._name = name
         self._images = 0
         self._new_images = 0
+        self._anew_bytes = 0
         self._to_carry: list[str] = []
         self._not_in_it: list[str] = []
         self._superseded: list[Mark] = []
@@ -75,7 +84,7 @@ class StateLog:
             OSError: when it cannot be written. Nothing is lost of what is in memory, but the shard no longer knows what
                 has changed: the process must end and go on from its last snapshot.
         """
-        delta = shard.delta([*self._share(len(shard)), *self._not_in_it])
+        delta = shard.delta([*self._share(), *self._not_in_it])
         self._append(_ENCODER.encode(delta))
         self._not_in_it = []
         written = len(delta.images) + len(delta.gone)
@@ -86,7 +95,8 @@ class StateLog:
             self._marks = self._marks[len(self._superseded) :]
             self._superseded = []
             self._images = self._new_images
-        elif not self._superseded and self._images > 2 * len(shard) + LEAST_IMAGES:
+            self._anew_bytes = self._bytes()
+        elif not self._superseded and self._is_stale(len(shard)):
             self._superseded = list(self._marks)
             self._marks.append(Mark(self._marks[-1].generation + 1, 0))
             self._new_images = 0
@@ -94,7 +104,7 @@ class StateLog:
         for path in self._unnamed.pop():
             path.unlink(missing_ok=True)
         self._unnamed.insert(0, [])
-        return LogState(list(self._marks), self._images)
+        return LogState(list(self._marks), self._images, self._anew_bytes)
 
     def take_in(self, keys: list[str]) -> None:
         """Put these keys into the log with the next :meth:`write`: a shard has them from elsewhere."""
@@ -108,7 +118,7 @@ class StateLog:
         Raises:
             StateLogDamagedError: when the log does not reach as far as the snapshot says.
         """
-        self._marks, self._images = list(state.marks), state.images
+        self._marks, self._images, self._anew_bytes = list(state.marks), state.images, state.anew_bytes
         # Which keys were carried over is not kept: after a restart all are, anew.
         self._superseded, self._to_carry = [], []
         self._unnamed = [[] for _ in self._unnamed]
@@ -126,10 +136,22 @@ class StateLog:
                 path.unlink()
         return head, images
 
-    def _share(self, keys: int) -> list[str]:
+    def _bytes(self) -> int:
+        return sum(mark.length for mark in self._marks)
+
+    def _is_stale(self, names: int) -> bool:
+        """Say whether more than half of the log is out of date, where there are so many names."""
+        length = self._bytes()
+        if length > MOST_TIMES * self._anew_bytes + LEAST_GROWN_BYTES:
+            return True
+        return (self._images - 2 * names) * length > LEAST_BYTES * max(1, self._images)
+
+    def _share(self) -> list[str]:
+        """Return names to carry over: as many as have about the length of a share."""
         if not self._to_carry:
             return []
-        share = max(LEAST_SHARE, keys // SHARES)
+        length = max(1, self._bytes())
+        share = max(1, self._images * max(LEAST_SHARE_BYTES, length // SHARES) // length)
         carried, self._to_carry = self._to_carry[-share:], self._to_carry[:-share]
         return carried
 

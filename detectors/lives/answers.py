@@ -1,14 +1,14 @@
 """What becomes of a customer's answers to surveys: bad ones, edits, and who was followed up."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from detectors.events import Event, SurveyEvent
 from detectors.lives import wording
 from detectors.lives.facts import Fact, Who, fact_of
-from detectors.lives.life import FAR_US, NO_USE, SEED, STRAY, Life, Open, Script
+from detectors.lives.life import DORMANT, FAR_US, NO_USE, SEED, STRAY, Life, Open, Script
 from detectors.lives.settings import DAY_US, RECOVERY_LABEL, labels_of
 from detectors.lives.surveys import Scales
 
@@ -67,7 +67,8 @@ class SurveyLife(Life[Answers]):
         self._labels = frozenset({settings.response, RECOVERY_LABEL})
         self._follow_up = frozenset(settings.follow_up)
         self.quiet_us = max(settings.edit_window, settings.retention)
-        self.dormant_us = 0
+        self.dormant_us = self.quiet_us
+        self.dormant_by_case = False
 
     def begin(self, key: str) -> Answers:
         """Return a customer without answers."""
@@ -184,10 +185,12 @@ class SurveyLife(Life[Answers]):
         return not state.answers
 
     def use_of(self, event: Event) -> int:
-        """An answer begins something."""
+        """An answer begins something; one that is not bad waits for another to the same invitation, or a bad one."""
         step = event.step
         if step == "response":
-            return SEED
+            data: Any = event.data
+            is_good = not data.labels and self.scales.verdict(data.score, data.scale) in {"neutral", "positive"}
+            return DORMANT if is_good else SEED
         return STRAY if step in self._follow_up or self._marks_contact(event) else NO_USE
 
     def is_seed(self, fact: Fact) -> bool:

@@ -23,13 +23,14 @@ class Chunk(msgspec.Struct, array_like=True):
 
 
 class Piece(msgspec.Struct, array_like=True):
-    """Some of what came to be dormant of one span: plain steps, and keys with the facts of others."""
+    """Some of what came to be dormant of one span: plain steps, keys with the facts of others, or a packed block."""
 
     plain: list[PlainStep]
     others: list[tuple[str, Fact]]
+    block: bytes = b""
 
     def facts(self) -> Iterator[tuple[str, Fact]]:
-        """Yield keys and facts."""
+        """Yield keys and facts, but for those of the block."""
         for step in self.plain:
             yield step.key, step.fact()
         yield from self.others
@@ -47,7 +48,15 @@ class Pieces(msgspec.Struct, array_like=True):
     pieces: list[Piece | str]
 
 
-ShapeT = TypeVar("ShapeT", Chunk, Pieces)
+class Blocks(msgspec.Struct, array_like=True):
+    """Strays of one span that came between two snapshots, in blocks that are packed."""
+
+    span: int
+    number: int
+    blocks: list[bytes]
+
+
+ShapeT = TypeVar("ShapeT", Chunk, Pieces, Blocks)
 
 
 class Kind(Generic[ShapeT]):
@@ -93,13 +102,16 @@ read_piece = _PIECE.decode
 """Returns the piece of which :func:`write_piece` made these bytes."""
 STRAYS = Kind(_CHUNK, "\x00\x01", Chunk)
 DORMANT = Kind(_CHUNK * 2, "\x00\x02", Pieces)
+BLOCKS = Kind(_CHUNK * 3, "\x00\x03", Blocks)
+_KINDS: tuple[Kind[Chunk] | Kind[Pieces] | Kind[Blocks], ...] = (STRAYS, DORMANT, BLOCKS)
 
 
-def kind_of(image: bytes) -> Kind[Chunk] | Kind[Pieces] | None:
+def kind_of(image: bytes) -> Kind[Chunk] | Kind[Pieces] | Kind[Blocks] | None:
     """Return which kind of chunk an image is; None for a life."""
-    if image[:1] != _CHUNK:
-        return None
-    return DORMANT if image[1:2] == _CHUNK else STRAYS
+    marks = 0
+    while image[marks : marks + 1] == _CHUNK:
+        marks += 1
+    return _KINDS[min(marks, len(_KINDS)) - 1] if marks else None
 
 
 def image_name(key: str) -> str:

@@ -9,9 +9,10 @@ from detectors.lives.facts import Fact
 from detectors.lives.life import Open
 from detectors.lives.telling import Told
 
-VERSION = 3
-READ_VERSIONS = (1, 2, 3)
-"""Version 1 had no lives that sleep, and nothing that waits for a life to begin; version 2 nothing that is dormant."""
+VERSION = 4
+READ_VERSIONS = (1, 2, 3, 4)
+"""Version 1 had no lives that sleep, and nothing that waits for a life to begin; version 2 nothing that is dormant;
+version 3 nothing that is packed."""
 
 
 class LifeImage(msgspec.Struct, array_like=True):

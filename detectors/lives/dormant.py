@@ -19,8 +19,10 @@ import msgspec
 from detectors.contract import NEVER_US
 from detectors.events import Event
 from detectors.lives.alive import MOST_ASLEEP
+from detectors.lives.blocks import Block, Held, Ref, fact_of, read_block
 from detectors.lives.chunks import SPAN_US, Piece
 from detectors.lives.facts import Fact, place_of, plain_steps
+from detectors.lives.life import FAR_US
 from detectors.lives.shelf import Shelf
 
 OVER = 1
@@ -38,7 +40,7 @@ class Chain(msgspec.Struct, gc=False):
 
     look_us: int
     last_us: int
-    held: list[Event | Fact]
+    held: list[Held]
 
 
 class Dormant:
@@ -48,6 +50,7 @@ class Dormant:
         read: what is kept of an event.
         count_us: for how long one counts.
         retention_us: for how long what is over may be needed for something late.
+        by_case: a second one about the same case changes nothing while the first one counts.
 
     Attributes:
         log: what came last, in turns the key and the event, or the time of the last event of a key of which nothing
@@ -55,8 +58,9 @@ class Dormant:
         crowded: keys of which there is more than is kept here.
     """
 
-    def __init__(self, read: Callable[[Event], Fact | str], count_us: int, retention_us: int) -> None:
+    def __init__(self, read: Callable[[Event], Fact | str], count_us: int, retention_us: int, *, by_case: bool) -> None:
         self._read = read
+        self._by_case = by_case
         self._count_us = count_us
         self._retention_us = retention_us
         self.log: list[Any] = []
@@ -67,6 +71,7 @@ class Dormant:
         self._over_us = NEVER_US
         self._shelf = Shelf()
         self._until_us = NEVER_US
+        self._first_us: int | None = FAR_US
 
     def __len__(self) -> int:
         """Return how many chunks there are, those that are yet to be written among them."""
@@ -93,11 +98,29 @@ class Dormant:
             self._put(key, event, event.time_us)
         self._indexed = len(self.log)
 
+    def hold_block(self, block: Block) -> None:
+        """Keep events that are packed."""
+        if self.log and self._has_left:
+            self._write_down()  # what is said there of keys must stand before
+        if self._first_us is not None:
+            self._first_us = min(self._first_us, int(block.rows.times.min()))
+        asked = self._shelf.was_read  # whoever asks will ask again
+        for span, some in block.by_span():
+            self._shelf.put_block(span, some, is_unread=not asked)
+            if asked:
+                self._put_block(some)
+
     def _put_piece(self, piece: Piece) -> None:
         for key, fact in piece.facts():
             self._put(key, fact, fact.at_us)
+        if piece.block:
+            self._put_block(read_block(piece.block))
 
-    def _put(self, key: str, one: Event | Fact, at_us: int) -> None:
+    def _put_block(self, block: Block) -> None:
+        for (key, ref), at_us in zip(block.refs(), block.rows.times.tolist(), strict=True):
+            self._put(key, ref, at_us)
+
+    def _put(self, key: str, one: Held, at_us: int) -> None:
         chain = self._chains.get(key)
         if chain is None:
             self._chains[key] = Chain(at_us + self._count_us, at_us, [one])
@@ -120,8 +143,8 @@ class Dormant:
         return self._facts(chain)
 
     def _facts(self, chain: Chain) -> list[Fact]:
-        facts = [one if isinstance(one, Fact) else self._read(one) for one in chain.held]
-        return sorted((fact for fact in facts if isinstance(fact, Fact)), key=place_of)
+        facts = [fact_of(one, self._read) for one in chain.held]
+        return sorted((fact for fact in facts if fact is not None), key=place_of)
 
     def all(self) -> list[tuple[str, list[Fact]]]:
         """Return everything that is kept."""
@@ -133,9 +156,9 @@ class Dormant:
         """Return when to look at which keys: those of which it was not said before and whose time comes soon."""
         if watermark_us <= self._until_us or not len(self):
             return []
-        if self._until_us == NEVER_US and not len(self._shelf):
-            first_us = min(one.time_us for one in self.log[1::2] if not isinstance(one, int))
-            self._until_us = min(first_us, watermark_us) + self._count_us
+        if self._until_us == NEVER_US and self._first_us is not None:
+            came_us = (one.time_us for one in self.log[1::2] if not isinstance(one, int))
+            self._until_us = min(*came_us, self._first_us, watermark_us) + self._count_us
             if watermark_us <= self._until_us:
                 return []
         since_us, soon_us = self._until_us, watermark_us + min(self._count_us, _DAY_US)
@@ -161,7 +184,7 @@ class Dormant:
         chain = self.index().get(key)
         if chain is None or chain.look_us != at_us:
             return NEVER_US
-        if len({_case_of(one) for one in chain.held}) < len(chain.held):
+        if self._by_case and len({_case_of(one) for one in chain.held}) < len(chain.held):
             return None
         if chain.last_us + max(self._count_us, self._retention_us) < watermark_us:
             self.take(key)
@@ -232,6 +255,7 @@ class Dormant:
             SnapshotVersionError: when this code cannot read them.
         """
         for chunk in self._shelf.restore(images):
+            self._first_us = None  # when the first of it ceases to count may have been said, and may not
             for piece in chunk.pieces:
                 if isinstance(piece, str):
                     self._chains.pop(piece, None)
@@ -239,9 +263,13 @@ class Dormant:
                     self._put_piece(piece)
 
 
-def _time_of(one: Event | Fact | int) -> int:
+def _time_of(one: Held | int) -> int:
+    if isinstance(one, Ref):
+        return int(one.rows.times[one.place])
     return one if isinstance(one, int) else one.at_us if isinstance(one, Fact) else one.time_us
 
 
-def _case_of(one: Event | Fact) -> str:
+def _case_of(one: Held) -> str:
+    if isinstance(one, Ref):
+        return one.rows.case_id(one.place)
     return one.case_id if isinstance(one, Fact) else getattr(one.data, "case_id", "")

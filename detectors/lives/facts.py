@@ -165,7 +165,8 @@ def plain_steps(keys: Iterable[str], events: Iterable[Event]) -> tuple[list[obje
     for key, event in zip(keys, events, strict=True):
         data: Any = event.data
         recorded, profile = event.recordedtime, event.profile
-        if data.labels or data.text or data.deadline is not None or recorded is not None or profile is not None:
+        marked = data.labels or data.text or data.deadline is not None
+        if marked or recorded is not None or profile is not None or data.__class__ is not CaseData:
             others.append((key, event))
             continue
         plain.append((

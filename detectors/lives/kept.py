@@ -8,7 +8,7 @@ import msgspec
 
 from detectors.contract import NEVER_US, Delta
 from detectors.lives.alive import Alive, Asleep, life_of
-from detectors.lives.chunks import DORMANT, image_key, image_name, kind_of
+from detectors.lives.chunks import BLOCKS, DORMANT, image_key, image_name, kind_of
 from detectors.lives.codec import VERSION, Head, Image, decode_head, decode_image, decode_life, encode
 from detectors.lives.dormant import OVER, Dormant
 from detectors.lives.facts import Fact
@@ -34,11 +34,15 @@ class Kept:
         self._life = life
         self.lives: dict[str, Alive | Asleep] = {}
         self.strays = Strays(life.read)
-        self.dormant = Dormant(life.read, life.dormant_us, life.retention_us)
+        self.dormant = self._new_dormant()
         self.changed: set[str] = set()
         self.watermark_us = NEVER_US
         self.counts: dict[str, int] = {}
         self.wakes: list[tuple[int, str]] = []
+
+    def _new_dormant(self) -> Dormant:
+        life = self._life
+        return Dormant(life.read, life.dormant_us, life.retention_us, by_case=life.dormant_by_case)
 
     def __len__(self) -> int:
         return len(self.lives) + len(self.strays) + len(self.dormant)
@@ -141,7 +145,7 @@ class Kept:
     def _begin(self, watermark_us: int, counts: dict[str, int], images: Iterable[bytes]) -> None:
         self.watermark_us, self.counts = watermark_us, dict(counts)
         self.lives, self.changed, self.strays = {}, set(), Strays(self._life.read)
-        self.dormant = Dormant(self._life.read, self._life.dormant_us, self._life.retention_us)
+        self.dormant = self._new_dormant()
         dormant = []
         for image in images:
             kind = kind_of(image)
@@ -150,6 +154,8 @@ class Kept:
                 self.lives[life.key] = life
             elif kind is DORMANT:
                 dormant.append(image)
+            elif kind is BLOCKS:
+                self.strays.restore_blocks(image)
             else:
                 self.strays.restore_chunk(image)
         self.dormant.restore(dormant)

@@ -12,13 +12,14 @@ import msgspec
 from detectors.contract import Finding
 from detectors.events import Event
 from detectors.lives.facts import Fact
+from detectors.quiet import DORMANT, NO_USE, SEED, STRAY
+
+__all__ = [
+    "DORMANT", "FAR_US", "NO_USE", "SEED", "STRAY", "Entry", "Labels", "Life", "Open", "Script", "Words", "run_to",
+]  # fmt: skip
 
 FAR_US = 2**62
 """Later than everything."""
-
-NO_USE, STRAY, SEED, DORMANT = 0, 1, 2, 3
-"""What an event is to a life that has not begun: of no use; something to one that begins before; a beginning; a
-beginning of which nothing comes as long as nothing else comes than more of its kind."""
 
 Labels = tuple[tuple[str, str], ...]
 Words = Callable[[], Mapping[str, str]]
@@ -113,8 +114,9 @@ class Life(Protocol, Generic[StateT]):
         retention_us: how late an event may come and still be taken into account.
         skew_us: how much later than its recording an event may claim to have happened.
         quiet_us: for how long after the first fact a life that :meth:`keeps_quiet` may be left alone.
-        dormant_us: for how long an event that is :data:`DORMANT` counts; then the life forgets it, and says nothing. A
-            second one about the same case changes nothing while the first one counts.
+        dormant_us: for how long an event that is :data:`DORMANT` counts; then the life forgets it, and says nothing.
+        dormant_by_case: a second one about the same case changes nothing while the first one counts. Otherwise each of
+            them counts by itself.
     """
 
     state_type: type[StateT]
@@ -122,6 +124,7 @@ class Life(Protocol, Generic[StateT]):
     skew_us: int
     quiet_us: int
     dormant_us: int
+    dormant_by_case: bool = True
 
     def begin(self, key: str) -> StateT:
         """Return the state of a life of which nothing is known."""
@@ -154,9 +157,12 @@ class Life(Protocol, Generic[StateT]):
     def use_of(self, event: Event) -> int:
         """Return what an event is to a life that has not begun: called for every event, so it must be quick.
 
+        Of a plain event (:class:`detectors.quiet.Quieting`) it may ask no more than this: of a step of a case for the
+        step, and whether there is a status; of an answer for score and scale.
+
         Returns:
             :data:`NO_USE` where :meth:`read` says so without a reason, :data:`STRAY` where it gives a fact that is
-            surely no seed, :data:`DORMANT` for a step of a case that surely is that, else :data:`SEED`.
+            surely no seed, :data:`DORMANT` where it surely gives one that is that, else :data:`SEED`.
         """
         ...
 

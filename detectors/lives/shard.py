@@ -6,7 +6,7 @@ that the life is lived again from the horizon before which nothing is kept but i
 in one heap of wake times, which is never searched: an entry that no longer holds is recognised when its time comes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Any
@@ -14,11 +14,13 @@ from typing import Any
 from detectors.contract import NEVER_US, AlertChange, Delta, Finding, Outcome, Progress
 from detectors.events import Event
 from detectors.lives.alive import Alive, Asleep
+from detectors.lives.blocks import Block
 from detectors.lives.facts import Fact, is_from_future
 from detectors.lives.kept import Kept
 from detectors.lives.life import DORMANT, FAR_US, NO_USE, STRAY, Life, Script
 from detectors.lives.living import live, next_look_us, seal
 from detectors.lives.telling import Teller
+from detectors.quiet import Quiet
 
 _order = attrgetter("at_us", "fingerprint")
 
@@ -104,6 +106,29 @@ class LivesShard:
         changes.sort(key=_order)
         findings.sort(key=lambda found: (found.end_us, sorted(found.group.items()), found.verdict))
         return Outcome(changes, findings)
+
+    def take_quiet(self, quiet: Quiet, coming: Set[str]) -> list[Event]:
+        """Keep those events whose keys nothing is known of; return the others: they are to be given to ``update``."""
+        kept, keys, rows = self._kept, quiet.keys, quiet.rows
+        if int(rows.times.min()) < kept.watermark_us:
+            return rows.events(range(len(rows)))
+        known = set(keys).intersection(coming) if coming else set()
+        if not kept.lives.keys().isdisjoint(keys):
+            known |= kept.lives.keys() & keys
+        if quiet.use == DORMANT:
+            known |= kept.strays.among(keys)
+        elif self._life.dormant_us:
+            known |= kept.dormant.index().keys() & keys
+        block: Block | None = Block(keys, rows)
+        places: list[int] = []
+        if known:
+            block, places = Block(keys, rows).without(known)
+        if block is not None:
+            if quiet.use == DORMANT:
+                kept.dormant.hold_block(block)
+            else:
+                kept.strays.hold_block(block)
+        return rows.events(places)
 
     def _take(self, events: Sequence[Event], findings: list[Finding]) -> dict[str, Alive]:
         """Put events into their lives; return the lives that late ones came to."""
@@ -195,6 +220,8 @@ class LivesShard:
 
     def _put(self, alive: Alive, fact: Fact, late: dict[str, Alive]) -> None:
         """Put a fact into a life that is looked at when the watermark passes it."""
+        if fact.rev and alive.tip is None:  # whether what it takes the place of was told is not known yet
+            self._live_silently(alive, self._kept.watermark_us)
         index = alive.put(fact)
         if index is None:
             return
@@ -205,6 +232,11 @@ class LivesShard:
         if at_us < alive.wake_us:
             alive.wake_us = at_us
             heappush(self._kept.wakes, (at_us, alive.key))
+
+    def _live_silently(self, alive: Alive, until_us: int) -> None:
+        """Find out the state of a life that was restored: what came of it until then was told."""
+        alive.start_again(self._life)
+        live(self._life, alive, until_us, Script(mute=True))
 
     def _refuse(self, event: Event, reason: str, findings: list[Finding]) -> None:
         self._kept.count(reason)
@@ -224,8 +256,7 @@ class LivesShard:
     def _advance(self, alive: Alive, known_us: int, changes: list[AlertChange], findings: list[Finding]) -> None:
         """Let time come to the watermark, tell what comes of it, and say when to look again."""
         if alive.tip is None:
-            alive.start_again(self._life)
-            live(self._life, alive, known_us, Script(mute=True))
+            self._live_silently(alive, known_us)
         script = Script(self._name)
         live(self._life, alive, self._kept.watermark_us, script)
         if script.entries:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from detectors.lives.blocks import Block
 from detectors.lives.chunks import DORMANT, SPAN_US, Piece, Pieces, read_piece, write_piece
 from detectors.lives.facts import Fact
 
@@ -48,11 +49,17 @@ class Shelf:
             others: keys, and the facts of other steps.
             is_unread: :meth:`unread` is to return it.
         """
-        piece = write_piece((plain, others))
+        self._put(span, write_piece((plain, others)), is_unread=is_unread)
+
+    def _put(self, span: int, piece: bytes, *, is_unread: bool) -> None:
         self._add(span, msgspec.Raw(piece))
         if is_unread:
             self._unread_pieces.append(piece)
             self.is_unread = True
+
+    def put_block(self, span: int, block: Block, *, is_unread: bool) -> None:
+        """Keep what came of a span and is packed; ``is_unread``: :meth:`unread` is to return it."""
+        self._put(span, write_piece(((), (), block.image)), is_unread=is_unread)
 
     def leave(self, span: int, key: str) -> None:
         """Take note that nothing is kept of a key any more; ``span`` is the last one in which there was something."""
@@ -70,13 +77,10 @@ class Shelf:
         """Return what is kept and was not returned yet."""
         self.was_read, self.is_unread = True, False
         found: list[Piece] = []
-        if self._unread_chunks:
-            for image in self._unread_chunks:
-                found += (piece for piece in DORMANT.read(image).pieces if not isinstance(piece, str))
-            self._unread_chunks = []
-        if self._unread_pieces:
-            found += map(read_piece, self._unread_pieces)
-            self._unread_pieces = []
+        for image in self._unread_chunks:
+            found += [piece for piece in DORMANT.read(image).pieces if not isinstance(piece, str)]
+        found += map(read_piece, self._unread_pieces)
+        self._unread_chunks, self._unread_pieces = [], []
         return found
 
     def pass_time(self, over_us: int) -> None:

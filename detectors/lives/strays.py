@@ -9,37 +9,46 @@ They are forgotten by spans of event time. A snapshot writes, for each span, a c
 whether it was taken or not: of what a life has taken, the watermark has passed everything before the life can end.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 
 from detectors.events import Event
-from detectors.lives.chunks import SPAN_US, STRAYS
+from detectors.lives.blocks import Block, Held, fact_of, read_block
+from detectors.lives.chunks import BLOCKS, SPAN_US, STRAYS
 from detectors.lives.facts import Fact
 
 
 class _Span:
-    """What came of one span; the first ``indexed`` of it are in ``by_key``, the first ``written`` in its chunks."""
+    """What came of one span, one by one and in blocks.
 
-    __slots__ = ("by_key", "chunks", "indexed", "kept", "keys", "written")
+    The first ``indexed`` of both are in ``by_key``, the first ``written`` in its chunks.
+    """
+
+    __slots__ = ("blocks", "by_key", "chunks", "indexed", "kept", "keys", "written")
 
     def __init__(self) -> None:
         self.keys: list[str] = []
         self.kept: list[Event | Fact] = []
-        self.by_key: dict[str, list[Event | Fact]] = {}
-        self.indexed = 0
-        self.written = 0
+        self.blocks: list[Block] = []
+        self.by_key: dict[str, list[Held]] = {}
+        self.indexed = self.written = (0, 0)
         self.chunks: dict[str, bytes] = {}
 
-    def index(self) -> dict[str, list[Event | Fact]]:
+    @property
+    def come(self) -> tuple[int, int]:
+        """How much there is."""
+        return len(self.keys), len(self.blocks)
+
+    def index(self) -> dict[str, list[Held]]:
         """Return what is kept, by key."""
-        by_key, start = self.by_key, self.indexed
-        for key, one in zip(self.keys[start:], self.kept[start:], strict=True):
-            held = by_key.get(key)
-            if held is None:
-                by_key[key] = [one]
-            else:
-                held.append(one)
-        self.indexed = len(self.keys)
-        return by_key
+        if self.indexed != self.come:
+            one_by_one, blocks = self.indexed
+            for key, one in zip(self.keys[one_by_one:], self.kept[one_by_one:], strict=True):
+                self.by_key.setdefault(key, []).append(one)
+            for block in self.blocks[blocks:]:
+                for key, ref in block.refs():
+                    self.by_key.setdefault(key, []).append(ref)
+            self.indexed = self.come
+        return self.by_key
 
 
 class Strays:
@@ -77,6 +86,15 @@ class Strays:
         span.keys.append(key)
         span.kept.append(event)
 
+    def hold_block(self, block: Block) -> None:
+        """Keep events that are packed, all for as long as the last of them."""
+        number = int(block.rows.times.max()) // SPAN_US
+        self.spans.setdefault(number, _Span()).blocks.append(block)
+
+    def among(self, keys: Sequence[str]) -> set[str]:
+        """Return those of the keys of which something is kept."""
+        return {key for span in self.spans.values() for key in span.index().keys() & keys}
+
     def __contains__(self, key: str) -> bool:
         """Say whether something is kept of a key."""
         return any(key in span.index() for span in self.spans.values())
@@ -85,7 +103,7 @@ class Strays:
         """Return what is kept of a key from an instant on; nothing of it is kept any more."""
         found: list[Fact] = []
         for span in self.spans.values():
-            by_key = span.by_key if span.indexed == len(span.keys) else span.index()
+            by_key = span.index()
             if key in by_key:
                 found += self._facts(by_key.pop(key))
         return [fact for fact in found if fact.at_us >= since_us] if found else found
@@ -95,11 +113,8 @@ class Strays:
         for number in [one for one in self.spans if (one + 1) * SPAN_US <= watermark_us]:
             self._gone += self.spans.pop(number).chunks
 
-    def _facts(self, held: Iterable[Event | Fact]) -> Iterator[Fact]:
-        for one in held:
-            fact = one if isinstance(one, Fact) else self._read(one)
-            if isinstance(fact, Fact):
-                yield fact
+    def _facts(self, held: Iterable[Held]) -> list[Fact]:
+        return [fact for one in held if (fact := fact_of(one, self._read)) is not None]
 
     # -- snapshots ----------------------------------------------------------------------------------------------------
 
@@ -112,22 +127,29 @@ class Strays:
         """Return chunks of what came since the last call, and those in ``also``; and names of those that have gone."""
         wanted = set(also)
         for number, span in self.spans.items():
-            if span.written < len(span.keys):
-                wanted.add(self._write(number, span))
+            wanted |= self._write(number, span)
         images = [
             (name, image) for span in self.spans.values() for name, image in span.chunks.items() if name in wanted
         ]
         gone, self._gone = self._gone, []
         return images, gone
 
-    def _write(self, number: int, span: _Span) -> str:
-        """Write what came last."""
-        start = span.written
-        pairs = zip(span.keys[start:], span.kept[start:], strict=True)
-        kept = [(key, fact) for key, one in pairs for fact in self._facts((one,))]
-        name = STRAYS.name(self._next)
-        span.chunks[name] = STRAYS.write(number, self._next, kept)
-        span.written = len(span.keys)
+    def _write(self, number: int, span: _Span) -> set[str]:
+        """Write what came last; return the names of its chunks."""
+        one_by_one, blocks = span.written
+        names: set[str] = set()
+        if one_by_one < len(span.keys):
+            pairs = zip(span.keys[one_by_one:], span.kept[one_by_one:], strict=True)
+            kept = [(key, fact) for key, one in pairs for fact in self._facts((one,))]
+            names.add(self._put(span, STRAYS.name(self._next), STRAYS.write(number, self._next, kept)))
+        if blocks < len(span.blocks):
+            images = [block.image for block in span.blocks[blocks:]]
+            names.add(self._put(span, BLOCKS.name(self._next), BLOCKS.write(number, self._next, images)))
+        span.written = span.come
+        return names
+
+    def _put(self, span: _Span, name: str, image: bytes) -> str:
+        span.chunks[name] = image
         self._next += 1
         return name
 
@@ -139,7 +161,7 @@ class Strays:
             self._write(number, span)
 
     def restore_chunk(self, image: bytes) -> None:
-        """Take over a chunk.
+        """Take over a chunk of those that came one by one.
 
         Raises:
             SnapshotVersionError: when this code cannot read it.
@@ -147,10 +169,23 @@ class Strays:
         chunk = STRAYS.read(image)
         for key, fact in chunk.kept:
             self._add(chunk.span, key, fact)
-        span = self.spans.setdefault(chunk.span, _Span())
-        span.chunks[STRAYS.name(chunk.number)] = image
-        span.written = len(span.keys)
-        self._next = max(self._next, chunk.number + 1)
+        self._restored(chunk.span, chunk.number, STRAYS.name(chunk.number), image)
+
+    def restore_blocks(self, image: bytes) -> None:
+        """Take over a chunk of blocks.
+
+        Raises:
+            SnapshotVersionError: when this code cannot read it.
+        """
+        chunk = BLOCKS.read(image)
+        self.spans.setdefault(chunk.span, _Span()).blocks += map(read_block, chunk.blocks)
+        self._restored(chunk.span, chunk.number, BLOCKS.name(chunk.number), image)
+
+    def _restored(self, number: int, chunk: int, name: str, image: bytes) -> None:
+        span = self.spans.setdefault(number, _Span())
+        span.chunks[name] = image
+        span.written = span.come
+        self._next = max(self._next, chunk + 1)
 
     def _add(self, number: int, key: str, fact: Fact) -> None:
         span = self.spans.setdefault(number, _Span())

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from detectors.contract import SnapshotVersionError
+from detectors.promises.block_images import Terms
 from detectors.promises.episodes import Episode, Identity
 from detectors.promises.facts import Fact, list_header
 from detectors.promises.plan import Plan, ShardCase
@@ -17,6 +18,9 @@ from detectors.promises.sleeper import Sleeper, SleepRules
 from detectors.promises.spec import Spec
 
 VERSION = 1
+BLOCKS_VERSION = 2
+"""Of a head, where there are blocks of strays (:mod:`detectors.promises.blocks`), which version 1 did not know."""
+_READ_VERSIONS = (VERSION, BLOCKS_VERSION)
 
 
 class EpisodeImage(NamedTuple):
@@ -109,9 +113,9 @@ def encode_shard(watermark_us: int, clock_us: int, counts: dict[str, int], cases
     return _ENCODER.encode(ShardImage(VERSION, watermark_us, clock_us, counts, [msgspec.Raw(case) for case in cases]))
 
 
-def encode_head(watermark_us: int, clock_us: int, counts: dict[str, int]) -> bytes:
-    """Return the bytes of what is not about any one case."""
-    return _ENCODER.encode(HeadImage(VERSION, watermark_us, clock_us, counts))
+def encode_head(watermark_us: int, clock_us: int, counts: dict[str, int], *, blocks: bool = False) -> bytes:
+    """Return the bytes of what is not about any one case; ``blocks``: some of the images that go with it are blocks."""
+    return _ENCODER.encode(HeadImage(BLOCKS_VERSION if blocks else VERSION, watermark_us, clock_us, counts))
 
 
 def decode_shard(state: bytes) -> ShardImage:
@@ -135,12 +139,13 @@ def decode_head(state: bytes) -> HeadImage:
 def _decoded(decoder: msgspec.msgpack.Decoder[ImageT], state: bytes) -> ImageT:
     try:
         version = msgspec.msgpack.decode(_PARTS.decode(state)[0])
-        if version == VERSION:
+        if version in _READ_VERSIONS:
             return decoder.decode(state)
     except (msgspec.MsgspecError, IndexError) as error:
         msg = f"not a snapshot of sla_breach: {error}; start with an empty recovery folder"
         raise SnapshotVersionError(msg) from error
-    msg = f"a snapshot of sla_breach in version {version!r}; this code reads version {VERSION}"
+    known = " and ".join(map(str, _READ_VERSIONS))
+    msg = f"a snapshot of sla_breach in version {version!r}; this code reads {known}"
     raise SnapshotVersionError(msg)
 
 
@@ -152,6 +157,26 @@ def encode_sleeper(family: str, case: Sleeper, plan: int) -> bytes:
     )  # fmt: skip
     facts = msgspec.Raw(list_header(case.count) + case.packed)
     return _ENCODER.encode((family, case.key, case.wake_us, facts, (), asleep))
+
+
+def encode_stray(terms: Terms, key: str, fact: Fact, ended: int = 0, *, settled: bool = False) -> bytes:
+    """Return the bytes of a :class:`CaseImage` of one fact that begins nothing; the rest as in :class:`Sleeper`."""
+    safe_until_us = fact.at_us + terms.earliest_us
+    asleep = (terms.plan, 1, fact.at_us, safe_until_us, 0, 0, ended, settled, False)
+    return _ENCODER.encode((terms.family, key, safe_until_us, (fact,), (), asleep))
+
+
+def asleep_of(image: CaseImage) -> AsleepImage:
+    """Return what the image of a stray knows besides its fact."""
+    if image.asleep is None:
+        msg = f"{image.key} is no stray: it does not sleep"
+        raise ValueError(msg)
+    return image.asleep
+
+
+def is_stray(asleep: AsleepImage, plan: Plan) -> bool:
+    """Say whether a case that sleeps by these promises is no more than one fact that begins none of them."""
+    return asleep.plan == plan.fingerprint and asleep.facts == 1 and asleep.begun == 0
 
 
 def image_of(family: str, case: ShardCase) -> CaseImage:

@@ -1,9 +1,15 @@
 """The cases of one shard, when each must be looked at, and what of them a snapshot has."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from heapq import heapify
+from typing import Any
+
+import msgspec
 
 from detectors.contract import NEVER_US, Delta
+from detectors.events import Event
+from detectors.promises.block_images import Written, is_name_of_blocks, is_of_blocks, read_blocks
+from detectors.promises.blocks import Block
 from detectors.promises.clock import FAR_US
 from detectors.promises.codec import (
     decode_case,
@@ -13,15 +19,21 @@ from detectors.promises.codec import (
     encode_head,
     encode_shard,
     encode_sleeper,
+    encode_stray,
     image_of,
+    is_stray,
     sleeper_of,
 )
+from detectors.promises.facts import fact_of
 from detectors.promises.parked import Parked
 from detectors.promises.plan import Plan, ShardCase
 from detectors.promises.sleeper import Sleeper
-from detectors.promises.strays import Strays, is_stray
+from detectors.promises.strays import Strays
+from detectors.quiet import Quiet
 
 AnyCase = ShardCase | Sleeper | Parked
+_CASE = "case"
+"""The family that packed events are about."""
 
 
 class KeptCases:
@@ -50,18 +62,25 @@ class KeptCases:
         self._gone: list[str] = []
 
     def _forget_strays(self) -> None:
-        for family, strays in self._strays.items():
-            gone = strays.pass_time(self._watermark_us)
-            self.counts["closed"] += len(gone)
-            self._gone += [f"{family}/{key}" for key in gone]
+        for strays in self._strays.values():
+            self.counts["closed"] += strays.pass_time(self._watermark_us)
+
+    def take_quiet(self, quiet: Quiet, coming: Set[str]) -> list[Event]:
+        """Keep those events whose cases nothing is known of; return the others: they are to be given to ``update``."""
+        strays, rows = self._strays.get(_CASE), quiet.rows
+        others: Sequence[int] = range(len(rows))
+        if strays is not None:
+            others = strays.hold_many(quiet.keys, rows, (self._cases[_CASE].keys(), coming), self._watermark_us)
+        return rows.events(others)
 
     def __len__(self) -> int:
+        """Return how many images there are: of a case, of a block of strays, of a piece of one."""
         return sum(map(len, self._cases.values())) + sum(len(strays) for strays in self._strays.values())
 
     def keys(self) -> list[str]:
-        """Return all keys: family and key of each case."""
+        """Return the names of all images: of a case, its family and key."""
         cases = [f"{family}/{key}" for family, cases in self._cases.items() for key in cases]
-        return cases + [f"{family}/{key}" for family, strays in self._strays.items() for key in strays.held]
+        return cases + [name for strays in self._strays.values() for name in strays.names()]
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
@@ -75,19 +94,25 @@ class KeptCases:
         return case.image if isinstance(case, Parked) else encode_case(image_of(family, case))
 
     def delta(self, also: Iterable[str] = ()) -> Delta:
-        """Return what has changed since the last call, and the keys in ``also``."""
+        """Return what has changed since the last call, and the images named in ``also``."""
         wanted, self._changed = self._changed, {family: set() for family in self._cases}
         images: list[tuple[str, bytes]] = []
         gone, self._gone = self._gone, []
+        blocks: list[str] = []
         for name in also:
+            if is_name_of_blocks(name):
+                blocks.append(name)
+                continue
             family, _, key = name.partition("/")
             image = self._strays[family].image(key) if family in self._strays else None
             if image is None:
                 wanted.setdefault(family, set()).add(key)
             else:
                 images.append((name, image))
-        for family, strays in self._strays.items():
-            images += strays.condense(f"{family}/")
+        for strays in self._strays.values():
+            images += strays.condense()
+            images += strays.blocks.delta(blocks)
+            gone += strays.take_gone()
         plan = self._plan.fingerprint
         for family, keys in wanted.items():
             cases = self._cases.get(family, {})
@@ -97,9 +122,10 @@ class KeptCases:
                     images.append((f"{family}/{key}", encode_sleeper(family, case, plan)))
                 elif case is not None:
                     images.append((f"{family}/{key}", self._image(family, case)))
-                elif family not in self._strays or key not in self._strays[family].held:
+                elif family not in self._strays or self._strays[family].image(key) is None:
                     gone.append(f"{family}/{key}")
-        return Delta(encode_head(self._watermark_us, self._clock_us, self.counts), images, gone)
+        has_blocks = any(len(strays.blocks) for strays in self._strays.values())
+        return Delta(encode_head(self._watermark_us, self._clock_us, self.counts, blocks=has_blocks), images, gone)
 
     def restore(self, state: bytes) -> None:
         """Take over a state that ``snapshot`` returned.
@@ -121,8 +147,14 @@ class KeptCases:
         """
         found = decode_head(head)
         self._begin(found.watermark_us, found.clock_us, found.counts)
+        blocks: list[bytes] = []
         for raw in images:
-            self._put(raw)
+            if is_of_blocks(raw):
+                blocks.append(raw)
+            else:
+                self._put(raw)
+        for block in read_blocks(blocks):
+            self._put_block(block)
         heapify(self._wakes)
 
     def _begin(self, watermark_us: int, clock_us: int, counts: dict[str, int]) -> None:
@@ -154,3 +186,18 @@ class KeptCases:
         self._cases[image.family][image.key] = case
         if case.wake_us < FAR_US:
             self._wakes.append((case.wake_us, image.family, image.key))
+
+    def _put_block(self, block: Written) -> None:
+        """Take over strays that came many at a time."""
+        family, terms, plan = block.terms.family, block.terms, self._plan
+        strays = self._strays.get(family)
+        if strays is not None and terms.plan == plan.fingerprint:
+            strays.blocks.restore(block, self._watermark_us)
+        elif family in plan.specs:  # other promises may have begun with these
+            for place in Block.of(block, self._watermark_us).places().tolist():
+                event: Any = block.rows.event(place)
+                info = msgspec.structs.replace(plan.infos[event.__class__], keeps_about=False)
+                key = event.data.case_id
+                self._put(encode_stray(terms, key, fact_of(event, info)))
+                self._changed[family].add(key)
+            self._gone += block.names

@@ -81,7 +81,7 @@ class SlaShard(KeptCases):
             at_us = event.time_us
             cases = self._cases[family]
             case = cases.get(key)
-            if case is None and rules is not None and key in strays[family].held:
+            if case is None and rules is not None and key in strays[family]:
                 case = strays[family].take(key, watermark_us)
                 if case is None:
                     self.counts["closed"] += 1

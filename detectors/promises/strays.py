@@ -6,36 +6,24 @@ another fact of the case comes. So it takes a place in a dict, and no case: not 
 might have been at risk. With the second fact the case is a sleeper like any other
 (:mod:`detectors.promises.sleeper`), which had slept since the first.
 
-Strays are forgotten by spans of event time. A snapshot has of each what it has of a sleeper.
+Strays are forgotten by spans of event time. A snapshot has of each what it has of a sleeper. Those that come many at a
+time stay together, as packed events, also in snapshots (:mod:`detectors.promises.blocks`).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
-import msgspec
+import numpy as np
 
-from detectors.promises.codec import AsleepImage, CaseImage, decode_case, sleeper_of
+from detectors.packed import Packed
+from detectors.promises.block_images import Terms
+from detectors.promises.blocks import SPAN_US, Blocks
+from detectors.promises.codec import asleep_of, decode_case, encode_stray, sleeper_of
 from detectors.promises.facts import fact_of
 from detectors.promises.plan import Plan
+from detectors.promises.positions import hashes_of
 from detectors.promises.sleeper import Sleeper, SleepRules
-
-SPAN_US = 3_600_000_000
-"""A key is remembered for so much longer at most than it must be: no answer depends on it."""
-_ENCODER = msgspec.msgpack.Encoder()
-
-
-def asleep_of(image: CaseImage) -> AsleepImage:
-    """Return what the image of a stray knows besides its fact."""
-    if image.asleep is None:
-        msg = f"{image.key} is no stray: it does not sleep"
-        raise ValueError(msg)
-    return image.asleep
-
-
-def is_stray(asleep: AsleepImage, plan: Plan) -> bool:
-    """Say whether a case that sleeps by these promises is no more than one fact that begins none of them."""
-    return asleep.plan == plan.fingerprint and asleep.facts == 1 and asleep.begun == 0
 
 
 class Strays:
@@ -48,6 +36,7 @@ class Strays:
 
     Attributes:
         held: by key, an event until the next snapshot, its image after it. To be looked into, and no more.
+        blocks: others that came many at a time.
     """
 
     def __init__(self, family: str, plan: Plan, rules: SleepRules) -> None:
@@ -56,12 +45,23 @@ class Strays:
         self._rules = rules
         self._keep_us = plan.keep_us[1]  # nothing was begun that could be over
         self.held: dict[str, Any] = {}
+        self.blocks = Blocks(Terms(family, plan.fingerprint, rules.earliest_us, self._keep_us), self.hold)
         self._spans: defaultdict[int, dict[str, None]] = defaultdict(dict)  # a key may come to one again
         self._fresh: list[str] = []
         self._until: int | None = None
+        self._gone: list[str] = []
 
     def __len__(self) -> int:
-        return len(self.held)
+        """Return how many images there are of them, with those that are yet to be written."""
+        return len(self.held) + len(self.blocks)
+
+    def __contains__(self, key: str) -> bool:
+        """Say whether a key is a stray."""
+        return key in self.held or key in self.blocks
+
+    def names(self) -> list[str]:
+        """Return the names of all images."""
+        return [f"{self._family}/{key}" for key in self.held] + self.blocks.names()
 
     # -- events and time ----------------------------------------------------------------------------------------------
 
@@ -71,29 +71,57 @@ class Strays:
         self._fresh.append(key)
         self._spans[event.time_us // SPAN_US][key] = None
 
+    def hold_many(self, keys: Sequence[str], rows: Packed, known: Sequence[Set[str]], since_us: int) -> list[int]:
+        """Keep those events of keys that nothing is known of; return the places of the others.
+
+        Of several of a key the first is kept, and none where one of them is early. All must be such as for
+        :meth:`hold`, of steps of which nothing is kept about whom the case is.
+
+        Args:
+            keys: of the events.
+            rows: the events.
+            known: keys of which more is known than of strays.
+            since_us: what happened before is not kept.
+        """
+        hashes = hashes_of(keys)
+        others = self.blocks.unkept(hashes)
+        unkept: set[str] = set()
+        for those in (self.held.keys(), *known):
+            if not those.isdisjoint(keys):
+                unkept |= those & set(keys)
+        if int(rows.times.min()) < since_us:
+            unkept.update([keys[place] for place in np.flatnonzero(rows.times < since_us).tolist()])
+        if unkept:
+            others.update([place for place, key in enumerate(keys) if key in unkept])
+        left = sorted(others)
+        self.blocks.add(keys, hashes, rows, left)
+        return left
+
     def take(self, key: str, watermark_us: int) -> Sleeper | None:
         """Return the case of a stray, which is none any more; None: it was to be forgotten already."""
-        held = self.held.pop(key)
+        held = self.held.pop(key, None)
         if isinstance(held, bytes):
             image = decode_case(held)
             sleeper = sleeper_of(image, asleep_of(image), self._rules, self._plan)
         else:
-            sleeper = Sleeper(key, held.time_us + self._rules.earliest_us)
-            sleeper.add(fact_of(held, self._plan.infos[held.__class__]), self._rules, self._plan.retention_us)
+            event: Any = self.blocks.take(key) if held is None else held
+            sleeper = Sleeper(key, event.time_us + self._rules.earliest_us)
+            sleeper.add(fact_of(event, self._plan.infos[event.__class__]), self._rules, self._plan.retention_us)
         return None if sleeper.last_us + self._keep_us < watermark_us else sleeper
 
-    def pass_time(self, watermark_us: int) -> list[str]:
-        """Forget what is kept for long enough; return the keys."""
+    def pass_time(self, watermark_us: int) -> int:
+        """Forget what is kept for long enough; return how many it was."""
         until = (watermark_us - self._keep_us) // SPAN_US  # every event of an earlier span is older
         if until == self._until:
-            return []
+            return 0
         self._until = until
         gone: list[str] = []
         for span in [span for span in self._spans if span < until]:
             gone += [key for key in self._spans.pop(span) if self._is_of(key, span)]
         for key in gone:
             del self.held[key]
-        return gone
+        self._gone += [f"{self._family}/{key}" for key in gone]
+        return len(gone) + self.blocks.pass_time(until)
 
     def _is_of(self, key: str, span: int) -> bool:
         """Say whether what is held of a key is of a span: it may have come again since."""
@@ -105,37 +133,43 @@ class Strays:
 
     # -- snapshots ----------------------------------------------------------------------------------------------------
 
-    def condense(self, prefix: str = "") -> list[tuple[str, bytes]]:
-        """Return the images of what came since the last call, by ``prefix`` and key, and keep no events of them."""
+    def condense(self) -> list[tuple[str, bytes]]:
+        """Return images of those that came one by one since the last call, with names, and keep no events of them."""
         held, fresh = self.held, self._fresh
         self._fresh = []
-        infos, rules, plan = self._plan.infos, self._rules, self._plan.fingerprint
-        family, earliest_us, encode = self._family, self._rules.earliest_us, _ENCODER.encode
         images: list[tuple[str, bytes]] = []
-        for key in fresh:  # in one loop: calls cost
+        for key in fresh:
             event = held.get(key)
-            if event is None or isinstance(event, bytes):
-                continue
-            fact = fact_of(event, infos[event.__class__])
-            at_us, ended, settled = fact.at_us, rules.plain[fact.step][1], False
-            if fact.status is not None:
-                by_status = rules.ends_by_status(fact.status)
-                ended, settled = ended | by_status, by_status != 0
-            safe_until_us = at_us + earliest_us
-            asleep = (plan, 1, at_us, safe_until_us, 0, 0, ended, settled, False)
-            image = held[key] = encode((family, key, safe_until_us, (fact,), (), asleep))
-            images.append((prefix + key, image))
+            if event is not None and not isinstance(event, bytes):
+                held[key] = image = self._image(key, event)
+                images.append((f"{self._family}/{key}", image))
         return images
 
+    def _image(self, key: str, event: Any) -> bytes:
+        fact = fact_of(event, self._plan.infos[event.__class__])
+        ended, settled = self._rules.plain[fact.step][1], False
+        if fact.status is not None:
+            by_status = self._rules.ends_by_status(fact.status)
+            ended, settled = ended | by_status, by_status != 0
+        return encode_stray(self.blocks.terms, key, fact, ended, settled=settled)
+
     def images(self) -> Iterator[bytes]:
-        """Yield the images of all."""
+        """Yield the images of all, one for each case."""
         self.condense()
         yield from self.held.values()
+        for key, event in self.blocks.events():
+            yield self._image(key, event)
 
     def image(self, key: str) -> bytes | None:
         """Return the image of a stray that a snapshot has had already; None: there is none."""
         held = self.held.get(key)
         return held if isinstance(held, bytes) else None
+
+    def take_gone(self) -> list[str]:
+        """Return the names of images that are not needed any more, since the last call."""
+        gone = self._gone + self.blocks.gone
+        self._gone, self.blocks.gone = [], []
+        return gone
 
     def restore(self, key: str, at_us: int, image: bytes) -> None:
         """Take over a stray."""

@@ -13,6 +13,7 @@ from pipeline.events import decode_many
 from pipeline.records.text import Lines
 
 if TYPE_CHECKING:
+    from pipeline.columns.packing import Packer
     from pipeline.columns.pool import Pool
 
 _NUMBERS = {name: number for number, name in enumerate(TYPES)}
@@ -23,8 +24,9 @@ class Scanned(NamedTuple):
 
     Attributes:
         text: of the records, ``size`` bytes, with room for the ids of others behind it.
+        name_ats, name_sizes: where the names of what an event is about are, by ``layout.NAMES``, where some are packed.
         codes, numbers: by column, then by record. ``text_fields``, ``number_fields``: the names of the columns.
-        gather: :func:`pipeline.columns.gathering.gather`.
+        gather: :func:`pipeline.columns.gathering.gather`. packer: makes lines of names.
     """
 
     records: Lines
@@ -34,12 +36,15 @@ class Scanned(NamedTuple):
     times_us: Ints
     id_ats: Ints
     id_sizes: Ints
+    name_ats: Ints
+    name_sizes: Ints
     codes: Ints
     numbers: Floats
     text_fields: tuple[str, ...]
     number_fields: tuple[str, ...]
     pool: "Pool"
     gather: Callable[..., int]
+    packer: "Packer"
 
 
 class EventColumns(Sequence[Event]):
@@ -119,6 +124,13 @@ class EventColumns(Sequence[Event]):
         chosen = wanted[self._scanned.codes[TYPE].take(self._rows)]
         return self if chosen.all() else EventColumns(self._scanned, self._rows[chosen], self._by_row)
 
+    def plain(self, types: frozenset[str]) -> "EventColumns":
+        """Return the events of some types that did not come by rows."""
+        scanned = self._scanned
+        wanted = np.array([name in types for name in TYPES])
+        chosen = wanted[scanned.codes[TYPE].take(self._rows)] & scanned.certain.take(self._rows)
+        return EventColumns(scanned, self._rows[chosen])
+
     def settle(self, types: frozenset[str]) -> bool:
         """Write what events of some types have that came by rows into the columns; False where that cannot be.
 
@@ -140,6 +152,33 @@ class EventColumns(Sequence[Event]):
             # Not a number where there is none.
             scanned.numbers[column, rows] = np.array([getattr(data, field, None) for data in datas], dtype=np.float64)
         return True
+
+    # What is asked of plain events that are packed, before the next batch is scanned.
+
+    @property
+    def packer(self) -> "Packer":
+        """What makes lines of names."""
+        return self._scanned.packer
+
+    def names_of(self, name: int) -> npt.NDArray[np.bool_]:
+        """Return which events have a name (one of ``layout.NAMES``) of what they are about."""
+        there: npt.NDArray[np.bool_] = self._scanned.name_sizes[name].take(self._rows) > 0
+        return there
+
+    def id_lines(self) -> bytes:
+        """Return the ids, a line each."""
+        scanned = self._scanned
+        return scanned.packer.lines(scanned.records.text, self._rows, scanned.id_ats, scanned.id_sizes)
+
+    def name_lines(self, name: int) -> bytes:
+        """Return the names (one of ``layout.NAMES``) of what the events are about, a line each."""
+        scanned = self._scanned
+        return scanned.packer.lines(scanned.records.text, self._rows, scanned.name_ats[name], scanned.name_sizes[name])
+
+    def customer_lines(self) -> bytes:
+        """Return the customers that the events are about, else the cases, a line each."""
+        scanned = self._scanned
+        return scanned.packer.customers(scanned.records.text, self._rows, scanned.name_ats, scanned.name_sizes)
 
     # What detectors ask: detectors.columns.Columns.
 
@@ -180,14 +219,14 @@ class EventColumns(Sequence[Event]):
 
     def _all(self) -> list[Event]:
         if self._events is None:
-            by_row, records = self._by_row, self._scanned.records
-            rows = self._rows.tolist()
-            plain, errors = decode_many([records[row] for row in rows if row not in by_row])
+            by_row, rows = self._by_row, self._rows.tolist()
+            own = np.array([row for row in rows if row not in by_row], dtype=np.int64) if by_row else self._rows
+            plain, errors = decode_many(self._scanned.records.some(own))
             if errors:  # a test compares what the two take; this is the only safe thing to do should they ever differ
                 msg = (
                     f"the scanner took a record that is no event: {errors[0][1]}; set flow.columns: off, and report it"
                 )
                 raise RuntimeError(msg)
             rest = iter(plain)
-            self._events = [by_row[row] if row in by_row else next(rest) for row in rows]
+            self._events = [by_row[row] if row in by_row else next(rest) for row in rows] if by_row else plain
         return self._events

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from detectors.events import EVENT_CLASSES, NonEmpty, Unit
+from detectors.packed import FIELDS, NUMBERS
 from pipeline.columns import layout
 from pipeline.columns.layout import ENVELOPE, IN_DATA, LONGEST_KEY, PLACES, SCOPES
 
@@ -44,17 +45,20 @@ class Tables(NamedTuple):
     numbers: tuple[str, ...]
 
 
-def tables(columns: Collection[str], as_events: Collection[str]) -> Tables:
+def tables(columns: Collection[str], as_events: Collection[str], packed: Collection[str] = ()) -> Tables:
     """Return the tables.
 
     Args:
         columns: fields of the data that somebody reads.
         as_events: types of which somebody wants the events themselves: none of them is plain.
+        packed: types of which somebody keeps plain events packed.
 
     Raises:
         ValueError: for a field that has no column.
     """
     kinds = data_kinds()
+    if packed:
+        columns = {*columns, *FIELDS, *NUMBERS}
     unknown = sorted(set(columns) - kinds.keys())
     if unknown:
         msg = f"there is no column {unknown[0]!r}; there are: {', '.join(sorted(kinds))}"
@@ -80,33 +84,44 @@ def tables(columns: Collection[str], as_events: Collection[str]) -> Tables:
             while places[scope, place] >= 0:
                 place = (place + 1) % PLACES
             places[scope, place] = len(rows)
-            rows.append([kind, column, bit, len(raw)])
+            is_name = packed and name in layout.NAMES
+            rows.append([kind, column, bit, len(raw), layout.NAMES.index(name) if is_name else -1])
             words.append(halves)
     return Tables(
         places,
         np.array(words, dtype=np.uint64),
         np.array(rows, dtype=np.int64),
-        np.array([_type_row(name, bits, as_events) for name in TYPES], dtype=np.int64),
+        np.array([_type_row(name, bits, as_events, packed) for name in TYPES], dtype=np.int64),
         texts,
         numbers,
     )
 
 
-def _type_row(name: str, bits: Mapping[tuple[int, str], int], as_events: Collection[str]) -> list[int]:
+def _type_row(
+    name: str, bits: Mapping[tuple[int, str], int], as_events: Collection[str], packed: Collection[str]
+) -> list[int]:
     """Return the row of a type: no field at all is allowed where its events are wanted."""
     if name in as_events:
-        return [0, 0, 0, 0]
+        return [0, 0, 0, 0, 0]
     data = _data_fields(name)
     envelope = sum(bits[ENVELOPE, attribute] for attribute in _ENVELOPE)
     needed = sum(bits[ENVELOPE, attribute] for attribute in _NEEDED)
     allowed = sum(bits.get((IN_DATA, field.name), 0) for field in data)
     required = [field.name for field in data if field.required]
     if any((IN_DATA, field) not in bits for field in required):
-        return [0, 0, 0, 0]
+        return [0, 0, 0, 0, 0]
     needed += sum(bits[IN_DATA, field] for field in required)
     names = {field.name for field in data}
     marks = [bits[IN_DATA, field] if field in names else 0 for field in ("text", "sentiment")]
-    return [envelope | allowed, needed, *marks]
+    if name in packed and not {one for one in names if (IN_DATA, one) in bits} <= {
+        "case_id",
+        "text",
+        *FIELDS,
+        *NUMBERS,
+    }:
+        msg = f"{name} cannot be packed: it has other fields"
+        raise ValueError(msg)
+    return [envelope | allowed, needed, *marks, int(name in packed)]
 
 
 def _data_fields(event_type: str) -> Sequence[msgspec.structs.FieldInfo]:

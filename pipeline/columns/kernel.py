@@ -20,9 +20,11 @@ from pipeline.columns.layout import (
     LONGEST_IDENTITY,
     LONGEST_KEY,
     MOST_DIGITS,
+    NAME,
     NEEDED,
     NO_ROOM,
     NUMBER,
+    PACKED,
     PLACES,
     SENTIMENT_BIT,
     SIZE,
@@ -86,6 +88,8 @@ def scan(  # noqa: PLR0912, PLR0915 - one pass over the bytes: to call for each 
     times_us: Ints,
     id_ats: Ints,
     id_sizes: Ints,
+    name_ats: Ints,
+    name_sizes: Ints,
     codes: Ints,
     numbers: Floats,
     long_numbers: Ints,
@@ -110,6 +114,8 @@ def scan(  # noqa: PLR0912, PLR0915 - one pass over the bytes: to call for each 
         times_us: by record.
         id_ats: where the id is, by record.
         id_sizes: of the id, by record.
+        name_ats: where names are, by name, then by record.
+        name_sizes: of the names.
         codes: of texts, by column, then by record.
         numbers: by column, then by record.
         long_numbers: record, column, begin and end of numbers with more digits than can be told here.
@@ -122,6 +128,8 @@ def scan(  # noqa: PLR0912, PLR0915 - one pass over the bytes: to call for each 
             codes[column, record] = -1
         for column in range(len(numbers)):
             numbers[column, record] = np.nan
+        for name in range(len(name_sizes)):
+            name_sizes[name, record] = 0
         odd = False
         for number in range(at >> 6, (end >> 6) + 1):
             odd |= stretches[number] != 0
@@ -132,6 +140,7 @@ def scan(  # noqa: PLR0912, PLR0915 - one pass over the bytes: to call for each 
         seen = np.int64(0)
         filled = np.int64(0)
         longs = found_long
+        blank = False
         whole = False
         while True:
             at = behind_spaces(base, at)
@@ -166,6 +175,8 @@ def scan(  # noqa: PLR0912, PLR0915 - one pass over the bytes: to call for each 
                     break
                 if size > 0:
                     filled |= bit
+                elif scope == IN_DATA:
+                    blank = True
                 if kind == TIME:
                     time = time_us(base, at, size)
                     if time < 0:
@@ -180,6 +191,10 @@ def scan(  # noqa: PLR0912, PLR0915 - one pass over the bytes: to call for each 
                     if kind == ID:
                         id_ats[record] = at
                         id_sizes[record] = size
+                name = fields[field, NAME]
+                if name >= 0:
+                    name_ats[name, record] = at
+                    name_sizes[name, record] = size
                 if column >= 0 and size > 0:
                     code = code_of(base, at, size, column, heads, entries, counts)
                     if code == NO_ROOM:
@@ -239,6 +254,9 @@ def scan(  # noqa: PLR0912, PLR0915 - one pass over the bytes: to call for each 
             continue
         # A text without a sentiment gets one from enrichment, which needs the event.
         if filled & types[code, TEXT_BIT] != 0 and filled & types[code, SENTIMENT_BIT] == 0:
+            continue
+        # Where a blank text is packed, it cannot be told from none; and texts that people wrote are not packed.
+        if types[code, PACKED] != 0 and (blank or filled & types[code, TEXT_BIT] != 0):
             continue
         states[record] = CERTAIN
         found_long = longs

@@ -13,10 +13,15 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 TEXT, IDENTITY, NUMBER, UNIT, TIME, ID, VERSION, DATA = range(8)
 """What a field is: text (or null); text of at most 1,024 bytes; a number; one from -1 to 1; the event's time, its id,
 the version of CloudEvents; the data."""
-KIND, COLUMN, BIT, SIZE = range(4)
-"""Columns of the table of fields. ``COLUMN``: where its figure goes, -1: nowhere. ``SIZE``: of its name."""
-ALLOWED, NEEDED, TEXT_BIT, SENTIMENT_BIT = range(4)
-"""Columns of the table of types: which fields its events may have, and must have; text and sentiment among them."""
+KIND, COLUMN, BIT, SIZE, NAME = range(5)
+"""Columns of the table of fields. ``COLUMN``: where its figure goes, -1: nowhere. ``SIZE``: of its name. ``NAME``: its
+place in :data:`NAMES`, -1: none."""
+ALLOWED, NEEDED, TEXT_BIT, SENTIMENT_BIT, PACKED = range(5)
+"""Columns of the table of types: which fields its events may have, and must have; text and sentiment among them; and
+whether its events are packed."""
+SUBJECT, CASE = 0, 1
+NAMES = ("subject", "case_id")
+"""Fields that are names: where they are is noted."""
 ENVELOPE, IN_DATA = 0, 1
 SCOPES = 2
 PLACES = 256

@@ -10,8 +10,9 @@ from pipeline.columns.events import EventColumns, Scanned
 from pipeline.columns.fields import TYPES, tables
 from pipeline.columns.gathering import gather
 from pipeline.columns.kernel import scan
-from pipeline.columns.layout import CERTAIN, MOST_DIGITS, UNCERTAIN, Bytes, Floats, Ints
+from pipeline.columns.layout import CERTAIN, MOST_DIGITS, NAMES, UNCERTAIN, Bytes, Floats, Ints
 from pipeline.columns.machine import PADDING
+from pipeline.columns.packing import Packer
 from pipeline.columns.pool import Pool
 from pipeline.columns.wants import Wants
 from pipeline.events import EARLIEST_US, LATEST_US
@@ -32,8 +33,9 @@ class Scanner:
     """
 
     def __init__(self, wants: Wants) -> None:
-        self._tables = tables(wants.fields - {"source", "type"}, wants.as_events)
+        self._tables = tables(wants.fields - {"source", "type"}, wants.as_events, wants.packed)
         self._pool = Pool(len(self._tables.texts))
+        self._packer = Packer()
         self._text = np.empty(0, dtype=np.uint8)
         self._breaks = np.empty(_FIRST_BYTES, dtype=np.int64)
         self._hold(_FIRST_BYTES)
@@ -41,7 +43,10 @@ class Scanner:
     def warm_up(self) -> None:
         """Run every part of the machine code once, so that it is there when it is needed."""
         record = b'{"type":"%s","source":"s","id":"i","time":"2024-05-01T09:30:00Z","data":{}}' % TYPES[0].encode()
-        self.scan([record, record]).ids()
+        columns = self.scan([record, record])
+        columns.ids()
+        for lines in (columns.id_lines(), columns.name_lines(0), columns.customer_lines()):
+            self._packer.shards(lines, len(columns), 1)
         self.breaks(record)
 
     def breaks(self, text: bytes) -> Ints:
@@ -81,6 +86,7 @@ class Scanner:
         known = self._tables
         states = np.empty(count, dtype=np.uint8)
         times_us, id_ats, id_sizes = np.zeros((3, count), dtype=np.int64)
+        name_ats, name_sizes = np.empty((2, len(NAMES), count), dtype=np.int64)
         codes = np.empty((len(known.texts), count), dtype=np.int64)
         numbers = np.empty((len(known.numbers), count), dtype=np.float64)
         long_numbers = np.empty((count, 4), dtype=np.int64)
@@ -102,6 +108,8 @@ class Scanner:
             times_us,
             id_ats,
             id_sizes,
+            name_ats,
+            name_sizes,
             codes,
             numbers,
             long_numbers,
@@ -113,8 +121,8 @@ class Scanner:
         self._pool.learn()
         return EventColumns(
             Scanned(
-                records, text, size, states == CERTAIN, times_us, id_ats, id_sizes, codes, numbers, known.texts,
-                known.numbers, self._pool, gather,
+                records, text, size, states == CERTAIN, times_us, id_ats, id_sizes, name_ats, name_sizes, codes,
+                numbers, known.texts, known.numbers, self._pool, gather, self._packer,
             )
         )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Prepare and the detectors as Bytewax stateful steps."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -19,6 +20,7 @@ from detectors.contract import (
     WindowState,
 )
 from detectors.events import Event
+from detectors.quiet import TakesQuiet
 from pipeline.control.steering import Steering, tell_taken
 from pipeline.lane import LaneItem
 from pipeline.letters import DeadLetter
@@ -38,6 +40,7 @@ _LOGGED = b"\x00log1"
 """Before the length of a log, in place of a whole state (which is msgpack and never begins so)."""
 _LOG_STATE = msgspec.msgpack.Decoder(LogState)
 _LOG_STATE_ENCODER = msgspec.msgpack.Encoder()
+_time_of = attrgetter("time_us")
 _CONCLUSIONS = msgspec.msgpack.Decoder(list[ConclusionsState])
 
 log = structlog.get_logger(__name__)
@@ -196,7 +199,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
 
     def _update(self, value: Routed) -> Outcome:
         if isinstance(value, CaseBatch) and self._cases is not None:
-            return self._cases.update(value.events, value.progress)
+            return self._cases.update(self._loud(self._cases, value), value.progress)
         if isinstance(value, PaneBatch) and self._windows is not None:
             return self._windows.update(value.panes, value.progress)
         if isinstance(value, ControlBatch) and self._windows is not None:
@@ -204,6 +207,19 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
             return Outcome([], [])
         msg = f"detector {self._name!r} was sent a {type(value).__name__}"
         raise TypeError(msg)
+
+    def _loud(self, shard: CaseShard, batch: CaseBatch) -> Sequence[Event]:
+        """Return the events of a batch, but for those quiet ones whose keys the shard knows nothing of: it has them."""
+        if not batch.quiet:
+            return batch.events
+        detector = self._detectors[batch.detector]
+        if not isinstance(shard, TakesQuiet) or isinstance(detector, WindowDetector):
+            msg = f"detector {batch.detector!r} was sent quiet events, which its shards do not take"
+            raise TypeError(msg)
+        coming = {key for key in map(detector.key, batch.events) if key is not None}
+        left = [event for quiet in batch.quiet for event in shard.take_quiet(quiet, coming)]
+        # About in the order in which they came: in any other order shards come to the same, but not as fast.
+        return sorted([*batch.events, *left], key=_time_of) if left else batch.events
 
     def snapshot(self) -> DetectState:
         """Return which detector this is, and its state."""

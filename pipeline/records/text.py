@@ -93,6 +93,16 @@ class Lines(Sequence[bytes]):
         """Return where the lines begin, the first one at ``start``."""
         return [start, *(self.breaks + (start + 1)).tolist()]
 
+    def some(self, numbers: Breaks) -> list[bytes]:
+        """Return some of the lines, by their numbers."""
+        if self._lines is not None:
+            lines = self._lines
+            return [lines[number] for number in numbers.tolist()]
+        text = self.text
+        begins = np.append(0, self.breaks + 1).take(numbers).tolist()
+        ends = np.append(self.breaks, len(text)).take(numbers).tolist()
+        return [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
+
     def not_utf8(self) -> list[int]:
         """Return the numbers of the lines that are not UTF-8."""
         # What ends a line is no part of any character: all lines are UTF-8 if and only if the text is.

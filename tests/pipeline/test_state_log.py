@@ -154,8 +154,8 @@ def test_any_of_the_last_snapshots_can_be_resumed_from_while_the_log_is_written_
 ) -> None:
     folder = tmp_path_factory.mktemp("log")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(state_log, "LEAST_IMAGES", 3)
-        patched.setattr(state_log, "LEAST_SHARE", 1)
+        patched.setattr(state_log, "LEAST_BYTES", 60)
+        patched.setattr(state_log, "LEAST_SHARE_BYTES", 1)
         shard, log = Shard(), StateLog(folder, "a.0")
         taken: list[tuple[LogState, dict[str, int]]] = []
         for key, value, what in steps:
@@ -178,8 +178,8 @@ def test_any_of_the_last_snapshots_can_be_resumed_from_while_the_log_is_written_
 def test_a_log_of_a_state_that_changes_for_ever_does_not_grow_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_log, "LEAST_IMAGES", 50)
-    monkeypatch.setattr(state_log, "LEAST_SHARE", 10)
+    monkeypatch.setattr(state_log, "LEAST_BYTES", 400)
+    monkeypatch.setattr(state_log, "LEAST_SHARE_BYTES", 80)
     shard, log = Shard(), StateLog(tmp_path, "a.0")
     sizes = []
     for step in range(600):
@@ -188,6 +188,26 @@ def test_a_log_of_a_state_that_changes_for_ever_does_not_grow_for_ever(
         log.write(shard)
         sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
     assert max(sizes[300:]) <= max(sizes[:300])
+
+
+def test_a_log_with_a_few_large_images_out_of_date_among_many_small_ones_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_log, "LEAST_GROWN_BYTES", 50_000)
+    shard, log = Shard(), StateLog(tmp_path, "a.0")
+    for key in range(1_000):
+        shard.put(str(key), key)
+    sizes = []
+    for step in range(100):
+        shard.put("large", 10**4_000 + step)
+        shard.time = step
+        state = log.write(shard)
+        sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+        if step % 7 == 0:  # how long it was then is known after a restart
+            log = StateLog(tmp_path, "a.0")
+            log.read(state)
+    assert max(sizes[50:]) <= max(sizes[:50]) < 300_000
+    assert len(StateLog(tmp_path, "a.0").read(state)[1]) == 1_001
 
 
 def test_a_damaged_log_is_refused_and_says_which_file(tmp_path: Path) -> None:

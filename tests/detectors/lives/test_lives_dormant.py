@@ -27,9 +27,17 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 )
 
 
-def shard_of(settings: dict[str, Any], *, sleepless: bool = False) -> LivesShard:
+ANSWERS: tuple[dict[str, Any], ...] = (
+    {"edit_window": "2d", "retention": "1d", "open_for": "3d"},
+    {"edit_window": "6h", "retention": "1d", "remember": "2d"},
+    {"edit_window": "1d", "retention": "0s", "open_for": "12h"},
+)
+
+
+def shard_of(
+    settings: dict[str, Any], name: str = "residual_dissatisfaction", *, sleepless: bool = False
+) -> LivesShard:
     """Return a shard; in one that is sleepless everything begins a life, which is looked at with each of its facts."""
-    name = "residual_dissatisfaction"
     made = DETECTORS.settings(name).model_validate({"type": name, **settings})
     shard = DETECTORS.factory(name)(name, made, Context()).shard()  # type: ignore[union-attr]
     assert isinstance(shard, LivesShard)
@@ -78,6 +86,48 @@ def stream(rng: random.Random) -> list[Event]:
     return events
 
 
+def answers(rng: random.Random) -> list[Event]:
+    """Return what is heard of some customers over weeks: answers, most of them good, edits of these, and replies."""
+    events: list[Event] = []
+    at_us = START_US
+    for number in range(700):
+        at_us += rng.choice([0, 1, 50, 150]) * MINUTE_US
+        customer = f"c{rng.randrange(25)}" if rng.random() < 0.95 else ""
+        more: dict[str, Any] = {"recordedtime": time(at_us)} if rng.random() < 0.03 else {}
+        more |= {"profile": Profile("gold", tier="gold")} if rng.random() < 0.1 else {}
+        case_id = f"k{rng.randrange(30)}"
+        chance = rng.random()
+        if chance < 0.05:
+            events.append(event("crm.case.agent_reply", number, at_us, CaseData(case_id), customer, **more))
+            continue
+        # An edit has a revision, or an id of its own and that of the first answer as a label.
+        edited = (
+            rng.choice([one for one in events if one.type == "survey.response"] or [None]) if chance < 0.2 else None
+        )
+        data = SurveyData(
+            score=rng.choice([10.0] * 9 + [8.0] * 5 + [3.0, None, 11.0]),
+            scale=rng.choice(["nps"] * 20 + ["odd"]),
+            case_id=rng.choice([None, case_id]),
+            labels={"response": edited.id} if edited is not None and chance < 0.15 else {},
+        )
+        first = number
+        if edited is not None and chance >= 0.15:
+            first, customer, more = int(edited.id[1:]), edited.subject, {**more, "rev": number}
+        events.append(event("survey.response", first, at_us, data, customer, **more))
+    return events
+
+
+@pytest.mark.parametrize("late_hours", [0, 30])
+@pytest.mark.parametrize("settings", ANSWERS, ids=str)
+@pytest.mark.parametrize("seed", range(30))
+def test_the_same_is_told_as_when_every_answer_begins_a_life(
+    seed: int, settings: dict[str, Any], late_hours: int
+) -> None:
+    rng = random.Random(seed)
+    settings = {**settings, "urgency": {"severity": "info", "not_below": "info"}}
+    compare(rng, answers(rng), "negative_survey", settings, late_hours)
+
+
 @pytest.mark.parametrize("late_hours", [0, 30])
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 @pytest.mark.parametrize("seed", range(30))
@@ -85,10 +135,14 @@ def test_the_same_is_told_as_when_every_closed_case_begins_a_life(
     seed: int, settings: dict[str, Any], late_hours: int
 ) -> None:
     rng = random.Random(seed)
-    events = stream(rng)
+    compare(rng, stream(rng), "residual_dissatisfaction", settings, late_hours)
+
+
+def compare(rng: random.Random, events: list[Event], name: str, settings: dict[str, Any], late_hours: int) -> None:
+    """Give events to a shard and to one that is sleepless, with restarts."""
     lags = {one.id: rng.randrange((late_hours if rng.random() < 0.1 else 0) * HOUR_US + HOUR_US) for one in events}
     arrivals = sorted(events, key=lambda one: one.time_us + lags[one.id])
-    alive, shard = shard_of(settings, sleepless=True), shard_of(settings)
+    alive, shard = shard_of(settings, name, sleepless=True), shard_of(settings, name)
     log: dict[str, bytes] = {}
     newest_us, told = START_US, 0
     restarts = rng.random() < 0.7
@@ -104,11 +158,11 @@ def test_the_same_is_told_as_when_every_closed_case_begins_a_life(
             written(shard, log, shard.keys()[: rng.choice([0, 3])])
         if restarts and rng.random() < 0.3:
             delta = written(shard, log)
-            shard = shard_of(settings)
+            shard = shard_of(settings, name)
             shard.rebuild(delta.head, rng.sample(list(log.values()), len(log)))
         elif restarts and rng.random() < 0.05:
             state = shard.snapshot()
-            shard = shard_of(settings)
+            shard = shard_of(settings, name)
             shard.restore(state)
             log.clear()
             written(shard, log, shard.keys())

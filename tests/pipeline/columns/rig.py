@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from structlog.testing import capture_logs
 
-from detectors.contract import Detector, Outcome, WindowDetector, WindowState
+from detectors.contract import NEVER_US, Detector, Outcome, Progress, WindowDetector, WindowState
 from detectors.events import Event
 from pipeline import compose
 from pipeline.assembly import load_settings
@@ -75,6 +75,7 @@ class Side:
         path.write_text(CONFIG.format(detectors=detectors, mode=mode))
         settings = load_settings(path).settings
         built: dict[str, Detector] = compose.build_detectors(settings)
+        self.built, self.shards = built, settings.flow.shards
         self.tallies = Tallies()
         self.router = Router(built, settings.flow.shards)
         self.prepare: Prepare = compose.build_prepare(
@@ -96,13 +97,17 @@ class Side:
         with capture_logs() as logs:
             routed = self.prepare.take(item)
             told = [self._plain(each) for each in routed]
-        return [*told, logs]
+        return [*[each for each in told if each is not None], logs]
 
     def _plain(self, routed: Routed) -> Any:
         if isinstance(routed, DeadLetter):
             return msgspec.to_builtins(routed)
         if isinstance(routed, CaseBatch):
-            return routed.detector, routed.shard, [encode_event(event) for event in routed.events], routed.progress
+            quiet = [event for each in routed.quiet for event in each.rows.events(range(len(each.keys)))]
+            events = [event for event in (*routed.events, *quiet) if not self._is_of_no_use(routed.detector, event)]
+            # Quiet ones come beside the others, and who gets nothing else need not be told of those of no use.
+            raw = sorted(encode_event(event) for event in events)
+            return (routed.detector, routed.shard, raw, routed.progress) if raw else None
         if not isinstance(routed, PaneBatch):
             return repr(routed)
         panes = sorted(routed.panes)
@@ -110,6 +115,13 @@ class Side:
             return routed.detector, panes, routed.progress
         outcome: Outcome = self.states[routed.detector].update(routed.panes, routed.progress)
         return routed.detector, panes, routed.progress, repr(outcome)
+
+    def _is_of_no_use(self, name: str, event: Event) -> bool:
+        """Say whether a case detector that knows nothing does nothing with an event."""
+        detector = self.built[name]
+        assert not isinstance(detector, WindowDetector)
+        shard = detector.shard()
+        return not shard.update([event], Progress(NEVER_US, NEVER_US)).findings and not shard.keys()
 
     def rest(self) -> list[Any]:
         """Return everything else that can be seen: counts, snapshots, the files of ids."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from config.enrichment import ProfileSettings
 from pipeline import compose
 from pipeline.assembly import load_settings
 from pipeline.columns.lane import ColumnLane
@@ -75,10 +76,38 @@ def test_groups_by_profile_or_label_want_the_events_themselves(tmp_path: Path, g
     assert wants(tmp_path, DROP.format(group=group) + SURVEYS).as_events == {"social.post"}
 
 
-def test_types_of_case_detectors_want_the_events_themselves(tmp_path: Path) -> None:
-    found = wants(tmp_path, SURVEYS + "\n  negative_survey: {type: negative_survey}").as_events
-    assert "survey.response" in found
-    assert "social.post" not in found
+def test_events_of_case_detectors_are_made_of_records_or_packed(tmp_path: Path) -> None:
+    found = wants(tmp_path, SURVEYS + "\n  negative_survey: {type: negative_survey}")
+    assert found is not None
+    assert found.as_events == set()
+    assert {"survey.response", "crm.case.agent_reply"} < found.made == found.packed
+    # One for whom an opened case is a beginning wants the event, and it is made.
+    found = wants(tmp_path, SURVEYS + "\n  repeat_contact: {type: repeat_contact}")
+    assert found is not None
+    assert found.made - found.packed == {"crm.case.opened", "crm.case.customer_message", "crm.case.reopened"}
+
+
+def test_what_somebody_else_wants_as_events_is_not_packed(tmp_path: Path) -> None:
+    detectors = SURVEYS + "\n  negative_survey: {type: negative_survey}" + DROP.format(group="tier")
+    found = wants(tmp_path, detectors.replace("social.post", "survey.response"))
+    assert found is not None
+    assert found.as_events & (found.made | found.packed) == set()
+
+
+def test_where_customers_are_looked_up_case_detectors_get_events_by_rows(tmp_path: Path) -> None:
+    table = tmp_path / "customers.csv"
+    table.write_text("customer,tier\nc-1,gold\n")
+    detectors = SURVEYS + "\n  negative_survey: {type: negative_survey}"
+    settings = read(tmp_path, detectors, "on")
+    profiles = ProfileSettings(path=table)
+    router = ProcessRouter(compose.build_detectors(settings), 4)
+    record = b'{"type":"survey.response","source":"s","id":"1","time":"2026-03-02T00:00:00Z","data":{"score":9}}'
+    for known, plain in ((None, True), (profiles, False)):
+        lane = compose.build_columns(settings.model_copy(update={"profiles": known}), router)
+        assert lane is not None
+        columns = lane.scan([record])
+        assert columns is not None
+        assert columns.uncertain() == ([] if plain else [0])
 
 
 @pytest.mark.parametrize(
@@ -86,7 +115,7 @@ def test_types_of_case_detectors_want_the_events_themselves(tmp_path: Path) -> N
     [
         (SURVEYS, "auto", True),
         (SURVEYS, "off", False),
-        (SURVEYS + "\n  negative_survey: {type: negative_survey}", "auto", False),
+        (SURVEYS + "\n  negative_survey: {type: negative_survey}", "auto", True),
         (DROP.format(group="tier"), "auto", False),
     ],
 )
