@@ -6,6 +6,7 @@ Both read the same JSON Lines file of canonical events. The flow runs with both 
 changes to a real Redis. Rounds alternate, so that both meet the same machine; the ratio is taken within a round: of
 the wall clock, and of the CPU time of this process, which says the same on a busy machine as on a quiet one.
 
+Columns are there from the first event: what a process spends on their machine code, once, is not counted.
 ``--every`` has one of every detector that is shipped at work, as ``config/defaults.yaml`` sets them.
 ``--mix closed`` is the file of ``benchmarks.peers``: closed cases, repeats and broken lines among them.
 ``--stages`` runs the flow once more and prints where its CPU time goes, in microseconds an event.
@@ -94,10 +95,10 @@ def every_detector() -> str:
     return yaml.safe_dump({**ours, "calendars": shipped["calendars"], "detectors": shipped["detectors"]})
 
 
-def tuned(config_text: str, batch_size: int, shards: int) -> str:
-    """Return settings with another size of batches, and another number of shards."""
+def tuned(config_text: str, batch_size: int, shards: int, columns: str = "on") -> str:
+    """Return settings with another size of batches, another number of shards, and columns or none."""
     settings: dict[str, Any] = yaml.safe_load(config_text)
-    settings["flow"] |= {"batch_size": batch_size, "shards": shards}
+    settings["flow"] |= {"batch_size": batch_size, "shards": shards, "columns": columns}
     return yaml.safe_dump(settings)
 
 
@@ -160,8 +161,12 @@ def main() -> None:
     parser.add_argument("--mix", choices=(*MIXES, CLOSED), default="desk", help="whose events")
     parser.add_argument("--batch-size", type=int, default=4_000, help="records that go through the flow together")
     parser.add_argument("--shards", type=int, default=8, help="of each case detector")
+    parser.add_argument(
+        "--columns", choices=("on", "off"), default="on", help="events as columns where that is worth it"
+    )
     options = parser.parse_args()
-    config_text = tuned(every_detector() if options.every else CONFIG, options.batch_size, options.shards)
+    config_text = every_detector() if options.every else CONFIG
+    config_text = tuned(config_text, options.batch_size, options.shards, options.columns)
     rows = []
     with tempfile.TemporaryDirectory(prefix="mg-bench-") as name:
         path = Path(name) / "events.jsonl"
