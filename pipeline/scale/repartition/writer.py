@@ -25,6 +25,8 @@ _OURS: dict[str, Any] = {
     "queue.buffering.max.kbytes": 131_072,
     "linger.ms": 1,
 }
+_PURGED = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}  # noqa: SLF001 - it has no other name
+"""What is reported of messages that were on their way when the client gave up on another one."""
 _NOT_ALLOWED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 _log = structlog.get_logger(__name__)
 
@@ -92,7 +94,7 @@ class EventWriter:
     def _ended(self, error: KafkaError) -> ScaleError | FlowEndedError:
         """Return why the client has given up, out of the report of what it gave up on where there is one."""
         for _ in range(_REPORTS):
-            if self._failed is None:
+            if self._failed is None or self._failed[1].code() in _PURGED:
                 with suppress(KafkaException):  # it says so once more, before the reports
                     self._producer.flush(_LOOK_S)
         return _refused("of events", error) if self._failed is None else _refused(*self._failed)
@@ -110,10 +112,10 @@ class EventWriter:
 
     def _check(self) -> None:
         if self._failed is not None:
-            raise _refused(*self._failed)
+            raise self._ended(self._failed[1])
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and self._failed is None:
+        if error is not None and (self._failed is None or self._failed[1].code() in _PURGED):
             self._failed = str(message.topic()), error
 
 
