@@ -27,7 +27,8 @@ TYPES = frozenset({"survey.response", *(name for name in EVENT_CLASSES if name.s
 """Types of events that can be packed."""
 CODES = ("type", "source", *FIELDS)
 """Fields of which a code is kept for each event."""
-_MANY_TEXTS = 64
+_EVENTS_A_TEXT = 4
+"""With fewer events for each text that there might be, only those are kept that there are."""
 _LINE_END = 10
 _FIGURE = struct.Struct("<d")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -245,7 +246,7 @@ def _text(coded: tuple[list[Any], memoryview] | None, place: int) -> str | None:
 
 def _coded(texts: Sequence[str], codes: Ints) -> _Coded:
     """Return texts and codes to be kept: of many texts only those that are there."""
-    if len(texts) > _MANY_TEXTS:
+    if len(texts) * _EVENTS_A_TEXT > len(codes):
         there = np.zeros(len(texts) + 1, dtype=bool)
         there[codes] = True
         there[-1] = False

@@ -5,13 +5,14 @@ would stop the flow for seconds; so each snapshot appends what has changed since
 and the engine keeps how long the log was. Restoring reads it up to there, the newest image of each key winning, and
 cuts off what came after: that was never committed.
 
-A log that only grows is written anew bit by bit: once more than half of it is out of date, a new generation is begun,
-and each snapshot carries a share of all the keys over into it, besides what has changed. When all are over, the
+A log that only grows is written anew bit by bit: once it is twice as long as it was when that was last done, a new
+generation is begun, and each snapshot carries a share of all the keys over into it, besides what has changed. Images
+may be of any sizes, so shares are measured in bytes, by what was carried just before. When all are over, the
 older generation is deleted, as soon as no snapshot that the engine may resume from needs it. No snapshot ever costs
 more than its changes and that share.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,11 +24,7 @@ SNAPSHOTS_KEPT = 2
 """The engine resumes from its last committed epoch, which may be the one before the last snapshot."""
 LEAST_BYTES = 4 << 20
 """A log with less that is out of date is not written anew."""
-MOST_TIMES = 4
-"""A log that has grown to so many times what it was when it was last written anew is written anew: however few of its
-images are out of date, they may be large ones. ``LEAST_GROWN_BYTES``: but not before."""
-LEAST_GROWN_BYTES = 64 << 20
-SHARES = 32
+SHARES = 16
 """Carrying all keys over into a new generation takes about as many snapshots."""
 LEAST_SHARE_BYTES = 1 << 20
 _ENCODER = msgspec.msgpack.Encoder()
@@ -42,14 +39,15 @@ class Mark(msgspec.Struct, array_like=True, frozen=True):
 
 
 class LogState(msgspec.Struct, array_like=True, frozen=True):
-    """What a snapshot holds: the generations to read, oldest first, and how many images stand in them.
+    """What a snapshot holds: the generations to read, oldest first.
 
-    ``anew_bytes``: how long the log was when it was last written anew.
+    Attributes:
+        anew_bytes: how long the log was when it was last written anew. States of before have a number there that is
+            less: their log is written anew once more.
     """
 
     marks: list[Mark]
-    images: int
-    anew_bytes: int = 0
+    anew_bytes: int
 
 
 class StateLog:
@@ -63,8 +61,6 @@ class StateLog:
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self._name = name
-        self._images = 0
-        self._new_images = 0
         self._anew_bytes = 0
         self._to_carry: list[str] = []
         self._not_in_it: list[str] = []
@@ -84,27 +80,22 @@ class StateLog:
             OSError: when it cannot be written. Nothing is lost of what is in memory, but the shard no longer knows what
                 has changed: the process must end and go on from its last snapshot.
         """
-        delta = shard.delta([*self._share(), *self._not_in_it])
-        self._append(_ENCODER.encode(delta))
+        first = _ENCODER.encode(shard.delta(self._not_in_it))
+        self._append([first, *self._carried(shard)])
         self._not_in_it = []
-        written = len(delta.images) + len(delta.gone)
-        self._images += written
-        self._new_images += written
         if self._superseded and not self._to_carry:
             self._unnamed[0] += [self._path(mark.generation) for mark in self._superseded]
             self._marks = self._marks[len(self._superseded) :]
             self._superseded = []
-            self._images = self._new_images
             self._anew_bytes = self._bytes()
-        elif not self._superseded and self._is_stale(len(shard)):
+        elif not self._superseded and self._bytes() > 2 * self._anew_bytes + LEAST_BYTES:
             self._superseded = list(self._marks)
             self._marks.append(Mark(self._marks[-1].generation + 1, 0))
-            self._new_images = 0
             self._to_carry = shard.keys()
         for path in self._unnamed.pop():
             path.unlink(missing_ok=True)
         self._unnamed.insert(0, [])
-        return LogState(list(self._marks), self._images, self._anew_bytes)
+        return LogState(list(self._marks), self._anew_bytes)
 
     def take_in(self, keys: list[str]) -> None:
         """Put these keys into the log with the next :meth:`write`: a shard has them from elsewhere."""
@@ -118,7 +109,7 @@ class StateLog:
         Raises:
             StateLogDamagedError: when the log does not reach as far as the snapshot says.
         """
-        self._marks, self._images, self._anew_bytes = list(state.marks), state.images, state.anew_bytes
+        self._marks, self._anew_bytes = list(state.marks), state.anew_bytes
         # Which keys were carried over is not kept: after a restart all are, anew.
         self._superseded, self._to_carry = [], []
         self._unnamed = [[] for _ in self._unnamed]
@@ -139,26 +130,20 @@ class StateLog:
     def _bytes(self) -> int:
         return sum(mark.length for mark in self._marks)
 
-    def _is_stale(self, names: int) -> bool:
-        """Say whether more than half of the log is out of date, where there are so many names."""
-        length = self._bytes()
-        if length > MOST_TIMES * self._anew_bytes + LEAST_GROWN_BYTES:
-            return True
-        return (self._images - 2 * names) * length > LEAST_BYTES * max(1, self._images)
+    def _carried(self, shard: CaseShard) -> Iterator[bytes]:
+        """Yield a share of what is to be carried over, in portions."""
+        left, count = max(LEAST_SHARE_BYTES, self._bytes() // SHARES), 1
+        while self._to_carry and left > 0:
+            names, self._to_carry = self._to_carry[-count:], self._to_carry[:-count]
+            portion = _ENCODER.encode(shard.delta(names))
+            yield portion
+            left -= len(portion)
+            count = max(1, min(2 * count, len(names) * left // len(portion)))
 
-    def _share(self) -> list[str]:
-        """Return names to carry over: as many as have about the length of a share."""
-        if not self._to_carry:
-            return []
-        length = max(1, self._bytes())
-        share = max(1, self._images * max(LEAST_SHARE_BYTES, length // SHARES) // length)
-        carried, self._to_carry = self._to_carry[-share:], self._to_carry[:-share]
-        return carried
-
-    def _append(self, payload: bytes) -> None:
+    def _append(self, payloads: Iterable[bytes]) -> None:
         mark = self._marks[-1]
         path = self._path(mark.generation)
-        framed = frames.header(payload) + payload
+        framed = b"".join([part for payload in payloads for part in (frames.header(payload), payload)])
         durable.append(path, mark.length, framed)
         self._marks[-1] = Mark(mark.generation, mark.length + len(framed))
 

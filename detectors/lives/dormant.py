@@ -165,7 +165,7 @@ class Dormant:
         looks = [(chain.look_us, key) for key, chain in self.index().items() if chain.look_us >= since_us]
         # What comes from now on is not older than the watermark.
         later_us = (look_us for look_us, _ in looks if look_us >= soon_us)
-        self._until_us = min(later_us, default=watermark_us + self._count_us)
+        self._until_us = min([watermark_us + self._count_us, *later_us])
         return [look for look in looks if look[0] < soon_us]
 
     def look(self, key: str, at_us: int, watermark_us: int) -> int | None:
@@ -209,6 +209,8 @@ class Dormant:
 
     def _write_down(self) -> None:
         """Put what is in the log on the shelf."""
+        if self._until_us == NEVER_US:
+            self._first_us = None  # when the first of what is written ceases to count is found out with the index
         is_indexed = self._indexed > 0
         if is_indexed:
             self.index()  # whoever asks will ask again, and what was written takes longer to read

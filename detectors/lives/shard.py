@@ -137,6 +137,7 @@ class LivesShard:
         lives, strays, log, dormant = kept.lives, kept.strays, kept.dormant.log, kept.dormant.index
         may_wait = self._life.dormant_us > 0
         late: dict[str, Alive] = {}
+        aside: list[tuple[str, Event]] = []
         for event in events:
             key = key_of_event(event)
             if key is None:
@@ -156,9 +157,14 @@ class LivesShard:
                     if in_time:
                         strays.hold(key, event)
                     else:
-                        self._put_aside(key, event)
+                        aside.append((key, event))
                     continue
             self._live_on(alive, key, event, late, findings)
+        for key, event in aside:
+            if key in lives or (may_wait and key in dormant()):
+                self._live_on(lives.get(key), key, event, late, findings)
+            else:
+                self._put_aside(key, event)
         return late
 
     def _live_on(

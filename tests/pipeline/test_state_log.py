@@ -193,7 +193,7 @@ def test_a_log_of_a_state_that_changes_for_ever_does_not_grow_for_ever(
 def test_a_log_with_a_few_large_images_out_of_date_among_many_small_ones_is_written_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_log, "LEAST_GROWN_BYTES", 50_000)
+    monkeypatch.setattr(state_log, "LEAST_BYTES", 50_000)
     shard, log = Shard(), StateLog(tmp_path, "a.0")
     for key in range(1_000):
         shard.put(str(key), key)
@@ -206,8 +206,38 @@ def test_a_log_with_a_few_large_images_out_of_date_among_many_small_ones_is_writ
         if step % 7 == 0:  # how long it was then is known after a restart
             log = StateLog(tmp_path, "a.0")
             log.read(state)
-    assert max(sizes[50:]) <= max(sizes[:50]) < 300_000
+    assert max(sizes) < 200_000  # half of what was written
     assert len(StateLog(tmp_path, "a.0").read(state)[1]) == 1_001
+
+
+def test_to_write_a_log_anew_costs_a_snapshot_little_and_all_of_them_a_few_times_what_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_log, "LEAST_BYTES", 10_000)
+    monkeypatch.setattr(state_log, "LEAST_SHARE_BYTES", 5_000)
+    shard, log = Shard(), StateLog(tmp_path, "a.0")
+    for key in range(2_000):
+        shard.put(str(key), key)
+    for key in range(100):
+        shard.put(f"large {key}", 10**4_000)  # together 400,000 bytes, at the end, where carrying begins
+    log.write(shard)
+    whole = written = sum(path.stat().st_size for path in tmp_path.iterdir())
+    most = 0
+    for step in range(400):
+        for key in range(100):
+            shard.put(str(key), step)
+        before = {path: path.stat().st_size for path in tmp_path.iterdir()}
+        state = log.write(shard)
+        grown = sum(
+            path.stat().st_size - before.get(path, 0)
+            for path in tmp_path.iterdir()
+            if path.stat().st_size > before.get(path, 0)
+        )
+        most, written = max(most, grown), written + grown
+    changed = 400 * 100 * 10
+    assert most < 0.2 * whole
+    assert written < 4 * (whole + changed)
+    assert len(StateLog(tmp_path, "a.0").read(state)[1]) == 2_100
 
 
 def test_a_damaged_log_is_refused_and_says_which_file(tmp_path: Path) -> None:

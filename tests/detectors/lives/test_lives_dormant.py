@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from detectors import catalogue
-from detectors.contract import DETECTORS, Context, Delta, Progress
+from detectors.contract import DETECTORS, NEVER_US, Context, Delta, Progress
 from detectors.events import EVENT_CLASSES, CaseData, Event, Profile, SocialData, SurveyData
 from detectors.lives.alive import MOST_ASLEEP
 from detectors.lives.chunks import read_piece, write_piece
@@ -279,3 +279,63 @@ def test_what_is_written_of_a_step_is_the_fact_of_it() -> None:
 
 def customer_key_of(one: Event) -> str:
     return one.subject or "nobody"
+
+
+def test_what_came_before_there_was_a_watermark_is_looked_at_when_it_ceases_to_count() -> None:
+    never = Progress(NEVER_US, NEVER_US)
+    told: list[list[str]] = []
+    for restarts in (False, True):
+        shard = shard_of({"window": "1d", "retention": "0s"})
+        shard.update([closed(0, START_US, "k", case_id="kx")], never)
+        shard.update([closed(n, START_US + HOUR_US, f"c{n}") for n in range(1, 101)], never)
+        shard.update([closed(101, START_US + 21 * HOUR_US, "k", case_id="kx")], never)
+        for hour in range(22, 31):
+            shard.update([], Progress(START_US + hour * HOUR_US, START_US + hour * HOUR_US))
+        if restarts:
+            delta = shard.delta(shard.keys())
+            shard = shard_of({"window": "1d", "retention": "0s"})
+            shard.rebuild(delta.head, [image for _, image in delta.images])
+        bad = event("survey.response", 102, START_US + 40 * HOUR_US, SurveyData(score=0.0, scale="nps"), "k")
+        later_us = START_US + 41 * HOUR_US
+        told.append([change.step for change in shard.update([bad], Progress(later_us, later_us)).changes])
+        end_us = START_US + 10 * DAY_US
+        shard.update([], Progress(end_us, end_us))
+        assert shard._kept.dormant.index() == {}
+    assert told == [[], []]
+
+
+def test_what_begins_ahead_of_the_watermark_hides_nothing_that_comes_after_it() -> None:
+    told: list[list[str]] = []
+    for restarts in (False, True):
+        shard = shard_of({"window": "1d", "retention": "0s"})
+        hour, tenth = HOUR_US, 10 * MINUTE_US
+
+        def at(us: int, *events: Event, shard: LivesShard = shard) -> list[str]:
+            return [one.step for one in shard.update(events, Progress(START_US + us, START_US + us)).changes]
+
+        at(0, closed(1, START_US, "first"))
+        at(24 * hour + tenth, closed(2, START_US + 24 * hour + 2 * tenth, "ahead"))
+        at(24 * hour + tenth, closed(3, START_US + 24 * hour + tenth + tenth // 2, "k", case_id="kx"))
+        at(45 * hour, closed(4, START_US + 45 * hour, "k", case_id="kx"))
+        for passed in range(46, 55):
+            at(passed * hour)
+        if restarts:
+            delta = shard.delta(shard.keys())
+            shard = shard_of({"window": "1d", "retention": "0s"})
+            shard.rebuild(delta.head, [image for _, image in delta.images])
+        bad = event("survey.response", 5, START_US + 64 * hour, SurveyData(score=0.0, scale="nps"), "k")
+        told.append(at(65 * hour, bad, shard=shard))
+    assert told == [[], []]
+
+
+def test_a_late_sign_finds_a_beginning_that_comes_after_it_in_the_same_update() -> None:
+    sign = event("social.post", 1, START_US, SocialData(sentiment=-0.9), "k")
+    before = closed(2, START_US - MINUTE_US, "k")
+    told = []
+    for events in ([sign, before], [before, sign]):
+        shard = shard_of({})
+        shard.update([], Progress(START_US + HOUR_US, START_US + HOUR_US))
+        told.append(
+            [one.step for one in shard.update(events, Progress(START_US + HOUR_US, START_US + HOUR_US)).changes]
+        )
+    assert told == [["firing"], ["firing"]]
