@@ -9,7 +9,7 @@ when everything is handed out.
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,8 @@ from detectors.keys import case_key, customer_key, key_for, survey_key
 from detectors.packed import CODES, NUMBERS, TYPES, Packed
 from detectors.quiet import DORMANT, NO_USE, SEED, STRAY, Quiet, Quieting
 from pipeline.columns.events import EventColumns
-from pipeline.columns.fields import TYPES as ALL_TYPES
+from pipeline.columns.fields import type_mask
 from pipeline.columns.layout import CASE, SUBJECT
-
-if TYPE_CHECKING:
-    from pipeline.columns.packing import Packer
 
 Shards = list[list[Quiet]]
 _CASES, _CUSTOMERS = "cases", "customers"
@@ -42,11 +39,11 @@ _LINES: dict[str, _Lines] = {
 class _Watcher:
     """A detector that is told of quiet events, by which keys, and what each shard gets."""
 
-    def __init__(self, detector: Quieting, keys: str, types: frozenset[str], shards: int) -> None:
+    def __init__(self, name: str, detector: Quieting, keys: str, types: frozenset[str], shards: int) -> None:
+        self.name = name
         self.detector = detector
         self.keys = keys
-        self.types = types
-        self.wanted = np.array([name in types for name in ALL_TYPES])
+        self.wanted = type_mask(types)
         self.by_shard: Shards = [[] for _ in range(shards)]
 
     def uses(self, columns: EventColumns, types: Ints) -> Ints:
@@ -61,7 +58,6 @@ class _Part(NamedTuple):
     """Quiet events of one batch: ``uses`` by watcher."""
 
     columns: EventColumns
-    packer: "Packer"
     texts: dict[str, Sequence[str]]
     times: Ints
     codes: dict[str, Ints]
@@ -95,10 +91,9 @@ class QuietSpreader:
             loud = detector.event_types - (detector.quiet_types if isinstance(detector, Quieting) else frozenset())
             quiet -= loud | {name for name in detector.event_types & TYPES if _keys_of(detector, name) is None}
         self.packed = quiet & TYPES
-        self._loud = np.array([name not in quiet for name in ALL_TYPES])
+        self._loud = ~type_mask(quiet)
         self._shards = shards
         self._watchers: list[_Watcher] = []
-        self._names: list[str] = []
         for detector in detectors:
             if not isinstance(detector, Quieting):
                 continue
@@ -107,8 +102,7 @@ class QuietSpreader:
                     name for name in detector.event_types & quiet if (_keys_of(detector, name) or _CUSTOMERS) == keys
                 )
                 if own:
-                    self._watchers.append(_Watcher(detector, keys, own, shards))
-                    self._names.append(detector.name)
+                    self._watchers.append(_Watcher(detector.name, detector, keys, own, shards))
         self._lines = {"ids", _CASES, "subjects", *(watcher.keys for watcher in self._watchers)}
         self._parts: list[_Part] = []
         self._given: list[Packed] = []
@@ -144,7 +138,7 @@ class QuietSpreader:
         codes = {name: columns.codes(name) for name in CODES}
         lines = {name: _LINES[name](columns) for name in self._lines}
         numbers = {name: columns.numbers(name) for name in NUMBERS}
-        self._parts.append(_Part(columns, columns.packer, texts, columns.times(), codes, numbers, lines, uses))
+        self._parts.append(_Part(columns, texts, columns.times(), codes, numbers, lines, uses))
 
     def take(self) -> Mapping[str, list[Shards]]:
         """Return what was put aside, by detector."""
@@ -154,9 +148,9 @@ class QuietSpreader:
         if self._parts:
             self._give()
         found: dict[str, list[Shards]] = {}
-        for name, watcher in zip(self._names, self._watchers, strict=True):
+        for watcher in self._watchers:
             if any(watcher.by_shard):
-                found.setdefault(name, []).append(watcher.by_shard)
+                found.setdefault(watcher.name, []).append(watcher.by_shard)
                 watcher.by_shard = [[] for _ in range(self._shards)]
         return found
 
@@ -213,7 +207,8 @@ class _Joined:
         if self._shards == 1:
             return [(0, places)]
         if keys not in self._numbers:
-            self._numbers[keys] = self._parts[0].packer.shards(self._lines[keys], len(self._times), self._shards)
+            packer = self._parts[0].columns.packer
+            self._numbers[keys] = packer.shards(self._lines[keys], len(self._times), self._shards)
         numbers = self._numbers[keys].take(places)
         order = np.argsort(numbers, kind="stable")
         bounds = np.searchsorted(numbers.take(order), np.arange(self._shards + 1)).tolist()

@@ -60,6 +60,8 @@ class Block(NamedTuple):
 
     def without(self, known: set[str]) -> tuple["Block | None", list[int]]:
         """Return what is about none of these keys, and the places of the rest."""
+        if not known:
+            return self, []
         places = [place for place, key in enumerate(self.keys) if key in known]
         if len(places) == len(self.keys):
             return None, places

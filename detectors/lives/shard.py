@@ -119,15 +119,10 @@ class LivesShard:
             known |= kept.strays.among(keys)
         elif self._life.dormant_us:
             known |= kept.dormant.index().keys() & keys
-        block: Block | None = Block(keys, rows)
-        places: list[int] = []
-        if known:
-            block, places = Block(keys, rows).without(known)
+        block, places = Block(keys, rows).without(known)
         if block is not None:
-            if quiet.use == DORMANT:
-                kept.dormant.hold_block(block)
-            else:
-                kept.strays.hold_block(block)
+            holder = kept.dormant if quiet.use == DORMANT else kept.strays
+            holder.hold_block(block)
         return rows.events(places)
 
     def _take(self, events: Sequence[Event], findings: list[Finding]) -> dict[str, Alive]:

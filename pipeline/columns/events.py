@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.events import Event
-from pipeline.columns.fields import TYPES
+from pipeline.columns.fields import TYPES, type_mask
 from pipeline.columns.layout import NO_ROOM, SOURCE, TYPE, Bytes, Floats, Ints
 from pipeline.events import decode_many
 from pipeline.records.text import Lines
@@ -120,16 +120,18 @@ class EventColumns(Sequence[Event]):
 
     def of(self, types: frozenset[str]) -> "EventColumns":
         """Return the events of some types."""
-        wanted = np.array([name in types for name in TYPES])
-        chosen = wanted[self._scanned.codes[TYPE].take(self._rows)]
+        chosen = self._are(types)
         return self if chosen.all() else EventColumns(self._scanned, self._rows[chosen], self._by_row)
 
     def plain(self, types: frozenset[str]) -> "EventColumns":
         """Return the events of some types that did not come by rows."""
-        scanned = self._scanned
-        wanted = np.array([name in types for name in TYPES])
-        chosen = wanted[scanned.codes[TYPE].take(self._rows)] & scanned.certain.take(self._rows)
-        return EventColumns(scanned, self._rows[chosen])
+        chosen = self._are(types) & self._scanned.certain.take(self._rows)
+        return EventColumns(self._scanned, self._rows[chosen])
+
+    def _are(self, types: frozenset[str]) -> npt.NDArray[np.bool_]:
+        """Say of each event whether it is of one of these types."""
+        chosen: npt.NDArray[np.bool_] = type_mask(types).take(self._scanned.codes[TYPE].take(self._rows))
+        return chosen
 
     def settle(self, types: frozenset[str]) -> bool:
         """Write what events of some types have that came by rows into the columns; False where that cannot be.

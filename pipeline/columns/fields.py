@@ -1,10 +1,12 @@
 """The tables by which the scanner knows events, made from their types: what is not in them goes by rows."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from detectors.events import EVENT_CLASSES, NonEmpty, Unit
 from detectors.packed import FIELDS, NUMBERS
@@ -43,6 +45,12 @@ class Tables(NamedTuple):
     types: Any
     texts: tuple[str, ...]
     numbers: tuple[str, ...]
+
+
+@cache
+def type_mask(types: frozenset[str]) -> npt.NDArray[np.bool_]:
+    """Return, by the numbers of types, which of them are among these. To be looked into, and no more."""
+    return np.array([name in types for name in TYPES])
 
 
 def tables(columns: Collection[str], as_events: Collection[str], packed: Collection[str] = ()) -> Tables:

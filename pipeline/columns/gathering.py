@@ -1,7 +1,25 @@
-"""Ids of many events as one text, source by source, as machine code."""
+"""Lines of a text, and the ids of many events as one text, source by source, as machine code."""
 
 from pipeline.columns.layout import Bytes, Ints
 from pipeline.columns.machine import byte, compiled
+
+
+@compiled
+def put_line(base: int, begin: int, size: int, out: Bytes, at: int) -> int:
+    """Write some bytes of a text and a line end to ``at``; return where they end.
+
+    Args:
+        base: address of the text.
+        begin: of the bytes in it.
+        size: how many they are.
+        out: takes them.
+        at: where.
+    """
+    for number in range(size):
+        out[at] = byte(base, begin + number)
+        at += 1
+    out[at] = 10
+    return at + 1
 
 
 @compiled
@@ -53,10 +71,5 @@ def gather(
     at = 0
     for place in range(len(rows)):
         row = rows[order[place]]
-        begin = ats[row]
-        for number in range(sizes[row]):
-            out[at] = byte(base, begin + number)
-            at += 1
-        out[at] = 10
-        at += 1
+        at = put_line(base, ats[row], sizes[row], out, at)
     return found

@@ -4,8 +4,9 @@ from zlib import crc32
 
 import numpy as np
 
+from pipeline.columns.gathering import put_line
 from pipeline.columns.layout import CASE, SUBJECT, Bytes, Ints, Words
-from pipeline.columns.machine import byte, compiled
+from pipeline.columns.machine import compiled
 
 CASE_PREFIX = b"case "
 """Before the case of an event that names no customer: :func:`detectors.keys.customer_key`."""
@@ -51,12 +52,7 @@ def write_lines(base: int, rows: Ints, ats: Ints, sizes: Ints, out: Bytes) -> in
     """Write the bytes that rows have, each with a line end behind it; return where they end."""
     at = 0
     for row in rows:
-        begin = ats[row]
-        for number in range(sizes[row]):
-            out[at] = byte(base, begin + number)
-            at += 1
-        out[at] = 10
-        at += 1
+        at = put_line(base, ats[row], sizes[row], out, at)
     return at
 
 
@@ -71,12 +67,7 @@ def write_customers(base: int, rows: Ints, ats: Ints, sizes: Ints, prefix: Bytes
             for number in range(len(prefix)):
                 out[at] = prefix[number]
                 at += 1
-        begin = ats[name, row]
-        for number in range(sizes[name, row]):
-            out[at] = byte(base, begin + number)
-            at += 1
-        out[at] = 10
-        at += 1
+        at = put_line(base, ats[name, row], sizes[name, row], out, at)
     return at
 
 

@@ -76,6 +76,10 @@ def read(folder: Path, state: LogState) -> dict[str, int]:
     return {key: int(image) for key, image in images.items()}
 
 
+def bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
 def test_a_log_holds_the_newest_of_every_key_and_nothing_that_is_gone(tmp_path: Path) -> None:
     shard, log = Shard(), StateLog(tmp_path, "a.0")
     shard.put("x", 1)
@@ -186,7 +190,7 @@ def test_a_log_of_a_state_that_changes_for_ever_does_not_grow_for_ever(
         for key in range(20):
             shard.put(str(key), step)
         log.write(shard)
-        sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+        sizes.append(bytes_in(tmp_path))
     assert max(sizes[300:]) <= max(sizes[:300])
 
 
@@ -202,7 +206,7 @@ def test_a_log_with_a_few_large_images_out_of_date_among_many_small_ones_is_writ
         shard.put("large", 10**4_000 + step)
         shard.time = step
         state = log.write(shard)
-        sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+        sizes.append(bytes_in(tmp_path))
         if step % 7 == 0:  # how long it was then is known after a restart
             log = StateLog(tmp_path, "a.0")
             log.read(state)
@@ -221,7 +225,7 @@ def test_to_write_a_log_anew_costs_a_snapshot_little_and_all_of_them_a_few_times
     for key in range(100):
         shard.put(f"large {key}", 10**4_000)  # together 400,000 bytes, at the end, where carrying begins
     log.write(shard)
-    whole = written = sum(path.stat().st_size for path in tmp_path.iterdir())
+    whole = written = bytes_in(tmp_path)
     most = 0
     for step in range(400):
         for key in range(100):
