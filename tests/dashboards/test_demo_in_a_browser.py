@@ -19,6 +19,7 @@ from pipeline.assembly import load_settings
 from tests.support.alerts import change
 from tests.support.browser import chromium, violations
 from tests.support.patience import until
+from tests.support.stopping import stop_in_its_tracks
 
 REPO = Path(__file__).resolve().parents[2]
 WAIT_MS = 60_000
@@ -186,7 +187,7 @@ def test_a_wall_shows_its_own_lost_connection_and_a_feed_that_stops(demo: Demo, 
     expect(page.locator("#live")).not_to_have_text("LIVE")
     page.context.set_offline(False)
     expect(page.locator("#live")).to_have_text("LIVE")
-    os.kill(demo.flow, signal.SIGSTOP)
+    stop_in_its_tracks(demo.flow)
     try:
         expect(page.locator("footer .feeds.unsure")).to_be_visible()
         page.goto(f"{demo.url}/feeds")

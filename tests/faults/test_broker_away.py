@@ -11,6 +11,7 @@ from tests.faults.flowing import RECORDING, Changes, Process, pending, running, 
 from tests.pipeline.feeds_kafka.reading import SMALL_BATCHES, SMALL_QUEUE
 from tests.support.kafka import Broker
 from tests.support.own_redis import OwnRedis
+from tests.support.stopping import stop_in_its_tracks
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 FIVE_MINUTES_S = 300.0
@@ -48,7 +49,7 @@ def away(flow: Process) -> None:
 def in_the_middle(flow: Process, stop: Callable[[], None]) -> None:
     """Take the broker away when a tenth has been read: the flow stands still meanwhile, and so much is still there."""
     flow.until_health(lambda told: told.get("events", 0) > 450)
-    flow.process.send_signal(signal.SIGSTOP)
+    stop_in_its_tracks(flow.process.pid)
     stop()
     flow.process.send_signal(signal.SIGCONT)
 

@@ -26,6 +26,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSp
 from pipeline.kafka_producing import LOSSLESS
 from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
+from tests.support.stopping import stop_in_its_tracks
 from tests.support.tied import tied_to_us
 
 REPO = Path(__file__).resolve().parents[2]
@@ -274,7 +275,7 @@ class Broker(Cluster):
 
     def pause(self) -> None:
         """Stop the process in its tracks: connections stay open and nothing answers."""
-        self._running().send_signal(signal.SIGSTOP)
+        stop_in_its_tracks(self._running().pid)
 
     def resume(self) -> None:
         """Let a paused process go on."""

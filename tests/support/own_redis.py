@@ -12,6 +12,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from tests.support.ports import free_port
+from tests.support.stopping import stop_in_its_tracks
 from tests.support.tied import tied_to_us
 
 
@@ -55,7 +56,8 @@ class OwnRedis:
             self._process.wait()
 
     def pause(self) -> None:
-        self._signal(signal.SIGSTOP)
+        if self._process is not None and self._process.poll() is None:
+            stop_in_its_tracks(self._process.pid)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
