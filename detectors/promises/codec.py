@@ -191,12 +191,12 @@ def sleeper_of(image: CaseImage, asleep: AsleepImage, rules: SleepRules, plan: P
     """Return a sleeper from plain data; what was found out for other promises is found out anew."""
     if asleep.plan != plan.fingerprint:
         facts = _FACTS.decode(image.facts)
-        sleeper = Sleeper(image.key, facts[0].at_us + rules.earliest_us)
+        sleeper = Sleeper.until(facts[0].at_us + rules.earliest_us, image.key)
         for fact in facts:
             sleeper.add(fact, rules, plan.retention_us)
         sleeper.wake_us = min(image.wake_us, sleeper.safe_until_us)
         return sleeper
-    sleeper = Sleeper(image.key, asleep.safe_until_us)
+    sleeper = Sleeper.until(asleep.safe_until_us, image.key)
     sleeper.packed = bytes(image.facts)[len(list_header(asleep.facts)) :]
     sleeper.count, sleeper.last_us, sleeper.over_us = asleep.facts, asleep.last_us, asleep.over_us
     sleeper.begun, sleeper.ended, sleeper.settled = asleep.begun, asleep.ended, asleep.settled

@@ -1,7 +1,6 @@
 """The cases of one shard, when each must be looked at, and what of them a snapshot has."""
 
 from collections.abc import Iterable, Sequence, Set
-from heapq import heapify
 from typing import Any
 
 import msgspec
@@ -29,6 +28,7 @@ from detectors.promises.parked import Parked
 from detectors.promises.plan import Plan, ShardCase
 from detectors.promises.sleeper import Sleeper
 from detectors.promises.strays import Strays
+from detectors.promises.timetable import Timetable
 from detectors.quiet import Quiet
 
 AnyCase = ShardCase | Sleeper | Parked
@@ -49,7 +49,7 @@ class KeptCases:
         self._cases: dict[str, dict[str, AnyCase]] = {family: {} for family in plan.specs}
         self._changed: dict[str, set[str]] = {family: set() for family in plan.specs}
         self._begin_strays()
-        self._wakes: list[tuple[int, str, str]] = []
+        self._wakes = Timetable(self._cases)
         self._held: list[tuple[int, str, str]] = []
         self._watermark_us = self._clock_us = self._known_us = NEVER_US
         self.counts = {"quarantined": 0, "dropped": 0, "late": 0, "closed": 0}
@@ -137,7 +137,6 @@ class KeptCases:
         self._begin(image.watermark_us, image.clock_us, image.counts)
         for raw in image.cases:
             self._put(bytes(raw))
-        heapify(self._wakes)
 
     def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
         """Take over the newest head and images of all deltas.
@@ -155,7 +154,6 @@ class KeptCases:
                 self._put(raw)
         for block in read_blocks(blocks):
             self._put_block(block)
-        heapify(self._wakes)
 
     def _begin(self, watermark_us: int, clock_us: int, counts: dict[str, int]) -> None:
         self._watermark_us, self._clock_us = watermark_us, clock_us
@@ -163,7 +161,7 @@ class KeptCases:
         self._cases = {family: {} for family in self._plan.specs}
         self._changed = {family: set() for family in self._plan.specs}
         self._begin_strays()
-        self._wakes, self._held = [], []
+        self._wakes, self._held = Timetable(self._cases), []
 
     def _put(self, raw: bytes) -> None:
         """Take over a case."""
@@ -185,7 +183,7 @@ class KeptCases:
             case = Parked(raw, image.wake_us)
         self._cases[image.family][image.key] = case
         if case.wake_us < FAR_US:
-            self._wakes.append((case.wake_us, image.family, image.key))
+            self._wakes.add(case.wake_us, image.family, image.key)
 
     def _put_block(self, block: Written) -> None:
         """Take over strays that came many at a time."""

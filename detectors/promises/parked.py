@@ -17,7 +17,7 @@ class Parked:
     """A case as its image.
 
     Attributes:
-        image: what a snapshot has of it. ``wake_us``: when it stands in the heap of wake times.
+        image: what a snapshot has of it. ``wake_us``: its place in the timetable.
     """
 
     __slots__ = ("image", "wake_us")

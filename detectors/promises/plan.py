@@ -62,7 +62,7 @@ class ShardCase(Case):
     """A case with what the shard keeps of it.
 
     Attributes:
-        wake_us, held_us: when it stands in the heap of the clock, and in that of the watermark.
+        wake_us, held_us: its place in the timetable, and in the heap of what waits for the watermark.
         seen: how many of its entries have been looked at. ``pending_us``: the first of them that is not told yet.
     """
 

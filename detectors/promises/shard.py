@@ -1,8 +1,7 @@
-"""The cases of one shard: events in, changes of alerts out, time in a heap.
+"""The cases of one shard: events in, changes of alerts out, time by a timetable.
 
 An event that comes in the order of its case costs one lookup and what it does to the clocks. Whatever is due later
-stands in one heap of wake times, which is never searched: an entry that no longer holds is recognised when its time
-comes.
+stands in one timetable (:mod:`detectors.promises.timetable`).
 
 A fact that begins no promise, of a case that nothing is known of, takes a place in a dict until another one comes
 (:mod:`detectors.promises.strays`). A case begins as a sleeper, which only collects facts
@@ -24,7 +23,7 @@ from detectors.events import Event
 from detectors.promises.clock import FAR_US
 from detectors.promises.episodes import Moment
 from detectors.promises.facts import Fact, fact_of, is_from_future
-from detectors.promises.kept import KeptCases
+from detectors.promises.kept import AnyCase, KeptCases
 from detectors.promises.outlook import outlook
 from detectors.promises.parked import Parked, may_be_parked, parked, unparked
 from detectors.promises.plan import Plan, ShardCase
@@ -87,7 +86,7 @@ class SlaShard(KeptCases):
                     self.counts["closed"] += 1
                 else:
                     cases[key] = case
-                    heappush(wakes, (case.wake_us, family, key))
+                    wakes.add(case.wake_us, family, key)
             if case is None:
                 if at_us < forgotten_us:
                     self.counts["dropped"] += 1
@@ -98,8 +97,8 @@ class SlaShard(KeptCases):
                     strays[family].hold(key, event)
                     continue
                 else:
-                    case = cases[key] = Sleeper(key, at_us + rules.earliest_us)
-                    heappush(wakes, (case.wake_us, family, key))
+                    case = cases[key] = Sleeper.until(at_us + rules.earliest_us, key)
+                    wakes.add(case.wake_us, family, key)
             changed[family].add(key)
             fact = fact_of(event, info)
             if isinstance(case, Sleeper):
@@ -112,7 +111,7 @@ class SlaShard(KeptCases):
                         heappush(concluding, (at_us, family, key))
                     if case.checked and at_us + plan.retention_us < case.wake_us and case.is_over:
                         case.wake_us = at_us + plan.retention_us
-                        heappush(wakes, (case.wake_us, family, key))
+                        wakes.add(case.wake_us, family, key)
                     continue
                 case = affected[family, key] = self._build(family, case)  # nobody asks it as a sleeper any more
             elif isinstance(case, Parked):
@@ -135,7 +134,7 @@ class SlaShard(KeptCases):
                 next_us = case.last_us + self._plan.retention_us
             if next_us < case.wake_us:
                 case.wake_us = next_us
-                heappush(self._wakes, (next_us, family, case.key))
+                self._wakes.add(next_us, family, case.key)
 
     def _new(self, family: str, key: str) -> ShardCase:
         case = ShardCase(self._plan.specs[family], family, key)
@@ -143,7 +142,7 @@ class SlaShard(KeptCases):
         return case
 
     def _build(self, family: str, sleeper: Sleeper) -> ShardCase:
-        """Put a built case in the place of a sleeper: stale, and with its entry in the heap."""
+        """Put a built case in the place of a sleeper: stale, and with its entry in the timetable."""
         case = self._new(family, sleeper.key)
         case.facts = sleeper.facts
         case.stale = True
@@ -155,26 +154,25 @@ class SlaShard(KeptCases):
         clock_us, watermark_us = self._clock_us, self._watermark_us
         wakes, held = self._wakes, self._held
         self._forget_strays()
-        while wakes and wakes[0][0] < clock_us:
-            at_us, family, key = heappop(wakes)
-            case = self._cases[family].get(key)
-            if case is not None and case.wake_us == at_us:
-                if isinstance(case, Sleeper):
-                    if self._sleeps_on(family, case):
-                        continue
-                    case = self._build(family, case)
-                elif isinstance(case, Parked):
-                    case = self._cases[family][key] = unparked(case, self._plan)
-                case.wake_us = FAR_US
-                self._look_at(case, changes)
-                if may_be_parked(case, clock_us) and key in self._cases[family]:
-                    self._cases[family][key] = parked(case)
+        while due := wakes.next_due(clock_us):
+            family, key = due
+            case: AnyCase = self._cases[family][key]
+            if isinstance(case, Sleeper):
+                if self._sleeps_on(family, case):
+                    continue
+                case = self._build(family, case)
+            elif isinstance(case, Parked):
+                case = self._cases[family][key] = unparked(case, self._plan)
+            case.wake_us = FAR_US
+            self._look_at(case, changes)
+            if may_be_parked(case, clock_us) and key in self._cases[family]:
+                self._cases[family][key] = parked(case)
         while held and held[0][0] < watermark_us:
             at_us, family, key = heappop(held)
-            case = self._cases[family].get(key)
-            if isinstance(case, ShardCase) and case.held_us == at_us:
-                case.held_us = FAR_US
-                self._look_at(case, changes)
+            waiting = self._cases[family].get(key)
+            if isinstance(waiting, ShardCase) and waiting.held_us == at_us:
+                waiting.held_us = FAR_US
+                self._look_at(waiting, changes)
 
     def _sleeps_on(self, family: str, case: Sleeper) -> bool:
         """Say whether a sleeper that woke need not be built: it is over, and kept for a while, or has more time."""
@@ -194,7 +192,7 @@ class SlaShard(KeptCases):
         case.checked = True
         self._changed[family].add(case.key)
         case.wake_us = keep_until_us
-        heappush(self._wakes, (keep_until_us, family, case.key))
+        self._wakes.add(keep_until_us, family, case.key)
         return True
 
     def _has_time(self, family: str, case: Sleeper) -> bool:
@@ -217,7 +215,7 @@ class SlaShard(KeptCases):
         case.safe_until_us = until_us
         if until_us != case.wake_us:
             case.wake_us = until_us
-            heappush(self._wakes, (until_us, family, case.key))
+            self._wakes.add(until_us, family, case.key)
 
     def _bring_up(self, case: ShardCase) -> None:
         """Bring a case up to what is known, and to the clock."""
@@ -253,7 +251,7 @@ class SlaShard(KeptCases):
                 heappush(self._held, (next_us, case.family, case.key))
             if case.timer_us < case.wake_us:
                 case.wake_us = case.timer_us
-                heappush(self._wakes, (case.wake_us, case.family, case.key))
+                self._wakes.add(case.wake_us, case.family, case.key)
         elif next_us < case.wake_us:
             case.wake_us = next_us
-            heappush(self._wakes, (next_us, case.family, case.key))
+            self._wakes.add(next_us, case.family, case.key)

@@ -13,6 +13,8 @@ nearer has it found anew. For anything else the case is built.
 
 from collections.abc import Sequence
 
+import msgspec
+
 from detectors.promises.facts import Fact, pack_fact, place_of, unpack_facts
 from detectors.promises.openhours import Calendar
 from detectors.promises.spec import CANCEL, CLOSING, END, START, STOP, WATCH_QUEUE, Spec
@@ -117,13 +119,13 @@ def sleep_rules(specs: Sequence[Spec], steps: Sequence[str]) -> SleepRules | Non
     return SleepRules(specs, steps, min(spec.earliest_us() for spec in specs))
 
 
-class Sleeper:
+class Sleeper(msgspec.Struct, gc=False, eq=False):
     """A case that has not been built: some bytes and a few figures, because there may be millions.
 
     Attributes:
         packed: its facts in their order of time, packed one after another; ``count``: how many.
         last_us: time of the last fact.
-        safe_until_us: nothing can be said of it before. ``wake_us``: when it stands in the heap of wake times.
+        safe_until_us: nothing can be said of it before. ``wake_us``: its place in the timetable.
         begun: the promises (as bits) that have begun, and, with the first, all that are rolling; ``ended``: those that
             something has ended for good, begun or not. ``begun`` is UNKNOWN when the facts are not plain. ``over_us``:
             when the last of them ended.
@@ -131,19 +133,22 @@ class Sleeper:
         checked: it woke, was found to be over, and sleeps until it may be forgotten.
     """
 
-    __slots__ = (
-        "begun", "checked", "count", "ended", "key", "last_us", "over_us", "packed", "safe_until_us", "settled",
-        "wake_us",
-    )  # fmt: skip
+    key: str
+    safe_until_us: int
+    wake_us: int
+    packed: bytes = b""
+    count: int = 0
+    last_us: int = 0
+    over_us: int = 0
+    begun: int = 0
+    ended: int = 0
+    settled: bool = False
+    checked: bool = False
 
-    def __init__(self, key: str, safe_until_us: int) -> None:
-        self.key = key
-        self.packed = b""
-        self.count = 0
-        self.last_us = self.over_us = 0
-        self.wake_us = self.safe_until_us = safe_until_us
-        self.begun = self.ended = 0
-        self.settled = self.checked = False
+    @classmethod
+    def until(cls, us: int, key: str) -> "Sleeper":
+        """Return a case without a fact that sleeps until then."""
+        return cls(key, us, us)
 
     @property
     def facts(self) -> list[Fact]:

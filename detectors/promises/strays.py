@@ -2,8 +2,8 @@
 
 A shard hears of cases that it has not seen begin: they began before there was a shard, or another source tells of
 their beginning, later or never. A reply to such a case, or its end, begins no promise; nothing can come of it before
-another fact of the case comes. So it takes a place in a dict, and no case: not in the heap, not built when a promise
-might have been at risk. With the second fact the case is a sleeper like any other
+another fact of the case comes. So it takes a place in a dict, and no case: it is in no timetable, and not built when a
+promise might have been at risk. With the second fact the case is a sleeper like any other
 (:mod:`detectors.promises.sleeper`), which had slept since the first.
 
 Strays are forgotten by spans of event time. A snapshot has of each what it has of a sleeper. Those that come many at a
@@ -105,7 +105,7 @@ class Strays:
             sleeper = sleeper_of(image, asleep_of(image), self._rules, self._plan)
         else:
             event: Any = self.blocks.take(key) if held is None else held
-            sleeper = Sleeper(key, event.time_us + self._rules.earliest_us)
+            sleeper = Sleeper.until(event.time_us + self._rules.earliest_us, key)
             sleeper.add(fact_of(event, self._plan.infos[event.__class__]), self._rules, self._plan.retention_us)
         return None if sleeper.last_us + self._keep_us < watermark_us else sleeper
 

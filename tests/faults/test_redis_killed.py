@@ -32,7 +32,8 @@ def test_killed_again_and_again_under_load_nothing_is_lost_or_doubled(
             flow.until_health(lambda told: not told["waits"])
         settle(flow, own_redis.url, expected.total())
         flow.stop()
-        assert len(flow.logged("store.away")) == len(flow.logged("store.there")) == 4
+        # Told once when it goes, and again when the reason is another one: refused, then still loading.
+        assert len(flow.logged("store.there")) == 4 <= len(flow.logged("store.away"))
     assert stored(own_redis.url) == expected
     assert pending(own_redis.url) == expected.total()
 

@@ -110,7 +110,7 @@ def test_a_shard_whose_cases_sleep_answers_as_one_whose_cases_are_built(
 def asleep(plan: Plan, events: list[Event]) -> tuple[Sleeper, list[Fact]]:
     rules = plan.rules["case"]
     assert rules is not None
-    sleeper = Sleeper("c1", FAR_US)
+    sleeper = Sleeper.until(FAR_US, "c1")
     facts = [fact_of(one, plan.infos[type(one)]) for one in events]
     for fact in facts:
         sleeper.add(fact, rules, plan.retention_us)
