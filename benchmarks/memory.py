@@ -143,6 +143,7 @@ class Bench:
     def run(self, detectors: str, events: Iterator[Timed]) -> dict[str, Any]:
         """Read the events, go on with the mix, stop, and start again; return a row of figures."""
         options = self._options
+        epoch = f", epoch: {options.epoch}" if options.epoch else ""
         with services.broker(self._folder / "broker") as broker:
             broker.create_topic(TOPIC, partitions=PARTITIONS)
             self._config.write_text(
@@ -150,7 +151,7 @@ class Bench:
                     bootstrap=broker.bootstrap,
                     topic=TOPIC,
                     detectors=detectors,
-                    flow=f"flow: {{epoch: {options.epoch}}}" if options.epoch else "",
+                    flow=f"flow: {{columns: {options.columns}{epoch}}}",
                 ),
                 encoding="utf-8",
             )
@@ -225,6 +226,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=30_000, help="events a second of the mix")
     parser.add_argument("--seconds", type=float, default=60, help="that the mix goes on")
     parser.add_argument("--epoch", help="flow.epoch; default: the flow's own default")
+    parser.add_argument("--columns", default="auto", choices=("auto", "on", "off"), help="flow.columns")
     parser.add_argument("--settle-s", type=float, default=6, help="wait after reading, for a snapshot")
     parser.add_argument("--limit-s", type=float, default=600)
     parser.add_argument("--seed", type=int, default=7)

@@ -31,12 +31,12 @@ from benchmarks.peers.recording import write_recording as write_closed
 from benchmarks.recording import MIXES, write_recording
 from benchmarks.stages import Stages
 from detectors.contract import AlertChange
-from pipeline import compose
 from pipeline.assembly import load_settings
 from pipeline.deadletters import DeadLetters
 from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink
 from pipeline.events import ANY_EVENT
+from pipeline.memory import tune_memory
 from pipeline.replay import recording_flow
 from pipeline.tallies import Tallies
 
@@ -131,7 +131,7 @@ def whole_flow(
 
         tallies = Tallies()
         flow = recording_flow(settings, tallies=tallies, folder=folder, alert_sink=CallSink(apply), dead=dead)
-        compose.tune_gc()
+        tune_memory()
         if watch is not None:
             watch(tallies)
         started, started_cpu = perf_counter(), process_time()

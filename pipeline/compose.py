@@ -1,6 +1,5 @@
 """Builds the parts of the flow out of settings: detectors, feeds, prepare. Nothing is opened or read here."""
 
-import atexit
 import gc
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -26,9 +25,6 @@ from pipeline.listening import listener_problems
 from pipeline.prepare import FeedTime, Prepare, TimeRules
 from pipeline.routing import ProcessRouter, Router
 from pipeline.tallies import Tallies
-
-GC_THRESHOLD = 50_000
-"""Objects between two collections of the youngest generation: events are many and hold no cycles."""
 
 
 def build_detectors(settings: Settings) -> dict[str, Detector]:
@@ -183,15 +179,3 @@ def warm_up(built: Mapping[str, Detector]) -> None:
     if windows and gc.get_freeze_count():
         gc.collect()
         gc.freeze()
-
-
-def tune_gc() -> None:
-    """Keep the garbage collector away from what lives as long as the process, and call it less often.
-
-    At its end the process does not look through millions of ids for garbage: all of them go at once.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
-    atexit.unregister(gc.freeze)
-    atexit.register(gc.freeze)

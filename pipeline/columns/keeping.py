@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import llvmlite
@@ -42,9 +42,14 @@ class Kept(FunctionCache):
     Args:
         function: whose.
 
+    Attributes:
+        make: makes all code that is to be kept, when something is not; called once at most. None: numba makes it here.
+
     Raises:
         RuntimeError: when there is no folder that could be written to.
     """
+
+    make: ClassVar[Callable[[], None] | None] = None
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call] # numba has no types
@@ -60,6 +65,14 @@ class Kept(FunctionCache):
         """Return what was kept; None where nothing was that can be used."""
         target_context.refresh()
         path = self.path(sig, target_context.codegen())
+        found = self._read(path, target_context)
+        if found is None and Kept.make is not None:
+            make, Kept.make = Kept.make, None
+            make()
+            found = self._read(path, target_context)
+        return found
+
+    def _read(self, path: Path, target_context: Any) -> Any:
         try:
             raw = path.read_bytes()
             checksum, data = raw[:_CHECKSUM_BYTES], raw[_CHECKSUM_BYTES:]

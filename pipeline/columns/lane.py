@@ -93,8 +93,10 @@ def _size(records: Sequence[bytes]) -> int:
 
 def build(wants: Wants) -> "Scanner":
     """Return a scanner whose machine code is there."""
-    from pipeline.columns.scanner import Scanner  # noqa: PLC0415 - slow to load, and not everybody has it
+    from pipeline.columns.making import make_aside  # noqa: PLC0415 - slow to load, and not everybody has it
+    from pipeline.columns.scanner import Scanner  # noqa: PLC0415
 
+    make_aside()
     scanner = Scanner(wants)
     scanner.warm_up()
     CUTTER.for_columns(scanner.breaks)

@@ -60,8 +60,8 @@ def candidate(
     """
     from pipeline.backtest.backtest import Candidate
     from pipeline.backtest.preparing import live_changes, with_changes, with_feeds_of
-    from pipeline.compose import tune_gc
     from pipeline.control.steering import read_controls
+    from pipeline.memory import tune_memory
     from pipeline.replay import with_feed_paths
 
     paths = feed_paths(feeds or [])
@@ -79,7 +79,7 @@ def candidate(
         settings = settings.model_copy(update={"detectors": kept})
     if controls is not None:
         settings = with_changes(settings, live_changes(settings, read_controls(controls)))
-    tune_gc()
+    tune_memory()
     return Candidate(config.name, settings)
 
 

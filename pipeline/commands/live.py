@@ -65,16 +65,16 @@ def register(app: typer.Typer) -> None:
         from alerts.saying import Saying
         from alerts.traces.opening import open_traces
         from pipeline.clock import steady_clock_us, wall_clock_us
-        from pipeline.compose import tune_gc
         from pipeline.findings.page import PATH, findings_page
         from pipeline.findings.places import findings_paths
         from pipeline.health import FlowHealth
+        from pipeline.memory import tune_memory
         from pipeline.metrics import FlowCollector
         from pipeline.run import run_flow, wait_for_room
         from pipeline.screens import FlowReport
         from pipeline.server import StatusServer
 
-        tune_gc()
+        tune_memory()
         health = FlowHealth()
         REGISTRY.register(FlowCollector(health, list(settings.feeds)))
 

@@ -40,14 +40,14 @@ def register(app: typer.Typer) -> None:
         from prometheus_client import REGISTRY
 
         from pipeline.clock import steady_clock_us
-        from pipeline.compose import tune_gc
         from pipeline.health import FlowHealth
+        from pipeline.memory import tune_memory
         from pipeline.metrics import FlowCollector
         from pipeline.scale.repartition.feeds import repartitioned
         from pipeline.scale.repartition.run import run_intake
         from pipeline.server import StatusServer
 
-        tune_gc()
+        tune_memory()
         health = FlowHealth()
         REGISTRY.register(FlowCollector(health, list(repartitioned(settings))))
 

@@ -47,14 +47,14 @@ def register(app: typer.Typer) -> None:
         paths = feed_paths(feed or [])
         loaded = shell.load(config)
 
-        from pipeline.compose import tune_gc
         from pipeline.control.steering import read_controls
+        from pipeline.memory import tune_memory
         from pipeline.replay import replay as run
         from pipeline.replay import with_feed_paths
 
         settings = with_feed_paths(loaded, paths)
         steered = [] if controls is None else read_controls(controls)
-        tune_gc()
+        tune_memory()
         with progress() as watch:
             summary = run(settings, target, findings=findings, controls=steered, shadows=shadows, watch=watch)
         if as_json:

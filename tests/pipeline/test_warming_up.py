@@ -11,10 +11,11 @@ import gc, sys
 from pathlib import Path
 from pipeline import compose
 from pipeline.assembly import load_settings
+from pipeline.memory import tune_memory
 
 built = compose.build_detectors(load_settings(Path(sys.argv[1])).settings)
 if sys.argv[2] == "tuned":
-    compose.tune_gc()
+    tune_memory()
 before = gc.get_freeze_count()
 assert "river.drift" not in sys.modules
 compose.warm_up(built)

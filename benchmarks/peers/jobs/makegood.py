@@ -20,11 +20,11 @@ import benchmarks.peers.jobs.minutes  # noqa: F401 - registers the job's detecto
 from benchmarks.peers.jobs.arguments import arguments
 from benchmarks.peers.jobs.minutes import MICRO
 from detectors.contract import Finding
-from pipeline import compose
 from pipeline.assembly import load_settings
 from pipeline.deadletters import DeadLetters
 from pipeline.engine.execute import execute
 from pipeline.engine.sinks import CallSink
+from pipeline.memory import tune_memory
 from pipeline.replay import recording_flow
 from pipeline.tallies import Tallies
 
@@ -58,7 +58,7 @@ def replay(path: Path, work: Path, findings: CallSink[Finding]) -> Tallies:
             dead=dead,
             finding_sink=findings,
         )
-        compose.tune_gc()
+        tune_memory()
         execute(flow, epoch_us=settings.flow.epoch, folder=work / "state", identity=["peers"])
     return tallies
 

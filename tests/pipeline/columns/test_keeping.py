@@ -35,6 +35,7 @@ print(two_digits(text.ctypes.data, 0))
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which machine code is kept from now on."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(Kept, "make", None)
     return tmp_path
 
 
