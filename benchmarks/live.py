@@ -86,7 +86,8 @@ def latencies(
 
 def measure_once(folder: Path, options: argparse.Namespace, rate: float, lateness: str) -> dict[str, Any]:
     """Run everything once; return what came of it."""
-    flow_settings = f"flow: {{epoch: {options.epoch}}}" if options.epoch else ""
+    epoch = f", epoch: {options.epoch}" if options.epoch else ""
+    flow_settings = f"flow: {{columns: {options.columns}{epoch}}}"
     with services.broker(folder / "broker") as broker:
         broker.create_topic(TOPIC, partitions=options.partitions)
         config = folder / "live.yaml"
@@ -156,6 +157,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--lateness", default="0s,10s", help="one run for each, with commas")
     parser.add_argument("--epoch", help="flow.epoch; default: the flow's own default")
+    parser.add_argument("--columns", default="auto", choices=("auto", "on", "off"), help="flow.columns")
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--open-cases", type=int, default=100_000)
     parser.add_argument("--per-s", type=float, default=20, help="deciding events, and deadlines, a second")

@@ -113,7 +113,7 @@ def replay_all(
         if process.returncode != 0:
             msg = f"a replay ended with {process.returncode}"
             raise services.BenchmarkError(msg)
-        done.append(msgspec.json.decode(output, type=Replayed))
+        done.append(msgspec.json.decode(output.splitlines()[-1], type=Replayed))  # its log stands before
     return done
 
 

@@ -7,7 +7,7 @@ horizon, and the caller turns that away unseen.
 Snapshots would grow with every id ever seen; so ids are appended to a changelog file a generation, and a snapshot is
 only the lengths of those files. Restoring reads the files up to the snapshot's length and cuts off what came after it.
 
-In memory, the last million ids are kept whole; older ones take 12 bytes each, and are proved against the changelog
+In memory, the last 250,000 ids are kept whole; older ones take 12 bytes each, and are proved against the changelog
 (ADR 0008).
 """
 

@@ -16,7 +16,7 @@ class Sizes(msgspec.Struct, frozen=True):
         cached: of the blocks that are kept after they were read, for each changelog.
     """
 
-    hot: int = 1_000_000
+    hot: int = 250_000
     block: int = 4_096
     fan_in: int = 8
     largest: int = 4_000_000
@@ -28,7 +28,7 @@ class Sizes(msgspec.Struct, frozen=True):
         """Return the sizes for each of ``by`` memories in one process, so that together they hold as many ids whole.
 
         >>> Sizes().shared(8).hot
-        125000
+        31250
         """
         return msgspec.structs.replace(
             self, hot=max(self.hot // by, self.block), spill=max(self.spill // by, self.block)
