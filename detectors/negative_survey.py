@@ -15,6 +15,7 @@ from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import CASE_STEPS, Event, SurveyEvent
 from detectors.keys import KeyOf, customer_key, survey_key
 from detectors.lives.answers import SurveyLife
+from detectors.lives.codec import mark
 from detectors.lives.settings import DAY_US, LifeSettings, Steps
 from detectors.lives.shard import LivesShard
 from detectors.lives.surveys import SurveyScaleSettings
@@ -47,10 +48,10 @@ class NegativeSurvey(CaseDetector):
     """Watches answers, customer by customer."""
 
     def __init__(self, name: str, settings: NegativeSurveySettings, context: Context) -> None:
-        del context
         self.name = name
         self.life = SurveyLife(name, settings)
         self._teller = Teller(settings.annotations)
+        self._mark = mark(settings, context.calendars)
         # A label may mark a contact on any event of a case.
         self.event_types = frozenset({"survey.response", *(f"crm.case.{step}" for step in CASE_STEPS)})
         self._uses = PlainUses(self.life, self.event_types)
@@ -70,4 +71,4 @@ class NegativeSurvey(CaseDetector):
 
     def shard(self) -> CaseShard:
         """Return a new shard without customers."""
-        return LivesShard(self.name, self.life, self.key, self._teller)
+        return LivesShard(self.name, self.life, self.key, self._teller, self._mark)

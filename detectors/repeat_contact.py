@@ -17,6 +17,7 @@ from detectors.columns import Columns, Ints
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import Event
 from detectors.keys import KeyOf, customer_key
+from detectors.lives.codec import mark
 from detectors.lives.contacts import ContactLife
 from detectors.lives.settings import DAY_US, FieldName, LifeSettings, Steps
 from detectors.lives.shard import LivesShard
@@ -59,13 +60,13 @@ class RepeatContact(CaseDetector):
     """Watches contacts, customer by customer."""
 
     def __init__(self, name: str, settings: RepeatContactSettings, context: Context) -> None:
-        del context
         self.name = name
         self.life = ContactLife(name, settings)
         self.event_types = self.life.event_types
         self._uses = PlainUses(self.life, self.event_types)
         self.quiet_types = self._uses.types
         self._teller = Teller(settings.annotations)
+        self._mark = mark(settings, context.calendars)
 
     def key(self, event: Event) -> str | None:
         """Return the customer, else the case."""
@@ -82,4 +83,4 @@ class RepeatContact(CaseDetector):
 
     def shard(self) -> CaseShard:
         """Return a new shard without customers."""
-        return LivesShard(self.name, self.life, customer_key, self._teller)
+        return LivesShard(self.name, self.life, customer_key, self._teller, self._mark)

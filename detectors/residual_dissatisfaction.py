@@ -17,6 +17,7 @@ from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import Event
 from detectors.keys import KeyOf, customer_key
 from detectors.lives.aftermath import AftermathLife
+from detectors.lives.codec import mark
 from detectors.lives.settings import DAY_US, FieldName, LifeSettings
 from detectors.lives.shard import LivesShard
 from detectors.lives.surveys import SurveyScaleSettings
@@ -59,7 +60,6 @@ class ResidualDissatisfaction(CaseDetector):
     """Watches what comes after a resolution, customer by customer."""
 
     def __init__(self, name: str, settings: ResidualDissatisfactionSettings, context: Context) -> None:
-        del context
         self.name = name
         self.life = AftermathLife(name, settings)
         self.event_types = self.life.event_types
@@ -68,6 +68,7 @@ class ResidualDissatisfaction(CaseDetector):
         self._is_post = Lookup("type", lambda name: float(name == "social.post"), missing=0.0)
         self._angry = settings.angry
         self._teller = Teller(settings.annotations)
+        self._mark = mark(settings, context.calendars)
 
     def key(self, event: Event) -> str | None:
         """Return the customer, else the case."""
@@ -86,4 +87,4 @@ class ResidualDissatisfaction(CaseDetector):
 
     def shard(self) -> CaseShard:
         """Return a new shard without customers."""
-        return LivesShard(self.name, self.life, customer_key, self._teller)
+        return LivesShard(self.name, self.life, customer_key, self._teller, self._mark)

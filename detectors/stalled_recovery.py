@@ -18,6 +18,7 @@ from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context
 from detectors.events import Event
 from detectors.keys import KeyOf, case_key
 from detectors.lives.beginnings import DEFAULT_BEGINNINGS, Beginning
+from detectors.lives.codec import mark
 from detectors.lives.recovery import RecoveryLife
 from detectors.lives.settings import DAY_US, LifeSettings, Names
 from detectors.lives.shard import LivesShard
@@ -92,6 +93,7 @@ class StalledRecovery(CaseDetector):
         self._uses = PlainUses(self.life, self.event_types)
         self.quiet_types = self._uses.types
         self._teller = Teller(settings.annotations)
+        self._mark = mark(settings, context.calendars)
 
     def key(self, event: Event) -> str | None:
         """Return the case."""
@@ -108,4 +110,4 @@ class StalledRecovery(CaseDetector):
 
     def shard(self) -> CaseShard:
         """Return a new shard without recoveries."""
-        return LivesShard(self.name, self.life, case_key, self._teller)
+        return LivesShard(self.name, self.life, case_key, self._teller, self._mark)

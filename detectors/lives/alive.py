@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from detectors.contract import NEVER_US
+from detectors.contract import NEVER_US, SnapshotVersionError
 from detectors.lives.codec import LifeImage, encode
 from detectors.lives.facts import Fact, counts_before, place_of
 from detectors.lives.life import FAR_US, Entry, Life, Open
@@ -130,13 +130,21 @@ class Alive:
 
 
 def life_of(image: LifeImage, state_type: type) -> Alive | Asleep:
-    """Return a life from plain data; its state is found out when it is first needed."""
+    """Return a life from plain data; its state is found out when it is first needed.
+
+    Raises:
+        SnapshotVersionError: for the state of another kind of life.
+    """
     if image.asleep:
         return Asleep(image.key, image.wake_us, image.facts)
     alive = Alive(image.key)
     alive.wake_us, alive.horizon_us = image.wake_us, image.horizon_us
     if image.base:
-        alive.base = msgspec.msgpack.decode(image.base, type=state_type)
+        try:
+            alive.base = msgspec.msgpack.decode(image.base, type=state_type)
+        except msgspec.MsgspecError as error:
+            msg = f"the state of a life cannot be read: {error}"
+            raise SnapshotVersionError(msg) from error
     alive.begun = dict(image.begun)
     alive.facts = image.facts
     alive.told = {told.episode: told for told in image.told}

@@ -1,6 +1,8 @@
 """Snapshots of lives as versioned plain data: the state up to a horizon, the facts since, and what was told."""
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar
+from zlib import crc32
 
 import msgspec
 
@@ -13,6 +15,23 @@ VERSION = 4
 READ_VERSIONS = (1, 2, 3, 4)
 """Version 1 had no lives that sleep, and nothing that waits for a life to begin; version 2 nothing that is dormant;
 version 3 nothing that is packed."""
+
+
+class Mark(NamedTuple):
+    """By what a shard lived.
+
+    Attributes:
+        kind: of the detector; empty: states of before did not say.
+        settings: checksum of what its lives follow from.
+    """
+
+    kind: str = ""
+    settings: int = 0
+
+
+def mark(settings: Any, calendars: Mapping[str, Any]) -> Mark:
+    """Return by what a detector with these settings lives."""
+    return Mark(settings.type, crc32(repr((settings, sorted(calendars.items()))).encode()))
 
 
 class LifeImage(msgspec.Struct, array_like=True):
@@ -43,6 +62,7 @@ class Head(msgspec.Struct, array_like=True):
     version: int
     watermark_us: int
     counts: dict[str, int]
+    mark: Mark = Mark()
 
 
 class Image(msgspec.Struct, array_like=True):
@@ -53,6 +73,7 @@ class Image(msgspec.Struct, array_like=True):
     counts: dict[str, int]
     lives: list[msgspec.Raw]
     strays: list[tuple[str, Fact]] = []
+    mark: Mark = Mark()
 
 
 ShapeT = TypeVar("ShapeT")

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from detectors.contract import NEVER_US, Delta
+from detectors.contract import NEVER_US, Delta, SnapshotVersionError
 from detectors.lives.alive import Alive, Asleep, life_of
 from detectors.lives.chunks import BLOCKS, DORMANT, image_key, image_name, kind_of
-from detectors.lives.codec import VERSION, Head, Image, decode_head, decode_image, decode_life, encode
+from detectors.lives.codec import VERSION, Head, Image, Mark, decode_head, decode_image, decode_life, encode
 from detectors.lives.dormant import OVER, Dormant
 from detectors.lives.facts import Fact
 from detectors.lives.life import FAR_US, Life
@@ -21,6 +21,7 @@ class Kept:
 
     Args:
         life: what the detector knows.
+        mark: by what lives are lived.
 
     Attributes:
         lives: by key. strays, dormant: events about keys that have no life.
@@ -30,8 +31,9 @@ class Kept:
         wakes: heap of when to look at which key. What no longer holds is recognised when its time comes.
     """
 
-    def __init__(self, life: Life[Any]) -> None:
+    def __init__(self, life: Life[Any], mark: Mark) -> None:
         self._life = life
+        self._mark = mark
         self.lives: dict[str, Alive | Asleep] = {}
         self.strays = Strays(life.read)
         self.dormant = self._new_dormant()
@@ -99,7 +101,7 @@ class Kept:
         """Return the whole state."""
         lives = [msgspec.Raw(life.image()) for life in self.lives.values()]
         lives += [msgspec.Raw(self._asleep(key, facts).image()) for key, facts in self.dormant.all()]
-        return encode(Image(VERSION, self.watermark_us, self.counts, lives, self.strays.all()))
+        return encode(Image(VERSION, self.watermark_us, self.counts, lives, self.strays.all(), self._mark))
 
     def delta(self, also: Iterable[str] = ()) -> Delta:
         """Return what has changed since the last call, and what is named in ``also``."""
@@ -121,7 +123,7 @@ class Kept:
                 gone.append(image_name(key))
             else:
                 images.append((image_name(key), life.image()))
-        return Delta(encode(Head(VERSION, self.watermark_us, self.counts)), images, gone)
+        return Delta(encode(Head(VERSION, self.watermark_us, self.counts, self._mark)), images, gone)
 
     def restore(self, state: bytes) -> None:
         """Take over a state that ``snapshot`` returned.
@@ -130,7 +132,7 @@ class Kept:
             SnapshotVersionError: when this code cannot read it.
         """
         found = decode_image(state)
-        self._begin(found.watermark_us, found.counts, map(bytes, found.lives))
+        self._begin(found, map(bytes, found.lives))
         self.strays.restore(found.strays)
 
     def rebuild(self, head: bytes, images: Iterable[bytes]) -> None:
@@ -140,10 +142,13 @@ class Kept:
             SnapshotVersionError: when this code cannot read them.
         """
         found = decode_head(head)
-        self._begin(found.watermark_us, found.counts, images)
+        self._begin(found, images)
 
-    def _begin(self, watermark_us: int, counts: dict[str, int], images: Iterable[bytes]) -> None:
-        self.watermark_us, self.counts = watermark_us, dict(counts)
+    def _begin(self, found: Head | Image, images: Iterable[bytes]) -> None:
+        if found.mark.kind not in {"", self._mark.kind}:
+            msg = f"a detector of type {found.mark.kind} wrote this; now it has the type {self._mark.kind}"
+            raise SnapshotVersionError(msg)
+        self.watermark_us, self.counts = found.watermark_us, dict(found.counts)
         self.lives, self.changed, self.strays = {}, set(), Strays(self._life.read)
         self.dormant = self._new_dormant()
         dormant = []
@@ -159,5 +164,14 @@ class Kept:
             else:
                 self.strays.restore_chunk(image)
         self.dormant.restore(dormant)
+        if found.mark != self._mark:
+            for life in self.lives.values():
+                life.wake_us = self._first_look_us(life)
         self.wakes = [(life.wake_us, life.key) for life in self.lives.values() if life.wake_us < FAR_US]
         heapify(self.wakes)
+
+    def _first_look_us(self, life: Alive | Asleep) -> int:
+        """Return when to look at a life that was lived by other settings: something may be due earlier now."""
+        if isinstance(life, Alive):
+            return NEVER_US
+        return min(life.wake_us, life.facts[0].at_us + self._life.quiet_us if life.facts else FAR_US)

@@ -15,6 +15,7 @@ from detectors.contract import NEVER_US, AlertChange, Delta, Finding, Outcome, P
 from detectors.events import Event
 from detectors.lives.alive import Alive, Asleep
 from detectors.lives.blocks import Block
+from detectors.lives.codec import Mark
 from detectors.lives.facts import Fact, is_from_future
 from detectors.lives.kept import Kept
 from detectors.lives.life import DORMANT, FAR_US, NO_USE, STRAY, Life, Script
@@ -33,18 +34,21 @@ class LivesShard:
         life: what the detector knows.
         key_of: what an event is about.
         teller: makes changes.
+        mark: by what lives are lived.
 
     Attributes:
         counts: what was put aside: ``quarantined`` (recorded before they happened), ``dropped`` (too late), by reason
             what the detector refused; and ``late``, ``closed`` (lives that are no longer kept).
     """
 
-    def __init__(self, name: str, life: Life[Any], key_of: Callable[[Event], str | None], teller: Teller) -> None:
+    def __init__(
+        self, name: str, life: Life[Any], key_of: Callable[[Event], str | None], teller: Teller, mark: Mark
+    ) -> None:
         self._name = name
         self._life = life
         self._key_of = key_of
         self._teller = teller
-        self._kept = Kept(life)
+        self._kept = Kept(life, mark)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -92,7 +96,9 @@ class LivesShard:
         findings: list[Finding] = []
         known_us = self._kept.watermark_us
         for alive in self._take(events, findings).values():
-            self._relive(alive, known_us, changes)
+            changes += self._relive(alive, known_us)
+            alive.wake_us = NEVER_US
+            heappush(self._kept.wakes, (NEVER_US, alive.key))
         watermark_us = max(known_us, progress.watermark_us)
         self._kept.pass_time(watermark_us)
         wakes = self._kept.wakes
@@ -222,7 +228,8 @@ class LivesShard:
     def _put(self, alive: Alive, fact: Fact, late: dict[str, Alive]) -> None:
         """Put a fact into a life that is looked at when the watermark passes it."""
         if fact.rev and alive.tip is None:  # whether what it takes the place of was told is not known yet
-            self._live_silently(alive, self._kept.watermark_us)
+            self._find_out(alive, self._kept.watermark_us)
+            late[alive.key] = alive
         index = alive.put(fact)
         if index is None:
             return
@@ -234,10 +241,12 @@ class LivesShard:
             alive.wake_us = at_us
             heappush(self._kept.wakes, (at_us, alive.key))
 
-    def _live_silently(self, alive: Alive, until_us: int) -> None:
-        """Find out the state of a life that was restored: what came of it until then was told."""
+    def _find_out(self, alive: Alive, until_us: int) -> bool:
+        """Find out the state of a life that slept, or was restored; return whether anything was to be told."""
+        script = Script(mute=True)
         alive.start_again(self._life)
-        live(self._life, alive, until_us, Script(mute=True))
+        live(self._life, alive, until_us, script)
+        return bool(script.entries)
 
     def _refuse(self, event: Event, reason: str, findings: list[Finding]) -> None:
         self._kept.count(reason)
@@ -245,19 +254,18 @@ class LivesShard:
         script.saw(event.time_us, event.time_us + 1, reason, {"source": event.source, "id": event.id})
         findings += script.findings
 
-    def _relive(self, alive: Alive, known_us: int, changes: list[AlertChange]) -> None:
+    def _relive(self, alive: Alive, known_us: int) -> list[AlertChange]:
         """Live a life again, as far as it was lived, and correct what was told."""
         script = Script(self._name)
         alive.start_again(self._life)
         live(self._life, alive, known_us, script)
-        changes += self._teller.reconcile(alive.told, alive.begun, script.entries, known_us)
-        alive.wake_us = NEVER_US
-        heappush(self._kept.wakes, (NEVER_US, alive.key))
+        return self._teller.reconcile(alive.told, alive.begun, script.entries, known_us)
 
     def _advance(self, alive: Alive, known_us: int, changes: list[AlertChange], findings: list[Finding]) -> None:
         """Let time come to the watermark, tell what comes of it, and say when to look again."""
-        if alive.tip is None:
-            self._live_silently(alive, known_us)
+        # What came of it was told, but perhaps by other settings.
+        if alive.tip is None and (self._find_out(alive, known_us) or alive.told):
+            changes += self._relive(alive, known_us)
         script = Script(self._name)
         live(self._life, alive, self._kept.watermark_us, script)
         if script.entries:

@@ -107,7 +107,17 @@ class Strays:
             event: Any = self.blocks.take(key) if held is None else held
             sleeper = Sleeper.until(event.time_us + self._rules.earliest_us, key)
             sleeper.add(fact_of(event, self._plan.infos[event.__class__]), self._rules, self._plan.retention_us)
+        if held is not None:
+            self._leave(sleeper.last_us // SPAN_US, key)
         return None if sleeper.last_us + self._keep_us < watermark_us else sleeper
+
+    def _leave(self, span: int, key: str) -> None:
+        """Take a key out of its span, which may be a year away."""
+        keys = self._spans.get(span)
+        if keys is not None:
+            keys.pop(key, None)
+            if not keys:
+                del self._spans[span]
 
     def pass_time(self, watermark_us: int) -> int:
         """Forget what is kept for long enough; return how many it was."""

@@ -143,3 +143,15 @@ def test_a_key_that_comes_again_within_its_hour_is_forgotten_once() -> None:
     assert (list(held(state)), state.counts["closed"]) == (["c1"], 1)
     pass_time(state, [], "02-02T12:00")
     assert (held(state), state.counts["closed"]) == ({}, 2)
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_nothing_is_kept_of_a_stray_that_became_a_case(saved: bool) -> None:
+    state = shard(*EVERYDAY)
+    pass_time(state, [event("closed", at("02-02T10:00"), key) for key in ("c1", "c2")], "02-02T09:00")
+    if saved:
+        state.delta()
+    pass_time(state, [event("updated", at("02-02T10:30"), "c1", priority="low")], "02-02T09:01")
+    assert [list(span) for strays in state._strays.values() for span in strays._spans.values()] == [["c2"]]
+    pass_time(state, [event("updated", at("02-02T10:30"), "c2", priority="low")], "02-02T09:02")
+    assert [strays._spans for strays in state._strays.values() if strays._spans] == []
