@@ -1,4 +1,4 @@
-"""Columns are tried on every batch here, however few of its records are plain."""
+"""Columns are tried on every batch here, however small it is, and however few of its records are plain."""
 
 import pytest
 
@@ -9,3 +9,4 @@ from pipeline.columns import lane
 def every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no batch go by rows for the sake of speed."""
     monkeypatch.setattr(lane, "PLAIN_ENOUGH", -1.0)
+    monkeypatch.setattr(lane, "LEAST_RECORDS", 1)

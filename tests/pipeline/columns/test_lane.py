@@ -57,6 +57,7 @@ def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_few_records_do_not_fetch_the_machine_code_and_many_do(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
     monkeypatch.setattr(lanes, "WORTHWHILE", 100)
+    monkeypatch.setattr(lanes, "LEAST_RECORDS", 1)
     lane = ColumnLane(WANTS, "auto")
     assert lane.scan(posts(99)) is None
     with capture_logs() as logs:
@@ -66,8 +67,26 @@ def test_few_records_do_not_fetch_the_machine_code_and_many_do(monkeypatch: pyte
     assert isinstance(lane.scan(posts(5)), EventColumns)
 
 
+def test_small_batches_neither_fetch_the_machine_code_nor_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    monkeypatch.setattr(lanes, "WORTHWHILE", 100)
+    monkeypatch.setattr(lanes, "LEAST_RECORDS", 10)
+    lane = ColumnLane(WANTS, "auto")
+    with capture_logs() as logs:
+        for _ in range(20):
+            assert lane.scan(posts(9)) is None
+        assert not lane._fetching
+        for _ in range(10):
+            assert lane.scan(posts(10)) is None
+        until(lambda: bool(logs))
+    assert lane.scan(posts(9)) is None
+    assert isinstance(lane.scan(posts(10)), EventColumns)
+    assert isinstance(ColumnLane(WANTS, "on").scan(posts(2)), EventColumns)
+
+
 def test_without_the_compiler_everything_goes_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "WORTHWHILE", 1)
+    monkeypatch.setattr(lanes, "LEAST_RECORDS", 1)
     without_compiler(monkeypatch)
     lane = ColumnLane(WANTS, "auto")
     with capture_logs() as logs:
@@ -85,6 +104,7 @@ def test_machine_code_that_cannot_be_made_is_told_and_everything_goes_by_rows(mo
         raise OSError(msg)
 
     monkeypatch.setattr(lanes, "WORTHWHILE", 1)
+    monkeypatch.setattr(lanes, "LEAST_RECORDS", 1)
     monkeypatch.setattr(lanes, "build", fail)
     lane = ColumnLane(WANTS, "auto")
     with capture_logs() as logs:
