@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple, cast
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from anyio import move_on_after, to_thread
 from fastapi import APIRouter, Depends, Request
@@ -236,5 +236,6 @@ async def _told(request: Request, outcome: Outcome, back: str) -> Response:
     if is_part(request):
         return await page(request, "said.html", active="", said=outcome, back=back)
     parts = urlsplit(back)
-    query = "&".join(part for part in (parts.query, urlencode({"said": outcome.id})) if part)
+    earlier = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "said"]
+    query = urlencode([*earlier, ("said", outcome.id)])
     return RedirectResponse(urlunsplit(("", "", parts.path, query, "")), 303)

@@ -242,7 +242,32 @@ def test_without_scripts_pages_work_as_forms_and_say_that_they_are_not_live(
     page.wait_for_url(re.compile("said="))
     assert page.get_by_text("Acknowledged 1 alert.").is_visible()
     assert Responses(store).acknowledgements([one]).keys() == {one.fingerprint}
+    page.locator('[data-act="undo"]').click()
+    expect(page.get_by_text("Took back the acknowledgement of 1 alert.")).to_be_visible()
+    assert page.url.count("said=") == 1
+    assert Responses(store).acknowledgements([one]) == {}
     context.close()
+
+
+def test_what_became_of_a_form_stays_to_be_read_when_the_list_loads_itself(
+    page: Page, serve: Serve, store: AlertStore
+) -> None:
+    one = change(summary="plain")
+    store.apply([one])
+    app = serve()
+    look(page, app)
+    said = page.evaluate(
+        """async () => {
+            const form = document.getElementById("acting"), body = new URLSearchParams(new FormData(form));
+            body.append("act", form.querySelector('button[value^="acknowledge:"]').value);
+            return (await fetch("/acts", {method: "POST", body})).url;
+        }"""
+    )
+    assert "said=" in said
+    look(page, app, said.removeprefix(app.url))
+    store.apply([change("New", summary="it came later")])
+    expect(page.get_by_text("it came later")).to_be_visible()
+    expect(page.locator("#said")).to_contain_text("Acknowledged 1 alert.")
 
 
 def test_a_tone_is_made_for_a_new_row_of_a_priority_that_was_chosen_and_for_no_other(

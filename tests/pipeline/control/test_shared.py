@@ -83,13 +83,14 @@ def test_killed_and_moved_two_processes_go_by_controls_as_one_does(stage: Stage)
         for control in CONTROLS:
             log.append(lambda _, one=control: one)  # type: ignore[misc]
 
-        def reached(least: int) -> None:
+        def reached(least: int, least_shadows: int = 0) -> None:
             def enough() -> bool:
                 for flow in stage.flows:
                     flow.check()
-                return len(changes(store)) >= least
+                told = len(shadow_log.decisions("sentiment_drop", 2))
+                return len(changes(store)) >= least and told >= least_shadows
 
-            until(enough, 120)
+            until(enough)
 
         rng = random.Random(5)
         stage.start(2)
@@ -102,7 +103,7 @@ def test_killed_and_moved_two_processes_go_by_controls_as_one_does(stage: Stage)
         assert moved.returncode == 0, moved.stderr
         flows = stage.start(1)
         flows[0].wait_until_it_holds_its_folder()
-        reached(len(wanted))
+        reached(len(wanted), len(shadows))  # the shadow decides last
         flows[0].stop()
         assert changes(store) == wanted
         assert shadow_log.decisions("sentiment_drop", 2) == shadows
