@@ -211,20 +211,25 @@ class Responses:
 
 
 def closing(current: AlertChange, response: Response) -> AlertChange:
-    """Return the change by which a person resolves an alert's episode.
+    """Return the change by which a person resolves an alert's episode."""
+    words = f"Resolved by {response.by}." + (f" {response.text}" if response.text else "")
+    return closed(current, words, response.at_us)
+
+
+def closed(current: AlertChange, why: str, at_us: int) -> AlertChange:
+    """Return the change that resolves an alert's episode for good, whatever its detector says of it later.
 
     It stands at the event time of the change that it follows: so whatever the detector says later comes after it,
-    however far events are behind the clock. It ends the episode when the person did, or then, if that is later.
+    however far events are behind the clock. It ends the episode at ``at_us``, or then, if that is later.
     """
-    words = f"Resolved by {response.by}." + (f" {response.text}" if response.text else "")
     return alert_change(
         step=CLOSED,
         at_us=current.at_us,
         status="resolved",
         labels=current.labels,
-        annotations={**current.annotations, "reason": words},
+        annotations={**current.annotations, "reason": why},
         starts_at_us=current.starts_at_us,
-        ends_at_us=max(current.at_us, current.starts_at_us, response.at_us),
+        ends_at_us=max(current.at_us, current.starts_at_us, at_us),
     )
 
 

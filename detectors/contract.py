@@ -339,6 +339,15 @@ class WindowState(Snapshotting, Protocol):
         ...
 
 
+@runtime_checkable
+class Inheriting(Protocol):
+    """A window state that knows what still holds of one that was made by other settings."""
+
+    def inherit(self, state: bytes) -> None:
+        """Take over what still holds of a state that ``restore`` refused; to be called on a new object."""
+        ...
+
+
 class Combiner(Protocol):
     """Reduces events to partial aggregates per group and pane, compact and exact, before they are sent anywhere.
 

@@ -152,6 +152,10 @@ class Decider:
         self._openings.forget(group)
         self._budget.forget(group)
 
+    def end_all(self) -> None:
+        """Take all alerts for ended; a group whose next window is unusual alerts anew at once."""
+        self._openings.end_all()
+
     def adopt(self, episodes: list[tuple[Group, GroupEpisode]]) -> None:
         """Take over where groups stand, and nothing else."""
         self._openings.restore(episodes)

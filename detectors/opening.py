@@ -140,6 +140,11 @@ class Openings:
         """Drop what is known of ``group``."""
         self._episodes.pop(group, None)
 
+    def end_all(self) -> None:
+        """Take all episodes for ended, without a cool-down: what lasts begins a new one with its next window."""
+        for episode in self._episodes.values():
+            episode.starts_at_us = None
+
     def state(self) -> list[tuple[Group, GroupEpisode]]:
         """Return the state as plain data, sorted."""
         return sorted(self._episodes.items(), key=lambda item: item[0])

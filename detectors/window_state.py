@@ -16,17 +16,28 @@ from typing import Protocol
 import msgspec
 
 from detectors.assembler import ClosedWindow, WindowAssembler
-from detectors.contract import Evidence, Finding, Outcome, Progress, SnapshotVersionError, alert_change
+from detectors.contract import AlertChange, Evidence, Finding, Outcome, Progress, SnapshotVersionError, alert_change
 from detectors.control import Control
 from detectors.decide import Decider, Judgement
 from detectors.panes import Group, Panes
 from detectors.versions import Versions
-from detectors.window_image import FORMAT, MadeFor, WindowsImage, WindowsImageOf010, decode_010, decode_image
+from detectors.window_image import (
+    FORMAT,
+    MadeFor,
+    WindowsImage,
+    WindowsImageOf010,
+    decode_010,
+    decode_image,
+    ended,
+    image_of_others,
+)
 from detectors.wording import Wording
 
 _WEEK_US = 7 * 86_400_000_000
 FIRING_WEIGHT = 0.1
 """How much a window counts for the baseline while its group's alert is open."""
+OTHER_LABELS = "its labels are others now: the settings changed"
+OTHER_WINDOWS = "its groups or windows are others now: the settings changed"
 NEW_NORMAL_KEEPS = 0.02
 """What the old level counts for when an alert has been open for so long that what it tells of is normal."""
 
@@ -148,6 +159,7 @@ class ScoredWindows:
         self._last_end_us = 0
         self._groups: set[Group] = set()
         self.taken = 0
+        self._owed: list[AlertChange] = []
         spec = assembler.spec
         self._made_for = MadeFor(template.group_by, spec.size_us, spec.hop_us, assembler.width)
         self._versions = Versions(template.name, decider, spec.hop_us)
@@ -165,7 +177,7 @@ class ScoredWindows:
     def update(self, panes: Panes, progress: Progress) -> Outcome:
         """Merge panes, then close, score and decide every window that ends at or before the watermark."""
         self.assembler.merge(panes)
-        outcome = Outcome([], [])
+        outcome, self._owed = Outcome(self._owed, []), []
         closed = self.assembler.advance(progress.watermark_us)
         for end_us, windows in groupby(closed, key=lambda window: window.end_us):
             self._take(end_us, list(windows), outcome)
@@ -302,6 +314,8 @@ class ScoredWindows:
                 sorted(self._groups),
                 self._made_for,
                 self._versions.state(),
+                dict(self.template.labels),
+                self._owed,
             )
         )
 
@@ -339,6 +353,7 @@ class ScoredWindows:
         self._pending = deque(decoded.pending)
         self._last_end_us = decoded.last_end_us
         self._groups = set(decoded.groups)
+        self._retell(decoded)
 
     def _restore_010(self, old: WindowsImageOf010) -> None:
         """Take over the windows and the open alerts of 0.1.0; what is normal is learned anew."""
@@ -346,3 +361,28 @@ class ScoredWindows:
         self.decider.adopt(old.episodes)
         self._last_end_us = old.last_end_us
         self._groups = set(old.groups)
+
+    def inherit(self, state: bytes) -> None:
+        """Take over what still holds of a state that :meth:`restore` refused; to be called on a new object.
+
+        Of other models: windows and open alerts go on, and what is normal is learned anew. Of other groups or windows:
+        the open alerts end, and all begins anew. What cannot be read leaves nothing.
+        """
+        image = image_of_others(state)
+        if image is None:
+            return
+        if image.made_for != self._made_for:
+            self._owed = [*image.owed, *ended(image, self.template.labels, OTHER_WINDOWS)]
+            return
+        self.assembler.restore(image.assembler)
+        self.decider.adopt(image.decider.episodes)
+        self._last_end_us = image.last_end_us
+        self._groups = set(image.groups)
+        self._retell(image)
+
+    def _retell(self, image: WindowsImage) -> None:
+        """End the open alerts of a state when they would go by other labels now; what lasts fires anew, under these."""
+        self._owed = list(image.owed)
+        if image.told_as and image.told_as != dict(self.template.labels):
+            self._owed += ended(image, self.template.labels, OTHER_LABELS)
+            self.decider.end_all()

@@ -13,7 +13,8 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from detectors.contract import WindowState
+from detectors import window_image
+from detectors.contract import Inheriting, WindowState
 from pipeline import durable, frames
 from pipeline.state_log import SNAPSHOTS_KEPT
 
@@ -124,6 +125,12 @@ class ModelFiles:
             if number != kept.number:
                 path.unlink()
 
+    def inherit(self, windows: WindowState, state: bytes) -> None:
+        """Give a new ``windows`` what still holds of a state that :meth:`restore` refused."""
+        if isinstance(windows, Inheriting):
+            in_file = state.startswith(_IN_FILE)
+            windows.inherit(_DECODER.decode(memoryview(state)[len(_IN_FILE) :]).head if in_file else state)
+
     def _forget_old(self) -> None:
         for path in self._unnamed.pop():
             path.unlink(missing_ok=True)
@@ -149,3 +156,12 @@ class ModelFiles:
 
     def _path(self, number: int) -> Path:
         return (self._folder or Path()) / f"{self._name}.{number:08d}.models"
+
+
+def without_alerts(state: bytes) -> bytes | None:
+    """Return what :meth:`ModelFiles.snapshot` made, but for its alerts; None for the state of no window detector."""
+    if not state.startswith(_IN_FILE):
+        return window_image.without_alerts(state)
+    kept = _DECODER.decode(memoryview(state)[len(_IN_FILE) :])
+    head = window_image.without_alerts(kept.head)
+    return None if head is None else _IN_FILE + msgspec.msgpack.encode(msgspec.structs.replace(kept, head=head))

@@ -23,6 +23,8 @@ MODELS = "models"
 """Folder of the models of window detectors with many groups, within a recovery folder."""
 STATE = "state"
 """Folder of the engine's snapshots, within a recovery folder."""
+ENTRIES = "detectors.json"
+"""File that names the entries of ``detectors:`` that the flow ran with, and their types: their alerts may be open."""
 
 
 class RecoveryFolderInUseError(Exception):
@@ -100,6 +102,6 @@ def set_aside(folder: Path) -> Path:
         number += 1
     target.mkdir()
     for entry in list(folder.iterdir()):
-        if entry.name != LOCK:
+        if entry.name not in {LOCK, ENTRIES}:
             entry.rename(target / entry.name)
     return target

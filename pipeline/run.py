@@ -31,6 +31,7 @@ from pipeline.flow import Flow, build_flow
 from pipeline.health import FlowHealth
 from pipeline.kpis import Kpis
 from pipeline.lane import Lane, Pace
+from pipeline.retired import retire
 from pipeline.scale.keys import ScaleError
 from pipeline.scale.moving import FORMAT, check_whole, folder_alone, folder_of, identity_of
 from pipeline.scale.parts import scaled
@@ -106,6 +107,9 @@ def run_flow(
                 raise ScaleError(_OTHER_SHARE.format(folder=folder, index=share.index, of=share.of))
             log.warning("flow.fresh_start", folder=str(folder), reason="flow.shards has changed")
             recovery.set_aside(folder)
+        ends, waits = share.index == 0, partial(tell, "store")
+        if not retire(folder, settings, store, ends=ends, wait=asked.wait, tell=waits, now_us=wall_clock_us()):
+            return
         undertaker = Undertaker(
             dead,
             settings.dead_letters,

@@ -1,6 +1,7 @@
 """Prepare and the detectors as Bytewax stateful steps."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -25,7 +26,7 @@ from pipeline.control.steering import Steering, tell_taken
 from pipeline.lane import LaneItem
 from pipeline.letters import DeadLetter
 from pipeline.listening import Listening, shard_name
-from pipeline.model_files import ModelFiles
+from pipeline.model_files import ModelFiles, without_alerts
 from pipeline.prepare import Prepare
 from pipeline.routing import CaseBatch, ControlBatch, PaneBatch, PaneReport, Routed
 from pipeline.scale.concluded import Conclusions, ConclusionsState
@@ -128,13 +129,17 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         self._shard = _NO_SHARD
         self._cases: CaseShard | None = None
         self._windows: WindowState | None = None
+        self._gone: DetectState | None = None
+        self._noted = False
         if state is not None:
             self._restore(*state)
 
     def _restore(self, name: str, shard: int, inner: bytes, told: bytes = b"") -> None:
         if name not in self._detectors:
-            # Nothing is sent to it any more. Its state stays in the recovery data until the folder is set aside.
+            # Nothing is sent to it any more, and its alerts were ended. Named again it knows what is normal, and no
+            # alerts; of cases, which went on without it, it knows nothing.
             log.warning("detector.gone", detector=name, shard=shard, hint="the settings no longer name it")
+            self._gone = name, shard, without_alerts(inner) or b""
             return
         self._become(name, shard)
         try:
@@ -155,6 +160,8 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         except SnapshotVersionError as error:
             log.error("detector.fresh_start", detector=name, shard=shard, reason=str(error))
             self._become(name, shard)
+            if self._windows is not None and self._files is not None:
+                self._files.inherit(self._windows, inner)
         self._begin()
 
     def _become(self, name: str, shard: int) -> None:
@@ -176,6 +183,15 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
     def _begin(self) -> None:
         if self._windows is not None and self._steering is not None:
             self._steering.begin(self._name, self._windows)
+
+    def notify_at(self) -> datetime | None:
+        """Return a time that is over where the state is of a detector that is gone: what is left of it is kept."""
+        return None if self._gone is None or self._noted else datetime.fromtimestamp(0, UTC)
+
+    def on_notify(self) -> tuple[list[Detected], bool]:
+        """Be awake, which is what the engine makes snapshots of."""
+        self._noted = True
+        return [], StatefulBatchLogic.RETAIN
 
     def on_batch(self, values: list[Routed]) -> tuple[list[Detected], bool]:
         """Update the detector, batch by batch in their order."""
@@ -223,6 +239,8 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
 
     def snapshot(self) -> DetectState:
         """Return which detector this is, and its state."""
+        if self._gone is not None:
+            return self._gone
         inner = b""
         if self._cases is not None and self._log is not None:
             inner = _LOGGED + _LOG_STATE_ENCODER.encode(self._log.write(self._cases))

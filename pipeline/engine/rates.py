@@ -1,11 +1,13 @@
 """The window detectors that listen to what case detectors conclude, as a Bytewax stateful step."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import structlog
 from bytewax.operators import StatefulBatchLogic
 
-from detectors.contract import Detector, Outcome, SnapshotVersionError, WindowDetector, WindowState
+from detectors.contract import Detector, Inheriting, Outcome, SnapshotVersionError, WindowDetector, WindowState
+from detectors.window_image import without_alerts
 from pipeline.control.steering import Steering, tell_taken
 from pipeline.listening import Listening
 from pipeline.routing import ControlBatch, PaneReport
@@ -42,12 +44,15 @@ class RatesLogic(StatefulBatchLogic[Heard, Outcome, RatesState]):
         self._name = ""
         self._inbox: PaneInbox | None = None
         self._windows: WindowState | None = None
+        self._gone: RatesState | None = None
+        self._noted = False
         if state is not None:
             self._restore(*state)
 
     def _restore(self, name: str, inbox: bytes, windows: bytes) -> None:
         if name not in self._listening.sources:
             log.warning("detector.gone", detector=name, hint="the settings no longer name it")
+            self._gone = name, inbox, without_alerts(windows) or b""
             return
         kept, state = self._become(name)
         try:
@@ -55,6 +60,8 @@ class RatesLogic(StatefulBatchLogic[Heard, Outcome, RatesState]):
         except SnapshotVersionError as error:
             log.error("detector.fresh_start", detector=name, reason=str(error))
             _, fresh = self._become(name)
+            if isinstance(fresh, Inheriting):
+                fresh.inherit(windows)
             self._begin(fresh)
             return
         kept.restore(inbox)
@@ -73,6 +80,15 @@ class RatesLogic(StatefulBatchLogic[Heard, Outcome, RatesState]):
     def _begin(self, windows: WindowState) -> None:
         if self._steering is not None:
             self._steering.begin(self._name, windows)
+
+    def notify_at(self) -> datetime | None:
+        """Return a time that is over where the state is of a detector that is gone: what is left of it is kept."""
+        return None if self._gone is None or self._noted else datetime.fromtimestamp(0, UTC)
+
+    def on_notify(self) -> tuple[list[Outcome], bool]:
+        """Be awake, which is what the engine makes snapshots of."""
+        self._noted = True
+        return [], StatefulBatchLogic.RETAIN
 
     def on_batch(self, values: list[Heard]) -> tuple[list[Outcome], bool]:
         """Let the detector have what is new, and the time of the shard that is furthest behind."""
@@ -95,6 +111,8 @@ class RatesLogic(StatefulBatchLogic[Heard, Outcome, RatesState]):
 
     def snapshot(self) -> RatesState:
         """Return which detector this is, and its state."""
+        if self._gone is not None:
+            return self._gone
         if self._inbox is None or self._windows is None:
             return self._name, b"", b""
         return self._name, self._inbox.snapshot(), self._windows.snapshot()
