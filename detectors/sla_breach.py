@@ -7,7 +7,6 @@ never on the order in which it became known.
 """
 
 from typing import Literal, Self
-from zlib import crc32
 
 from pydantic import Field, model_validator
 
@@ -15,6 +14,7 @@ from config.durations import DurationUs
 from detectors.columns import Columns, Ints
 from detectors.contract import DETECTORS, CaseDetector, CaseShard, Context, DetectorSettings
 from detectors.events import CASE_STEPS, DERIVED_CLASSES, TRANSACTION_STEPS, Event
+from detectors.fingerprint import settings_checksum
 from detectors.keys import KeyOf, case_key
 from detectors.promises.deriving import DerivingShard
 from detectors.promises.episodes import Teller
@@ -100,7 +100,7 @@ class SlaBreach(CaseDetector):
             retention_us=settings.retention,
             idle_retention_us=settings.idle_retention,
             skew_us=settings.skew,
-            fingerprint=crc32(repr((settings, sorted(self._context.calendars.items()))).encode()),
+            fingerprint=settings_checksum(settings, self._context.calendars),
         )
 
     def key(self, event: Event) -> str | None:

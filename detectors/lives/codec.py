@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
-from zlib import crc32
 
 import msgspec
 
 from detectors.contract import SnapshotVersionError
+from detectors.fingerprint import settings_checksum
 from detectors.lives.facts import Fact
 from detectors.lives.life import Open
 from detectors.lives.telling import Told
@@ -31,7 +31,7 @@ class Mark(NamedTuple):
 
 def mark(settings: Any, calendars: Mapping[str, Any]) -> Mark:
     """Return by what a detector with these settings lives."""
-    return Mark(settings.type, crc32(repr((settings, sorted(calendars.items()))).encode()))
+    return Mark(settings.type, settings_checksum(settings, calendars))
 
 
 class LifeImage(msgspec.Struct, array_like=True):

@@ -157,21 +157,14 @@ class Intake:
     def _add(self, message: Message, offset: int, reading: Reading) -> bool:
         """Gather a message's record; return whether it was: False while its schema is awaited."""
         got = self._gathered.setdefault(reading.part, Gathered())
-        records = self._records
-        value = message.value()
-        if (
-            value is None
-            or len(value) > self._limit
-            or not (records.as_is or (records.by_headers and message.headers() is None))
-        ):
-            try:
-                value = records.record(message)
-            except SchemaAwaited:
-                return False
-            except RecordError as error:
-                raw = (value or b"")[: self._limit]
-                got.bad.append(BadRecord(offset, raw, error.reason, error.detail))
-                return True
+        try:
+            value = self._records.record(message)
+        except SchemaAwaited:
+            return False
+        except RecordError as error:
+            raw = (message.value() or b"")[: self._limit]
+            got.bad.append(BadRecord(offset, raw, error.reason, error.detail))
+            return True
         got.offsets.append(offset)
         got.records.append(value)
         return True
