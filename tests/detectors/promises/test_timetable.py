@@ -32,11 +32,12 @@ class Heap:
         return None
 
 
+@pytest.mark.parametrize("few", [0, 100_000])
 @pytest.mark.parametrize("seed", range(20))
-def test_cases_are_due_in_the_order_in_which_a_heap_of_all_of_them_has_them(seed: int) -> None:
+def test_cases_are_due_in_the_order_in_which_a_heap_of_all_of_them_has_them(seed: int, few: int) -> None:
     rng = random.Random(seed)
     cases: dict[str, dict[str, Sleeper]] = {"case": {}, "order": {}}
-    tables: list[Timetable | Heap] = [Timetable(cases), Heap(cases)]
+    tables: list[Timetable | Heap] = [Timetable(cases, few), Heap(cases)]
     clock_us = 1_700_000_000_000_000
 
     def wakes(family: str, key: str, at_us: int) -> None:
@@ -90,3 +91,23 @@ def test_a_case_that_waits_for_long_takes_less_than_a_place_in_a_heap() -> None:
     kept = sum(map(sys.getsizeof, table._later["case"].values()))
     assert kept < 12 * count
     assert sys.getsizeof((0, "case", "c1")) > 60, "what a place in a heap takes, with another eight bytes in its list"
+
+
+def test_cases_that_are_over_leave_no_entry_for_the_year_in_which_they_would_have_been_looked_at() -> None:
+    cases: dict[str, dict[str, Sleeper]] = {"case": {}}
+    table = Timetable(cases, few=100)
+    year_us = 365 * 86_400_000_000
+    for hour in range(200):
+        clock_us = hour * 3_600_000_000
+        for number in range(20):
+            key = f"c{hour}-{number}"
+            cases["case"][key] = Sleeper.until(clock_us + year_us, key)
+            table.add(clock_us + year_us, "case", key)
+            cases["case"][key].wake_us = clock_us + 3_600_000_000  # it was resolved
+            table.add(clock_us + 3_600_000_000, "case", key)
+        while due := table.next_due(clock_us + 1):
+            del cases["case"][due[1]]
+        assert len(cases["case"]) == 20
+        kept = sum(map(len, table._later["case"].values()))
+        assert kept <= 100 + 4 * 20 + 20
+        assert len(table._minutes) <= kept
