@@ -28,8 +28,8 @@ $(STAMP): pyproject.toml requirements/test.txt
 demo: $(STAMP) ## See an incident, an alert and a failover, on simulated feeds
 	@$(BIN)/makegood demo
 
-test: $(STAMP) ## Run the tests
-	$(BIN)/pytest $(PYTEST_ARGS)
+test: $(STAMP) ## Run the tests (SECOND_TRY=1: those that fail beside processes once more)
+	$(BIN)/pytest $(PYTEST_ARGS) $(if $(SECOND_TRY),--second-try -rR)
 
 chaos: $(STAMP) ## Kill notifiers, Redis and providers; count what is lost (CHAOS_ARGS="--nightly", "--help")
 	$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
