@@ -1,7 +1,7 @@
 """What holds for every test: the environment is clean, hypothesis is seeded, slow tests run at night.
 
-With ``--second-try``, as in CI, a test that fails is run once more, and the summary names it; but not tests of what only
-computes, which a busy machine cannot make fail. One that is named has a race to be found: see ADR 17.
+With ``--second-try``, as in CI, a test that fails is run once more, and the summary names it; but not tests of what
+only computes, which a busy machine cannot make fail. One that is named has a race to be found: see ADR 17.
 """
 
 import gc
