@@ -264,7 +264,7 @@ class LivesShard:
     def _advance(self, alive: Alive, known_us: int, changes: list[AlertChange], findings: list[Finding]) -> None:
         """Let time come to the watermark, tell what comes of it, and say when to look again."""
         # What came of it was told, but perhaps by other settings.
-        if alive.tip is None and (self._find_out(alive, known_us) or alive.told):
+        if alive.tip is None and (alive.told or self._find_out(alive, known_us)):
             changes += self._relive(alive, known_us)
         script = Script(self._name)
         live(self._life, alive, self._kept.watermark_us, script)
