@@ -10,6 +10,7 @@ from alerts.codes import ShortCodes, is_code
 from alerts.connection import connect
 from alerts.store import AlertStore
 from tests.alerts.test_responses import run
+from tests.support.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_two_that_ask_at_once_get_different_codes(
     found: list[str] = []
 
     def ask(place: int) -> None:
-        client = connect(redis_url)
+        client = connect(redis_url, timeout_s=PATIENCE_S)
         mine = ShortCodes(AlertStore(client, store.settings))
         found.extend(mine.short_code(f"{place:08x}{number:08x}") for number in range(6))
         client.close()

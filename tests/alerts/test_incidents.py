@@ -21,6 +21,7 @@ from detectors.feed_silence import FeedSilenceSettings
 from detectors.sentiment_drop import SentimentDropSettings
 from tests.alerts.test_responses import run
 from tests.support.alerts import MINUTE_US, START_US
+from tests.support.patience import PATIENCE_S
 from tests.support.redis import fresh_store
 
 HOUR_US = 60 * MINUTE_US
@@ -411,7 +412,7 @@ def test_many_notifiers_at_once_make_the_incidents_that_one_makes(redis_url: str
     changes += [answer(5, customer=f"c{number}", service=f"s{number % 3}") for number in range(12)]
 
     def work(seed: int) -> None:
-        client = connect(redis_url)
+        client = connect(redis_url, timeout_s=PATIENCE_S)
         mine = Incidents(AlertStore(client, store.settings), IncidentSettings())
         order = random.Random(seed).sample(changes[:24], 24) + random.Random(seed).sample(changes[24:], 12)
         for change in order:

@@ -163,7 +163,9 @@ runs: list[str] = []
 
 
 @needs_alertmanager
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(chosen=st.lists(rules_of, min_size=1, max_size=3), fired=st.lists(label_sets, min_size=2, max_size=12))
 def test_the_same_alerts_are_inhibited_as_by_alertmanager(
     chosen: list[dict[str, Any]], fired: list[dict[str, str]], reference: Alertmanager

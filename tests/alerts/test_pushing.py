@@ -162,7 +162,7 @@ MOVES = st.lists(
 
 
 @given(moves=MOVES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_what_is_known_and_what_fires_agree_whatever_is_sent(store: AlertStore, moves: list[tuple]) -> None:  # type: ignore[type-arg]
     store.client.flushdb()
     pushes = Pushes(store, TIMEOUT_US)

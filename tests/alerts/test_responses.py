@@ -16,6 +16,7 @@ from config.delivery import StoreSettings
 from config.responses import ResponseSettings
 from detectors.contract import AlertChange
 from tests.support.alerts import MINUTE_US, START_US, change
+from tests.support.patience import PATIENCE_S
 from tests.support.redis import fresh_store
 
 FIRST = change()
@@ -221,9 +222,9 @@ def test_every_response_wakes_the_groups_of_the_alert_at_once(
     client.zadd(due, {"g1": (START_US + 99 * MINUTE_US) // 1000, "other": 5})
     with client.pubsub() as listening:  # type: ignore[no-untyped-call]
         listening.subscribe(store.keys.named("wake"))
-        assert listening.get_message(timeout=5) is not None
+        assert listening.get_message(timeout=PATIENCE_S) is not None
         assert responses.respond(PRINT, kind, said(), to="bob", text="x").result == "done"
-        assert listening.get_message(timeout=5) is not None
+        assert listening.get_message(timeout=PATIENCE_S) is not None
     now_ms = said().at_us // 1000
     scores: Any = client.zrange(due, 0, -1, withscores=True)
     assert dict(scores) == {"g1": now_ms, "g2": now_ms, "other": 5}
@@ -304,7 +305,7 @@ def test_many_at_once_leave_one_order_without_gaps_and_every_id_once(
     results: list[Answer] = []
 
     def respond(person: int) -> None:
-        client = connect(redis_url)
+        client = connect(redis_url, timeout_s=PATIENCE_S)
         mine = Responses(AlertStore(client, store.settings))
         for number in range(rounds):
             kind = kinds[(person + number) % len(kinds)]
@@ -332,12 +333,12 @@ def test_of_many_who_resolve_one_does_and_no_update_revives_it(
     answers: list[Answer] = []
 
     def resolve(person: int) -> None:
-        client = connect(redis_url)
+        client = connect(redis_url, timeout_s=PATIENCE_S)
         answers.append(Responses(AlertStore(client, store.settings)).resolve(PRINT, said(f"r{person}")))
         client.close()
 
     def detect() -> None:
-        client = connect(redis_url)
+        client = connect(redis_url, timeout_s=PATIENCE_S)
         mine = AlertStore(client, store.settings)
         for number in range(1, 60):
             mine.apply([change(step=f"updated:{number}", at_us=START_US + number)])

@@ -10,6 +10,7 @@ from alerts.silence_edges import SilenceEdges
 from alerts.silences import Silence, SilenceBook, SilenceConflictError, UnknownSilenceError, Wanted
 from alerts.store import AlertStore
 from tests.support.alerts import change
+from tests.support.patience import PATIENCE_S
 from tests.support.silences import HOUR_US, NOW_US
 
 Ids = Callable[[], str]
@@ -206,10 +207,10 @@ def test_thousands_of_alerts_wake_their_groups(book: SilenceBook, store: AlertSt
 def test_writing_one_publishes_a_wake(book: SilenceBook, store: AlertStore) -> None:
     with store.client.pubsub() as heard:
         heard.subscribe(f"{store.settings.prefix}wake")
-        while (heard.get_message(timeout=5) or {}).get("type") != "subscribe":
+        while (heard.get_message(timeout=PATIENCE_S) or {}).get("type") != "subscribe":
             pass
         add(book)
-        message = heard.get_message(timeout=30)
+        message = heard.get_message(timeout=PATIENCE_S)
         assert message is not None
         assert message["type"] == "message"
 

@@ -12,6 +12,7 @@ from config.delivery import StoreSettings
 from config.matchers import parse_matcher
 from tests.support.alerts import MINUTE_US, START_US, change
 from tests.support.dispatch import dispatch
+from tests.support.patience import PATIENCE_S
 from tests.support.redis import fresh_store
 
 
@@ -160,7 +161,7 @@ def test_an_address_that_cannot_be_read_is_not_repeated_in_the_error() -> None:
 
 def test_while_redis_is_away_apply_waits_and_then_loses_and_doubles_nothing(tmp_path: Path) -> None:
     first = EmbeddedRedis(tmp_path)
-    client = connect(first.start())
+    client = connect(first.start(), timeout_s=PATIENCE_S)
     store = AlertStore(client, StoreSettings())
     store.apply([change(case_id="0")])
     first.close()

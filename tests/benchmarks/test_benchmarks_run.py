@@ -11,6 +11,8 @@ from benchmarks import services
 from tests.support.kafka import BrokerUnavailable, kafka_libs
 from tests.support.patience import PATIENCE_S
 
+_RUN_S = 3 * PATIENCE_S
+"""As long as a test may take."""
 needs_kafka = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -30,7 +32,7 @@ def run(name: str, *arguments: str) -> dict[str, Any]:
         env=services.environment(),
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=_RUN_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -22,7 +22,7 @@ TINY = ["--days", "7.5", "--groups", "2", "--seed", "1", "--json"]
 def calibration(form: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *form, *arguments], cwd=services.REPO, env=services.environment(), capture_output=True,
-        text=True, timeout=PATIENCE_S, check=False,
+        text=True, timeout=3 * PATIENCE_S, check=False,
     )  # fmt: skip
 
 

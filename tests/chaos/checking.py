@@ -103,7 +103,7 @@ class _Check:
             if keys != sorted(keys, key=lambda key: self._orders[key]):
                 yield f"out of order in {line}: {keys}"
         for detail in self._details:
-            yield from hidden_wrongly(detail, self._seen.hidden, self._seen.lease_us)
+            yield from hidden_wrongly(detail, self._seen.hidden, self._seen.decides_us)
         workers = self._seen.plan.workers
         yield from (
             f"the death of {sender} caused {count} duplicates, with {workers} workers"

@@ -14,6 +14,7 @@ Cause = Literal["kill", "no answer", "restart of Redis", "lease ran out", "unexp
 alive, and slower than its lease."""
 _SLACK_US = 60_000
 """Between the clocks of a notifier and of a provider, on one machine with much to do."""
+_LATE_US = 5_000_000
 
 
 class Duplicates:
@@ -26,7 +27,7 @@ class Duplicates:
     """
 
     def __init__(self, deaths: Sequence[Death], restarts: Sequence[tuple[int, int]], lease_us: int) -> None:
-        self._deaths = {death.sender: death for death in deaths}
+        self._dead = {death.sender for death in deaths}
         self._restarts = restarts
         self._lease_us = lease_us
         self.by_cause: dict[Cause, int] = defaultdict(int)
@@ -54,10 +55,9 @@ class Duplicates:
 
     def _cause(self, note: NotificationRecord, before: Request, after: Request) -> Cause:
         recorded = [one for one in note.tries if _is_of(one, before)]
-        if any(map(_is_unclear, recorded)):
+        if any(map(_is_unclear, recorded)) or any(_was_late(one, before) for one in note.tries):
             return "no answer"
-        death = self._deaths.get(before.sender)
-        if death is not None and death.at_us >= before.at_us and not recorded:
+        if before.sender in self._dead and not recorded:  # it sent this before it died, whenever this was read
             return "kill"
         if any(began <= after.at_us and before.at_us <= ended + self._lease_us for began, ended in self._restarts):
             return "restart of Redis"
@@ -75,6 +75,11 @@ def by_key(requests: Sequence[Request]) -> Mapping[str, list[Request]]:
         if one.taken:
             found[one.key].append(one)
     return found
+
+
+def _was_late(one: Try, request: Request) -> bool:
+    """Return whether a provider with much to do has read the request of a try a little after that was given up."""
+    return _came_late(one, request) and request.at_us <= one.at_us + one.took_us + _LATE_US
 
 
 def _came_late(one: Try, request: Request) -> bool:

@@ -21,6 +21,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a run.
 
     Attributes:
+        decides_us: how long a notifier may have taken to decide, after it had looked.
         stuck: what was left to do when it never became quiet.
         fresh_told: whether an alert was told that came when all was well again.
         defects: errors of notifiers.
@@ -33,6 +34,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     deaths: list[Death]
     restarts: list[tuple[int, int]]
     lease_us: int
+    decides_us: int
     stuck: str
     fresh_told: bool
     defects: list[str]

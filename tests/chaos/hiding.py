@@ -151,7 +151,7 @@ def hidden_wrongly(detail: AlertDetail, hidden: Sequence[Hidden], slack_us: int)
     Args:
         detail: an alert.
         hidden: when something hid alerts.
-        slack_us: how long a notifier may take to decide.
+        slack_us: how long a notifier may have taken to decide.
     """
     labels = detail.current.labels
     statuses = {change.change_id: change.status for change in detail.history}

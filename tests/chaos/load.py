@@ -22,12 +22,14 @@ from tests.chaos.providers import Request, event_loop, providers
 from tests.support.alerts import change
 from tests.support.forked import CONTEXT
 from tests.support.own_redis import OwnRedis
-from tests.support.patience import until
+from tests.support.patience import PATIENCE_S, until
 
 PER_MINUTE = 600
 DEADLINE_S = 30
 """Of the two tiers together."""
 _SLICE_S = 0.1
+_WORK, _WORK_S = 200_000, 0.003
+"""Some work, and how long it takes on a machine that has little else to do."""
 _WARM = 0.1
 """Memory is compared with what it was when so much of the alerts had come."""
 
@@ -44,6 +46,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         longest_backlog: notifications that waited at the same time.
         drained_s: after the last alert.
         grown_mb: how much more memory the notifier had at most than when a tenth of the alerts had come.
+        slower: how many times as long as where it has little to do the machine took for anything; at least 1.
     """
 
     alerts: int
@@ -59,6 +62,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     drained_s: float
     memory_mb: float
     grown_mb: float
+    slower: float
 
     def table(self) -> str:
         """Return a table in Markdown."""
@@ -113,9 +117,10 @@ def flood(count: int, seconds: float, *, urgent: int, seed: int = 20150221) -> F
 def _flooded(
     url: str, prefix: str, alerts: list[AlertChange], seconds: float, urgent: int, requests: list[Request], pid: int
 ) -> Figures:
-    client: Any = connect(url)
+    client: Any = connect(url, timeout_s=PATIENCE_S)
     store = AlertStore(client, StoreSettings(prefix=prefix))
     memory = Memory(pid)
+    pace = Pace()
     applied_us: dict[str, int] = {}
     pause = threading.Event()
     began_s = time.monotonic()
@@ -129,11 +134,13 @@ def _flooded(
         done = due
         backlog = max(backlog, store.counts()["pending"])
         memory.look(warm=done >= _WARM * len(alerts))
+        pace.look()
         pause.wait(_SLICE_S)
     took_s = time.monotonic() - began_s
 
     def quiet() -> bool:
         memory.look(warm=True)
+        pace.look()
         pause.wait(_SLICE_S)
         return store.counts()["pending"] == 0
 
@@ -155,6 +162,7 @@ def _flooded(
         drained_s=drained_s,
         memory_mb=memory.warm_mb,
         grown_mb=memory.most_mb - memory.warm_mb,
+        slower=pace.slower(),
     )
     client.close()
     return figures
@@ -176,6 +184,23 @@ class Memory:
         now_mb = int(found[1]) / 1024
         self.warm_mb = self.warm_mb or now_mb
         self.most_mb = max(self.most_mb, now_mb)
+
+
+class Pace:
+    """How long the same small piece of work takes, again and again."""
+
+    def __init__(self) -> None:
+        self._took_s: list[float] = []
+
+    def look(self) -> None:
+        """Do it once."""
+        began_s = time.perf_counter()
+        sum(range(_WORK))
+        self._took_s.append(time.perf_counter() - began_s)
+
+    def slower(self) -> float:
+        """Return how many times as long as usual it took."""
+        return max(1.0, sum(self._took_s) / len(self._took_s) / _WORK_S)
 
 
 class _Told:
@@ -268,6 +293,7 @@ def _order(url: str, addresses: dict[str, str], folder: str) -> dict[str, Any]:
         "step": "",
         "skip": 0,
         "died": f"{folder}/died",
+        "slowest": f"{folder}/slowest",
         "log": f"{folder}/notifier.log",
     }
 

@@ -39,8 +39,11 @@ def main(order: dict[str, Any]) -> None:
     os.dup2(said, 2)
     left = itertools.count(-order["skip"])
     step: str = order["step"]
+    slowest = _Slowest(Path(order["slowest"]))
 
     def on_step(now: Step, _key: str) -> None:
+        if now == Step.DECIDED:
+            slowest.ended()
         if now == step and next(left) >= 0:
             Path(order["died"]).write_text(step, encoding="utf-8")
             os.kill(os.getpid(), signal.SIGKILL)
@@ -60,9 +63,36 @@ def main(order: dict[str, Any]) -> None:
         except StoreUnavailableError:  # whoever looks after services starts it again
             if stop.wait(0.02):
                 return
+    slowest.watch(notifier._dispatcher)
     notifier.run(stop)
     notifier.close()
     client.close()
+
+
+class _Slowest:
+    """Writes down the longest time from a dispatcher's look at what is due until it had decided of that."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._began_s = 0.0
+        self._longest_us = 0
+
+    def watch(self, dispatcher: Any) -> None:
+        """Have it told when a turn begins."""
+        turn = dispatcher.turn
+
+        def begun(limit: int, lease_us: int) -> int:
+            self._began_s = time.monotonic()
+            return int(turn(limit, lease_us))
+
+        dispatcher.turn = begun
+
+    def ended(self) -> None:
+        """It has decided, and has not written that down yet."""
+        took_us = round((time.monotonic() - self._began_s) * 1_000_000)
+        if took_us > self._longest_us:
+            self._longest_us = took_us
+            self._path.write_text(str(took_us), encoding="ascii")
 
 
 class Death(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,12 +101,10 @@ class Death(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sender: number of the process.
         step: at which it killed itself; ``any``: it was killed.
-        at_us: when that was seen, by the clock of the machine: not before it was so.
     """
 
     sender: int
     step: str
-    at_us: int
 
 
 class Pair:
@@ -128,6 +156,11 @@ class Pair:
                 process.terminate()
         self._nurse.join()
 
+    def decided_us(self) -> list[int]:
+        """Return how long each notifier took at most to decide, once all have ended."""
+        found = [path.read_text(encoding="ascii") for path in self._folder.glob("*.slowest")]
+        return [0, *(int(text) for text in found if text)]  # empty: killed as it wrote
+
     def spare(self) -> None:
         """Let those that are started from now on live."""
         with self._lock:
@@ -142,6 +175,7 @@ class Pair:
             "step": kill.step,
             "skip": kill.skip,
             "died": str(self._died(number)),
+            "slowest": str(self._folder / f"{number}.slowest"),
             "log": str(self._folder / f"{number}.log"),
         }
         process = CONTEXT.Process(target=main, args=(order,))
@@ -170,7 +204,7 @@ class Pair:
             died = self._died(number)
             if code == -signal.SIGKILL and (died.exists() or number in self._ordered):
                 step = died.read_text(encoding="utf-8") if died.exists() else "any"
-                self.deaths.append(Death(sender=number, step=step, at_us=time.time_ns() // 1000))
+                self.deaths.append(Death(sender=number, step=step))
             elif not self._ending or code not in {0, -signal.SIGTERM}:
                 self.defects.append(f"notifier {number} ended with {code}")
             log = self._folder / f"{number}.log"

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 
 Fault = Literal["works", "error", "busy", "asks_for_time", "refused", "silent", "drops", "late"]
@@ -99,7 +100,7 @@ class Provider:
         self._do(self._close())
 
     def _do(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     async def _set(self, fault: Fault) -> None:
         self._fault = fault

@@ -54,7 +54,7 @@ class Run:
     def __init__(self, at: Arena, plan: RunPlan) -> None:
         self._at = at
         self._plan = plan
-        self._redis_client: Any = connect(at.redis.url)
+        self._redis_client: Any = connect(at.redis.url, timeout_s=PATIENCE_S)
         self._store = AlertStore(self._redis_client, StoreSettings(prefix=f"c{plan.seed}:"))
         self._applied: list[Applied] = []
         self._restarts: list[tuple[int, int]] = []
@@ -105,6 +105,7 @@ class Run:
                     deaths=pair.deaths,
                     restarts=self._restarts,
                     lease_us=LEASE_MS * 1000,
+                    decides_us=max(LEASE_MS * 1000, *pair.decided_us()),
                     stuck=stuck,
                     fresh_told=fresh_told,
                     defects=pair.defects,

@@ -17,21 +17,30 @@ from tests.chaos.plan import RunPlan, plan
 from tests.chaos.processes import Pair
 from tests.chaos.providers import Provider, Request
 from tests.chaos.running import Run, arena
+from tests.support.patience import PATIENCE_S
 
 Check = Callable[[Evidence], Findings]
 Told = tuple[AlertStore, Evidence, Check]
 
 
 def _peaceful() -> RunPlan:
-    """Return a run in which nothing fails, nobody dies, and every change is told by itself."""
+    """Return a run in which nothing fails, nobody dies or is too slow, and every change is told by itself."""
     one = plan(3, 0)
     ticks = tuple(msgspec.structs.replace(tick, faults={}, kill=None, restart_redis=False) for tick in one.ticks)
     alone = {"group_by": ["..."], "group_wait": "0s", "group_interval": "20ms"}
     receivers = {
-        name: {key: value for key, value in receiver.items() if key != "digest_above"}
+        name: {
+            **{key: value for key, value in receiver.items() if key != "digest_above"},
+            "tiers": [{**tier, "deadline": "10m"} for tier in receiver["tiers"]],
+        }
         for name, receiver in one.settings["receivers"].items()
     }
-    settings = {**one.settings, "receivers": receivers, "route": {"receiver": "ops", **alone, "repeat_interval": "1h"}}
+    settings = {
+        **one.settings,
+        "receivers": receivers,
+        "route": {"receiver": "ops", **alone, "repeat_interval": "1h"},
+        "notifier": {**one.settings["notifier"], "lease": "10m"},
+    }
     return msgspec.structs.replace(one, ticks=ticks, steps=((), ()), settings=settings)
 
 
@@ -54,6 +63,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
         return findings(store, route, seen)
 
     monkeypatch.setattr(running, "findings", keep)
+    monkeypatch.setattr("tests.chaos.plan.TIMEOUT_MS", round(PATIENCE_S * 1000))  # of tries
     with arena() as at:
         result = _OneByOne(at, _peaceful())()
         assert (result.lost, result.wrong, result.duplicates) == ([], [], {})

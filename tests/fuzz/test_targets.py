@@ -75,7 +75,7 @@ def test_of_many_inputs_the_fewest_that_reach_as_much_are_kept() -> None:
 
 @NEEDS_ATHERIS
 def test_guided_by_coverage_nothing_breaks_a_rule(tmp_path: Path) -> None:
-    told = guided("anything", tmp_path, "-runs=3000", timeout_s=110)
+    told = guided("anything", tmp_path, "-runs=3000", timeout_s=3 * PATIENCE_S)
     assert "Done 3000 runs" in told
     assert "NEW" in told, "no input reached anything new: is the code instrumented?"
     assert any(tmp_path.iterdir())
@@ -101,7 +101,7 @@ def test_a_broken_rule_ends_guided_fuzzing(tmp_path: Path) -> None:
     found = tmp_path / "found"
     command = [sys.executable, str(script), str(found)]
     done = subprocess.run(
-        command, cwd=REPO, env={"PYTHONPATH": str(REPO)}, capture_output=True, text=True, timeout=PATIENCE_S,
+        command, cwd=REPO, env={"PYTHONPATH": str(REPO)}, capture_output=True, text=True, timeout=3 * PATIENCE_S,
         check=False, errors="replace",
     )  # fmt: skip
     assert done.returncode == 77

@@ -15,6 +15,7 @@ from sinks.contract import DeliveryError
 from sinks.http import BoundedHttp
 from tests.support.http import Answer, http_server
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S
 
 KINDS = {
     "loopback": ["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "::127.0.0.1"],
@@ -46,8 +47,9 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     return lead_to
 
 
-def _post(url: str, *allowed: str) -> int:
-    return BoundedHttp(addresses=AddressRule(allowed)).request("POST", url, timeout_s=5, content=b"x").status_code
+def _post(url: str, *allowed: str, timeout_s: float = PATIENCE_S) -> int:
+    http = BoundedHttp(addresses=AddressRule(allowed))
+    return http.request("POST", url, timeout_s=timeout_s, content=b"x").status_code
 
 
 @pytest.mark.parametrize(("expected", "text"), [(name, text) for name, texts in KINDS.items() for text in texts])
@@ -115,7 +117,7 @@ def test_what_came_from_elsewhere_than_the_settings_is_not_trusted_even_written_
     http = BoundedHttp(addresses=AddressRule(trust_written=False))
     for host in ("127.0.0.1", "localhost", "[::1]"):
         with pytest.raises(DeliveryError, match="loopback"):
-            http.request("POST", f"http://{host}:1/", timeout_s=5)
+            http.request("POST", f"http://{host}:1/", timeout_s=PATIENCE_S)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_a_form_that_hides_where_it_leads_is_refused(host: str) -> None:
 )
 def test_a_form_that_no_client_should_read_leads_nowhere(host: str) -> None:
     with pytest.raises(DeliveryError):
-        _post(f"http://{host}:9/")
+        _post(f"http://{host}:9/", timeout_s=5)  # where names are looked up in vain, that takes its time
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_a_resolver_that_hangs_does_not_hold_the_request_beyond_its_deadline(mon
     released = threading.Event()
 
     def look_up(host: str, port: int) -> list[str]:
-        released.wait(30)
+        released.wait(PATIENCE_S)
         return ["8.8.8.8"]
 
     monkeypatch.setattr(addresses, "look_up", look_up)
@@ -206,7 +208,7 @@ def test_a_name_that_is_not_there_is_unreachable(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(addresses, "look_up", look_up)
     channel = WebhookChannel("web", WebhookSettings(type="webhook", url=f"http://{NAME}"))
     with pytest.raises(DeliveryError) as caught:
-        channel.send(message(), channel.recipients, 5)
+        channel.send(message(), channel.recipients, PATIENCE_S)
     assert (caught.value.failure.reason, caught.value.failure.permanent) == ("unreachable", False)
 
 
@@ -216,9 +218,9 @@ def test_a_webhook_takes_the_networks_of_its_settings(names: Callable[..., list[
         names(["127.0.0.1"], ["127.0.0.1"])
         channel = WebhookChannel("web", WebhookSettings(type="webhook", url=url))
         with pytest.raises(DeliveryError, match="loopback"):
-            channel.send(message(), channel.recipients, 5)
+            channel.send(message(), channel.recipients, PATIENCE_S)
         settings = WebhookSettings(type="webhook", url=url, allow_private_addresses=("127.0.0.0/8",))
-        WebhookChannel("web", settings).send(message(), channel.recipients, 5)
+        WebhookChannel("web", settings).send(message(), channel.recipients, PATIENCE_S)
         assert len(server.requests) == 1
 
 

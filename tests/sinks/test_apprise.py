@@ -15,6 +15,7 @@ from sinks.contract import DeliveryError, Failure, Message, Reason, Receipt
 from tests.support.golden import check_golden
 from tests.support.http import Answer, black_hole, http_server, refused_port
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S, given_time
 
 SECRET = "hunter2-canary"
 
@@ -26,11 +27,11 @@ def _channel(monkeypatch: pytest.MonkeyPatch, **urls: str) -> AppriseChannel:
     return AppriseChannel("tail", AppriseSettings.model_validate({"type": "apprise", "urls": refs}))
 
 
-def _send(channel: AppriseChannel, timeout_s: float = 5, told: Message | None = None) -> list[Receipt]:
+def _send(channel: AppriseChannel, timeout_s: float = PATIENCE_S, told: Message | None = None) -> list[Receipt]:
     return channel.send(told or message(), channel.recipients, timeout_s)
 
 
-def _failure(channel: AppriseChannel, timeout_s: float = 5) -> Failure:
+def _failure(channel: AppriseChannel, timeout_s: float = PATIENCE_S) -> Failure:
     with pytest.raises(DeliveryError) as caught:
         _send(channel, timeout_s)
     return caught.value.failure
@@ -120,8 +121,14 @@ def test_a_far_side_that_is_away_is_told_from_one_that_is_silent(monkeypatch: py
         failure = _failure(_channel(monkeypatch, one=f"json://127.0.0.1:{port}"))
         assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.UNREACHABLE, False, False)
     with black_hole() as port:
-        failure = _failure(_channel(monkeypatch, one=f"json://127.0.0.1:{port}"), timeout_s=0.3)
-        assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.TIMEOUT, False, True)
+        silent = _channel(monkeypatch, one=f"json://127.0.0.1:{port}")
+
+        def attempt(time_s: float) -> tuple[Reason, bool, bool]:
+            failure = _failure(silent, time_s)
+            return failure.reason, failure.permanent, failure.ambiguous
+
+        wanted = (Reason.TIMEOUT, False, True)
+        assert given_time(attempt, wanted) == wanted
     with http_server(Answer(drop=True)) as server:
         failure = _failure(_channel(monkeypatch, one=_json(server.url)))
         assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.UNREACHABLE, False, True)
@@ -130,8 +137,11 @@ def test_a_far_side_that_is_away_is_told_from_one_that_is_silent(monkeypatch: py
 def test_a_slow_url_takes_no_time_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     with http_server() as good, black_hole() as port:
         channel = _channel(monkeypatch, one=f"json://127.0.0.1:{port}", two=_json(good.url))
-        receipts = _send(channel, 0.5)
-    assert [receipt.outcome for receipt in receipts] == ["failed", "delivered"]
+
+        def attempt(time_s: float) -> list[str]:
+            return [receipt.outcome for receipt in _send(channel, time_s)]
+
+        assert given_time(attempt, ["failed", "delivered"], 0.5) == ["failed", "delivered"]
 
 
 @pytest.mark.parametrize("url", ["nonsense://hunter2-canary", "hunter2-canary", "slack://hunter2-canary", "json://"])
@@ -167,12 +177,18 @@ def test_what_is_secret_in_a_url_is_nowhere_to_be_seen(
     caplog.set_level(1)
     for name in ("", "apprise", "urllib3", "urllib3.connectionpool", "requests"):
         monkeypatch.setattr(logging.getLogger(name), "level", 1)
+    receipts: list[Receipt] = []
     with http_server(answer) as server:
         place = server.url.removeprefix("http://")
         # User, password, path, header, parameter and field of the payload: wherever apprise has a place for one.
         url = f"json://{SECRET}:{SECRET}@{place}/{SECRET}?+X-Key={SECRET}&-token={SECRET}&:field={SECRET}"
         channel = _channel(monkeypatch, one=url, two=f"nonsense://{SECRET}")
-        receipts = _send(channel, 0.5)
+
+        def attempt(time_s: float) -> bool:
+            receipts.extend(_send(channel, time_s))
+            return bool(server.requests)
+
+        assert given_time(attempt, wanted=True, time_s=0.5)
         assert SECRET in server.requests[0].path
     printed = capfd.readouterr()
     said = [repr(channel), repr(vars(channel)), repr(channel._settings), channel._settings.model_dump_json()]

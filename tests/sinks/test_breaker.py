@@ -15,13 +15,21 @@ from sinks.stages.contract import Attempt, Outcome
 from tests.support.alerts import change
 from tests.support.http import Answer, http_server
 from tests.support.notifier import Clock, Rig, channel_settings
+from tests.support.patience import PATIENCE_S
 from tests.support.redis import fresh_store, redis_client
 
 LIMITS: dict[str, int] = {"failures": 3, "open_for_us": 30_000_000, "probe_us": 20_000_000}
 
 
 def _tiers(url: str, tmp_path: Path, **more: Any) -> dict[str, Any]:
-    first = {"type": "webhook", "url": url, "timeout": "1m", "breaker_failures": 3, "breaker_open_for": "30s", **more}
+    first = {
+        "type": "webhook",
+        "url": url,
+        "timeout": f"{PATIENCE_S:g}s",
+        "breaker_failures": 3,
+        "breaker_open_for": "30s",
+        **more,
+    }
     return {"first": first, "second": {"type": "file", "path": tmp_path / "second.jsonl"}}
 
 
@@ -72,13 +80,13 @@ def test_half_open_one_message_of_one_notifier_probes(store: AlertStore, tmp_pat
 
         def held(request: Any) -> Answer:
             inside.set()
-            assert go_on.wait(60)
+            assert go_on.wait(PATIENCE_S)
             return Answer(200)
 
         server.answer = held  # type: ignore[method-assign]
         thread = threading.Thread(target=_tell, args=(one, 4))
         thread.start()
-        assert inside.wait(60)
+        assert inside.wait(PATIENCE_S)
         assert [try_[2] for try_ in _tell(other, 5, 6)] == ["breaker_open"] * 2  # while one probes
         go_on.set()
         thread.join()

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from sinks.callbacks.serve import CallbackServer
-from tests.support.patience import until
+from tests.support.patience import PATIENCE_S, until
 from tests.support.ports import free_port
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -18,7 +18,7 @@ async def hello(_scope: dict[str, Any], _receive: object, send: Send) -> None:
 
 
 def _ask(port: int) -> str:
-    return httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).text
+    return httpx.get(f"http://127.0.0.1:{port}/", trust_env=False, timeout=PATIENCE_S).text
 
 
 def test_several_notifiers_of_a_machine_share_the_address_and_one_goes_on_alone() -> None:
@@ -47,4 +47,4 @@ def test_an_address_of_ipv6_can_be_listened_on() -> None:
     with CallbackServer(hello, "[::1]:0") as server:
         if server.state != "listening":
             pytest.skip("there is no IPv6 here")
-        assert httpx.get(f"http://[::1]:{server.port}/", trust_env=False).text == "hi"
+        assert httpx.get(f"http://[::1]:{server.port}/", trust_env=False, timeout=PATIENCE_S).text == "hi"

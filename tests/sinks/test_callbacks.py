@@ -442,7 +442,7 @@ def test_requests_beyond_the_bounds_are_refused(house: House) -> None:
 
 def test_while_the_store_is_away_people_are_told_to_try_again(tmp_path: Path, twilio: FakeTwilio) -> None:
     with EmbeddedRedis(tmp_path / "redis") as server:
-        store = AlertStore(connect(server.url), StoreSettings())
+        store = AlertStore(connect(server.url, timeout_s=PATIENCE_S), StoreSettings())
         house = House(store, tmp_path, twilio)
         alert = _told(house)
         phone = House(store, tmp_path, twilio, first=voice(twilio))

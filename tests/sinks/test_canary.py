@@ -24,7 +24,9 @@ class Rig:
 
     def __init__(self, store: AlertStore, channel: dict[str, Any], canary: dict[str, Any]) -> None:
         entries = channel_settings({"web": channel})
-        settings = Settings(channels=entries, canary=CanarySettings.model_validate({"channels": {"web": canary}}))
+        settings = Settings(
+            channels=entries, canary=CanarySettings.model_validate({"channels": {"web": canary}, "timeout": "2m"})
+        )
         self.store, self.clock = store, Clock()
         metrics = NotifierMetrics(["web"], [], CollectorRegistry())
         self.record = Record(Outbox(store, clock_us=self.clock), metrics, self.clock, lambda _s: False, lambda *_: None)

@@ -47,7 +47,7 @@ def assert_no_secret(*texts: object) -> None:
 
 def rig_of(name: str, case: Case, store: AlertStore, fault: str = "", **tier: Any) -> tuple[Rig, Any]:
     built = CASES[name](case, fault)
-    return Rig(store, case.tmp_path, {"mine": {**built.entry, "timeout": "1s" if fault else "10s"}}, tier=tier), built
+    return Rig(store, case.tmp_path, {"mine": {**built.entry, "timeout": "1s" if fault else "3m"}}, tier=tier), built
 
 
 @pytest.mark.parametrize("name", NAMES)

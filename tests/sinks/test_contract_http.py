@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sinks import http_connection
 from sinks.channels import catalogue
 from sinks.contract import CHANNELS, Channel, DeliveryError, Failure, Reason, Receipt
 from sinks.http_status import LONGEST_RETRY_AFTER_US
@@ -13,6 +14,7 @@ from tests.support.channel_cases import SECRETS
 from tests.support.http import Answer, HttpServer, Request, black_hole, http_server, refused_port
 from tests.support.http_cases import ECHO, HTTP_CASES, HttpCase, Meaning, meaning
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S, given_time
 from tests.support.raw_http import raw_server
 from tests.support.smtp import certificate
 from tests.support.strict import https_server, untrusted_https
@@ -35,7 +37,7 @@ def build(name: str, url: str, **more: Any) -> Channel:
     return CHANNELS.factory(name)("mine", settings)
 
 
-def receipt_of(channel: Channel, timeout_s: float = 10) -> Receipt:
+def receipt_of(channel: Channel, timeout_s: float = PATIENCE_S) -> Receipt:
     """Send to the one recipient; a failure of all becomes its receipt."""
     try:
         (receipt,) = channel.send(message(), channel.recipients, timeout_s)
@@ -44,7 +46,7 @@ def receipt_of(channel: Channel, timeout_s: float = 10) -> Receipt:
     return receipt
 
 
-def failed(name: str, url: str, timeout_s: float = 10, **more: Any) -> Failure:
+def failed(name: str, url: str, timeout_s: float = PATIENCE_S, **more: Any) -> Failure:
     channel = build(name, url, **more)
     receipt = receipt_of(channel, timeout_s)
     channel.close()
@@ -115,8 +117,13 @@ def test_a_connection_that_is_refused_is_unreachable_and_nothing_has_arrived(nam
 
 def test_a_black_hole_is_a_timeout_and_may_have_arrived(name: str) -> None:
     with black_hole() as port:
-        failure = failed(name, f"http://127.0.0.1:{port}", 0.2)
-    assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.TIMEOUT, False, True)
+
+        def attempt(time_s: float) -> tuple[Reason, bool, bool]:
+            failure = failed(name, f"http://127.0.0.1:{port}", time_s)
+            return failure.reason, failure.permanent, failure.ambiguous
+
+        wanted = (Reason.TIMEOUT, False, True)
+        assert given_time(attempt, wanted) == wanted
 
 
 def test_a_connection_that_breaks_may_have_arrived(name: str) -> None:
@@ -203,7 +210,7 @@ def test_what_a_far_side_repeats_of_our_secrets_stays_out_of_everything(
             channel = build(name, server.url)
             said = [repr(channel), repr(vars(channel)), repr(channel.recipients)]
             try:
-                said.append(repr(channel.send(message(), channel.recipients, 10)))
+                said.append(repr(channel.send(message(), channel.recipients, PATIENCE_S)))
             except DeliveryError as error:
                 cause: BaseException | None = error
                 while cause is not None:
@@ -217,7 +224,9 @@ def test_what_a_far_side_repeats_of_our_secrets_stays_out_of_everything(
     assert "hunter2" not in caplog.text + printed.out + printed.err
 
 
-def test_one_connection_carries_one_message_after_the_other(name: str) -> None:
+def test_one_connection_carries_one_message_after_the_other(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_connection, "_IDLE_S", PATIENCE_S)  # however long the next message takes to come
+    monkeypatch.setattr(http_connection, "_REST_S", PATIENCE_S)
     good = HTTP_CASES[name].good
     lines = [f"{field}: {value}\r\n" for field, value in good.headers.items()]
     head = f"HTTP/1.1 {good.status} OK\r\n{''.join(lines)}Content-Length: {len(good.body)}\r\n\r\n"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sinks import http_connection
 from sinks.addresses import AddressRule
 from sinks.contract import DeliveryError, Failure, Reason
 from sinks.http import MAX_ANSWER_BYTES, BoundedHttp
@@ -15,6 +16,7 @@ from sinks.http_answer import MAX_HEAD_BYTES, HttpAnswer
 from sinks.http_target import UnusableAddressError, target
 from sinks.tls import tls_context
 from tests.support.http import black_hole, http_server
+from tests.support.patience import PATIENCE_S, given_time, until
 from tests.support.raw_http import RawServer, raw_server
 from tests.support.smtp import certificate
 from tests.support.strict import https_server
@@ -25,25 +27,29 @@ MANY = 40
 
 @pytest.fixture
 def dripping() -> Iterator[str]:
-    """A server whose answer never comes to an end: a header byte every 50 ms."""
+    """A server whose answer never comes to an end: a header byte every 50 ms, on one connection after the other."""
     stop = threading.Event()
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
-        connection, _ = server.accept()
-        with connection:
-            connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-            while not stop.wait(0.05):
-                try:
-                    connection.sendall(b"x")
-                except OSError:
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                if stop.is_set():
                     return
+                try:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                    while not stop.wait(0.05):
+                        connection.sendall(b"x")
+                except OSError:
+                    continue
 
     thread = threading.Thread(target=serve)
     thread.start()
     yield f"http://127.0.0.1:{server.getsockname()[1]}/"
     stop.set()
+    socket.create_connection(server.getsockname()).close()  # it waits for the next one
     thread.join()
     server.close()
 
@@ -55,25 +61,36 @@ def http() -> Iterator[BoundedHttp]:
     made.close()
 
 
-def post(http: BoundedHttp, server: RawServer, *, read_body: bool = True, timeout_s: float = 5) -> HttpAnswer:
+def post(http: BoundedHttp, server: RawServer, *, read_body: bool = True, timeout_s: float = PATIENCE_S) -> HttpAnswer:
     return http.request("POST", server.url, content=b"{}", timeout_s=timeout_s, read_body=read_body)
 
 
-def failure(http: BoundedHttp, url: str, timeout_s: float = 5, headers: Mapping[str, str] | None = None) -> Failure:
+def failure(
+    http: BoundedHttp, url: str, timeout_s: float = PATIENCE_S, headers: Mapping[str, str] | None = None
+) -> Failure:
     with pytest.raises(DeliveryError) as caught:
         http.request("POST", url, content=b"{}", timeout_s=timeout_s, headers=headers)
     return caught.value.failure
 
 
 def test_an_answer_that_drips_is_a_timeout(http: BoundedHttp, dripping: str) -> None:
-    found = failure(http, dripping, 0.5)
-    assert (found.reason, found.permanent, found.ambiguous) == (Reason.TIMEOUT, False, True)
+    def attempt(time_s: float) -> tuple[Reason, bool, bool]:
+        found = failure(http, dripping, time_s)
+        return found.reason, found.permanent, found.ambiguous
+
+    wanted = (Reason.TIMEOUT, False, True)
+    assert given_time(attempt, wanted, 0.5) == wanted
 
 
 def test_a_far_side_that_takes_no_more_bytes_is_a_timeout(http: BoundedHttp) -> None:
-    with black_hole() as port, pytest.raises(DeliveryError, match="no answer within") as caught:
-        http.request("POST", f"http://127.0.0.1:{port}/", content=b"x" * 50_000_000, timeout_s=0.3)
-    assert caught.value.failure.ambiguous
+    with black_hole() as port:
+
+        def attempt(time_s: float) -> tuple[str, bool]:
+            with pytest.raises(DeliveryError) as caught:
+                http.request("POST", f"http://127.0.0.1:{port}/", content=b"x" * 50_000_000, timeout_s=time_s)
+            return str(caught.value).partition(" within ")[0].rpartition(": ")[2], caught.value.failure.ambiguous
+
+        assert given_time(attempt, ("no answer", True), 0.3) == ("no answer", True)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +113,7 @@ def test_answers_of_all_shapes_are_read(http: BoundedHttp, raw: bytes, status: i
 
 
 def test_a_body_without_a_length_ends_with_the_connection(http: BoundedHttp) -> None:
-    with raw_server(b"HTTP/1.0 200 OK\r\n\r\nall of it") as server:
-        threading.Timer(0.1, server.hang_up).start()
+    with raw_server(b"HTTP/1.0 200 OK\r\n\r\nall of it", last=True) as server:
         assert post(http, server).content == b"all of it"
 
 
@@ -120,8 +136,7 @@ def test_what_is_no_http_is_ambiguous_and_not_repeated(http: BoundedHttp, raw: b
 
 @pytest.mark.parametrize("raw", [None, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal"])
 def test_an_answer_that_breaks_off_is_ambiguous(http: BoundedHttp, raw: bytes | None) -> None:
-    with raw_server(raw) as server:
-        threading.Timer(0.1, server.hang_up).start()
+    with raw_server(raw, last=True) as server:
         found = failure(http, server.url)
     assert (found.reason, found.permanent, found.ambiguous) == (Reason.UNREACHABLE, False, True)
 
@@ -136,10 +151,12 @@ def test_of_a_body_without_end_a_megabyte_is_read(http: BoundedHttp) -> None:
 
 def test_a_body_that_nobody_wants_is_not_waited_for(http: BoundedHttp) -> None:
     with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n") as server:
-        assert post(http, server, read_body=False, timeout_s=30).status_code == 200
+        assert post(http, server, read_body=False, timeout_s=PATIENCE_S).status_code == 200
 
 
-def test_one_connection_carries_many_requests(http: BoundedHttp) -> None:
+def test_one_connection_carries_many_requests(http: BoundedHttp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_connection, "_IDLE_S", PATIENCE_S)  # however long the next request takes to come
+    monkeypatch.setattr(http_connection, "_REST_S", PATIENCE_S)
     with raw_server(OK) as server:
         for read_body in (True, False) * 10:
             assert post(http, server, read_body=read_body).status_code == 200
@@ -167,9 +184,9 @@ def test_a_connection_that_is_to_be_closed_or_says_more_than_was_asked_is_not_us
 def test_a_connection_that_was_closed_while_it_waited_is_not_used(http: BoundedHttp) -> None:
     with raw_server(OK) as server:
         post(http, server)
+        ((waiting,),) = http._idle._waiting.values()
         server.hang_up()
-        with http_server() as other:  # time for the news to arrive
-            http.request("POST", other.url, content=b"{}", timeout_s=5)
+        until(lambda: not waiting.is_fresh(0), "the news of it")
         post(http, server)
         assert (server.connections, len(server.requests)) == (2, 2)
 
@@ -186,7 +203,7 @@ def test_threads_do_not_share_a_connection_at_the_same_time(http: BoundedHttp) -
     with http_server() as server, ThreadPoolExecutor(8) as pool:
 
         def send(number: int) -> int:
-            return http.request("POST", server.url, content=str(number).encode(), timeout_s=10).status_code
+            return http.request("POST", server.url, content=str(number).encode(), timeout_s=PATIENCE_S).status_code
 
         assert set(pool.map(send, range(MANY))) == {200}
         assert sorted(int(request.body) for request in server.requests) == list(range(MANY))  # fmt: skip
@@ -198,10 +215,10 @@ def test_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
         url = server.url.replace("http://", "https://")
         own = BoundedHttp(ca_file=chain)
         for _ in range(3):
-            assert own.request("POST", url, content=b"{}", timeout_s=5).status_code == 200
+            assert own.request("POST", url, content=b"{}", timeout_s=PATIENCE_S).status_code == 200
         own.close()
         careless = BoundedHttp(verify_tls=False)
-        assert careless.request("POST", url, content=b"{}", timeout_s=5).status_code == 200
+        assert careless.request("POST", url, content=b"{}", timeout_s=PATIENCE_S).status_code == 200
         careless.close()
         found = failure(BoundedHttp(), url)
         assert (found.reason, found.permanent, found.ambiguous) == (Reason.UNREACHABLE, True, False)
@@ -244,7 +261,7 @@ def test_a_request_looks_as_it_should() -> None:
     http = BoundedHttp(addresses=AddressRule(["127.0.0.0/8"]))
     with raw_server(OK) as server:
         url = f"http://me:p%40ss@127.0.0.1:{server.port}/a b/ü?x=1&y=ä#z"
-        http.request("POST", url, params={"q": ["1", "2 3"]}, data={"To": "+1", "On": True}, timeout_s=5)
+        http.request("POST", url, params={"q": ["1", "2 3"]}, data={"To": "+1", "On": True}, timeout_s=PATIENCE_S)
         (request,) = server.requests
     assert request.decode() == (
         f"POST /a%20b/%C3%BC?x=1&y=%C3%A4&q=1&q=2+3 HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"

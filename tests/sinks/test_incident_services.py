@@ -18,6 +18,7 @@ from tests.support.http import Answer, black_hole, http_server, refused_port
 from tests.support.incident_messages import GOLDEN_MESSAGES
 from tests.support.opsgenie import API_KEY
 from tests.support.pagerduty import ROUTING_KEY
+from tests.support.patience import PATIENCE_S, given_time
 from tests.support.strict import untrusted_https
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "channels"
@@ -71,7 +72,7 @@ def build(name: str, url: str, **more: Any) -> Channel:
     return CHANNELS.factory(name)("mine", settings)
 
 
-def send(name: str, url: str, timeout_s: float = 5) -> Receipt:
+def send(name: str, url: str, timeout_s: float = PATIENCE_S) -> Receipt:
     """Send to the one recipient; a failure of all becomes its receipt."""
     channel = build(name, url)
     try:
@@ -83,7 +84,7 @@ def send(name: str, url: str, timeout_s: float = 5) -> Receipt:
     return receipt
 
 
-def failed(name: str, url: str, timeout_s: float = 5) -> Failure:
+def failed(name: str, url: str, timeout_s: float = PATIENCE_S) -> Failure:
     failure = send(name, url, timeout_s).failure
     assert failure is not None
     return failure
@@ -139,8 +140,13 @@ def test_a_date_without_the_servers_own_time_is_kept_for_the_notifiers_clock(nam
 
 def test_no_answer_in_time_is_ambiguous_and_so_is_a_connection_that_breaks(name: str) -> None:
     with black_hole() as port:
-        failure = failed(name, f"http://127.0.0.1:{port}", 0.2)
-        assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.TIMEOUT, False, True)
+
+        def attempt(time_s: float) -> tuple[Reason, bool, bool]:
+            failure = failed(name, f"http://127.0.0.1:{port}", time_s)
+            return failure.reason, failure.permanent, failure.ambiguous
+
+        wanted = (Reason.TIMEOUT, False, True)
+        assert given_time(attempt, wanted) == wanted
     with http_server(Answer(drop=True)) as server:
         failure = failed(name, server.url)
         assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.UNREACHABLE, False, True)
@@ -198,7 +204,7 @@ def test_what_a_provider_repeats_of_our_secrets_stays_out_of_everything(
         channel = build(name, server.url)
         said = [repr(channel), repr(vars(channel)), repr(channel.recipients)]
         try:
-            said.append(repr(channel.send(GOLDEN_MESSAGES["firing"], channel.recipients, 5)))
+            said.append(repr(channel.send(GOLDEN_MESSAGES["firing"], channel.recipients, PATIENCE_S)))
         except DeliveryError as error:
             said += [str(error), repr(error.failure), repr(error.__cause__), repr(error.__context__)]
         assert KEYS[name] in str(server.requests[0])

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     ResourcePatternType,
@@ -29,6 +30,7 @@ from tests.support.kafka_fixtures import broker, cluster
 from tests.support.kafka_records import records
 from tests.support.kafka_secure import PLAIN_PASSWORD, USER, SecureBroker, shared_secure_broker
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S, given_time, until
 
 __all__ = ["broker", "cluster"]
 Make = Callable[..., KafkaChannel]
@@ -58,7 +60,7 @@ def secure() -> SecureBroker:
     return shared
 
 
-def _failure(channel: KafkaChannel, told: Message | None = None, timeout_s: float = 20) -> Failure:
+def _failure(channel: KafkaChannel, told: Message | None = None, timeout_s: float = PATIENCE_S) -> Failure:
     with pytest.raises(DeliveryError) as caught:
         channel.send(told or message(), channel.recipients, timeout_s)
     return caught.value.failure
@@ -68,7 +70,7 @@ def _failure(channel: KafkaChannel, told: Message | None = None, timeout_s: floa
 def test_the_record_is_the_webhooks_json_under_the_alerts_key(cluster: Cluster, make: Make) -> None:
     topic = cluster.create_topic(partitions=3)
     channel = make(cluster.bootstrap, topic)
-    (receipt,) = channel.send(message(), channel.recipients, 20)
+    (receipt,) = channel.send(message(), channel.recipients, PATIENCE_S)
     (record,) = records(cluster, topic, 3)
     assert (receipt.recipient, receipt.outcome) == (topic, "delivered")
     assert receipt.provider_id == f"{topic}/{record.partition()}@0"
@@ -90,7 +92,7 @@ def test_records_of_one_thread_are_in_one_partition(cluster: Cluster, make: Make
     for number in range(5):
         told = message(step=f"firing{number}")
         told = msgspec.structs.replace(told, notification=msgspec.structs.replace(told.notification, thread="t-1"))
-        channel.send(told, channel.recipients, 20)
+        channel.send(told, channel.recipients, PATIENCE_S)
     found = records(cluster, topic, 8)
     assert [record.key() for record in found] == [b"t-1"] * 5
     assert len({record.partition() for record in found}) == 1
@@ -101,7 +103,7 @@ def test_a_topic_that_is_not_there_is_permanent_and_is_not_made(cluster: Cluster
     failure = _failure(make(cluster.bootstrap, "no-such-topic-here"))
     assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.BAD_RECIPIENT, True, False)
     assert "UNKNOWN_TOPIC_OR_PART" in failure.detail
-    assert "no-such-topic-here" not in cluster.admin.list_topics(timeout=10).topics
+    assert "no-such-topic-here" not in cluster.admin.list_topics(timeout=PATIENCE_S).topics
 
 
 @pytest.mark.kafka
@@ -116,7 +118,7 @@ def test_a_record_that_the_topic_finds_too_long_is_permanent(cluster: Cluster, m
 def test_a_long_notification_is_cut_to_what_the_settings_say_and_arrives(cluster: Cluster, make: Make) -> None:
     topic = cluster.create_topic(max_message_bytes="20000")
     channel = make(cluster.bootstrap, topic, max_bytes=20_000)
-    channel.send(_long(), channel.recipients, 20)
+    channel.send(_long(), channel.recipients, PATIENCE_S)
     (record,) = records(cluster, topic)
     value = record.value()
     assert value is not None
@@ -129,10 +131,10 @@ def test_a_long_notification_is_cut_to_what_the_settings_say_and_arrives(cluster
 @pytest.mark.kafka
 def test_the_check_asks_and_writes_nothing(cluster: Cluster, make: Make) -> None:
     topic = cluster.create_topic()
-    make(cluster.bootstrap, topic).check(20)
+    make(cluster.bootstrap, topic).check(PATIENCE_S)
     assert records(cluster, topic) == []
     with pytest.raises(DeliveryError, match="UNKNOWN_TOPIC_OR_PART"):
-        make(cluster.bootstrap, "no-such-topic-here").check(20)
+        make(cluster.bootstrap, "no-such-topic-here").check(PATIENCE_S)
 
 
 @pytest.mark.kafka
@@ -141,7 +143,7 @@ def test_a_broker_that_goes_silent_between_question_and_record_is_ambiguous_and_
 ) -> None:
     topic = broker.create_topic()
     channel = make(broker.bootstrap, topic)
-    channel.send(message(), channel.recipients, 20)
+    channel.send(message(), channel.recipients, PATIENCE_S)
     writer = channel._writer
     assert writer is not None
     ask = writer.ask
@@ -153,7 +155,7 @@ def test_a_broker_that_goes_silent_between_question_and_record_is_ambiguous_and_
         broker.resume()
         writer.ask = ask  # type: ignore[method-assign]
     assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.TIMEOUT, False, True)
-    channel.send(message(), channel.recipients, 20)
+    channel.send(message(), channel.recipients, PATIENCE_S)
     keys = [dict(record.headers() or [])["idempotency-key"] for record in records(broker, topic)]
     assert len(keys) in {2, 3}, "the record in doubt may have arrived"
     assert set(keys) == {message().key.encode()}
@@ -163,12 +165,12 @@ def test_a_broker_that_goes_silent_between_question_and_record_is_ambiguous_and_
 def test_a_broker_that_was_started_again_is_found_again(broker: Broker, make: Make) -> None:
     topic = broker.create_topic()
     channel = make(broker.bootstrap, topic)
-    channel.send(message(), channel.recipients, 20)
+    channel.send(message(), channel.recipients, PATIENCE_S)
     broker.stop()
     failure = _failure(channel, timeout_s=0.5)
     assert (failure.permanent, failure.ambiguous) == (False, False)
     broker.start()
-    channel.send(message(), channel.recipients, 20)
+    channel.send(message(), channel.recipients, PATIENCE_S)
     assert len(records(broker, topic)) == 2
 
 
@@ -178,19 +180,21 @@ def test_tls_and_passwords_are_those_of_a_feed(secure: SecureBroker, make: Make,
     password = tmp_path / "password"
     password.write_text(PLAIN_PASSWORD + "\n")
     channel = make(secure.sasl, topic, properties=secure.sasl_properties("PLAIN", password))
-    channel.send(message(), channel.recipients, 20)
+    channel.send(message(), channel.recipients, PATIENCE_S)
     assert len(records(secure, topic)) == 1
     password.write_text("wrong-hunter2\n")
     failure = _failure(channel)
     assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.AUTH, True, False)
     password.write_text(PLAIN_PASSWORD + "\n")
-    channel.send(message(), channel.recipients, 20)
+    channel.send(message(), channel.recipients, PATIENCE_S)
     assert "hunter2" not in repr((failure, vars(channel), channel._settings))
 
 
 @pytest.mark.kafka
 def test_a_certificate_of_an_unknown_authority_is_refused(secure: SecureBroker, make: Make) -> None:
-    failure = _failure(make(secure.tls, secure.create_topic(), properties={"security.protocol": "SSL"}), timeout_s=5)
+    failure = _failure(
+        make(secure.tls, secure.create_topic(), properties={"security.protocol": "SSL"}), timeout_s=PATIENCE_S
+    )
     assert (failure.reason, failure.permanent) == (Reason.AUTH, True)
 
 
@@ -209,7 +213,12 @@ def test_a_topic_that_we_may_not_write_to_is_permanent(secure: SecureBroker, mak
             AclPermissionType[permission],
         )
         for future in secure.admin.create_acls([binding]).values():
-            future.result(30)
+            future.result(PATIENCE_S)
+    # That they are written is answered before the broker goes by them.
+    any_of_topic = AclBindingFilter(
+        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, user, anybody, AclOperation.ANY, AclPermissionType.ANY
+    )
+    until(lambda: len(secure.admin.describe_acls(any_of_topic).result(PATIENCE_S)) == 2, "the rules")
     password = tmp_path / "password"
     password.write_text(PLAIN_PASSWORD + "\n")
     failure = _failure(make(secure.sasl, topic, properties=secure.sasl_properties("PLAIN", password)))
@@ -219,8 +228,14 @@ def test_a_topic_that_we_may_not_write_to_is_permanent(secure: SecureBroker, mak
 
 def test_brokers_that_are_away_are_told_from_those_that_are_silent(make: Make) -> None:
     with refused_port() as port:
-        failure = _failure(make(f"127.0.0.1:{port}", "t"), timeout_s=0.4)
-        assert (failure.reason, failure.permanent, failure.ambiguous) == (Reason.UNREACHABLE, False, False)
+        away = make(f"127.0.0.1:{port}", "t")
+
+        def attempt(time_s: float) -> tuple[Reason, bool, bool]:
+            failure = _failure(away, timeout_s=time_s)
+            return failure.reason, failure.permanent, failure.ambiguous
+
+        wanted = (Reason.UNREACHABLE, False, False)
+        assert given_time(attempt, wanted, 0.4) == wanted
     with black_hole() as port:
         failure = _failure(make(f"127.0.0.1:{port}", "t"), timeout_s=0.4)
         assert failure.reason in {Reason.UNREACHABLE, Reason.TIMEOUT}

@@ -11,6 +11,7 @@ from tests.support.golden import check_golden
 from tests.support.http import Answer, http_server
 from tests.support.incident_messages import GOLDEN_MESSAGES, THREAD, firing, told
 from tests.support.opsgenie import API_KEY, FakeOpsgenie, fake_opsgenie
+from tests.support.patience import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +29,7 @@ def channel_to(url: str, **more: Any) -> OpsgenieChannel:
 
 def send(provider: FakeOpsgenie, message: Message, **more: Any) -> Receipt:
     channel = channel_to(provider.url, **more)
-    (receipt,) = channel.send(message, channel.recipients, 5)
+    (receipt,) = channel.send(message, channel.recipients, PATIENCE_S)
     channel.close()
     return receipt
 
@@ -47,22 +48,22 @@ def test_a_thread_is_one_alert_that_its_end_closes_and_results_tell_so() -> None
         channel = channel_to(provider.url)
         opened = send(provider, GOLDEN_MESSAGES["firing"])
         assert (opened.outcome, opened.provider_id) == ("accepted", "request-1")
-        assert channel.result(opened.recipient, opened.provider_id, 5).outcome == "accepted"
+        assert channel.result(opened.recipient, opened.provider_id, PATIENCE_S).outcome == "accepted"
         send(provider, GOLDEN_MESSAGES["firing"])
         provider.process()
         assert provider.open == {THREAD: 2}
-        assert channel.result(opened.recipient, opened.provider_id, 5).outcome == "delivered"
+        assert channel.result(opened.recipient, opened.provider_id, PATIENCE_S).outcome == "delivered"
         send(provider, GOLDEN_MESSAGES["resolved"])
         again = send(provider, GOLDEN_MESSAGES["resolved"])
         provider.process()
         assert provider.open == {}
-        assert channel.result(again.recipient, again.provider_id, 5).outcome == "delivered"
+        assert channel.result(again.recipient, again.provider_id, PATIENCE_S).outcome == "delivered"
 
 
 def test_a_request_that_was_taken_and_failed_later_is_a_failure() -> None:
     with fake_opsgenie() as provider:
         provider.results["request-1"] = {"isSuccess": False, "action": "Create", "status": "hunter2"}
-        receipt = channel_to(provider.url).result("genie", "request-1", 5)
+        receipt = channel_to(provider.url).result("genie", "request-1", PATIENCE_S)
     assert receipt.outcome == "failed"
     assert receipt.failure is not None
     assert (receipt.failure.reason, receipt.failure.permanent) == (Reason.REJECTED, True)
@@ -72,7 +73,7 @@ def test_a_request_that_was_taken_and_failed_later_is_a_failure() -> None:
 @pytest.mark.parametrize("answer", [Answer(500), Answer(429), Answer(200), Answer(200, {}, b"<html>"), Answer(302)])
 def test_a_result_that_cannot_be_had_is_an_error(answer: Answer) -> None:
     with http_server(answer) as server, pytest.raises(DeliveryError):
-        channel_to(server.url).result("genie", "request-1", 5)
+        channel_to(server.url).result("genie", "request-1", PATIENCE_S)
 
 
 def test_an_alias_with_any_characters_is_closed_by_its_own_name() -> None:
@@ -87,7 +88,7 @@ def test_a_throttled_request_waits_for_the_period_that_opsgenie_names() -> None:
     with http_server(Answer(429, {"X-RateLimit-State": "THROTTLED", "X-RateLimit-Period-In-Sec": "60"})) as server:
         channel = channel_to(server.url)
         with pytest.raises(DeliveryError) as caught:
-            channel.send(GOLDEN_MESSAGES["firing"], channel.recipients, 5)
+            channel.send(GOLDEN_MESSAGES["firing"], channel.recipients, PATIENCE_S)
     assert caught.value.failure.retry_after_us == 60_000_000
 
 
@@ -96,7 +97,7 @@ def test_422_says_which_field_opsgenie_did_not_like() -> None:
     with http_server(Answer(422, {}, said)) as server:
         channel = channel_to(server.url)
         with pytest.raises(DeliveryError, match=r"HTTP 422 \(about message\)"):
-            channel.send(GOLDEN_MESSAGES["firing"], channel.recipients, 5)
+            channel.send(GOLDEN_MESSAGES["firing"], channel.recipients, PATIENCE_S)
 
 
 def test_the_gravest_alert_that_fires_gives_the_priority() -> None:
@@ -135,14 +136,14 @@ def test_what_matters_most_comes_first_in_the_details() -> None:
 def test_a_healthy_answer_to_check_changes_nothing_and_a_wrong_key_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_opsgenie() as provider:
         channel = channel_to(provider.url)
-        channel.check(5)
+        channel.check(PATIENCE_S)
         assert provider.taken == []
         monkeypatch.setenv("MG_TEST_KEY", "wrong")
         with pytest.raises(DeliveryError, match="401") as caught:
-            channel.check(5)
+            channel.check(PATIENCE_S)
         assert caught.value.failure.reason == Reason.AUTH
     with http_server(Answer(200, {}, b"hello")) as server, pytest.raises(DeliveryError, match="not Opsgenie"):
-        channel_to(server.url).check(5)
+        channel_to(server.url).check(PATIENCE_S)
 
 
 def test_the_region_or_jira_service_management_chooses_the_address() -> None:

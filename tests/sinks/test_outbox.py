@@ -19,6 +19,8 @@ from tests.support.notifier import AT_ONCE, Clock, channel_settings
 from tests.support.patience import until
 
 LEASE_US = 10_000_000
+LASTING = {"deadline": "10m"}
+"""Of a tier: a busy machine is no reason to give a try up."""
 
 
 @pytest.fixture
@@ -127,9 +129,9 @@ def test_several_notifiers_at_work_send_each_notification_once(store: AlertStore
                 store,
                 Settings(
                     channels=channel_settings({"web": {"type": "webhook", "url": server.url}}),
-                    receivers={"ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]})},
+                    receivers={"ops": ReceiverSettings.model_validate({"tiers": [LASTING | {"channel": "web"}]})},
                     route=RootRouteSettings.model_validate({"receiver": "ops", **AT_ONCE}),
-                    notifier=NotifierSettings.model_validate({"poll": "5ms"}),
+                    notifier=NotifierSettings.model_validate({"poll": "5ms", "lease": "10m"}),
                 ),
                 registry=CollectorRegistry(),
                 wait=stop.wait,
@@ -164,8 +166,8 @@ def test_a_channel_that_hangs_does_not_hold_up_the_others(store: AlertStore, tmp
             Settings(
                 channels=channel_settings(entries),
                 receivers={
-                    "slow": ReceiverSettings.model_validate({"tiers": [{"channel": "hanging"}]}),
-                    "ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]}),
+                    "slow": ReceiverSettings.model_validate({"tiers": [LASTING | {"channel": "hanging"}]}),
+                    "ops": ReceiverSettings.model_validate({"tiers": [LASTING | {"channel": "web"}]}),
                 },
                 route=RootRouteSettings.model_validate(
                     {"receiver": "ops", **AT_ONCE, "routes": [{"matchers": ["alertname=Slow"], "receiver": "slow"}]}

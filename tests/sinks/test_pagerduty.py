@@ -16,6 +16,7 @@ from tests.support.alerts import START_US, change
 from tests.support.golden import check_golden
 from tests.support.incident_messages import GOLDEN_MESSAGES, THREAD, firing, told
 from tests.support.pagerduty import MAX_BYTES, ROUTING_KEY, FakePagerDuty, fake_pagerduty
+from tests.support.patience import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def settings(**more: Any) -> PagerDutySettings:
 
 def send(provider: FakePagerDuty, message: Message, **more: Any) -> Receipt:
     channel = PagerDutyChannel("pager", settings(base_url=provider.url, **more))
-    (receipt,) = channel.send(message, channel.recipients, 5)
+    (receipt,) = channel.send(message, channel.recipients, PATIENCE_S)
     channel.close()
     return receipt
 
@@ -118,5 +119,5 @@ def test_the_fake_refuses_what_pagerduty_would() -> None:
     channel = PagerDutyChannel("pager", settings(base_url=provider.url))
     channel._url += "?x=1"
     with provider.serving(), pytest.raises(DeliveryError, match="HTTP 400"):
-        channel.send(GOLDEN_MESSAGES["firing"], channel.recipients, 5)
+        channel.send(GOLDEN_MESSAGES["firing"], channel.recipients, PATIENCE_S)
     assert provider.unexpected == ["unknown: POST /v2/enqueue?x=1"]

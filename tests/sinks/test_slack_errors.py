@@ -11,6 +11,7 @@ from sinks.http_status import http_failure
 from sinks.slack_errors import ERRORS, WEBHOOK_ERRORS
 from tests.support.http import Answer, black_hole, http_server, refused_port
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S, given_time
 from tests.support.slack import TOKEN, FakeSlack, fake_slack, good, refusal
 from tests.support.slack_bot import bot, failure, send
 from tests.support.strict import untrusted_https
@@ -74,7 +75,7 @@ def test_every_code_means_what_the_table_says(slack: FakeSlack) -> None:
     channel = bot(slack.url)
     for code, expected in CODES.items():
         slack.errors["chat.postMessage"] = refusal(code, Retry_After="7")
-        found = failure(channel.send(message(), channel.recipients, 5))
+        found = failure(channel.send(message(), channel.recipients, PATIENCE_S))
         assert (found.reason, found.permanent, found.ambiguous) == expected, code
         assert found.retry_after_us == (None if found.permanent else 7_000_000), code
         assert f"Slack error {code} (https://docs.slack.dev/reference/methods/chat.postMessage#errors)" in found.detail
@@ -86,7 +87,7 @@ def test_every_status_has_a_meaning(slack: FakeSlack) -> None:
         slack.errors["chat.postMessage"] = Answer(
             status, {"Location": f"{slack.url}/elsewhere"}, b"<html>gateway</html>"
         )
-        found = failure(channel.send(message(), channel.recipients, 5))
+        found = failure(channel.send(message(), channel.recipients, PATIENCE_S))
         expected = http_failure(status, "")
         assert expected is not None
         assert (found.reason, found.permanent, found.ambiguous) == (
@@ -146,8 +147,12 @@ def test_refused_swallowed_and_dropped_are_typed() -> None:
         found = failure(send(f"http://127.0.0.1:{port}"))
         assert (found.reason, found.ambiguous) == (Reason.UNREACHABLE, False)
     with black_hole() as port:
-        found = failure(send(f"http://127.0.0.1:{port}", timeout_s=0.2, to=("C0ALERTS", "C0OTHER")))
-        assert (found.reason, found.ambiguous) == (Reason.TIMEOUT, True)
+
+        def attempt(time_s: float) -> tuple[Reason, bool]:
+            found = failure(send(f"http://127.0.0.1:{port}", timeout_s=time_s, to=("C0ALERTS", "C0OTHER")))
+            return found.reason, found.ambiguous
+
+        assert given_time(attempt, (Reason.TIMEOUT, True)) == (Reason.TIMEOUT, True)
     with http_server(Answer(drop=True)) as server:
         found = failure(send(server.url))
         assert (found.reason, found.ambiguous) == (Reason.UNREACHABLE, True)

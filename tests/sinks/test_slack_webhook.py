@@ -12,6 +12,7 @@ from tests.support.chats import samples
 from tests.support.golden import check_golden
 from tests.support.http import Answer, black_hole, http_server, refused_port
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S, given_time
 from tests.support.slack import HOOK, FakeHook, fake_hook
 
 # https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors: code, status, meaning.
@@ -58,11 +59,11 @@ def made(monkeypatch: pytest.MonkeyPatch, base: str) -> SlackWebhookChannel:
     return SlackWebhookChannel("room", SlackWebhookSettings.model_validate(entry))
 
 
-def send(channel: SlackWebhookChannel, told: Message | None = None, timeout_s: float = 5) -> list[Receipt]:
+def send(channel: SlackWebhookChannel, told: Message | None = None, timeout_s: float = PATIENCE_S) -> list[Receipt]:
     return channel.send(told or message(), channel.recipients, timeout_s)
 
 
-def failure(channel: SlackWebhookChannel, timeout_s: float = 5) -> Failure:
+def failure(channel: SlackWebhookChannel, timeout_s: float = PATIENCE_S) -> Failure:
     with pytest.raises(DeliveryError) as caught:
         send(channel, timeout_s=timeout_s)
     assert "hunter2" not in repr((caught.value, caught.value.failure, caught.value.__cause__))
@@ -115,8 +116,13 @@ def test_refused_swallowed_dropped_and_not_tls_are_typed(monkeypatch: pytest.Mon
         found = failure(made(monkeypatch, f"http://127.0.0.1:{port}"))
         assert (found.reason, found.ambiguous) == (Reason.UNREACHABLE, False)
     with black_hole() as port:
-        found = failure(made(monkeypatch, f"http://127.0.0.1:{port}"), 0.2)
-        assert (found.reason, found.ambiguous) == (Reason.TIMEOUT, True)
+        silent = made(monkeypatch, f"http://127.0.0.1:{port}")
+
+        def attempt(time_s: float) -> tuple[Reason, bool]:
+            found = failure(silent, time_s)
+            return found.reason, found.ambiguous
+
+        assert given_time(attempt, (Reason.TIMEOUT, True)) == (Reason.TIMEOUT, True)
     with http_server(Answer(drop=True)) as server:
         found = failure(made(monkeypatch, server.url))
         assert (found.reason, found.ambiguous) == (Reason.UNREACHABLE, True)

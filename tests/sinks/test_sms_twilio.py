@@ -9,6 +9,7 @@ from sinks.contract import Failure, Message, Reason, Receipt
 from sinks.twilio_errors import ERRORS
 from tests.support.http import Answer, black_hole, refused_port
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S, given_time
 from tests.support.twilio import ACCOUNT, SENDER, TOKEN, fake_twilio
 
 ONE, TWO, THREE = "+15005550001", "+15005550002", "+15005550003"
@@ -19,7 +20,7 @@ def _token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MG_TEST_TWILIO", TOKEN)
 
 
-def _send(url: str, to: tuple[str, ...] = (ONE,), timeout_s: float = 5, **more: Any) -> list[Receipt]:
+def _send(url: str, to: tuple[str, ...] = (ONE,), timeout_s: float = PATIENCE_S, **more: Any) -> list[Receipt]:
     entry = {"type": "sms_twilio", "account_sid": ACCOUNT, "auth_token": {"env": "MG_TEST_TWILIO"}, "sender": SENDER}
     settings = SmsTwilioSettings.model_validate({**entry, "to": to, "base_url": url, **more})
     channel = SmsTwilioChannel("sms", settings)
@@ -98,8 +99,12 @@ def test_a_wrong_token_is_permanent_and_stays_secret(monkeypatch: pytest.MonkeyP
 
 def test_an_answer_that_is_lost_is_ambiguous_and_one_that_cannot_be_read_too() -> None:
     with black_hole() as port:
-        failure = _failure(_send(f"http://127.0.0.1:{port}", timeout_s=0.2))
-        assert (failure.reason, failure.ambiguous) == (Reason.TIMEOUT, True)
+
+        def attempt(time_s: float) -> tuple[Reason, bool]:
+            failure = _failure(_send(f"http://127.0.0.1:{port}", timeout_s=time_s))
+            return failure.reason, failure.ambiguous
+
+        assert given_time(attempt, (Reason.TIMEOUT, True)) == (Reason.TIMEOUT, True)
     with refused_port() as port:
         failure = _failure(_send(f"http://127.0.0.1:{port}"))
         assert (failure.reason, failure.ambiguous) == (Reason.UNREACHABLE, False)

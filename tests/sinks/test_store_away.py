@@ -17,7 +17,7 @@ from tests.support.patience import PATIENCE_S, until
 
 def test_a_redis_that_stops_and_comes_back_costs_neither_a_notification_nor_a_repeat(tmp_path: Path) -> None:
     first, second = EmbeddedRedis(tmp_path), EmbeddedRedis(tmp_path)
-    store = AlertStore(connect(first.start()), StoreSettings())
+    store = AlertStore(connect(first.start(), timeout_s=PATIENCE_S), StoreSettings())
     stop, pause = threading.Event(), threading.Event()
     looks = threading.Semaphore(0)
     alerts = [change(case_id=str(number)) for number in range(40)]
@@ -25,7 +25,7 @@ def test_a_redis_that_stops_and_comes_back_costs_neither_a_notification_nor_a_re
         notifier = build_notifier(
             store,
             Settings(
-                channels=channel_settings({"web": {"type": "webhook", "url": server.url}}),
+                channels=channel_settings({"web": {"type": "webhook", "url": server.url, "timeout": "30s"}}),
                 receivers={"ops": ReceiverSettings.model_validate({"tiers": [{"channel": "web"}]})},
                 route=RootRouteSettings.model_validate({"receiver": "ops", **AT_ONCE}),
                 notifier=NotifierSettings.model_validate({"poll": "5ms", "lease": "4s"}),
@@ -64,7 +64,7 @@ def test_a_redis_that_stops_and_comes_back_costs_neither_a_notification_nor_a_re
 
 def test_a_notifier_that_begins_while_redis_is_away_waits_and_goes_on(tmp_path: Path) -> None:
     server = EmbeddedRedis(tmp_path)
-    store = AlertStore(connect(server.url), StoreSettings())
+    store = AlertStore(connect(server.url, timeout_s=PATIENCE_S), StoreSettings())
     stop, looks = threading.Event(), threading.Semaphore(0)
     with http_server() as far:
         notifier = build_notifier(

@@ -15,6 +15,7 @@ from tests.support.chats import HOSTILE, samples
 from tests.support.golden import check_golden
 from tests.support.http import Answer, black_hole, http_server, refused_port
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S, given_time
 from tests.support.strict import untrusted_https
 from tests.support.teams import PATH, RUN, FakeTeams, fake_teams, shown
 
@@ -53,11 +54,11 @@ def made(monkeypatch: pytest.MonkeyPatch, base: str, **more: Any) -> TeamsChanne
     return TeamsChannel("room", TeamsSettings.model_validate(entry))
 
 
-def send(channel: TeamsChannel, told: Message | None = None, timeout_s: float = 5) -> list[Receipt]:
+def send(channel: TeamsChannel, told: Message | None = None, timeout_s: float = PATIENCE_S) -> list[Receipt]:
     return channel.send(told or message(), channel.recipients, timeout_s)
 
 
-def failure(channel: TeamsChannel, timeout_s: float = 5) -> Failure:
+def failure(channel: TeamsChannel, timeout_s: float = PATIENCE_S) -> Failure:
     with pytest.raises(DeliveryError) as caught:
         send(channel, timeout_s=timeout_s)
     assert "hunter2" not in repr((caught.value, caught.value.failure, caught.value.__cause__))
@@ -182,8 +183,13 @@ def test_refused_swallowed_and_dropped_are_typed(monkeypatch: pytest.MonkeyPatch
         found = failure(made(monkeypatch, f"http://127.0.0.1:{port}"))
         assert (found.reason, found.ambiguous) == (Reason.UNREACHABLE, False)
     with black_hole() as port:
-        found = failure(made(monkeypatch, f"http://127.0.0.1:{port}"), 0.2)
-        assert (found.reason, found.ambiguous) == (Reason.TIMEOUT, True)
+        silent = made(monkeypatch, f"http://127.0.0.1:{port}")
+
+        def attempt(time_s: float) -> tuple[Reason, bool]:
+            found = failure(silent, time_s)
+            return found.reason, found.ambiguous
+
+        assert given_time(attempt, (Reason.TIMEOUT, True)) == (Reason.TIMEOUT, True)
     with http_server(Answer(drop=True)) as server:
         found = failure(made(monkeypatch, server.url))
         assert (found.reason, found.ambiguous) == (Reason.UNREACHABLE, True)

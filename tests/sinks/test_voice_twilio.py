@@ -12,6 +12,7 @@ from tests.support.error_tables import documented
 from tests.support.golden import check_golden
 from tests.support.http import Answer, black_hole, refused_port
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S, given_time
 from tests.support.twilio import ACCOUNT, SENDER, TOKEN, fake_twilio
 
 ONE, TWO, THREE = "+15005550001", "+15005550002", "+15005550003"
@@ -29,7 +30,7 @@ def _settings(url: str = "http://127.0.0.1:1", to: tuple[str, ...] = (ONE,), **m
 
 
 def _send(
-    url: str, to: tuple[str, ...] = (ONE,), timeout_s: float = 5, told: Message | None = None, **more: Any
+    url: str, to: tuple[str, ...] = (ONE,), timeout_s: float = PATIENCE_S, told: Message | None = None, **more: Any
 ) -> list[Receipt]:
     channel = VoiceTwilioChannel("phone", _settings(url, to, **more))
     try:
@@ -147,8 +148,12 @@ def test_a_call_that_twilio_gave_up_at_once_is_a_failure() -> None:
 
 def test_an_answer_that_is_lost_is_ambiguous_and_a_refused_connection_is_not() -> None:
     with black_hole() as port:
-        failure = _failure(_send(f"http://127.0.0.1:{port}", timeout_s=0.2))
-        assert (failure.reason, failure.ambiguous) == (Reason.TIMEOUT, True)
+
+        def attempt(time_s: float) -> tuple[Reason, bool]:
+            failure = _failure(_send(f"http://127.0.0.1:{port}", timeout_s=time_s))
+            return failure.reason, failure.ambiguous
+
+        assert given_time(attempt, (Reason.TIMEOUT, True)) == (Reason.TIMEOUT, True)
     with refused_port() as port:
         failure = _failure(_send(f"http://127.0.0.1:{port}"))
         assert (failure.reason, failure.ambiguous) == (Reason.UNREACHABLE, False)
@@ -163,18 +168,18 @@ def test_the_check_asks_for_the_account_and_calls_nobody(monkeypatch: pytest.Mon
             SmsTwilioChannel("sms", texts),
         ]
         for channel in channels:
-            channel.check(5)
+            channel.check(PATIENCE_S)
         twilio.account_status = "suspended"
         for channel in channels:
             with pytest.raises(DeliveryError, match="suspended"):
-                channel.check(5)
+                channel.check(PATIENCE_S)
         monkeypatch.setenv("MG_TEST_TWILIO", "hunter2-wrong")
         with pytest.raises(DeliveryError, match="20003") as caught:
-            channels[0].check(5)
+            channels[0].check(PATIENCE_S)
         assert "hunter2" not in str(caught.value)
         monkeypatch.delenv("MG_TEST_TWILIO")
         with pytest.raises(DeliveryError, match="MG_TEST_TWILIO"):
-            channels[0].check(5)
+            channels[0].check(PATIENCE_S)
     assert twilio.calls == []
     assert twilio.sent == []
 

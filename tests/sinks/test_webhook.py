@@ -13,6 +13,7 @@ from sinks.payload import webhook_payload
 from tests.support.golden import check_golden
 from tests.support.http import Request, http_server
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S
 
 TRANSIENT = {408: Reason.TIMEOUT, 421: Reason.SERVER_ERROR, 423: Reason.SERVER_ERROR, 425: Reason.SERVER_ERROR}
 TRANSIENT |= {429: Reason.RATE_LIMITED}
@@ -63,7 +64,7 @@ def test_retry_after_in_both_forms_is_capped_and_never_negative(text: str, expec
 def _post(**more: Any) -> Request:
     with http_server() as server:
         channel = WebhookChannel("web", WebhookSettings.model_validate({"type": "webhook", "url": server.url, **more}))
-        channel.send(message(), channel.recipients, 5)
+        channel.send(message(), channel.recipients, PATIENCE_S)
         channel.close()
         (request,) = server.requests
     return request
@@ -106,7 +107,9 @@ def test_the_payload_is_alertmanagers_version_4_with_our_key_beside_it() -> None
 def test_a_recovery_with_a_note_is_told() -> None:
     with http_server() as server:
         channel = WebhookChannel("web", WebhookSettings.model_validate({"type": "webhook", "url": server.url}))
-        channel.send(message(step="resolved", notes=("It may have reached you already.",)), channel.recipients, 5)
+        channel.send(
+            message(step="resolved", notes=("It may have reached you already.",)), channel.recipients, PATIENCE_S
+        )
     check_golden("webhook/resolved", server.requests[0].json)
 
 
@@ -127,7 +130,7 @@ def test_an_address_with_a_secret_in_it_is_nowhere_to_be_seen(
         monkeypatch.setenv("MG_TEST_URL", f"{server.url}/services/hunter2")
         settings = WebhookSettings.model_validate({"type": "webhook", "url_secret": {"env": "MG_TEST_URL"}})
         channel = WebhookChannel("web", settings)
-        receipts = channel.send(message(), channel.recipients, 5)
+        receipts = channel.send(message(), channel.recipients, PATIENCE_S)
         channel.close()
         assert server.requests[0].path == "/services/hunter2"
     assert channel.recipients == ("web",)

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.support.http import Answer, Request
-from tests.support.patience import until
+from tests.support.patience import PATIENCE_S, until
 from tests.support.ports import free_port
 from tests.support.strict import JSON_TYPE, Expected, StrictProvider, schema, strict, text
 
@@ -118,7 +118,7 @@ class RealAlertmanager:
             return False
 
     def _get(self, path: str) -> Any:
-        return httpx.get(self.url + path, trust_env=False, timeout=10).json()
+        return httpx.get(self.url + path, trust_env=False, timeout=PATIENCE_S).json()
 
 
 @contextmanager
@@ -147,4 +147,4 @@ def real_alertmanager(folder: Path, webhook: str, *, resolve_timeout: str = "5m"
             yield running
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(PATIENCE_S)

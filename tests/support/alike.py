@@ -2,13 +2,13 @@
 
 Time is in slots. Alerts come, and silences begin and end, on whole slots; groups are looked at on halves, because each
 ``group_wait`` is some slots and a half and each ``group_interval`` whole slots. So Alertmanager, which needs real time,
-has half a slot for each; where the machine was slower than that, all is done again with longer slots.
+has half a slot for each; where the machine was slower than that, or may have been, all is done again with longer slots.
 """
 
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -196,7 +196,6 @@ class _Hook(HttpServer):
     def __init__(self) -> None:
         super().__init__()
         self.came: list[tuple[float, Any]] = []
-        self._server.socket.listen(1024)  # all groups call at once
 
     def answer(self, request: Request) -> Answer:
         self.came.append((time.monotonic(), request.json))
@@ -207,17 +206,23 @@ class _TooSlowError(Exception):
     """The machine did not keep the times."""
 
 
-def theirs(scenarios: Sequence[Scenario], folder: Path) -> dict[GroupKey, Told]:
-    """Return what Alertmanager tells, by group."""
-    slot_s, reasons = 0.5, []
+def theirs(scenarios: Sequence[Scenario], folder: Path) -> Iterator[dict[GroupKey, Told]]:
+    """Yield what Alertmanager tells, by group, with ever longer slots: what differs with all of them does differ.
+
+    That it was in time is seen from outside. On a busy machine it may have looked at a group before it had put an alert
+    there that it had taken already.
+    """
+    slot_s, reasons, any_told = 0.5, [], False
     for number in range(_TRIES):
         try:
-            return _theirs(scenarios, folder / str(number), slot_s)
+            told = _theirs(scenarios, folder / str(number), slot_s)
         except _TooSlowError as error:
             reasons.append(f"{slot_s} s: {error}")
-            slot_s *= 2
-    msg = f"the machine was too slow: {reasons}"
-    raise AssertionError(msg)
+        else:
+            any_told = True
+            yield told
+        slot_s *= 2
+    assert any_told, f"the machine was too slow: {reasons}"
 
 
 def _theirs(scenarios: Sequence[Scenario], folder: Path, slot_s: float) -> dict[GroupKey, Told]:

@@ -60,7 +60,7 @@ class Audited:
                 "copy": ReceiverSettings.model_validate({"tiers": [{"channel": "copy"}]}),
             },
             route=RootRouteSettings.model_validate(route or ROUTE),
-            audit=AuditSettings.model_validate(audit or {}),
+            audit=AuditSettings.model_validate({"heartbeat_timeout": "60s", **(audit or {})}),
             **more,
         )
         self.notifier = build_notifier(

@@ -18,12 +18,14 @@ class BlackHole:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._swallows = threading.Event()
+        self._passing = threading.Lock()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def swallow(self) -> None:
         """From now on nothing comes through, in either direction; connections stay open, new ones are taken."""
-        self._swallows.set()
+        with self._passing:  # what is on its way comes through before this returns
+            self._swallows.set()
 
     def let_through(self) -> None:
         """Pass new connections on again; what was swallowed is lost."""
@@ -51,9 +53,10 @@ class BlackHole:
     def _pass(self, source: socket.socket, target: socket.socket) -> None:
         try:
             while data := source.recv(65_536):
-                if self._swallows.is_set():
-                    return
-                target.sendall(data)
+                with self._passing:
+                    if self._swallows.is_set():
+                        return
+                    target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:
             return

@@ -82,6 +82,8 @@ class HttpServer:
                 return None
 
         class Server(ThreadingHTTPServer):
+            request_queue_size = 1024  # many may call at once, and be taken one after the other
+
             def handle_error(self, request: object, client_address: object) -> None:
                 if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that was killed, or gave up
                     super().handle_error(request, client_address)  # type: ignore[arg-type]

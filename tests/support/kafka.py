@@ -33,14 +33,16 @@ REPO = Path(__file__).resolve().parents[2]
 FETCH = Path(__file__).with_name("fetch_kafka.sh")
 START_TIMEOUT_S = PATIENCE_S
 _IN_FLIGHT = 50_000
-_LOST_ANSWERS = 4
 _NO_LEADER_YET = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError._NOENT,
+    KafkaError._TRANSPORT,  # another test has started the broker anew
 }
 _ANSWER_S = 12.0
+_SHUT_OUT = KafkaError.INVALID_REPLICATION_FACTOR
+"""What is said while the one broker has not been heard of for two seconds: it was paused, or the machine is busy."""
 
 
 class BrokerUnavailable(Exception):
@@ -82,16 +84,23 @@ class Cluster:
         topic = name or f"t{uuid.uuid4().hex[:12]}"
         settings = {key.replace("_", "."): value for key, value in config.items()}
         new = NewTopic(topic, num_partitions=partitions, replication_factor=1, config=settings)
-        for lost in range(_LOST_ANSWERS + 1):
+        give_up_s = time.monotonic() + PATIENCE_S
+        lost = False
+        while True:
             try:
                 self.admin.create_topics([new], request_timeout=_ANSWER_S)[topic].result(_ANSWER_S + 1)
             except (KafkaException, TimeoutError) as error:
                 code = error.args[0].code() if isinstance(error, KafkaException) else KafkaError._TIMED_OUT
                 if lost and code == KafkaError.TOPIC_ALREADY_EXISTS:
                     break
-                if lost == _LOST_ANSWERS or code not in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}:
+                give_up = time.monotonic() > give_up_s
+                if code == _SHUT_OUT and not give_up:
+                    time.sleep(0.1)
+                    continue
+                if give_up or code not in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}:
                     raise
                 # Another test has started the broker anew, and the client has not got over it.
+                lost = True
                 self._retired.append(self.admin)
                 self.admin = self._new_admin()
             else:
@@ -101,7 +110,7 @@ class Cluster:
 
     def _wait_until_known(self, topic: str) -> None:
         """Wait until clients can find a topic: that it was made is answered a moment before."""
-        end_s = time.monotonic() + _ANSWER_S
+        end_s = time.monotonic() + PATIENCE_S
         while True:
             with contextlib.suppress(KafkaException):
                 found = self.admin.list_topics(topic, timeout=_ANSWER_S).topics.get(topic)
@@ -157,7 +166,7 @@ class Cluster:
             )
             producer.poll(0)
             count += 1
-        producer.flush(60)
+        producer.flush(PATIENCE_S)
         failed = [error for error in errors if error is not None]
         if failed or len(errors) != count:
             msg = f"{count - len(errors)} of {count} records not acknowledged; errors: {failed[:3]}"
@@ -169,21 +178,21 @@ class Cluster:
         producer = Producer(
             {"bootstrap.servers": self.bootstrap, "transactional.id": uuid.uuid4().hex, "linger.ms": 1, "log_level": 0}
         )
-        producer.init_transactions(30)
+        producer.init_transactions(PATIENCE_S)
         producer.begin_transaction()
         for partition, value in records:
             producer.produce(topic, value=value, partition=partition)
-        producer.flush(30)
+        producer.flush(PATIENCE_S)
         if commit:
-            producer.commit_transaction(30)
+            producer.commit_transaction(PATIENCE_S)
         else:
-            producer.abort_transaction(30)
+            producer.abort_transaction(PATIENCE_S)
 
     def delete_records(self, topic: str, partition: int, before_offset: int) -> None:
         """Delete records below an offset, as retention does."""
         target = TopicPartition(topic, partition, before_offset)
         for future in self.admin.delete_records([target], request_timeout=PATIENCE_S).values():
-            future.result(30)
+            future.result(PATIENCE_S)
 
     def end_offset(self, topic: str, partition: int) -> int:
         """Return the offset that the next record will have."""
@@ -248,7 +257,7 @@ class Broker(Cluster):
                 msg = f"the Kafka broker is not running; its log ends:\n{self._log_end()}"
                 raise RuntimeError(msg)
             try:
-                if self.admin.list_topics(timeout=1).brokers:
+                if self.admin.list_topics(timeout=10).brokers:
                     return
             except KafkaException:
                 if time.monotonic() > give_up_s:
@@ -293,7 +302,7 @@ class Broker(Cluster):
             return
         process.send_signal(with_signal)
         try:
-            process.wait(30)
+            process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

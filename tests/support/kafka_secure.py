@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.support.kafka import Broker, kafka_libs
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 
 USER = "makegood"
@@ -48,8 +49,8 @@ class SecureBroker(Broker):
         """Make, or change, a user of SCRAM-SHA-512."""
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         change = UserScramCredentialUpsertion(user, info, password.encode())
-        for future in self.admin.alter_user_scram_credentials([change]).values():
-            future.result(30)
+        for future in self.admin.alter_user_scram_credentials([change], request_timeout=PATIENCE_S).values():
+            future.result(PATIENCE_S)
 
     def _configured(self, properties: str) -> str:
         self.sign()

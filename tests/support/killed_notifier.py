@@ -19,6 +19,7 @@ from config.settings import Settings
 from sinks.service import build_notifier
 from sinks.stages.transport import Step
 from tests.support.notifier import AT_ONCE, channel_settings
+from tests.support.patience import PATIENCE_S
 
 
 def main(order: dict[str, object]) -> None:
@@ -31,7 +32,7 @@ def main(order: dict[str, object]) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             left[0] -= 1
 
-    client = connect(str(order["url"]))
+    client = connect(str(order["url"]), timeout_s=PATIENCE_S)
     store = AlertStore(client, StoreSettings(prefix=str(order["prefix"])))
     stop = threading.Event()
     notifier = build_notifier(

@@ -35,10 +35,13 @@ class Clock:
 
 
 def channel_settings(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, ChannelSettings]:
-    """Return settings as the settings file would give them."""
+    """Return settings as the settings file would give them.
+
+    Where a far side that answers is meant to, it has more time than the default: a busy machine is no timeout.
+    """
     found = {}
     for name, entry in entries.items():
-        settings = CHANNELS.settings(entry["type"]).model_validate(entry)
+        settings = CHANNELS.settings(entry["type"]).model_validate({"timeout": "1m", **entry})
         if not isinstance(settings, ChannelSettings):
             msg = name
             raise TypeError(msg)

@@ -11,9 +11,12 @@ import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 from tests.support.stopping import stop_in_its_tracks
 from tests.support.tied import tied_to_us
+
+_AGAIN_AFTER_S = 0.05
 
 
 class OwnRedis:
@@ -41,8 +44,9 @@ class OwnRedis:
 
     @staticmethod
     def client_of(url: str) -> "redis.Redis":
-        """Return a client that goes on trying for ten seconds."""
-        return redis.Redis.from_url(url, decode_responses=True, retry=Retry(ConstantBackoff(0.05), 200))
+        """Return a client that goes on trying for as long as we have patience."""
+        tries = round(PATIENCE_S / _AGAIN_AFTER_S)
+        return redis.Redis.from_url(url, decode_responses=True, retry=Retry(ConstantBackoff(_AGAIN_AFTER_S), tries))
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)

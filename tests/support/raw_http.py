@@ -12,14 +12,19 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 class RawServer:
     """Answers the n-th request with the n-th text, the last one for ever; ``None`` closes the connection.
 
+    Args:
+        answers: the texts.
+        last: whether each is the last of its connection, which is closed after it.
+
     Attributes:
         requests: what came in, whole. connections: how many there were.
     """
 
-    def __init__(self, answers: Sequence[bytes | None]) -> None:
+    def __init__(self, answers: Sequence[bytes | None], *, last: bool = False) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
         self._answers = list(answers)
+        self._last = last
         self._open: list[socket.socket] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
@@ -75,12 +80,14 @@ class RawServer:
                     connection.sendall(answer)
                 except OSError:
                     return
+                if self._last:
+                    return
 
 
 @contextmanager
-def raw_server(*answers: bytes | None) -> Iterator[RawServer]:
+def raw_server(*answers: bytes | None, last: bool = False) -> Iterator[RawServer]:
     """Serve for the time of a ``with`` block."""
-    server = RawServer(answers)
+    server = RawServer(answers, last=last)
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:

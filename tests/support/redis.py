@@ -13,6 +13,7 @@ from alerts.connection import connect
 from alerts.embedded_redis import EmbeddedRedis
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
+from tests.support.patience import PATIENCE_S
 
 _numbers = itertools.count()
 
@@ -26,8 +27,8 @@ def redis_server() -> Iterator[str]:
 
 @contextmanager
 def redis_client(url: str) -> Iterator["redis.Redis"]:
-    """Give a client, and close it."""
-    client = connect(url)
+    """Give a client that waits for answers however busy a machine is, and close it."""
+    client = connect(url, timeout_s=PATIENCE_S)
     try:
         yield client
     finally:

@@ -196,7 +196,7 @@ class Apicurio:
         give_up_s = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                with urllib.request.urlopen(f"{self.url}/subjects", timeout=1):  # noqa: S310 - ours
+                with urllib.request.urlopen(f"{self.url}/subjects", timeout=10):  # noqa: S310 - ours
                     return self
             except OSError:
                 if time.monotonic() > give_up_s or self._process.poll() is not None:

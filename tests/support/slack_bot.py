@@ -5,6 +5,7 @@ from typing import Any
 from sinks.channels.slack import SlackChannel, SlackSettings
 from sinks.contract import Failure, Message, Receipt
 from tests.support.messages import message
+from tests.support.patience import PATIENCE_S
 
 
 def bot(url: str, to: tuple[str, ...] = ("C0ALERTS",), **more: Any) -> SlackChannel:
@@ -12,7 +13,7 @@ def bot(url: str, to: tuple[str, ...] = ("C0ALERTS",), **more: Any) -> SlackChan
     return SlackChannel("chat", SlackSettings.model_validate(entry))
 
 
-def send(url: str, told: Message | None = None, timeout_s: float = 5, **more: Any) -> list[Receipt]:
+def send(url: str, told: Message | None = None, timeout_s: float = PATIENCE_S, **more: Any) -> list[Receipt]:
     channel = bot(url, **more)
     try:
         return channel.send(told or message(), channel.recipients, timeout_s)

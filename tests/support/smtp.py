@@ -13,6 +13,8 @@ from typing import Any
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from tests.support.patience import PATIENCE_S
+
 USER, PASSWORD = "makegood", "hunter2-smtp"
 
 
@@ -85,9 +87,9 @@ def smtp_server(
         yield inbox, server.sockets[0].getsockname()[1]
     finally:
         loop.call_soon_threadsafe(inbox.released.set)
-        asyncio.run_coroutine_threadsafe(_stop(server), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_stop(server), loop).result(PATIENCE_S)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(PATIENCE_S)
         loop.close()
 
 

@@ -17,9 +17,9 @@ from config.settings import Settings
 from dashboards.access.contract import AccessError, Gate, Principal, Role
 from dashboards.access.shell import CSP
 from dashboards.server import build_app
+from tests.support.patience import PATIENCE_S
 
 TOKEN = "token-of-a-form"
-_STARTS_WITHIN_S = 20.0
 
 
 def wall_us() -> int:
@@ -89,7 +89,7 @@ def running(
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    deadline = time.monotonic() + _STARTS_WITHIN_S
+    deadline = time.monotonic() + PATIENCE_S
     while not (server.started and app.state.makegood.mirror.complete):
         if not thread.is_alive() or time.monotonic() > deadline:
             msg = "the application did not start"

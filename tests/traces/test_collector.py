@@ -114,6 +114,8 @@ def test_a_collector_that_does_not_take_spans_keeps_no_alert_from_being_told(
     where: str, store: AlertStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(otlp, "CLOSE_S", 0.05)
+    if where != "refuses":  # nobody is to go on trying for long where another test may listen then
+        monkeypatch.delenv("OTEL_EXPORTER_OTLP_TIMEOUT")
     alert = change()
     with black_hole() as silent, refused_port() as nothing, http_server(Answer(400)) as refusing:
         url = {"refuses": refusing.url, "swallows": f"http://127.0.0.1:{silent}"}.get(
@@ -131,6 +133,7 @@ def test_a_collector_that_does_not_take_spans_keeps_no_alert_from_being_told(
 
 def test_spans_for_which_there_is_no_room_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(otlp, "CLOSE_S", 0.05)
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_TIMEOUT")
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "8")
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4")
     with black_hole() as port, sending(f"http://127.0.0.1:{port}") as traces:

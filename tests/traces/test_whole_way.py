@@ -39,12 +39,13 @@ detectors:
     promises:
       - {{name: first_reply, kind: first_reply, target: 60, unit: minutes, at_risk: []}}
 channels:
-  hook: {{type: webhook, url_secret: {{env: HOOK_URL}}}}
+  hook: {{type: webhook, url_secret: {{env: HOOK_URL}}, timeout: 5m}}
   file: {{type: file, path: told.jsonl}}
 receivers:
-  ops: {{tiers: [{{channel: hook}}, {{channel: file}}]}}
+  ops: {{tiers: [{{channel: hook, deadline: 10m}}, {{channel: file, deadline: 10m}}]}}
 route: {{receiver: ops, group_by: ["..."], group_wait: 0s, group_interval: 1ms}}
 flow: {{epoch: 50ms}}
+notifier: {{lease: 10m}}
 store: {{dir: {var}}}
 traces:
   endpoint: {endpoint}
