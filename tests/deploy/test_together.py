@@ -59,7 +59,7 @@ class Process:
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE_S) as reply:
                 return reply.status, reply.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -90,7 +90,8 @@ class Process:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(int(self.service["stop_grace_period"].removesuffix("s")))
+        grace_s = int(self.service["stop_grace_period"].removesuffix("s"))
+        return self.process.wait(max(PATIENCE_S, grace_s))
 
     def kill(self) -> None:
         if self.process.poll() is None:

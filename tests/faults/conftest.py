@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.flowing import Changes, running, settle, stored, write_files, write_live
+from tests.faults.flowing import RECORDING, Changes, running, settle, stored, write_files, write_live
 from tests.support.kafka_fixtures import broker, cluster
 from tests.support.own_redis import OwnRedis
+from tests.support.undisturbed import undisturbed
 
 __all__ = ["broker", "cluster", "expected", "own_redis"]
 
@@ -30,9 +31,12 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Changes:
     server = OwnRedis(folder / "redis")
     server.start()
     try:
-        with running(write_live(folder), server.url) as flow:
-            settle(flow, server.url, looks=40)  # every test is measured by it: a machine may be busy for a while
+        config = write_live(folder)
+        wanted = undisturbed(config, [RECORDING]).counted
+        with running(config, server.url) as flow:
+            settle(flow, server.url, wanted.total())
             flow.stop()
-        return stored(server.url)
+        assert stored(server.url) == wanted
+        return wanted
     finally:
         server.kill()

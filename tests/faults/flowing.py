@@ -109,7 +109,7 @@ class Process:
     def get(self, path: str) -> str:
         """Return an answer of the status server, empty while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://{self._address}{path}", timeout=30) as answer:
+            with urllib.request.urlopen(f"http://{self._address}{path}", timeout=PATIENCE_S) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:
@@ -208,7 +208,10 @@ def until(holds: Callable[[], object], seconds: float = PATIENCE_S) -> object:
 
 
 def settle(flow: Process, url: str, at_least: int = 1, looks: int = 10) -> None:
-    """Wait until there are so many changes in the store, and in so many looks (ten a second) no more came."""
+    """Wait until there are so many changes in the store, and in so many looks (ten a second) no more came.
+
+    Without a number it may take a flow that is held up for one that has done all.
+    """
     seen: list[int] = []
 
     def steady() -> bool:

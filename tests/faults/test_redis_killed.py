@@ -11,31 +11,35 @@ from alerts.store import AlertStore
 from config.delivery import StoreSettings
 from detectors.contract import AlertChange
 from pipeline.storing import LOOK_AFTER_S, SAFE_AFTER_S, Storer
-from tests.faults.flowing import Changes, pending, running, settle, stored, write_files, write_live
+from tests.faults.flowing import pending, running, settle, stored, until, write_files, write_live
+from tests.faults.portions import Portions
 from tests.support.alerts import change
 from tests.support.own_redis import OwnRedis
 
 pytestmark = pytest.mark.timeout(900)
 
 
-def test_killed_again_and_again_under_load_nothing_is_lost_or_doubled(
-    tmp_path: Path, own_redis: OwnRedis, expected: Changes
-) -> None:
+def test_killed_again_and_again_under_load_nothing_is_lost_or_doubled(tmp_path: Path, own_redis: OwnRedis) -> None:
     write_files(tmp_path)
-    with running(write_live(tmp_path, batch_size=5), own_redis.url) as flow:
-        for goal in (10, 40, 70, 100):
-            flow.until(lambda goal=goal: stored(own_redis.url).total() > goal)  # type: ignore[misc]
+    config = write_live(tmp_path, batch_size=5)
+    posts = Portions(config)
+    with running(config, own_redis.url) as flow:
+        before, total = 0, posts.more()
+        for _ in range(4):
+            flow.until(lambda before=before: stored(own_redis.url).total() > before)  # type: ignore[misc]
             own_redis.kill()
+            before, total = total, posts.more()  # or nothing would miss the store, where all is in it already
             assert "check that it runs and can be reached" in flow.until_waits("store")
             assert flow.health()["status"] == "unhealthy"
             own_redis.start()
             flow.until_health(lambda told: not told["waits"])
-        settle(flow, own_redis.url, expected.total())
+        settle(flow, own_redis.url, total)
         flow.stop()
         # Told once when it goes, and again when the reason is another one: refused, then still loading.
-        assert len(flow.logged("store.there")) == 4 <= len(flow.logged("store.away"))
-    assert stored(own_redis.url) == expected
-    assert pending(own_redis.url) == expected.total()
+        # On a machine that is busy it may be away for a moment without having been killed.
+        assert 4 <= len(flow.logged("store.there")) <= len(flow.logged("store.away"))
+    assert stored(own_redis.url) == posts.expected
+    assert pending(own_redis.url) == total
 
 
 class Storing:
@@ -53,6 +57,8 @@ class Storing:
 
     def written(self) -> None:
         """Take what the store has now to be on its disk; what comes later goes with the power."""
+        # It acknowledges without having written while its disk is busy with what came before.
+        until(lambda: self.client.info("persistence")["aof_buffer_length"] == 0)
         self._on_disk_bytes = self._log.stat().st_size
 
     def lose_power(self) -> None:

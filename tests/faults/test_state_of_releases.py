@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.flowing import counted, history, running, settle
+from tests.faults.flowing import Changes, counted, history, running, settle
 from tests.faults.keep_state import EXPECTED, FOLDER, TOLD, changes, give, unpack
 from tests.support.own_redis import OwnRedis
 
@@ -29,10 +29,14 @@ def test_state_of_a_release_is_gone_on_with_as_if_nothing_had_happened(
     same = counted([change for change in expected if change.labels["alertname"] not in changed])
     assert 0 < len(told) < len(expected)
     give(own_redis.url, told)
+
+    def found() -> Changes:
+        return counted([change for change in history(own_redis.url) if change.labels["alertname"] not in changed])
+
     with running(config, own_redis.url) as flow:
-        settle(flow, own_redis.url, same.total())
+        flow.until(lambda: found().total() >= same.total())
+        settle(flow, own_redis.url)
         flow.stop()
         log = flow.log()
     assert "fresh_start" not in log
-    found = history(own_redis.url)
-    assert counted([change for change in found if change.labels["alertname"] not in changed]) == same
+    assert found() == same

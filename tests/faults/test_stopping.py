@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.flowing import Changes, Process, pending, running, settle, stored, write_files, write_live
+from tests.faults.portions import Portions
 from tests.support.own_redis import OwnRedis
 
 pytestmark = pytest.mark.timeout(900)
@@ -60,26 +61,32 @@ def test_a_second_request_from_a_supervisor_hurries_nothing(
     the_rest(config, own_redis, expected)
 
 
-def test_with_the_store_away_it_ends_and_says_that_not_everything_is_saved(
-    config: Path, own_redis: OwnRedis, expected: Changes
-) -> None:
+def test_with_the_store_away_it_ends_and_says_that_not_everything_is_saved(config: Path, own_redis: OwnRedis) -> None:
+    posts = Portions(config)
     with running(config, own_redis.url) as flow:
-        flow.until(lambda: stored(own_redis.url).total() > 20)
+        posts.more()
+        flow.until(lambda: stored(own_redis.url).total() > 0)
         own_redis.kill()
+        posts.more()  # there is something to store, whatever was stored by then
         assert "cannot be used now" in flow.until_waits("store")
         assert ends(flow) == 1
         assert "the store (Redis) cannot be used now" in flow.log()
     own_redis.start()
-    the_rest(config, own_redis, expected)
+    posts.rest()
+    the_rest(config, own_redis, posts.expected)
 
 
 def test_with_a_store_that_hangs_it_ends_in_time_and_a_second_interrupt_ends_it_at_once(
-    config: Path, own_redis: OwnRedis, expected: Changes
+    config: Path, own_redis: OwnRedis
 ) -> None:
+    posts = Portions(config)
+    before = 0
     for impatient in (False, True):
         with running(config, own_redis.url) as flow:
-            flow.until(lambda goal=40 * (1 + impatient): stored(own_redis.url).total() > goal)  # type: ignore[misc]
+            posts.more()
+            flow.until(lambda before=before: stored(own_redis.url).total() > before)  # type: ignore[misc]
             own_redis.pause()
+            before = posts.more()
             flow.until_waits("store")
             if impatient:
                 flow.ask_to_stop(signal.SIGINT)
@@ -88,7 +95,8 @@ def test_with_a_store_that_hangs_it_ends_in_time_and_a_second_interrupt_ends_it_
             else:
                 assert ends(flow) == 1
             own_redis.resume()
-    the_rest(config, own_redis, expected)
+    posts.rest()
+    the_rest(config, own_redis, posts.expected)
 
 
 def test_while_it_starts_it_ends_as_well_and_nothing_is_lost(

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.support.patience import PATIENCE_S
+
 CODE = """
 import ctypes
 from pipeline.memory import tune_memory
@@ -38,7 +40,7 @@ def tuned(**variables: str) -> str:
     """Return whether a large buffer has memory of its own in a new process, after an even larger one was freed."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     command = [sys.executable, "-c", CODE]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env | variables, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env | variables, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -5,10 +5,11 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from pipeline.server import Health, ListenError, StatusServer
+from tests.support.patience import PATIENCE_S
 
 
 def get(port: int, path: str) -> tuple[HTTPResponse, str]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.supervise import Part, part_command, supervise
+from tests.support.patience import PATIENCE_S
 
-YOUNG = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
+YOUNG = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
 BAD = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(3)); " + YOUNG
 
 
@@ -32,7 +33,7 @@ def test_a_part_that_was_so_young_that_it_did_not_listen_to_the_signal_ended_wel
 ) -> None:
     up = tmp_path / "up"
     part = Part("part", [sys.executable, "-c", code, str(up)], os.environ, time.monotonic)
-    assert supervise([part], StopWhenThere(up), look_every_s=0.02) == status
+    assert supervise([part], StopWhenThere(up), look_every_s=0.02, patience_s=PATIENCE_S) == status
 
 
 TAKEN = "import pathlib, sys; sys.exit(2) if not pathlib.Path(sys.argv[2]).exists() else None; " + YOUNG
@@ -54,14 +55,14 @@ class FreeWhenTried(threading.Event):
 def test_a_part_that_others_can_do_without_is_tried_again_until_its_address_is_free(tmp_path: Path) -> None:
     free, up = tmp_path / "free", tmp_path / "up"
     part = Part("page", [sys.executable, "-c", TAKEN, str(up), str(free)], os.environ, time.monotonic, vital=False)
-    assert supervise([part], FreeWhenTried(free, up, part), look_every_s=0.02) == 0
+    assert supervise([part], FreeWhenTried(free, up, part), look_every_s=0.02, patience_s=PATIENCE_S) == 0
     assert up.exists()
 
 
 def test_a_part_that_nothing_goes_on_without_ends_everything_when_it_cannot_work(tmp_path: Path) -> None:
     up = tmp_path / "up"
     part = Part("flow", [sys.executable, "-c", TAKEN, str(up), str(tmp_path / "never")], os.environ, time.monotonic)
-    assert supervise([part], StopWhenThere(up), look_every_s=0.02) == 2
+    assert supervise([part], StopWhenThere(up), look_every_s=0.02, patience_s=PATIENCE_S) == 2
 
 
 def test_a_file_in_the_working_directory_that_is_called_like_a_library_is_not_taken_for_it(

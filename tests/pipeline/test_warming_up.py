@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE_S
+
 CODE = """
 import gc, sys
 from pathlib import Path
@@ -35,5 +37,5 @@ def test_models_are_loaded_and_kept_from_a_tuned_collector(
     path = tmp_path / "makegood.yaml"
     path.write_text(f"feeds: {{crm: {{type: file, path: none.jsonl, format: jsonl}}}}\n{detectors}\n")
     run = [sys.executable, "-c", CODE, str(path), collector]
-    done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert (done.stdout.strip(), done.returncode) == (loaded, 0), done.stderr

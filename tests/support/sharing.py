@@ -10,9 +10,10 @@ from zlib import crc32
 
 from alerts.store import AlertStore
 from config.delivery import StoreSettings
+from pipeline import recovery
 from pipeline.assembly import load_settings
 from pipeline.findings.places import findings_paths
-from pipeline.findings.query import opened
+from pipeline.findings.query import UnreadableError, opened
 from tests.support.forked import Forked
 from tests.support.kafka import REPO, Cluster
 from tests.support.own_redis import OwnRedis
@@ -28,10 +29,19 @@ metrics: {{listen: "127.0.0.1:0"}}
 """
 
 
+def parted(events: Sequence[Timed], partitions: int, key_of: Callable[[bytes], str]) -> list[list[Timed]]:
+    """Spread events over partitions, those of one key in one."""
+    parts: list[list[Timed]] = [[] for _ in range(partitions)]
+    for row in events:
+        parts[crc32(key_of(row[1]).encode()) % partitions].append(row)
+    return parts
+
+
 def fill(cluster: Cluster, events: Sequence[Timed], partitions: int, key_of: Callable[[bytes], str]) -> str:
     """Write events to a new topic, those of one key to one partition; return its name."""
     topic = cluster.create_topic(partitions=partitions)
-    cluster.produce(topic, ((crc32(key_of(raw).encode()) % partitions, raw) for _, raw in events))
+    parts = parted(events, partitions, key_of)
+    cluster.produce(topic, ((number, raw) for number, part in enumerate(parts) for _, raw in part))
     return topic
 
 
@@ -57,16 +67,20 @@ class SharedFlow:
         environment = {**os.environ, **own}
         command = ["flow", "--config", str(config), "--share", f"{index}/{of}"]
         self.log = config.parent / f"flow-{index}.log"
-        self._lock = config.parent / "var" / f"flow-{index}" / "lock"
+        self._folder = config.parent / "var" / f"flow-{index}"
         self.process = Forked(
             command, environment=environment, cwd=config.parent, stdout=self.log, stderr=self.log, program=program
         )
 
     def wait_until_it_holds_its_folder(self, seconds: float = PATIENCE_S) -> None:
+        """Wait until the folder is its own and holds state: killed before, it has left nothing that could be moved."""
         end = time.monotonic() + seconds
-        while not (self._lock.exists() and self._lock.read_text() == f"{self.process.pid}\n"):
+        lock = self._folder / recovery.LOCK
+        while not (
+            lock.exists() and lock.read_text() == f"{self.process.pid}\n" and recovery.holds_state(self._folder)
+        ):
             self.check()
-            assert time.monotonic() < end, f"{self._lock} is not held"
+            assert time.monotonic() < end, f"{lock} is not held, or there is no state yet"
             time.sleep(0.05)
 
     def check(self) -> None:
@@ -93,7 +107,7 @@ def stored(server: OwnRedis) -> Changes:
 
 
 def judged(config: Path) -> Judged:
-    """Return what was found in every window, by detector, group and end, once nobody writes to the files any more."""
+    """Return what was found in every window so far, by detector, group and end."""
     settings = load_settings(config).settings
     with opened(findings_paths(settings)) as findings:
         found = [finding for detector in findings.groups() for finding in findings.windows(detector)]
@@ -103,10 +117,22 @@ def judged(config: Path) -> Judged:
     }
 
 
-def settle(
-    server: OwnRedis, flows: Sequence[SharedFlow], total: int | None = None, seconds: float = PATIENCE_S
-) -> None:
-    """Wait until as much is stored as is expected, or (where that is not known) until nothing more is."""
+def until_judged(config: Path, flows: Sequence[SharedFlow], total: int) -> None:
+    """Wait until so many windows are found: those that tell of nothing come after the last change as well."""
+
+    def enough() -> bool:
+        for flow in flows:
+            flow.check()
+        try:
+            return len(judged(config)) >= total
+        except UnreadableError:  # a process is about to make its file
+            return False
+
+    until(enough)
+
+
+def settle(server: OwnRedis, flows: Sequence[SharedFlow], total: int, seconds: float = PATIENCE_S) -> None:
+    """Wait until as much is stored as is expected, and for some looks nothing more came."""
     end = time.monotonic() + seconds
     seen: list[int] = []
     while True:
@@ -114,7 +140,7 @@ def settle(
             flow.check()
         seen.append(stored(server).total())
         steady = len(seen) > 15 and len(set(seen[-15:])) == 1
-        if steady and seen[-1] and (total is None or seen[-1] >= total):
+        if steady and seen[-1] >= total:
             return
         assert time.monotonic() < end, f"{seen[-1]} changes, expected {total}"
         time.sleep(0.2)

@@ -155,7 +155,9 @@ def test_texts_may_be_numbered_anew_between_two_batches(tmp_path: Path, monkeypa
     sizes=st.lists(st.integers(1, 150), min_size=1, max_size=25),
     detectors=st.sampled_from([CASES, LIVES, BY_STATUS, ALL_QUIET]),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_answers_to_any_stream_are_the_same(
     tmp_path_factory: pytest.TempPathFactory,
     seed: int,

@@ -121,19 +121,24 @@ def test_a_replay_with_the_exported_controls_gives_the_alerts_of_the_live_run(
         scene.go_on(at(90))
         until(lambda: 5 in scene.taken(), flow)
         scene.go_on(at(1000))
-        settle(redis_server, flow)
+
+        # All controls have been taken: what is exported is what the flow went by.
+        exported = tmp_path / "controls.jsonl"
+        done = makegood("history", "--config", scene.config, "--export", exported)
+        assert (done.returncode, done.defect) == (0, None)
+        controls = read_controls(exported)
+        assert controls[4].effective_us > at(74)  # type: ignore[union-attr]
+        out, shadows = tmp_path / "alerts.jsonl", tmp_path / "shadows.jsonl"
+        replay(load_settings(scene.config).settings, out, controls=controls, shadows=shadows)
+        until_us = SOCIAL[-1][0] - LATENESS_US
+        rows = [json.loads(line) for line in out.read_bytes().splitlines()]
+        told = [row for row in rows if (row["endsAt"] or row["startsAt"]) < rfc3339(until_us)]
+        decisions = [json.loads(line) for line in shadows.read_bytes().splitlines()]
+        decided = [one for one in decisions if one["end_us"] < until_us]
+        settle(redis_server, flow, len(told))
+        until(lambda: len(scene.shadows(1) + scene.shadows(2)) >= len(decided), flow)
         flow.stop()
 
-    exported = tmp_path / "controls.jsonl"
-    done = makegood("history", "--config", scene.config, "--export", exported)
-    assert (done.returncode, done.defect) == (0, None)
-    controls = read_controls(exported)
-    assert controls[4].effective_us > at(74)  # type: ignore[union-attr]
-    out, shadows = tmp_path / "alerts.jsonl", tmp_path / "shadows.jsonl"
-    replay(load_settings(scene.config).settings, out, controls=controls, shadows=shadows)
-    until_us = SOCIAL[-1][0] - LATENESS_US
-    rows = [json.loads(line) for line in out.read_bytes().splitlines()]
-    told = [row for row in rows if (row["endsAt"] or row["startsAt"]) < rfc3339(until_us)]
     live = [json.loads(json.dumps(to_json(one))) for one in history(redis_server)]
     assert len(live) > 4
 
@@ -141,9 +146,7 @@ def test_a_replay_with_the_exported_controls_gives_the_alerts_of_the_live_run(
         return sorted(json.dumps(row, sort_keys=True) for row in found)
 
     assert ordered(live) == ordered(told)
-    decided = [json.loads(line) for line in shadows.read_bytes().splitlines()]
-    stored = scene.shadows(1) + scene.shadows(2)
-    assert len(stored) == len([one for one in decided if one["end_us"] < until_us])
+    assert len(scene.shadows(1) + scene.shadows(2)) == len(decided)
     shown = makegood("history", "sentiment_drop", "--config", scene.config).stdout
     assert "came late: holds for windows after" in shown
 
@@ -201,7 +204,7 @@ def test_a_flow_goes_on_while_the_log_is_away_says_so_and_reads_on(
 
 def _health(port: int) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S) as answer:
             found = json.load(answer)
     except urllib.error.HTTPError as error:
         found = json.load(error)
@@ -228,8 +231,14 @@ def test_what_people_say_of_alerts_is_exported_with_an_interval(
     with running(scene.config, redis_server) as flow:
         scene.go_on(at(12))
         wanted = 'makegood_detector_false_alarms_per_week{bound="low",detector="sentiment_drop",source="p_values"}'
-        until(lambda: wanted in _metrics(free_port) and 'source="verdicts"' in _metrics(free_port), flow)
-        text = _metrics(free_port)
+        text = ""
+
+        def are_told() -> bool:
+            nonlocal text
+            text = _metrics(free_port)
+            return wanted in text and 'source="verdicts"' in text
+
+        until(are_told, flow)
         flow.stop()
     assert 'makegood_detector_verdicts_total{detector="sentiment_drop",verdict="noise"} 2.0' in text
     found = {
@@ -246,7 +255,7 @@ def test_what_people_say_of_alerts_is_exported_with_an_interval(
 
 def _metrics(port: int) -> str:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
     except OSError:
         return ""

@@ -69,6 +69,7 @@ def test_a_live_feed_is_caught_up_at_the_end_and_reading_when_more_comes(cluster
     topic = cluster.create_topic(partitions=2)
     reader = open_feed(topic)
     reader.until_all(Status.CAUGHT_UP)
+    reader.poll_size = 1  # else the record may come together with the news that it is the last
     cluster.produce(topic, [(1, b"{}")])
     reader.until(lambda: reader.count() == 1)
     assert reader.feed.partitions() == {f"{topic}/0": Status.CAUGHT_UP, f"{topic}/1": Status.READING}
@@ -181,11 +182,11 @@ def test_an_unknown_topic_is_said_once_and_read_when_it_appears(cluster: Cluster
     topic = "appears-later-" + cluster.create_topic()
     with capture_logs() as logs:
         reader = open_feed(topic)
-        reader.until(lambda: bool(logs))
+        reader.until(lambda: any(entry.get("what") == topic for entry in logs))
         assert reader.feed.partitions() == {f"{topic}/0": Status.UNREACHABLE}
         cluster.create_topic(topic, partitions=2)
         cluster.produce(topic, [(1, b"{}")])
         reader.until(lambda: reader.count() == 1)
-    (said,) = [entry for entry in logs if entry["log_level"] == "error"]
-    assert (said["feed"], said["what"]) == ("shop", topic)
+    (said,) = [entry for entry in logs if entry["log_level"] == "error" and entry.get("what") == topic]
+    assert said["feed"] == "shop"
     assert "Unknown topic" in said["reason"]

@@ -91,7 +91,7 @@ def database(
     path: Path, *, columns: str = "id INTEGER, at DATETIME, what TEXT", wal: bool = True
 ) -> sqlite3.Connection:
     """Return a connection to a SQLite file with the table ``tickets``; what is executed is committed at once."""
-    db = sqlite3.connect(path, isolation_level=None, timeout=20)
+    db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_S)
     if wal:
         db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = OFF")

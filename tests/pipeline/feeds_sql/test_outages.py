@@ -7,6 +7,7 @@ import structlog.testing
 from pipeline.feeds.contract import Status
 from pipeline.feeds.sql_tables import reader as sql_reader
 from tests.pipeline.feeds_sql.reading import Reading, database, fill
+from tests.support.patience import PATIENCE_S
 
 UNREACHABLE = Status.UNREACHABLE
 
@@ -97,7 +98,8 @@ def test_a_database_that_does_not_answer_is_unreachable_in_time(
     path = tmp_path / "crm.db"
     db = database(path, wal=False)
     fill(db, range(3))
-    with Reading(f"sqlite:///{path}", timeout="1s") as reading:
+    # Its own patience is longer than ours: else it would soon say for itself that it is locked.
+    with Reading(f"sqlite:///{path}?timeout={PATIENCE_S}", timeout="1s") as reading:
         reading.sweep()
         db.execute("BEGIN EXCLUSIVE")
         db.execute("INSERT INTO tickets VALUES (9, 'x', 'y')")

@@ -154,10 +154,9 @@ def test_a_query_that_takes_too_long_is_ended_on_the_server(table: Table) -> Non
     table.made(TICKETS)
     table.db.execute("INSERT INTO tickets VALUES (1)")
     with table.reading(query="SELECT id, pg_sleep(60)::text AS x FROM tickets", timeout="1s") as reading:
-        reading.until(lambda: reading.feed._reader is not None and reading.feed._reader.trouble is not None)
+        # A connection has no more time than a query: on a machine that is busy it may be that which is told first.
+        reading.until(lambda: "statement timeout" in str(reading.feed.why_unreachable()))
         assert reading.status is Status.UNREACHABLE
-        assert reading.feed._reader is not None
-        assert "statement timeout" in str(reading.feed._reader.trouble)
 
 
 def test_no_transaction_is_held_open_while_nobody_polls(table: Table) -> None:

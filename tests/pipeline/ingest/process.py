@@ -87,7 +87,7 @@ class Ingest:
         return self.running.wait(PATIENCE_S)
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None, method: str = "POST") -> Reply:
         with contextlib.closing(self.connect()) as connection:

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.ingest.commit import GroupCommit, NotKeptError
 from pipeline.ingest.spoolfile import Limits, SpoolFile
+from tests.support.patience import PATIENCE_S
 
 
 def test_a_defect_while_writing_is_answered_and_the_next_record_is_kept(
@@ -28,9 +29,9 @@ def test_a_defect_while_writing_is_answered_and_the_next_record_is_kept(
         file = SpoolFile(tmp_path, Limits(10_000, 0, 100_000), lambda: 0)
         commit = GroupCommit(file, "hooks", max_bytes=100_000, max_waiting_bytes=100_000, timer_s=lambda: 0.0)
         with pytest.raises(NotKeptError):
-            await asyncio.wait_for(commit.submit([b"{}"], 1, {}), 30)
+            await asyncio.wait_for(commit.submit([b"{}"], 1, {}), PATIENCE_S)
         assert "a defect" in commit.trouble
-        await asyncio.wait_for(commit.submit([b"{}"], 1, {}), 30)
+        await asyncio.wait_for(commit.submit([b"{}"], 1, {}), PATIENCE_S)
         assert (commit.trouble, commit.waiting_bytes) == ("", 0)
         commit.close()
 

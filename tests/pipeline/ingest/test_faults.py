@@ -16,6 +16,7 @@ import pytest
 
 from pipeline.ingest import folder as place
 from tests.pipeline.ingest.process import Ingest, exchange, running, until
+from tests.support.patience import PATIENCE_S
 
 FEED = "  f: {type: http, signature: {scheme: none}, segment_bytes: 65536}"
 SENDERS = 6
@@ -47,7 +48,7 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         for thread in self._threads:
-            thread.join(30)
+            thread.join(PATIENCE_S)
 
     def has_answered(self, more_than: int) -> bool:
         return len(self.answered) > more_than

@@ -77,7 +77,7 @@ def wait_for(stage: Stage, least: int) -> None:
             flow.check()
         return len(stored(stage.server)) >= least
 
-    until(enough, 120)
+    until(enough)
 
 
 def test_two_processes_count_what_one_does(stage: Stage) -> None:

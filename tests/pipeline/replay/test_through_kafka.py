@@ -1,14 +1,14 @@
 """The same recording through a real broker gives the same alerts, also when the broker goes away in the middle."""
 
-import threading
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 
 from pipeline.assembly import load_settings
+from pipeline.feeds.contract import RawBatch, Status
+from pipeline.feeds.kafka import KafkaFeed
 from pipeline.replay import Summary, replay
-from pipeline.tallies import Tallies
 from tests.support.kafka import Broker, Cluster
 from tests.support.recording import CONFIG, Timed, make_recording, write_config, write_lines
 
@@ -54,8 +54,40 @@ def test_a_replay_through_kafka_gives_the_same_bytes(
     assert (summary.events, summary.late, summary.dead_letters) == (reference[1].events, 0, 0)
 
 
+class Outage:
+    """Kills the broker as soon as a feed has given something, and starts it again when every feed has missed it."""
+
+    def __init__(self, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.taken = 0
+        """Records that came before the broker was back."""
+        self.back = False
+        self._broker = broker
+        self._killed = False
+        self._missing: dict[str, bool] = {}
+        self._poll = KafkaFeed.poll
+
+        def polled(feed: KafkaFeed, max_records: int, partition: str | None = None) -> list[RawBatch]:
+            return self._polled(feed, max_records, partition)
+
+        monkeypatch.setattr(KafkaFeed, "poll", polled)
+
+    def _polled(self, feed: KafkaFeed, max_records: int, partition: str | None) -> list[RawBatch]:
+        batches = self._poll(feed, max_records, partition)
+        if not self.back:
+            self.taken += sum(len(batch.records) for batch in batches)
+            # What was fetched before may be all of a small partition.
+            self._missing[feed.name] = set(feed.partitions().values()) <= {Status.UNREACHABLE, Status.ENDED}
+            if not self._killed and self.taken:
+                self._broker.kill()  # one that is asked to end goes on serving for a while
+                self._killed = True
+            elif self._killed and len(self._missing) == 2 and all(self._missing.values()):
+                self._broker.start()
+                self.back = True
+        return batches
+
+
 def test_a_broker_that_goes_away_in_the_middle_loses_nothing(
-    tmp_path: Path, broker: Broker, reference: tuple[bytes, Summary]
+    tmp_path: Path, broker: Broker, reference: tuple[bytes, Summary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crm, social = produce(broker, CRM, 3), produce(broker, SOCIAL, 2)
     # Small fetches, so that the client cannot have read everything before the broker goes.
@@ -64,32 +96,14 @@ def test_a_broker_that_goes_away_in_the_middle_loses_nothing(
         "topics: [", "properties: {fetch.message.max.bytes: 4096, queued.min.messages: 1}, topics: ["
     )
     config.write_text(text, encoding="utf-8")
-    seen: list[int] = []
-
-    def away(tallies: Tallies) -> None:
-        while tallies.events == 0:
-            threading.Event().wait(0.001)
-        broker.kill()  # at once: one that is asked to end goes on serving for a while
-        seen.append(tallies.events)
-        threading.Event().wait(3)  # an outage; what it read before is taken in that time
-        seen.append(tallies.events)
-        broker.start()
-        done.wait()  # the broker ends with the thread that started it
-
-    def watch(tallies: Tallies) -> None:
-        thread.append(threading.Thread(target=away, args=(tallies,)))
-        thread[0].start()
-
-    thread: list[threading.Thread] = []
-    done = threading.Event()
+    outage = Outage(broker, monkeypatch)
     try:
-        summary = replay(load_settings(config).settings, tmp_path / "alerts.jsonl", watch=watch)
+        summary = replay(load_settings(config).settings, tmp_path / "alerts.jsonl")
     finally:
-        done.set()
-        thread[0].join()
-        broker.kill()  # it was told to end, and may take its time; the next test needs one of our own thread
+        broker.kill()  # it ends with the thread that started it; the next test needs one of our own
         broker.ensure_running()
     total = len(CRM) + len(SOCIAL)
-    assert 0 < seen[1] < total, "the broker went away too late to matter"
+    assert outage.back
+    assert 0 < outage.taken < total, "the broker went away too late to matter"
     assert (tmp_path / "alerts.jsonl").read_bytes() == reference[0]
     assert (summary.events, summary.late, summary.dead_letters) == (total, 0, 0)

@@ -12,7 +12,19 @@ from tests.pipeline.scale.stage import Stage
 from tests.support.kafka import Broker, Cluster
 from tests.support.patience import PATIENCE_S
 from tests.support.recording import make_recording
-from tests.support.sharing import Changes, Judged, SharedFlow, fill, judged, settle, stored, until_stored
+from tests.support.sharing import (
+    Changes,
+    Judged,
+    SharedFlow,
+    fill,
+    judged,
+    parted,
+    settle,
+    stored,
+    until_judged,
+    until_stored,
+)
+from tests.support.undisturbed import Partitions, undisturbed
 
 PARTITIONS = 4
 CRM, SOCIAL = make_recording(20260302)
@@ -31,9 +43,10 @@ class Outcome(NamedTuple):
     windows: Judged
 
 
-def ended(stage: Stage, total: int | None = None) -> Outcome:
-    """Return what the stage has made of everything, once its processes have stopped."""
-    settle(stage.server, stage.flows, total)
+def ended(stage: Stage, changes: int, windows: int) -> Outcome:
+    """Return what the stage has made of everything, once there is so much of it and its processes have stopped."""
+    settle(stage.server, stage.flows, changes)
+    until_judged(stage.config, stage.flows, windows)
     for flow in stage.flows:
         flow.stop()
     return Outcome(stored(stage.server), judged(stage.config))
@@ -45,6 +58,11 @@ def case_of(raw: bytes) -> str:
 
 def id_of(raw: bytes) -> str:
     return str(json.loads(raw)["id"])
+
+
+def tasks() -> list[Partitions]:
+    """Return the partitions of each task, as :func:`filled` fills them."""
+    return list(zip(parted(CRM, PARTITIONS, case_of), parted(SOCIAL, PARTITIONS, id_of), strict=True))
 
 
 def filled(cluster: Cluster) -> Topics:
@@ -62,8 +80,12 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         pytest.skip(str(why))
     stage = Stage(tmp_path_factory.mktemp("quiet"), broker, *filled(broker), PARTITIONS)
     try:
+        wanted = undisturbed(stage.config, tasks())
         stage.start(2)
-        yield ended(stage)
+        found = ended(stage, len(wanted.changes), len(wanted.findings))
+        assert found.changes == wanted.counted
+        assert len(found.windows) == len(wanted.findings)
+        yield found
     finally:
         stage.close()
 
@@ -87,7 +109,7 @@ def test_processes_that_are_killed_again_and_again_lose_and_double_nothing(stage
     for kill in range(1, 7):
         until_stored(stage.server, stage.flows, min(kill * 50, expected.changes.total()))
         stage.restart(rng.randrange(len(flows)))
-    assert ended(stage, expected.changes.total()) == expected
+    assert ended(stage, expected.changes.total(), len(expected.windows)) == expected
 
 
 def test_rescaled_from_two_to_three_to_one_between_kills_lose_and_double_nothing(
@@ -106,13 +128,14 @@ def test_rescaled_from_two_to_three_to_one_between_kills_lose_and_double_nothing
         assert moved.returncode == 0, moved.stderr
         assert json.loads(moved.stdout)["before"] == of
     stage.start(1)
-    assert ended(stage, expected.changes.total()) == expected
+    assert ended(stage, expected.changes.total(), len(expected.windows)) == expected
 
 
 def test_a_folder_of_another_share_is_refused_and_says_what_to_do(stage: Stage) -> None:
     flows = stage.start(2)
     until_stored(stage.server, flows, 10)
     for flow in flows:
+        flow.wait_until_it_holds_its_folder()
         flow.stop()
     wrong = SharedFlow(stage.config, stage.server.url, 0, 3)
     assert wrong.process.wait(PATIENCE_S) == 2
@@ -123,6 +146,7 @@ def test_a_process_whose_folder_is_gone_begins_anew_and_nothing_is_doubled(stage
     flows = stage.start(2)
     until_stored(stage.server, flows, 100)
     for flow in flows:
+        flow.wait_until_it_holds_its_folder()
         flow.kill()
     gone = stage.config.parent / "var" / "flow-1"
     gone.rename(gone.with_name("lost"))
@@ -131,7 +155,7 @@ def test_a_process_whose_folder_is_gone_begins_anew_and_nothing_is_doubled(stage
     moved = stage.rescale(1, "--lost", "1")
     assert moved.returncode == 0, moved.stderr
     stage.start(1)
-    assert ended(stage, expected.changes.total()) == expected
+    assert ended(stage, expected.changes.total(), len(expected.windows)) == expected
 
 
 @pytest.mark.slow
@@ -143,4 +167,4 @@ def test_a_broker_that_is_killed_three_times_loses_and_doubles_nothing(
         until_stored(stage.server, flows, min(goal, expected.changes.total()))
         broker.kill()
         broker.start()
-    assert ended(stage, expected.changes.total()) == expected
+    assert ended(stage, expected.changes.total(), len(expected.windows)) == expected

@@ -19,15 +19,20 @@ UPSTREAM, SORTED = 3, 4
 FEEDS = ("crm", "social")
 
 
-def scattered(cluster: Cluster, events: Sequence[Timed], rng: random.Random, partitions: int = UPSTREAM) -> str:
-    """Write events to the partitions of a new topic as it comes, some of them twice; return its name."""
-    topic = cluster.create_topic(partitions=partitions)
-    records = []
-    for _, raw in events:
-        records.append((rng.randrange(partitions), raw))
+def scattered(events: Sequence[Timed], rng: random.Random) -> list[list[Timed]]:
+    """Spread events over partitions as it comes, some of them twice."""
+    parts: list[list[Timed]] = [[] for _ in range(UPSTREAM)]
+    for row in events:
+        parts[rng.randrange(UPSTREAM)].append(row)
         if rng.random() < 0.03:
-            records.append((rng.randrange(partitions), raw))
-    cluster.produce(topic, records)
+            parts[rng.randrange(UPSTREAM)].append(row)
+    return parts
+
+
+def written(cluster: Cluster, parts: Sequence[Sequence[Timed]]) -> str:
+    """Write events to the partitions of a new topic; return its name."""
+    topic = cluster.create_topic(partitions=len(parts))
+    cluster.produce(topic, [(number, raw) for number, part in enumerate(parts) for _, raw in part])
     return topic
 
 
@@ -57,6 +62,8 @@ class Process(SharedFlow):
     def __init__(self, config: Path, url: str, command: str, *arguments: str) -> None:
         environment = {**os.environ, "MAKEGOOD_REDIS_URL": url, "MAKEGOOD_LOG_LEVEL": "warning"}
         self.log = config.parent / f"{command}{''.join(arguments).replace('/', '-')}.log"
+        index = arguments[-1].partition("/")[0] if arguments else "alone"
+        self._folder = config.parent / "var" / f"{command}-{index}"
         line = [command, "--config", str(config), *arguments]
         self.process = Forked(line, environment=environment, cwd=config.parent, stdout=self.log, stderr=self.log)
 
@@ -105,6 +112,7 @@ class SortingStage:
     def rescale(self, to: int) -> None:
         """Kill all flow processes, give their state to others, and start those."""
         for flow in self.flows:
+            flow.wait_until_it_holds_its_folder()
             flow.kill()
         line = [sys.executable, "-m", "pipeline.cli", "rescale", "--config", str(self.config), "--to", str(to)]
         subprocess.run(line, check=True, timeout=PATIENCE_S, capture_output=True)

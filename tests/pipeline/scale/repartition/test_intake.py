@@ -43,11 +43,12 @@ class Reading:
 
     def __init__(self, loaded: Settings) -> None:
         assert loaded.scale is not None
-        self.off_s = 0.0
+        self.now_s = 0.0
+        """The clock by which intakes fall silent: however long this test takes, that is only when it says so."""
         entry = repartitioned(loaded)["crm"]
         self.topic = events_topics(loaded)["crm"]
         context = FeedContext(recording=False, share=Share(0, 1))
-        self.feed = RepartitionedFeed("crm", entry, loaded.scale, context, lambda: time.monotonic() + self.off_s)
+        self.feed = RepartitionedFeed("crm", entry, loaded.scale, context, lambda: self.now_s)
         self.recorder = Recorder()
         self.prepare = Prepare(
             decoder=Decoder({"crm": None}),
@@ -129,8 +130,8 @@ def test_bad_records_are_buried_once_and_idle_partitions_hold_no_time(
     ends = {f"{reading.topic}/{number}": cluster.end_offset(reading.topic, number) for number in range(4)}
     reading.until(lambda: ends.items() <= reading.feed.positions().items())
     reached_us = reading.watermark_us
-    assert set(reading.feed.partitions().values()) == {Status.CAUGHT_UP}
-    reading.off_s = STALE_AFTER_S + 1
+    reading.until(lambda: set(reading.feed.partitions().values()) == {Status.CAUGHT_UP})
+    reading.now_s = STALE_AFTER_S + 1
     reading.read()
     assert set(reading.feed.partitions().values()) == {Status.UNREACHABLE}
     assert all("makegood repartition" in why for why in reading.feed.why_unreachable().values())
@@ -158,7 +159,7 @@ def test_a_topic_that_refuses_a_message_stops_the_intake_and_nothing_comes_befor
 
     entry = ConfigEntry("max.message.bytes", "16777216", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, events, incremental_configs=[entry])
-    cluster.admin.incremental_alter_configs([resource])[resource].result(30)
+    cluster.admin.incremental_alter_configs([resource])[resource].result(PATIENCE_S)
     stage.intakes = [stage.intake(0, 1)]
     reading = Reading(loaded)
     reading.until(lambda: len(reading.recorder.seen) >= 100)

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.pipeline.scale.repartition.stage import SortingStage, scattered, settings
+from tests.pipeline.scale.repartition.stage import SortingStage, scattered, settings, written
 from tests.support.kafka import Broker
 from tests.support.recording import make_recording, shuffled
 from tests.support.sharing import Changes, settle, stored, until_stored
+from tests.support.undisturbed import undisturbed
 
-CRM, SOCIAL = make_recording(20260302, cases=120, hours=72)
+_RNG = random.Random(3)
+CRM, SOCIAL = (scattered(shuffled(rows, _RNG), _RNG) for rows in make_recording(20260302, cases=120, hours=72))
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
 
@@ -30,8 +32,7 @@ def topics() -> Topics:
         broker = shared_broker().ensure_running()
     except BrokerUnavailable as why:
         pytest.skip(str(why))
-    rng = random.Random(3)
-    return Topics(broker, scattered(broker, shuffled(CRM, rng), rng), scattered(broker, shuffled(SOCIAL, rng), rng))
+    return Topics(broker, written(broker, CRM), written(broker, SOCIAL))
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +40,12 @@ def expected(tmp_path_factory: pytest.TempPathFactory, topics: Topics) -> Iterat
     """What one process stores that reads the topics itself."""
     stage = SortingStage(settings(tmp_path_factory.mktemp("direct"), *topics, scale=False))
     try:
+        wanted = undisturbed(stage.config, [[*CRM, *SOCIAL]]).counted
         stage.flows = [stage.flow()]
-        settle(stage.server, stage.flows)
+        settle(stage.server, stage.flows, wanted.total())
         stage.flows[0].stop()
-        yield stored(stage.server)
+        assert stored(stage.server) == wanted
+        yield wanted
     finally:
         stage.close()
 
