@@ -26,6 +26,9 @@ GAP_US = 5_000_000
 """When nobody has looked at the clock for this long, silence is counted anew: nobody has listened."""
 SLEWED = 2_000
 """Time services speed a clock up or slow it down by no more than one part in this many."""
+AT_ONCE_US = 100_000
+"""Clocks that are read within this are read at once."""
+_TRIES = 5
 KEEP_EVERY_US = 10_000_000
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -80,13 +83,13 @@ class FlowClock:
         self._tell = tell
         self._kept = kept
         self._boot = _boot_id()
-        self._looked_us = steady_us()
-        self._now_us = self._first_us()
+        self._looked_us, first_us = self._at_once()
+        self._now_us = self._first_us(first_us)
         self._off_us = 0  # how far the system's clock is ahead, once it has jumped
         self._jumped_us = 0  # when it did, by the steady clock
         self._newest_before_us = 0
         self._interrupted = False
-        self._wall_seen_us = wall_us()
+        self._wall_seen_us = first_us
         self.set_back = False
         """Whether the system's clock was set back by more than a small step."""
         self._keep_at_us = self._looked_us
@@ -103,13 +106,12 @@ class FlowClock:
 
     def now_us(self) -> int:
         """Return the time, microseconds since 1970 UTC. It goes back only when events have proved it wrong."""
-        steady_us = self._steady_us()
+        steady_us, wall_us = self._at_once()
         passed_us = max(0, steady_us - self._looked_us)
         self._looked_us = steady_us
         if passed_us > GAP_US:
             self._interrupted = True
         counted_us = self._now_us + passed_us
-        wall_us = self._wall_us()
         self.set_back = self.set_back or wall_us < self._wall_seen_us - JUMP_US
         self._wall_seen_us = wall_us
         off_us = wall_us - counted_us
@@ -163,8 +165,16 @@ class FlowClock:
             return (came and not nearer_to_us) or (not came and patient)
         return came and nearer_to_us and patient
 
-    def _first_us(self) -> int:
-        wall_us = self._wall_us()
+    def _at_once(self) -> tuple[int, int]:
+        """Return what both clocks say; read anew when the process stood still in between: that is no jump."""
+        steady_us = self._steady_us()
+        for _ in range(_TRIES):
+            before_us, wall_us, steady_us = steady_us, self._wall_us(), self._steady_us()
+            if steady_us - before_us <= AT_ONCE_US:
+                break
+        return steady_us, wall_us
+
+    def _first_us(self, wall_us: int) -> int:
         if self._kept is None:
             return wall_us
         try:
