@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from tests.cli.support import makegood
-from tests.cli.test_live import event, running, until
+from tests.cli.test_live import event, health, running, until
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 from tests.support.receipts import BEN
 from tests.support.twilio import ACCOUNT, SENDER, TOKEN, fake_twilio
@@ -45,6 +46,12 @@ metrics: {{listen: "127.0.0.1:{flow_port}", notifier_listen: "127.0.0.1:{notifie
 """
 
 
+def asked(url: str, **data: str) -> httpx.Response:
+    """Get an address, or post a form to it."""
+    method = "POST" if data else "GET"
+    return httpx.request(method, url, data=data or None, trust_env=False, timeout=PATIENCE_S)
+
+
 def test_a_phone_is_told_reports_back_and_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MG_TEST_TWILIO", TOKEN)
     monkeypatch.setenv("MG_TEST_LINKS", "hunter2-links-0123456789")
@@ -65,8 +72,7 @@ def test_a_phone_is_told_reports_back_and_answers(tmp_path: Path, monkeypatch: p
         )
         with running("run", "--config", config, log=log):
             until(lambda: len(twilio.sent) == 1, log)
-            health = httpx.get(f"http://127.0.0.1:{notifier_port}/healthz", trust_env=False).json()
-            assert health["callbacks"] == "listening"
+            until(lambda: health(notifier_port).get("callbacks") == "listening", log)
             (listed,) = json.loads(makegood("alerts", "-c", config, "--json", "--match", "case_id=c1").stdout)
 
             def shown() -> dict[str, object]:
@@ -87,14 +93,14 @@ def test_a_phone_is_told_reports_back_and_answers(tmp_path: Path, monkeypatch: p
             text = twilio.sent[0][1]
             link = re.search(r"http://\S+/act/\S+", text)
             assert link is not None, text
-            assert "Acknowledge?" in httpx.get(link[0], trust_env=False).text
+            assert "Acknowledge?" in asked(link[0]).text
             assert shown()["acknowledged"] is None
             assert "acknowledged" in twilio.write(f"http://127.0.0.1:{port}/twilio/sms/sms", BEN, "ack 2h on my way")
             acknowledged = shown()["acknowledged"]
             assert isinstance(acknowledged, dict)
             assert (acknowledged["by"], acknowledged["via"]) == ("ben", "sms")
-            assert "Acknowledged" in httpx.post(link[0], data={"by": "eve"}, trust_env=False).text
-            figures = httpx.get(f"http://127.0.0.1:{notifier_port}/metrics", trust_env=False).text
+            assert "Acknowledged" in asked(link[0], by="eve").text
+            figures = asked(f"http://127.0.0.1:{notifier_port}/metrics").text
             assert 'makegood_callbacks_total{kind="sms",result="taken"} 1.0' in figures
             assert 'makegood_receipts_total{channel="sms",outcome="delivered"} 1.0' in figures
     assert "Traceback" not in log.read_text()

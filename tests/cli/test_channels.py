@@ -7,6 +7,7 @@ import pytest
 from tests.cli.support import makegood
 from tests.support.http import Answer, http_server, refused_port
 from tests.support.opsgenie import API_KEY, fake_opsgenie
+from tests.support.patience import PATIENCE_S
 
 
 def written(folder: Path, **entries: str) -> Path:
@@ -81,7 +82,7 @@ def test_a_provider_that_says_later_what_became_of_it_is_asked(tmp_path: Path, m
         config = written(
             tmp_path, pager=f"{{type: opsgenie, api_key: {{env: MG_TEST_KEY}}, base_url: '{opsgenie.url}'}}"
         )
-        done = makegood("channels", "test", "pager", "--config", config)
+        done = makegood("channels", "test", "pager", "--config", config, "--wait", str(PATIENCE_S))
     assert done.returncode == 1
     assert "Opsgenie took the request and then failed to process it" in done.stdout
 

@@ -17,12 +17,11 @@ from alerts.opening import open_store
 from config.settings import Settings
 from pipeline.assembly import load_settings
 from tests.support.alerts import change
-from tests.support.browser import chromium, violations
-from tests.support.patience import until
+from tests.support.browser import chromium, opened, violations
+from tests.support.patience import PATIENCE_S, until
 from tests.support.stopping import stop_in_its_tracks
 
 REPO = Path(__file__).resolve().parents[2]
-WAIT_MS = 60_000
 PAGES = ("/inbox", "/incidents", "/silences", "/feeds", "/detectors", "/channels", "/duty", "/audit", "/settings")
 
 pytestmark = pytest.mark.slow
@@ -55,7 +54,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield Demo(url, load_settings(folder / "makegood.yaml").settings, _child(process.pid, " flow "))
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.wait(PATIENCE_S)
 
 
 def _said(process: "subprocess.Popen[str]", wanted: re.Pattern[str]) -> str:
@@ -87,13 +86,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    context.set_default_timeout(WAIT_MS)
-    expect.set_options(timeout=WAIT_MS)
-    found = context.new_page()
-    yield found
-    expect.set_options(timeout=5_000)
-    context.close()
+    with opened(browser, viewport={"width": 1440, "height": 900}, reduced_motion="reduce") as context:
+        yield context.new_page()
 
 
 def test_the_worst_problem_is_found_taken_understood_and_silenced(
@@ -156,27 +150,25 @@ def test_a_detector_is_tuned_by_its_knob_shadowed_promoted_and_taken_back(demo: 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_axe_finds_nothing_wrong_on_any_page(demo: Demo, browser: Browser, scheme: str) -> None:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-    context.set_default_timeout(WAIT_MS)
-    page = context.new_page()
-    page.goto(f"{demo.url}/inbox")
-    paths = [
-        *PAGES,
-        "/silences/new?m=service%3Dcheckout",
-        "/detectors/social_spike?budget=0.5",
-        "/dead-letters",
-        "/wall",
-    ]
-    paths.append(page.locator("#list [data-row] .says").first.get_attribute("href") or "")
-    page.goto(f"{demo.url}/incidents")
-    paths.append(page.locator("#list [data-row] .says").first.get_attribute("href") or "")
     wrong = {}
-    for path in paths:
-        page.goto(demo.url + path)
-        page.wait_for_load_state("load")
-        if found := violations(page):
-            wrong[path] = found
-    context.close()
+    with opened(browser, viewport={"width": 1440, "height": 900}, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto(f"{demo.url}/inbox")
+        paths = [
+            *PAGES,
+            "/silences/new?m=service%3Dcheckout",
+            "/detectors/social_spike?budget=0.5",
+            "/dead-letters",
+            "/wall",
+        ]
+        paths.append(page.locator("#list [data-row] .says").first.get_attribute("href") or "")
+        page.goto(f"{demo.url}/incidents")
+        paths.append(page.locator("#list [data-row] .says").first.get_attribute("href") or "")
+        for path in paths:
+            page.goto(demo.url + path)
+            page.wait_for_load_state("load")
+            if found := violations(page):
+                wrong[path] = found
     assert wrong == {}
 
 

@@ -16,6 +16,7 @@ from config.settings import Settings
 from dashboards.following import Follower
 from dashboards.mirror import Mirror
 from tests.support.alerts import MINUTE_US, START_US, change
+from tests.support.patience import PATIENCE_S
 
 SETTINGS = Settings.model_validate(
     {
@@ -48,7 +49,7 @@ def following(
 
 async def until(mirror: Mirror, holds: Callable[[], bool]) -> None:
     """Wait until something holds of the mirror."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():
             await mirror.wait(mirror.version, 0.2)
 

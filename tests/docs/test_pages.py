@@ -16,12 +16,15 @@ import pytest
 from config.loader import validate
 from config.yamlfile import parse_yaml
 from pipeline.assembly import build_problems, settings_model
+from pipeline.commands import controls
 from tests.cli.support import makegood
 from tests.docs.pages import PAGES, REPO, Command, commands, examples
 from tests.docs.stages import Stage, stage_of
+from tests.support.patience import PATIENCE_S
 
-SOON_S = 90.0
 LOOK_EVERY_S = 0.5
+ANY_PORTS = 'metrics: {listen: "127.0.0.1:0", notifier_listen: "127.0.0.1:0"}'
+"""Where a page says so, its console gets any free port as well: the usual one may be taken on the machine of a test."""
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 
 
@@ -34,12 +37,15 @@ def test_the_examples_of_a_page_work_as_shown(
     page: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(controls, "_HEARD_WITHIN_S", PATIENCE_S)  # a flow may be as slow as the machine
     with stage_of(name(page), tmp_path_factory.mktemp("stage"), monkeypatch) as stage, ExitStack() as stack:
         for example in examples(page):
             kind, _, rest = example.mark.partition(": ")
             where = f"{name(page)}:{example.line}"
             if kind == "file":
-                Path(rest).write_text(stage.written(example.text), encoding="utf-8")
+                text = stage.written(example.text)
+                more = 'console: {listen: "127.0.0.1:0"}\n' if ANY_PORTS in text else ""
+                Path(rest).write_text(text + more, encoding="utf-8")
             elif kind == "settings":
                 document = parse_yaml(example.text, where)
                 assert build_problems(validate(document, settings_model()), document) == []
@@ -51,7 +57,7 @@ def test_the_examples_of_a_page_work_as_shown(
             else:
                 assert example.language in ("console", "text"), f"{where}: mark it as file, settings or not run"
                 for command in commands(example) if example.language == "console" else []:
-                    run(command, where, stage, within_s=SOON_S if kind == "soon" else 0.0)
+                    run(command, where, stage, within_s=PATIENCE_S if kind == "soon" else 0.0)
 
 
 def run(command: Command, where: str, stage: Stage, *, within_s: float) -> None:
@@ -90,7 +96,7 @@ def running(command: Command, where: str) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            status = process.wait(timeout=SOON_S)
+            status = process.wait(timeout=PATIENCE_S)
         assert status == 0, Path("output.log").read_text(encoding="utf-8")
 
 

@@ -1,14 +1,22 @@
-"""A real browser for tests of pages: Debian's Chromium, driven by Playwright."""
+"""A real browser for tests of pages: Debian's Chromium, driven by Playwright.
+
+Whatever it is to show is waited for as long as for anything else in tests: pages are slow on a slow machine.
+"""
 
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.support.patience import PATIENCE_S
+
+PATIENCE_MS = PATIENCE_S * 1000
+expect.set_options(timeout=PATIENCE_MS)
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
@@ -19,11 +27,29 @@ def chromium() -> Iterator[Browser]:
     if found is None:
         pytest.skip("there is no Chromium (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"], timeout=PATIENCE_MS
+        )
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """Give a context whose pages are waited for, and close it.
+
+    Args:
+        browser: that it is of.
+        options: of the context.
+    """
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE_MS)
+    try:
+        yield context
+    finally:
+        context.close()
 
 
 def violations(page: Page, *rules: str) -> list[str]:

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,26 @@ from pipeline.ingest import protocol
 from tests.dashboards.access.conftest import TOKEN, sha256
 from tests.dashboards.access.test_served import said, serving
 from tests.support.access import users
+from tests.support.patience import PATIENCE_S
 
 BEARER = f"Authorization: Bearer {TOKEN}\r\n"
 HEAD = "Host: 127.0.0.1\r\nConnection: close\r\n"
 
 
 @pytest.fixture
-def address(store: AlertStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    console: dict[str, Any] = {
+def console(tmp_path: Path) -> dict[str, Any]:
+    return {
         "users": users(tmp_path, rob="responder"),
         "tokens": {"karma": {"role": "responder", "sha256": sha256(TOKEN)}},
         "max_body_bytes": 262_144,
-        "body_within": "1s",
+        "body_within": "10m",
     }
-    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 1.0)
+
+
+@pytest.fixture
+def address(store: AlertStore, console: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Served for somebody who may be as slow as the machine is."""
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", PATIENCE_S)
     with serving(store, console) as where:
         yield where
 
@@ -49,22 +56,28 @@ def test_a_body_in_parts_that_never_says_its_length_is_counted(address: str) -> 
         assert status(said(address, post(path, "Transfer-Encoding: chunked"), *[part] * 5)) == 413
 
 
-def test_a_body_in_parts_that_come_one_by_one_is_given_up_as_a_whole(address: str) -> None:
+def test_a_body_in_parts_that_come_one_by_one_is_given_up_as_a_whole(
+    store: AlertStore, console: dict[str, Any]
+) -> None:
+    ended: list[bytes] = []
+
     def drip() -> Iterator[bytes]:
         yield b"["
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             time.sleep(0.2)
             yield b" "
+        ended.append(b"]")  # it would have been waited for as long as anything came
+        yield b"]"
 
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-    began = time.monotonic()
-    try:
-        answer = httpx.post(f"http://{address}/api/v2/alerts", content=drip(), headers=headers, timeout=30)
-        assert answer.status_code == 408
-    except httpx.WriteError:
-        pass  # it was closed while we went on
-    assert time.monotonic() - began < 15, "each part is in time, the whole is not"
+    with serving(store, {**console, "body_within": "1s"}) as address:
+        try:
+            answer = httpx.post(f"http://{address}/api/v2/alerts", content=drip(), headers=headers, timeout=PATIENCE_S)
+            assert answer.status_code == 408
+        except (httpx.WriteError, httpx.ReadError):
+            pass  # it was closed while we went on
+    assert ended == [], "each part is in time, the whole is not"
 
 
 def test_two_lengths_or_a_length_beside_parts_are_no_request(address: str) -> None:
@@ -86,7 +99,7 @@ def test_many_cookies_are_bounded_by_the_size_of_the_head(address: str, count: i
     assert status(said(address, request)) == wanted
 
 
-@pytest.mark.parametrize(("count", "wanted"), [(100, 200), (10_000, 431)])
+@pytest.mark.parametrize(("count", "wanted"), [(100, 200), (20_000, 431)])
 def test_many_headers_are_bounded_by_the_size_of_the_head(address: str, count: int, wanted: int) -> None:
     headers = "".join(f"X-H{number}: 1\r\n" for number in range(count))
     assert status(said(address, f"GET /api/v2/status HTTP/1.1\r\n{HEAD}{BEARER}{headers}\r\n".encode())) == wanted
@@ -101,9 +114,9 @@ def test_a_huge_query_is_no_defect_and_a_larger_one_no_request(address: str) -> 
 
 def test_a_query_of_many_parameters_is_answered_in_time(address: str) -> None:
     query = "&".join("filter=a" for _ in range(6_000))
-    began = time.monotonic()
+    began_s = time.process_time()  # what others do on this machine does not count
     assert status(said(address, f"GET /api/v2/alerts?{query} HTTP/1.1\r\n{HEAD}{BEARER}\r\n".encode())) < 500
-    assert time.monotonic() - began < 15
+    assert time.process_time() - began_s < 15
 
 
 @pytest.mark.parametrize(
@@ -125,17 +138,27 @@ def test_a_form_of_many_fields_or_parts_is_refused(address: str) -> None:
         assert 400 <= status(said(address, head.encode() + body)) < 500
 
 
-def test_others_are_served_while_many_connections_say_nothing(address: str) -> None:
+def test_others_are_served_while_many_connections_say_nothing(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     host, _, port = address.partition(":")
-    silent = [socket.create_connection((host, int(port))) for _ in range(100)]
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    silent: list[socket.socket] = []
+
+    def say_nothing(count: int) -> None:
+        for number in range(count):
+            silent.append(socket.create_connection((host, int(port)), timeout=PATIENCE_S))
+            if number % 2:
+                with suppress(BrokenPipeError, ConnectionResetError):  # it was given up already
+                    silent[-1].sendall(b"GET / HTTP/1.1\r\nHost: ")
+
     try:
-        for one in silent[::2]:
-            one.sendall(b"GET / HTTP/1.1\r\nHost: ")
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        assert httpx.get(f"http://{address}/api/v2/status", headers=headers, timeout=10).status_code == 200
-        for one in silent:
-            one.settimeout(20)
-            assert one.recv(100)[:12] in {b"HTTP/1.1 408", b""}, "they are given up"
+        say_nothing(100)
+        answer = httpx.get(f"http://{address}/api/v2/status", headers=headers, timeout=PATIENCE_S)
+        assert answer.status_code == 200
+        monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 1.0)
+        say_nothing(100)
+        for one in silent[100:]:
+            with suppress(ConnectionResetError):  # just as well
+                assert one.recv(100)[:12] in {b"HTTP/1.1 408", b""}, "they are given up"
     finally:
         for one in silent:
             one.close()

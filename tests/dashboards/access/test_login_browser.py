@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from alerts.store import AlertStore
 from tests.dashboards.access.test_served import serving
 from tests.support.access import PASSWORD, users
-from tests.support.browser import chromium, violations
+from tests.support.browser import chromium, opened, violations
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,10 @@ def browser() -> Iterator[Browser]:
 def test_a_person_logs_in_and_out_in_a_browser(
     browser: Browser, store: AlertStore, tmp_path: Path, scheme: str
 ) -> None:
-    with serving(store, {"users": users(tmp_path, rob="viewer")}) as address:
-        context = browser.new_context(color_scheme=scheme, viewport={"width": 320, "height": 640})  # type: ignore[arg-type]
+    with (
+        serving(store, {"users": users(tmp_path, rob="viewer")}) as address,
+        opened(browser, color_scheme=scheme, viewport={"width": 320, "height": 640}) as context,
+    ):
         page = context.new_page()
         refused: list[str] = []
         page.on("console", lambda line: refused.append(line.text) if line.type == "error" else None)
@@ -48,4 +50,3 @@ def test_a_person_logs_in_and_out_in_a_browser(
         page.goto(f"http://{address}/settings")
         expect(page.get_by_role("heading", name="Log in")).to_be_visible()
         assert [line for line in refused if "Content Security" in line] == []
-        context.close()

@@ -11,12 +11,20 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from alerts.store import AlertStore
+from dashboards.access import oidc
 from dashboards.access.oidc import CALLBACK
 from tests.support.access import BASE_URL, Clock, Served, served, users
 from tests.support.http import Answer
 from tests.support.oidc import CLIENT_ID, CLIENT_SECRET, Provider, key, provider
+from tests.support.patience import PATIENCE_S
 
 ROLES = {"sre": "responder", "tuners": "tuner", "boss": "admin"}
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider may be as slow as the machine."""
+    monkeypatch.setattr(oidc, "_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture
@@ -46,7 +54,7 @@ def to_provider(client: TestClient, wanted: str = "/") -> str:
     """Go to the provider and log in there; return where it sends the browser back to."""
     sent = client.get("/login/oidc", params={"next": wanted})
     assert sent.status_code == 303, sent.text
-    back = httpx.get(sent.headers["location"], verify=False)  # noqa: S501 - on this machine, without TLS
+    back = httpx.get(sent.headers["location"], verify=False, timeout=PATIENCE_S)  # noqa: S501 - on this machine, without TLS
     assert back.status_code == 302, back.text
     return str(back.headers["location"]).removeprefix(BASE_URL)
 

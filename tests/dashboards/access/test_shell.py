@@ -17,22 +17,28 @@ from dashboards.access.asking import client_address
 from dashboards.access.shell import CSP, Shell
 from tests.dashboards.access.conftest import TOKEN, sha256
 from tests.support.access import PASSWORD, Served, log_in, served, users
+from tests.support.patience import PATIENCE_S
 from tests.support.redis import fresh_store, redis_client
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
-@pytest.fixture
-def small(store: AlertStore, tmp_path: Path) -> Served:
+def small_ones(store: AlertStore, folder: Path, within: str) -> Served:
+    """Return an application that takes small bodies, which have to come within a time."""
     return served(
         store,
         {
-            "users": users(tmp_path, rob="responder"),
+            "users": users(folder, rob="responder"),
             "tokens": {"karma": {"role": "responder", "sha256": sha256(TOKEN)}},
             "max_body_bytes": 65_536,
-            "body_within": "1s",
+            "body_within": within,
         },
     )
+
+
+@pytest.fixture
+def small(store: AlertStore, tmp_path: Path) -> Served:
+    return small_ones(store, tmp_path, "10m")
 
 
 def test_every_answer_has_the_headers_that_keep_others_out(people: Served) -> None:
@@ -133,7 +139,7 @@ def ask(made: Served, path: str, headers: dict[str, str], parts: AsyncIterator[M
         said.append(message)
 
     async def run() -> None:
-        await asyncio.wait_for(made.app(scope, receive, send), 60)
+        await asyncio.wait_for(made.app(scope, receive, send), PATIENCE_S)
 
     asyncio.run(run())
     return said
@@ -145,10 +151,10 @@ async def never_ends() -> AsyncIterator[Message]:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/take", "/api/v1/json", "/form"])
-def test_a_body_that_never_ends_is_given_up(small: Served, path: str) -> None:
+def test_a_body_that_never_ends_is_given_up(store: AlertStore, tmp_path: Path, path: str) -> None:
     kind = "application/x-www-form-urlencoded" if path == "/form" else "application/json"
     headers = BEARER | {"Host": "127.0.0.1:8080", "Content-Type": kind, "Content-Length": "100"}
-    start, *_ = ask(small, path, headers, never_ends())
+    start, *_ = ask(small_ones(store, tmp_path, "1s"), path, headers, never_ends())
     assert start["status"] == 408
     assert (b"connection", b"close") in start["headers"]
 

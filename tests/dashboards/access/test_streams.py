@@ -11,6 +11,7 @@ from dashboards.access.revoked import Revoked
 from dashboards.access.tokens import digest_of
 from tests.dashboards.access.conftest import TOKEN
 from tests.support.access import Served, Viewer
+from tests.support.patience import PATIENCE_S
 
 
 def hear(made: Served, headers: dict[str, str], meanwhile: list[object]) -> list[bytes]:
@@ -52,7 +53,7 @@ def hear(made: Served, headers: dict[str, str], meanwhile: list[object]) -> list
         said.append(message)
 
     async def run() -> None:
-        await asyncio.wait_for(made.app(scope, receive, send), 60)
+        await asyncio.wait_for(made.app(scope, receive, send), PATIENCE_S)
 
     asyncio.run(run())
     assert said[0]["status"] == 200

@@ -27,7 +27,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def serve(store: AlertStore, settings: Settings) -> Iterator[Callable[..., Running]]:
+def serve(store: AlertStore, settings: Settings, shown: None) -> Iterator[Callable[..., Running]]:
     """Return what starts the application; it is stopped when the test ends."""
     entered = []
 

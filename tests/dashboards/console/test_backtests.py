@@ -18,6 +18,8 @@ from tests.support.web import TOKEN, Somebody
 PATH = "/detectors/sentiment_drop"
 KNOB = {"budget": "0.1", "confirm": "3 of 4"}
 
+pytestmark = pytest.mark.usefixtures("leases_hold")
+
 
 def client_of(store: AlertStore, config: Path, role: Role = Role.TUNER) -> TestClient:
     settings = load_settings(config).settings

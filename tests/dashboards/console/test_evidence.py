@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
 
@@ -16,6 +15,7 @@ from detectors.contract import AlertChange, alert_change
 from pipeline.findings.alerted import from_lines
 from pipeline.findings.places import findings_paths
 from pipeline.findings.store import FindingStore
+from tests.dashboards.console.test_pages import get
 from tests.support.findings import Recorded, record
 from tests.support.web import Running
 
@@ -85,7 +85,7 @@ def test_the_page_has_the_same_numbers_in_its_table_as_the_findings(
 ) -> None:
     store.apply([fired.current])
     app = serve(settings=recorded.settings)
-    text = httpx.get(f"{app.url}/a/{fired.current.fingerprint}").text
+    text = get(app, f"/a/{fired.current.fingerprint}").text
     shown = re.findall(r'data-t="(\d+)" data-v="([^"]*)"', text)
     points = evidence(recorded.settings, recorded.detectors, fired).points
     assert shown == [
@@ -93,7 +93,7 @@ def test_the_page_has_the_same_numbers_in_its_table_as_the_findings(
     ]
     assert "(opened it)" in text
     assert "decided here" not in text, "the chart is drawn by the browser"
-    assert '<svg class="spark"' in httpx.get(f"{app.url}/inbox").text
+    assert '<svg class="spark"' in get(app, "/inbox").text
 
 
 def test_a_line_is_of_one_view_and_has_gaps_where_nothing_was_scored(recorded: Recorded) -> None:

@@ -15,13 +15,27 @@ from alerts.responses import Responses
 from alerts.store import AlertStore
 from config.settings import Settings
 from dashboards.access.contract import Role
+from dashboards.console import outcome
 from tests.support.alerts import change
-from tests.support.browser import chromium, violations
-from tests.support.sharing import until
+from tests.support.browser import chromium, opened, violations
+from tests.support.patience import PATIENCE_S, until
 from tests.support.web import Running, Somebody, wall_us
 
 Serve = Callable[..., Running]
 ROW = "#list [data-row]"
+HEARS = "window.makegoodSkewMs !== undefined && document.querySelector('[data-live-list].htmx-request') === null"
+CAN_BE_DEAF = """
+window.EventSource = class extends EventSource {
+  addEventListener(name, act) { super.addEventListener(name, (event) => { if (!window.deaf) { act(event); } }); }
+};
+"""
+"""Lets a page hear nothing any more while its connection stays open."""
+
+
+@pytest.fixture(autouse=True)
+def time_to_undo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done can be undone for as long as a slow machine needs to show that."""
+    monkeypatch.setattr(outcome, "UNDO_US", round(PATIENCE_S * 1_000_000))
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +46,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(
-        viewport={"width": 1440, "height": 900}, reduced_motion="reduce", timezone_id="Europe/Berlin"
-    )
-    context.set_default_timeout(15_000)
-    yield context
-    context.close()
+    with opened(
+        browser, viewport={"width": 1440, "height": 900}, reduced_motion="reduce", timezone_id="Europe/Berlin"
+    ) as context:
+        yield context
 
 
 @pytest.fixture
@@ -51,9 +63,9 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 
 def look(page: Page, app: Running, path: str = "/inbox") -> None:
-    """Load a page, and wait until it hears the server."""
+    """Load a page, and wait until it has heard a beat of the server, and has the list that it asked for then."""
     page.goto(app.url + path)
-    expect(page.locator("[data-beat-age]").first).not_to_be_empty()
+    until(lambda: page.evaluate(HEARS), "the first beat")
 
 
 def fill(store: AlertStore, count: int = 3, **labels: Any) -> list[Any]:
@@ -202,11 +214,11 @@ def test_without_a_beat_the_page_says_not_live_and_gives_up_its_colours(
     fill(store)
     app = serve()
     page.clock.install()
+    page.add_init_script(CAN_BE_DEAF)
     look(page, app)
     expect(page.locator("#not-live")).to_be_hidden()
-    page.route("**/*", lambda route: route.abort())
-    page.evaluate("htmx.createEventSource = () => new EventTarget()")
-    # The connection stays open, and half an hour goes by for the page alone: no error of the network tells it so.
+    # The connection stays open, and a minute goes by for the page alone: no error of the network tells it so.
+    page.evaluate("window.deaf = true")
     page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 60)
     page.clock.run_for(2000)
     expect(page.locator("#not-live")).to_be_visible()
@@ -234,19 +246,18 @@ def test_without_scripts_pages_work_as_forms_and_say_that_they_are_not_live(
     one = change(summary="plain")
     store.apply([one])
     app = serve()
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(app.url + "/inbox")
-    assert "<noscript>" in page.content()
-    page.locator(f'{ROW} button[value^="acknowledge:"]').click()
-    page.wait_for_url(re.compile("said="))
-    assert page.get_by_text("Acknowledged 1 alert.").is_visible()
-    assert Responses(store).acknowledgements([one]).keys() == {one.fingerprint}
-    page.locator('[data-act="undo"]').click()
-    expect(page.get_by_text("Took back the acknowledgement of 1 alert.")).to_be_visible()
-    assert page.url.count("said=") == 1
-    assert Responses(store).acknowledgements([one]) == {}
-    context.close()
+    with opened(browser, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(app.url + "/inbox")
+        assert "<noscript>" in page.content()
+        page.locator(f'{ROW} button[value^="acknowledge:"]').click()
+        page.wait_for_url(re.compile("said="))
+        expect(page.get_by_text("Acknowledged 1 alert.")).to_be_visible()
+        assert Responses(store).acknowledgements([one]).keys() == {one.fingerprint}
+        page.locator('[data-act="undo"]').click()
+        expect(page.get_by_text("Took back the acknowledgement of 1 alert.")).to_be_visible()
+        assert page.url.count("said=") == 1
+        assert Responses(store).acknowledgements([one]) == {}
 
 
 def test_what_became_of_a_form_stays_to_be_read_when_the_list_loads_itself(
@@ -275,6 +286,7 @@ def test_a_tone_is_made_for_a_new_row_of_a_priority_that_was_chosen_and_for_no_o
 ) -> None:
     store.apply([change("Old", severity="critical", tier="gold", summary="an old one")])
     app = serve()
+    page.clock.set_fixed_time(wall_us() / 1_000_000)  # all of it is at once, however slow the machine
     look(page, app, "/settings")
     expect(page.locator("[data-sound]")).to_be_hidden()
     page.locator('[name=sound][value="1"]').check()
@@ -328,15 +340,19 @@ def test_an_incident_that_somebody_else_leads_renews_itself_and_keeps_what_is_ty
     store.apply([change("Slow", service="s0", case="another", summary="another of it")])
     expect(page.locator("#head")).to_contain_text("lead: ben")
     assert page.locator("#note").input_value() == "half a note"
-    page.get_by_role("button", name="Take the lead").click()
+    with page.expect_navigation():  # what is looked at below is the page that it leads to
+        page.get_by_role("button", name="Take the lead").click()
     expect(page.locator("#head")).to_contain_text("lead: anna")
-    marks = page.locator(".moment.said")
-    assert marks.count() == 2
-    lanes = page.locator("svg.lanes").last.bounding_box()
-    for box in [one.bounding_box() for one in marks.all()]:
-        assert box is not None
-        assert lanes is not None
-        assert lanes["x"] < box["x"] < lanes["x"] + lanes["width"], "each stands on the axis"
+    expect(page.locator(".moment.said")).to_have_count(2)
+    left, right, *marks = page.evaluate(
+        """() => {
+            const lanes = [...document.querySelectorAll("svg.lanes")].at(-1).getBoundingClientRect();
+            const marks = [...document.querySelectorAll(".moment.said")].map((one) => one.getBoundingClientRect().x);
+            return [lanes.left, lanes.right, ...marks];
+        }"""
+    )
+    assert len(marks) == 2
+    assert all(left < x < right for x in marks), "each stands on the axis"
 
 
 def test_what_happens_while_a_page_is_on_its_way_is_shown(page: Page, serve: Serve, store: AlertStore) -> None:
@@ -375,51 +391,53 @@ def test_axe_finds_nothing_wrong_with_any_page_in_the_dark_or_in_the_light(
     browser: Browser, serve: Serve, store: AlertStore
 ) -> None:
     app = serve()
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark", reduced_motion="reduce")
-    page = context.new_page()
     found = {}
 
-    def check(name: str) -> None:
+    def check(page: Page, name: str) -> None:
         page.emulate_media(color_scheme="dark")
         found[f"{name}, dark"] = violations(page)
         page.emulate_media(color_scheme="light")
         found[f"{name}, light"] = violations(page, "color-contrast")
 
-    for path in ("/inbox", "/incidents", "/nowhere"):
-        page.goto(app.url + path)
-        check(f"empty {path}")
-    ones = fill(store, 4)
-    page.goto(app.url + "/inbox")
-    expect(page.locator(ROW)).to_have_count(4)
-    check("/inbox")
-    page.locator(f"{ROW} label.box").first.click()
-    check("selection")
-    HandoverBook(store).write(schedule="", by="anna", at_us=wall_us(), text="call the vendor", facts=("3 open",))
-    paths = (f"/a/{ones[0].fingerprint}", "/incidents/1", "/truth", "/settings", "/inbox?q=state:nonsense")
-    for path in (*paths, "/duty", "/feeds", "/silences", "/silences/new?m=service%3Ds1", "/incidents"):
-        page.goto(app.url + path)
-        check(path)
-    fill(store, 120, site="ams2")
-    page.goto(app.url + "/inbox")
-    expect(page.locator(".storm")).to_be_visible()
-    check("storm")
-    context.close()
+    with opened(
+        browser, viewport={"width": 1440, "height": 900}, color_scheme="dark", reduced_motion="reduce"
+    ) as context:
+        page = context.new_page()
+        for path in ("/inbox", "/incidents"):
+            look(page, app, path)
+            check(page, f"empty {path}")
+        page.goto(app.url + "/nowhere")
+        check(page, "what there is not")
+        ones = fill(store, 4)
+        look(page, app)
+        expect(page.locator(ROW)).to_have_count(4)
+        check(page, "/inbox")
+        page.locator(f"{ROW} label.box").first.click()
+        check(page, "selection")
+        HandoverBook(store).write(schedule="", by="anna", at_us=wall_us(), text="call the vendor", facts=("3 open",))
+        paths = (f"/a/{ones[0].fingerprint}", "/incidents/1", "/truth", "/settings", "/inbox?q=state:nonsense")
+        for path in (*paths, "/duty", "/feeds", "/silences", "/silences/new?m=service%3Ds1", "/incidents"):
+            look(page, app, path)
+            check(page, path)
+        fill(store, 120, site="ams2")
+        look(page, app)
+        expect(page.locator(".storm")).to_be_visible()
+        check(page, "storm")
     assert {path: one for path, one in found.items() if one} == {}
 
 
 def test_at_320_pixels_nothing_has_to_be_scrolled_sideways(browser: Browser, serve: Serve, store: AlertStore) -> None:
     ones = fill(store, 4)
     app = serve()
-    context = browser.new_context(viewport={"width": 320, "height": 640})
-    page = context.new_page()
     wide = {}
-    for path in (
-        *("/inbox", f"/a/{ones[0].fingerprint}", "/incidents", "/incidents/1", "/truth", "/settings", "/duty"),
-        *("/feeds", "/silences", "/silences/new", "/channels", "/detectors"),
-    ):
-        page.goto(app.url + path)
-        wide[path] = page.evaluate("document.documentElement.scrollWidth")
-    context.close()
+    with opened(browser, viewport={"width": 320, "height": 640}) as context:
+        page = context.new_page()
+        for path in (
+            *("/inbox", f"/a/{ones[0].fingerprint}", "/incidents", "/incidents/1", "/truth", "/settings", "/duty"),
+            *("/feeds", "/silences", "/silences/new", "/channels", "/detectors"),
+        ):
+            look(page, app, path)
+            wide[path] = page.evaluate("document.documentElement.scrollWidth")
     assert {path: width for path, width in wide.items() if width > 320} == {}
 
 
@@ -428,21 +446,19 @@ def test_on_a_phone_the_worst_alert_and_what_to_do_about_it_are_on_the_first_scr
 ) -> None:
     app = serve()
     ones = fill(store, 3)
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, reduced_motion="reduce")
-    page = context.new_page()
-    page.goto(app.url + "/inbox")
-    row = page.locator(ROW).first
-    expect(row).to_be_visible()
-    box = row.get_by_role("button", name="Ack").bounding_box()
-    assert box is not None
-    assert box["y"] + box["height"] <= 844
     found = {}
-    for path in ("/inbox", f"/a/{ones[0].fingerprint}", "/channels", "/duty", "/feeds", "/detectors", "/silences"):
-        page.goto(app.url + path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
-        found[path] = violations(page)
+    with opened(browser, viewport={"width": 390, "height": 844}, has_touch=True, reduced_motion="reduce") as context:
+        page = context.new_page()
+        look(page, app)
+        expect(page.locator(ROW)).to_have_count(3)
+        box = page.locator(ROW).first.get_by_role("button", name="Ack").bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 844
+        for path in ("/inbox", f"/a/{ones[0].fingerprint}", "/channels", "/duty", "/feeds", "/detectors", "/silences"):
+            look(page, app, path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+            found[path] = violations(page)
     assert not {path: wrong for path, wrong in found.items() if wrong}
-    context.close()
 
 
 def test_the_navigation_counts_what_is_open_though_another_page_is_looked_at(

@@ -23,8 +23,9 @@ from dashboards.console.shell import local_path
 from detectors.control import VerdictGiven
 from pipeline.assembly import settings_model
 from tests.dashboards.console.conftest import PLAIN
-from tests.dashboards.console.test_pages import apply, form, get, keys, post, wait
+from tests.dashboards.console.test_pages import apply, form, get, keys, post
 from tests.support.alerts import change
+from tests.support.patience import until
 from tests.support.web import Running, Somebody, wall_us
 
 Serve = Callable[..., Running]
@@ -38,7 +39,7 @@ def in_incidents(store: AlertStore, app: Running, *ones: Any) -> None:
     mirror = app.app.state.makegood.mirror
     store.client.xadd(store.keys.named("log"), {"silence": "none"})
     for one, number in zip(ones, numbers, strict=True):
-        wait(lambda one=one, number=number: _incident(mirror, one.fingerprint) == number)  # type: ignore[misc]
+        until(lambda one=one, number=number: _incident(mirror, one.fingerprint) == number)  # type: ignore[misc]
 
 
 def _incident(mirror: Any, fingerprint: str) -> int | None:
@@ -232,8 +233,8 @@ def test_walls_are_watched_on_the_page_of_feeds(serve: Serve, store: AlertStore)
         report = {"by": "wall", "shown": shown, "size": "1920x1080"}
         well = shown == "live"
         Statuses(store).say(Status(kind="wall", name=name, at_us=at_us, every_us=10_000_000, well=well, report=report))
-    app = serve()
-    wait(lambda: len(app.app.state.makegood.mirror.statuses) == 3)
+    app = serve(now_us=lambda: now)
+    until(lambda: len(app.app.state.makegood.mirror.statuses) == 3)
     rows = dict(re.findall(r'(?s)<tr id="w-([^"]+)">(.*?)</tr>', get(app, "/feeds").text))
     assert rows.keys() == {"room-1", "room-2", "room-3"}
     assert "ok" in rows["room-1"]
@@ -249,8 +250,10 @@ def test_only_feeds_with_problems_are_shown_when_asked_for(serve: Serve, store: 
     old = {**fresh, "last_at_us": now - 3_600_000_000, "newest_us": now}
     report = {"flow": "running", "by_feed": {"good": fresh, "bad": old}}
     Statuses(store).say(Status(kind="flow", name="0/1", at_us=now, every_us=60_000_000, well=True, report=report))
-    app = serve(settings=settings_model().model_validate({**given, "store": {"dir": str(tmp_path)}}))
-    wait(lambda: len(app.app.state.makegood.mirror.statuses) == 1)
+    app = serve(
+        settings=settings_model().model_validate({**given, "store": {"dir": str(tmp_path)}}), now_us=lambda: now
+    )
+    until(lambda: len(app.app.state.makegood.mirror.statuses) == 1)
     both, bad = get(app, "/feeds").text, get(app, "/feeds?only=problems").text
     assert ('id="f-good"' in both, 'id="f-bad"' in both) == (True, True)
     assert ('id="f-good"' in bad, 'id="f-bad"' in bad) == (False, True)
@@ -288,23 +291,18 @@ def test_a_maintenance_window_says_what_it_hides_before_it_is_open(
 def test_a_silence_says_when_it_ends_and_refuses_a_time_that_comes_twice(serve: Serve) -> None:
     app = serve()
     asked = {"m": "service=pay", "until": "2090-01-01T12:00", "zone": "Europe/Berlin"}
-    told = httpx.get(app.url + "/silences/new", params=asked, headers={"HX-Request": "true"}).text
+    told = get(app, f"/silences/new?{httpx.QueryParams(asked)}", **{"HX-Request": "true"}).text
     assert "It ends 2090-01-01 11:00:00 UTC" in told
     twice = {**asked, "until": "2089-10-30T02:30"}
-    told = httpx.get(app.url + "/silences/new", params=twice, headers={"HX-Request": "true"}).text
+    told = get(app, f"/silences/new?{httpx.QueryParams(twice)}", **{"HX-Request": "true"}).text
     assert "comes twice in Europe/Berlin" in told
 
 
 def test_which_tones_are_wanted_is_kept_in_the_browser(serve: Serve) -> None:
     app = serve()
-    answer = httpx.post(
-        app.url + "/settings", data={"csrf_token": "token-of-a-form", "sound": ["1", "3", "9"], "zone": "utc"}
-    )
+    answer = post(app, "/settings", sound=["1", "3", "9"], zone="utc")
     assert answer.cookies["makegood_sound"] == "13"
-    assert httpx.post(app.url + "/settings", data={"csrf_token": "token-of-a-form"}).cookies["makegood_sound"] in {
-        "",
-        '""',
-    }
+    assert post(app, "/settings").cookies["makegood_sound"] in {"", '""'}
 
 
 def test_who_may_only_look_leads_and_hands_over_nothing(serve: Serve, store: AlertStore) -> None:
@@ -338,7 +336,7 @@ def test_what_alerts_cost_is_counted_by_the_day_by_priority_and_by_where_they_ca
         "Rare", severity="critical", tier="gold", at_us=now - 7_200_000_000, starts_at_us=now - 7_200_000_000
     )
     store.apply([*ones, urgent])
-    told = get(serve(), "/load").text
+    told = get(serve(now_us=lambda: now), "/load").text
     assert "20 alerts in 0.1 days" in told
     assert "240 a day" in told, "in two hours there were twenty"
     assert "P1 5.0 %" in told

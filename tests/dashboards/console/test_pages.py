@@ -1,6 +1,5 @@
 import json
 import re
-import time
 from collections.abc import Callable
 from html import unescape
 from typing import Any
@@ -16,6 +15,7 @@ from alerts.trail import Trail
 from config.settings import Settings
 from dashboards.access.contract import Role
 from tests.support.alerts import START_US, change
+from tests.support.patience import PATIENCE_S, until
 from tests.support.web import TOKEN, Running, Somebody, wall_us
 
 Serve = Callable[..., Running]
@@ -23,11 +23,12 @@ MINUTE = 60_000_000
 
 
 def get(app: Running, path: str, **headers: str) -> httpx.Response:
-    return httpx.get(app.url + path, headers=headers, follow_redirects=False)
+    return httpx.get(app.url + path, headers=headers, follow_redirects=False, timeout=PATIENCE_S)
 
 
 def post(app: Running, path: str, **fields: Any) -> httpx.Response:
-    return httpx.post(app.url + path, data={"csrf_token": TOKEN, **fields}, follow_redirects=False)
+    data = {"csrf_token": TOKEN, **fields}
+    return httpx.post(app.url + path, data=data, follow_redirects=False, timeout=PATIENCE_S)
 
 
 def form(app: Running, path: str = "/inbox") -> dict[str, str]:
@@ -37,19 +38,12 @@ def form(app: Running, path: str = "/inbox") -> dict[str, str]:
     return {name: unescape(value) for name, value in found if name != "csrf_token"}
 
 
-def wait(check: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not check():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
-
-
 def apply(store: AlertStore, app: Running | None, *changes: Any) -> None:
     """Store changes, and wait until the application has seen them."""
     store.apply(changes)
     if app is not None:
         firing = {one.fingerprint for one in changes if one.status == "firing"}
-        wait(lambda: firing <= app.app.state.makegood.mirror.alerts.keys())
+        until(lambda: firing <= app.app.state.makegood.mirror.alerts.keys())
 
 
 def keys(text: str) -> list[str]:
@@ -73,10 +67,10 @@ def test_all_clear_is_said_when_everything_is_fresh(serve: Serve, store: AlertSt
     client: Any = store.client
     canary = {"channel": "log", "via": "check", "at_us": now, "took_us": 1, "works": True}
     client.hset(store.keys.named("canary:last"), "log", json.dumps(canary))
-    app = serve()
+    app = serve(now_us=lambda: now)
     settings = app.app.state.makegood.settings
     assert list(settings.detectors) == []
-    wait(lambda: len(app.app.state.makegood.mirror.statuses) == 2)
+    until(lambda: len(app.app.state.makegood.mirror.statuses) == 2)
     text = get(app, "/inbox").text
     assert "1 of 1 feed live" in get(app, "/truth").text
     assert "no detectors" in text, "without a detector nothing can be clear"
@@ -107,7 +101,7 @@ def test_states_are_in_the_address_and_nothing_is_in_two_of_them(serve: Serve, s
         ['alertname="Silenced"'], ends_us=now + 3_600_000_000, author="ben", comment="known", now_us=now
     )
     mirror = app.app.state.makegood.mirror
-    wait(lambda: bool(mirror.silences) and mirror.alerts[changes[1].fingerprint].acknowledgement is not None)
+    until(lambda: bool(mirror.silences) and mirror.alerts[changes[1].fingerprint].acknowledgement is not None)
     found = {state: keys(get(app, f"/inbox?state={state}").text) for state in ("open", "acked", "silenced")}
     assert found == {"open": ["about Open"], "acked": ["about Acked"], "silenced": ["about Silenced"]}
     assert len(keys(get(app, "/inbox?state=open,acked,silenced").text)) == 3
@@ -216,7 +210,7 @@ def test_an_act_on_an_earlier_episode_does_not_reach_the_next(serve: Serve, stor
     seen = form(app)
     again = change("Again", at_us=START_US + 9 * MINUTE, starts_at_us=START_US + 9 * MINUTE)
     apply(store, app, change("Again", step="resolved", at_us=START_US + MINUTE), again)
-    wait(lambda: app.app.state.makegood.mirror.alerts[one.fingerprint].change == again)
+    until(lambda: app.app.state.makegood.mirror.alerts[one.fingerprint].change == again)
     assert post(app, "/acts", act="acknowledge", **{**seen, "whole": "1"}).status_code == 409
     assert Responses(store).acknowledgements([again]) == {}
 
@@ -261,7 +255,7 @@ def test_notes_and_owners(serve: Serve, store: AlertStore) -> None:
     path = f"/a/{one.fingerprint}"
     assert post(app, "/acts", act="comment", **{**form(app, path), "text": "looked at it"}).status_code == 303
     assert post(app, "/acts", act="mine", **form(app, path)).status_code == 303
-    wait(lambda: app.app.state.makegood.mirror.alerts[one.fingerprint].assignment is not None)
+    until(lambda: app.app.state.makegood.mirror.alerts[one.fingerprint].assignment is not None)
     text = get(app, path).text
     assert "looked at it" in text
     assert "assigned it to anna" in text
@@ -285,7 +279,8 @@ def test_without_the_token_of_the_form_nothing_is_done(serve: Serve, store: Aler
     app = serve()
     one = change()
     apply(store, app, one)
-    assert httpx.post(app.url + "/acts", data={**form(app), "act": "acknowledge"}).status_code == 403
+    without = {**form(app), "act": "acknowledge"}
+    assert httpx.post(app.url + "/acts", data=without, timeout=PATIENCE_S).status_code == 403
     assert Responses(store).acknowledgements([one]) == {}
 
 
@@ -415,7 +410,7 @@ def test_the_zone_and_the_theme_are_choices_that_stay(serve: Serve) -> None:
     answer = post(app, "/settings", theme="light", zone="Europe/Berlin")
     assert answer.status_code == 303
     cookies = dict(answer.cookies.items())
-    text = httpx.get(app.url + "/inbox", cookies=cookies).text
+    text = httpx.get(app.url + "/inbox", cookies=cookies, timeout=PATIENCE_S).text
     assert 'data-theme="light"' in text
     assert "Europe/Berlin" in text
     assert 'data-keys="off"' in text, "a box that is not ticked is not sent"

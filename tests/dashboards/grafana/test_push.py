@@ -21,6 +21,7 @@ from tests.cli.support import Finished, makegood
 from tests.support.alerts import MINUTE_US, START_US, change
 from tests.support.grafana import TOKEN, FakeGrafana, fake_grafana, said
 from tests.support.http import Answer, refused_port
+from tests.support.patience import PATIENCE_S
 
 SOURCE_TOKEN = "canary-of-the-source"
 UIDS = {f"makegood-{name}" for name in BOARDS}
@@ -46,7 +47,7 @@ def settings_of(server: FakeGrafana, **more: Any) -> GrafanaSettings:
 
 
 def planned(settings: GrafanaSettings, alerts: list[AlertChange] | None = None, **more: Any) -> list[Step]:
-    grafana = Grafana(settings.url, settings.secret_token(), 10.0)
+    grafana = Grafana(settings.url, settings.secret_token(), PATIENCE_S)
     return plan(grafana, settings, alerts or [], now_us=NOW_US, message="makegood 1", **more)
 
 
@@ -193,9 +194,9 @@ def test_a_refusal_says_what_was_asked_and_what_to_do_and_no_secret(
 
 def test_a_wrong_token_and_a_grafana_that_is_away_are_told_apart(server: FakeGrafana) -> None:
     with pytest.raises(GrafanaError, match=r"does not know the token \(401\); check `grafana\.token`"):
-        Grafana(server.url, SecretStr("wrong"), 10.0).folder("x")
+        Grafana(server.url, SecretStr("wrong"), PATIENCE_S).folder("x")
     with refused_port() as port, pytest.raises(GrafanaError, match="could not be asked"):
-        Grafana(f"http://127.0.0.1:{port}", SecretStr(TOKEN), 10.0).folder("x")
+        Grafana(f"http://127.0.0.1:{port}", SecretStr(TOKEN), PATIENCE_S).folder("x")
 
 
 def test_a_grafana_that_does_not_answer_is_left_after_the_timeout(server: FakeGrafana) -> None:
@@ -238,6 +239,7 @@ def config(
 store: {{prefix: "{store.settings.prefix}"}}
 grafana:
   url: {server.url}
+  timeout: 2m
   prometheus: {{url: "http://prometheus:9090"}}
   alertmanager: {{url: "http://console:8080/am", token: {{env: SOURCE_TOKEN}}}}
   annotations: {{back: 20000d}}

@@ -93,6 +93,7 @@ def test_a_provider_inside_may_name_its_own_host_and_no_other_inside() -> None:
     assert not _safe("http://localhost:6379/", "http://127.0.0.1:9000")
 
 
+@pytest.mark.usefixtures("shown")
 def test_addresses_that_others_send_are_never_gone_to(world: World) -> None:
     with http_server() as far:
         alert = {

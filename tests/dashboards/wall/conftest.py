@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from alerts.store import AlertStore
-from tests.support.browser import chromium
+from tests.support.browser import chromium, opened
 from tests.support.wall_stage import Stage, staged, trouble
 
 
@@ -19,18 +19,17 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A screen of 1920 by 1080. A fault of its script, or a breach of the policy of contents, fails the test."""
-    context = browser.new_context(viewport={"width": 1920, "height": 1080}, timezone_id="Europe/Berlin")
-    page = context.new_page()
     faults: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
         if "Content Security Policy" in message.text:
             faults.append(message.text)
 
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", heard)
-    yield page
-    context.close()
+    with opened(browser, viewport={"width": 1920, "height": 1080}, timezone_id="Europe/Berlin") as context:
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", heard)
+        yield page
     assert faults == []
 
 

@@ -5,13 +5,11 @@ The browser's clock is moved by the tests, so limits of seconds and days need no
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error as PageError
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from alerts.connection import connect
 from alerts.store import AlertStore
@@ -21,7 +19,7 @@ from tests.support.black_hole import black_hole
 from tests.support.browser import violations
 from tests.support.own_redis import OwnRedis
 from tests.support.patience import until
-from tests.support.wall_screen import S, show
+from tests.support.wall_screen import S, show, turn, until_shown, until_text
 from tests.support.wall_stage import MIN, REGIONS, SERVICES, TOKEN, Stage, settings, staged, trouble
 
 HOUR = 3_600 * S
@@ -41,47 +39,6 @@ MEASURE = """() => {
       .filter((node) => node.scrollWidth > node.clientWidth + 1).map((node) => node.className + node.textContent),
   };
 }"""
-
-
-def turn(page: Page) -> None:
-    """Let time go by until the page asks again, and wait until what it asked for is there."""
-    asked: list[str] = []
-
-    def heard(request: Request) -> None:
-        asked.append(request.url)
-
-    page.on("request", heard)
-    with page.expect_response(lambda answer: "/wall/now" in answer.url):
-        for _ in range(40):
-            if asked:
-                break
-            page.clock.run_for(500)
-    page.remove_listener("request", heard)
-
-
-def until_shown(page: Page, holds: Callable[[], bool], what: str) -> None:
-    """Let the page's time go by, slowly enough for answers to come, until something holds."""
-    for _ in range(600):
-        try:
-            if holds():
-                return
-            page.clock.run_for(250)
-        except PageError as error:
-            if "context was destroyed" not in error.message:
-                raise
-            page.wait_for_load_state()  # it is loading itself anew
-        page.wait_for_timeout(60)
-    pytest.fail(f"{what} was not shown: {page.locator('body').inner_text()}")
-
-
-def until_text(page: Page, locator: str, text: str) -> None:
-    """Let the page's time go by until something says ``text``."""
-
-    def holds() -> bool:
-        found = page.locator(locator)
-        return found.count() > 0 and text in (found.first.text_content() or "")
-
-    until_shown(page, holds, f"{text!r} in {locator}")
 
 
 def test_a_server_that_is_killed_shows_within_five_seconds_and_takes_the_screen_after_thirty(
@@ -339,9 +296,9 @@ def test_the_frame_wanders_a_little_and_the_pointer_hides(page: Page, live: Stag
     cursor = "getComputedStyle(document.documentElement).cursor"
     page.mouse.move(500, 500)
     assert page.evaluate(cursor) == "auto"
+    page.route("**/wall/now*", lambda route: route.abort())  # it would load itself anew after so long
     page.clock.run_for(6 * S)
     assert page.evaluate(cursor) == "none"
-    page.route("**/wall/now*", lambda route: route.abort())  # it would load itself anew after so long
     found = set()
     for _ in range(8):
         page.clock.fast_forward(10 * 60 * S)

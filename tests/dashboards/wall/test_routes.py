@@ -146,7 +146,7 @@ def test_ten_thousand_open_alerts_cost_little_more_than_the_first_look(stage: St
     )
     stage.all_well()
     stage.start()
-    with httpx.Client(base_url=stage.url, timeout=60) as client:
+    with httpx.Client(base_url=stage.url, timeout=PATIENCE_S) as client:
         first = client.get("/wall/now").json()
         assert "STORM 10,000 open" in first["html"]
         assert len(first["html"]) < 16_000

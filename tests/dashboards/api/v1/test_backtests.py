@@ -37,6 +37,8 @@ LOOSE = "p_value: {fire: 0.03}"
 TRY = {"detector": "sentiment_drop", "changes": {"p_value": {"fire": 0.0005}}, "recording": "march"}
 PATH = "/api/v1/backtests"
 
+pytestmark = pytest.mark.usefixtures("leases_hold")
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:

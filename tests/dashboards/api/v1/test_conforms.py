@@ -19,7 +19,7 @@ from dashboards.api.v1.parts import openapi
 from dashboards.api.v1.problems import DOCUMENTED
 from tests.support import signed_in
 from tests.support.alerts import START_US, change
-from tests.support.patience import until
+from tests.support.patience import PATIENCE_S, until
 from tests.support.redis import fresh_store
 from tests.support.schema_requests import sent
 from tests.support.web import running
@@ -75,5 +75,5 @@ def test_whatever_is_asked_the_answer_is_as_documented(
         assert answer.status_code in {200, 201, 202, 304} or answer.status_code in DOCUMENTED, answer.text
         operation.validate_response(answer)
 
-    with httpx.Client() as client:
+    with httpx.Client(timeout=PATIENCE_S) as client:
         ask()

@@ -60,7 +60,7 @@ def application(store: AlertStore, **settings: Any) -> FastAPI:
 
 
 @pytest.fixture
-def guarded(store: AlertStore, monkeypatch: pytest.MonkeyPatch) -> Callable[[], FastAPI]:
+def guarded(store: AlertStore, shown: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], FastAPI]:
     """What makes an application behind the access that the product has, as often as it is asked."""
     monkeypatch.setenv("ANNA_HASH", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("canary"))
     users = {"anna": {"role": "admin", "password_hash": {"env": "ANNA_HASH"}}}  # so that somebody has to log in

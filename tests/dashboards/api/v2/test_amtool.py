@@ -20,7 +20,7 @@ from tests.dashboards.api.v2.conftest import Both, now_us
 from tests.support.alertmanager import needs_alertmanager, needs_amtool
 from tests.support.patience import PATIENCE_S, until
 
-pytestmark = [needs_amtool, needs_alertmanager]
+pytestmark = [needs_amtool, needs_alertmanager, pytest.mark.usefixtures("shown")]
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 WARNING = re.compile(r"^Warning: amtool version .* are different\.\n", re.MULTILINE)
 UPDATED = re.compile(r'"updatedAt":"[^"]*"')

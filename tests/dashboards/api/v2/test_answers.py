@@ -60,7 +60,7 @@ class World:
 
 
 @pytest.fixture
-def world(store: AlertStore) -> Iterator[World]:
+def world(store: AlertStore, shown: None) -> Iterator[World]:
     made = World(store)
     with made.responder:
         until(lambda: made.app.state.makegood.mirror.complete, "the alerts")
@@ -322,6 +322,7 @@ def test_a_program_gives_whole_ids_and_older_ones_stay(world: World) -> None:
     assert world.responder.delete("/api/v2/silence/0123abcd").status_code == 200
 
 
+@pytest.mark.usefixtures("shown")
 def test_without_routes_there_is_a_configuration_all_the_same(store: AlertStore) -> None:
     world = World(store, route=None, receivers={}, inhibit_rules=[], maintenance_windows={})
     with world.responder:

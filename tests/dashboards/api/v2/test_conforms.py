@@ -17,7 +17,7 @@ from dashboards.api.v2 import reading, writing
 from tests.dashboards.api.v2.conftest import SETTINGS
 from tests.support import signed_in
 from tests.support.alerts import START_US, change
-from tests.support.patience import until
+from tests.support.patience import PATIENCE_S, until
 from tests.support.redis import fresh_store
 from tests.support.schema_requests import sent
 from tests.support.web import running
@@ -68,5 +68,5 @@ def test_whatever_is_asked_the_answer_is_as_documented(
         if answer.content:
             operation.validate_response(answer)
 
-    with httpx.Client() as client:
+    with httpx.Client(timeout=PATIENCE_S) as client:
         ask()
