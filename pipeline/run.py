@@ -63,14 +63,14 @@ def run_flow(
     share: Share = ALL,
     tracing: Tracing | None = None,
 ) -> None:
-    """Run the dataflow until it is asked to drain (SIGTERM or SIGINT do), then return with everything committed.
+    """Run the dataflow until it is asked to drain (a signal to stop does), then return with everything committed.
 
     Args:
         settings: feeds go on for ever.
         store: where alert changes go; while it is away the flow waits.
         clock_us: the clock of events; default: the time of day, or the simulated one of a demo feed.
         health: told about counts and partitions, and given a beat at every look for records.
-        drain: how to ask for a stop from inside; SIGTERM and SIGINT use the same.
+        drain: how to ask for a stop from inside; signals use the same.
         share: which part of the work is this process's own, where the settings share it.
         tracing: takes the spans of alerts' traces; None: there are none.
 

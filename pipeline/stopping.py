@@ -49,7 +49,7 @@ class Drain:
 
 
 def drain_on_signals(drain: Drain) -> None:
-    """Let SIGTERM and SIGINT ask for a drain.
+    """Let SIGTERM, SIGINT and SIGHUP ask for a drain.
 
     SIGTERM may come several times, from whoever supervises and from whoever supervises that: it never hurries. A second
     SIGINT comes from a person who does not want to wait: the process ends at once. That is no worse than a crash: the

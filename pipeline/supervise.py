@@ -164,7 +164,7 @@ def supervise(
 
 
 def stop_on_signals() -> Stop:
-    """Return what SIGTERM and SIGINT set. A second SIGINT comes from a person who does not want to wait."""
+    """Return what SIGTERM, SIGINT and SIGHUP set. A second SIGINT comes from a person who does not want to wait."""
     stop = Stop()
 
     def act(number: signal.Signals) -> None:

@@ -46,8 +46,8 @@ class Connection(HttpToolsProtocol):
         """Note that a head is whole."""
         self._in_head = False
         self._stop_waiting()
-        # A head that came whole in one large read was not counted before it was read.
-        if self._read_bytes > MAX_HEAD_BYTES and not self._refused:
+        # What came with the last read was not counted yet; bytes of a body may be among it.
+        if self._head_bytes + self._read_bytes > MAX_HEAD_BYTES and not self._refused:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > MAX_HEAD_BYTES:
                 self._refused = True

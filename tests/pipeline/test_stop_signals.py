@@ -37,10 +37,24 @@ SUPERVISED = {
 }
 
 
-@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT", "SIGHUP"])
 @pytest.mark.parametrize("program", [DRAIN, SUPERVISED], ids=["flow", "supervisor"])
 def test_a_signal_while_the_lock_is_held_stops_the_program(program: dict[str, str], number: str) -> None:
     code = HELD.format(**program, number=number, patience_s=PATIENCE_S)
+    subprocess.run([sys.executable, "-c", code], cwd=REPO, timeout=PATIENCE_S, check=True)
+
+
+def test_what_is_ignored_when_the_program_starts_stays_ignored() -> None:
+    code = """
+import os, signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+from pipeline.supervise import stop_on_signals
+stop = stop_on_signals()
+os.kill(os.getpid(), signal.SIGHUP)
+os.kill(os.getpid(), signal.SIGTERM)
+assert stop.wait()
+assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+"""
     subprocess.run([sys.executable, "-c", code], cwd=REPO, timeout=PATIENCE_S, check=True)
 
 

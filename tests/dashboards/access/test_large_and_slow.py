@@ -105,6 +105,17 @@ def test_many_headers_are_bounded_by_the_size_of_the_head(address: str, count: i
     assert status(said(address, f"GET /api/v2/status HTTP/1.1\r\n{HEAD}{BEARER}{headers}\r\n".encode())) == wanted
 
 
+def test_a_head_that_comes_in_two_parts_is_bounded_as_one_that_comes_whole(address: str) -> None:
+    host, _, port = address.partition(":")
+    request = f"GET /api/v2/status HTTP/1.1\r\n{HEAD}{BEARER}X-Long: {'a' * 100_000}\r\n\r\n".encode()
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as client:
+        client.sendall(request[:60_000])
+        # Whoever answers this has read what came before it.
+        assert status(said(address, f"GET /api/v2/status HTTP/1.1\r\n{HEAD}{BEARER}\r\n".encode())) == 200
+        client.sendall(request[60_000:])
+        assert status(client.recv(65_536)) == 431
+
+
 def test_a_huge_query_is_no_defect_and_a_larger_one_no_request(address: str) -> None:
     for path in ("/api/v2/alerts?filter=", "/api/v1/alerts?q=", "/inbox?q=", "/login?next=/", "/a/"):
         for length, worst in ((60_000, 499), (200_000, 431)):
