@@ -24,6 +24,7 @@ from dashboards.mirror import Mirror
 router = APIRouter(tags=["Alertmanager"])
 Responder = Annotated[Principal, Depends(needs(Role.RESPONDER))]
 _SHOWN_WITHIN_S = 1.0
+_LOOK_S = 0.2
 _MOST_WRONG = 20
 _log = structlog.get_logger("makegood.console")
 
@@ -150,7 +151,8 @@ async def _shown(context: Context, holds: Callable[[], bool]) -> None:
     mirror: Mirror = context.mirror
     try:
         async with asyncio.timeout(_SHOWN_WITHIN_S):
+            version = mirror.version  # read first: what changes while it is looked at is not waited for
             while not holds():
-                await mirror.wait(mirror.version, _SHOWN_WITHIN_S)
+                version = await mirror.wait(version, _LOOK_S)
     except TimeoutError:
         return

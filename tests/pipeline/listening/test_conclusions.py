@@ -269,6 +269,11 @@ def test_a_listener_that_is_gone_from_the_settings_is_no_reason_to_stop() -> Non
     rates.on_batch([*Conclusions(LISTENER, "sla_breach#0").take([breach(START_US)], START_US + HOP_US)])
     state = rates.snapshot()
     gone = RatesLogic(detectors_of(), Listening(detectors_of(), 1), state)
-    assert gone.snapshot() == ("", b"", b"")
+    name, inbox, windows = gone.snapshot()
+    assert (name, inbox) == state[:2]
+    assert windows == b"", "of windows that others made nothing is known but that their alerts were ended"
+    assert gone.notify_at() is not None, "so that it is kept"
+    assert gone.on_notify() == ([], False)
+    assert gone.notify_at() is None
     again = RatesLogic(built, Listening(built, 1), state)
     assert again.snapshot() == state
