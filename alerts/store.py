@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import redis
@@ -30,6 +30,7 @@ from detectors.contract import AlertChange
 _BATCH = 500
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
+AnswerT = TypeVar("AnswerT")
 _change_json = msgspec.json.Encoder(order="deterministic")
 _to_change = msgspec.json.Decoder(AlertChange)
 _to_try = msgspec.json.Decoder(Try)
@@ -102,10 +103,29 @@ class AlertStore:
         Raises:
             StoreUnavailableError: only when ``wait`` answered True.
         """
+        return self.waiting(lambda: self.apply(changes), wait=wait, on_away=on_away)
+
+    def waiting(
+        self,
+        call: Callable[[], AnswerT],
+        *,
+        wait: Callable[[float], bool],
+        on_away: Callable[[StoreUnavailableError, float], None] | None = None,
+    ) -> AnswerT:
+        """Return what a call to the store answers; while Redis is away, wait and call again, without end.
+
+        Args:
+            call: may be made again whatever became of it before.
+            wait: as in :meth:`apply_waiting`.
+            on_away: as there.
+
+        Raises:
+            StoreUnavailableError: only when ``wait`` answered True.
+        """
         pause_s = _FIRST_WAIT_S
         while True:
             try:
-                return self.apply(changes)
+                return call()
             except StoreUnavailableError as error:
                 if on_away is not None:
                     on_away(error, pause_s)

@@ -13,9 +13,6 @@ from config.settings import Settings
 from pipeline import durable
 from pipeline.recovery import ENTRIES
 
-_FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 2.0
-
 log = structlog.get_logger(__name__)
 
 
@@ -48,20 +45,13 @@ def retire(
     before = _read(path)
     gone = {Entry(*entry) for entry in before.items() - entries.items()}
     if gone and ends:
-        pause_s, told = _FIRST_PAUSE_S, False
-        while True:
-            try:
-                ended = end_alerts_of(store, gone, now_us)
-                break
-            except StoreUnavailableError as error:
-                tell(str(error))
-                told = True
-                if wait(pause_s):
-                    return False
-                store.revive()
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-        if told:
-            tell(None)
+        try:
+            ended = store.waiting(
+                lambda: end_alerts_of(store, gone, now_us), wait=wait, on_away=lambda error, _: tell(str(error))
+            )
+        except StoreUnavailableError:
+            return False
+        tell(None)
         log.warning("detectors.gone", detectors=sorted(entry.name for entry in gone), alerts_ended=len(ended))
     if before != entries:
         durable.replace(path, msgspec.json.encode(entries, order="deterministic"))

@@ -18,8 +18,6 @@ from pipeline.control.verdicts import Judged, Rate, poisson_rate
 from pipeline.feeds.contract import Share
 from pipeline.scale.keys import home_of
 
-_FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 2.0
 ValueT = TypeVar("ValueT")
 
 
@@ -102,21 +100,16 @@ class Controls:
         Raises:
             StoreUnavailableError: only when the program stops. The flow will have the same again.
         """
-        pause_s, told = _FIRST_PAUSE_S, False
-        while True:
-            try:
-                self._shadow_log.write(notes)
-            except StoreUnavailableError as error:
-                told = True
-                self._waits("shadows", str(error))
-                if self._wait(pause_s):
-                    raise
-                self._store.revive()
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-            else:
-                if told:
-                    self._waits("shadows", None)
-                return
+        told = False
+
+        def away(error: StoreUnavailableError, _pause_s: float) -> None:
+            nonlocal told
+            told = True
+            self._waits("shadows", str(error))
+
+        self._store.waiting(lambda: self._shadow_log.write(notes), wait=self._wait, on_away=away)
+        if told:
+            self._waits("shadows", None)
 
     def judged(self) -> Judged:
         """Return what is known of false alarms. May be asked in any thread."""
