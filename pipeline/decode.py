@@ -1,6 +1,8 @@
 """Raw batches to events: canonical records directly, other people's records by their feed's mapping."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -14,7 +16,9 @@ from pipeline.feeds.contract import RawBatch
 from pipeline.letters import DeadLetter, origin
 from pipeline.mapping import Mapper, compile_mapping
 from pipeline.reasons import Reason, RecordError
+from pipeline.records.text import CUTTER, joined, size_of
 from pipeline.schema_changes import SchemaChanges
+from pipeline.sequences import between
 
 EVENT_OFFSET = -1
 """Offset of letters that hold an event and not a record: an event turned away has no place of its own in its feed."""
@@ -31,6 +35,22 @@ class Decoded(msgspec.Struct):
 
     events: Sequence[Event]
     dead: list[DeadLetter]
+    filtered: int
+
+
+class DecodedRun(msgspec.Struct):
+    """What became of several batches.
+
+    Attributes:
+        events: in the order of their records.
+        ends: of each batch, how many events are of it or of one before it.
+        dead: of each batch, as of :class:`Decoded`.
+        filtered: in all.
+    """
+
+    events: Sequence[Event]
+    ends: list[int]
+    dead: list[list[DeadLetter]]
     filtered: int
 
 
@@ -55,27 +75,72 @@ class Decoder:
             feed: compile_mapping(settings, feed) for feed, settings in mappings.items() if settings is not None
         }
 
+    def runs(self, batches: Sequence[RawBatch]) -> Iterator[list[RawBatch]]:
+        """Cut batches into runs for :meth:`decode_run`, of one feed each, and of about as much as is read at once.
+
+        Many partitions give a little each: a batch has costs, whatever is in it.
+        """
+        run: list[RawBatch] = []
+        size = 0
+        for batch in batches:
+            joins = batch.told is None and self._mapper(batch) is None
+            if run and (not joins or batch.feed != run[0].feed or size >= CUTTER.block_bytes):
+                yield run
+                run, size = [], 0
+            if joins:
+                run.append(batch)
+                size += size_of(batch.records)
+            else:
+                yield [batch]
+        if run:
+            yield run
+
     def decode(self, batch: RawBatch) -> Decoded:
         """Return the batch's events, and a dead letter for each record that is none. Never raises for bad data."""
+        decoded = self.decode_run([batch])
+        return Decoded(decoded.events, decoded.dead[0], decoded.filtered)
+
+    def decode_run(self, run: Sequence[RawBatch]) -> DecodedRun:
+        """Decode one batch, or several that :meth:`runs` has put together."""
         dead = [
-            DeadLetter(batch.feed, batch.partition, bad.offset, 0, bad.raw, Reason(bad.reason), bad.detail)
-            for bad in batch.bad
+            [
+                DeadLetter(batch.feed, batch.partition, bad.offset, 0, bad.raw, Reason(bad.reason), bad.detail)
+                for bad in batch.bad
+            ]
+            for batch in run
         ]
-        mapper = None if batch.mapped else self._mappers.get(origin(batch.feed))
+        filtered = sum([batch.filtered for batch in run])
+        records = joined([batch.records for batch in run])
+        mapper = self._mapper(run[0])
         events: Sequence[Event]
         if mapper is None:
-            events, errors = self._canonical(batch.records)
-            filtered = batch.filtered
+            events, errors = self._canonical(run[0].feed, records)
+            places = list(accumulate([len(batch.records) for batch in run]))
+            bad_places = sorted([index for index, _ in errors])
+            ends = [place - bisect_left(bad_places, place) for place in places] if errors else places
         else:
-            mapped = mapper.map_many(batch.records)
-            events, errors, filtered = mapped.events, mapped.errors, batch.filtered + mapped.filtered
+            mapped = mapper.map_many(records)
+            events, errors, filtered = mapped.events, mapped.errors, filtered + mapped.filtered
+            places, ends = [len(records)], [len(events)]
+        decoded = DecodedRun(events, ends, dead, filtered)
         if errors or self._changes.open_feeds:
-            self._changes.saw(batch, events, errors)
-        dead.extend(self._dead(batch, index, error) for index, error in errors)
-        return Decoded(events, dead, filtered)
+            self._tell(run, places, errors, decoded)
+        return decoded
 
-    def _canonical(self, records: Sequence[bytes]) -> tuple[Sequence[Event], Failures]:
-        columns = None if self._columns is None else self._columns.scan(records)
+    def _mapper(self, batch: RawBatch) -> Mapper | None:
+        return None if batch.mapped else self._mappers.get(origin(batch.feed))
+
+    def _tell(self, run: Sequence[RawBatch], places: Sequence[int], errors: Failures, decoded: DecodedRun) -> None:
+        """Bury the bad records of each batch, and tell whoever looks at the shapes of records of all of them."""
+        first = begin = 0
+        for batch, last, end, dead in zip(run, places, decoded.ends, decoded.dead, strict=True):
+            own = [(index - first, error) for index, error in errors if first <= index < last]
+            self._changes.saw(batch, between(decoded.events, begin, end), own)
+            dead.extend(self._dead(batch, index, error) for index, error in own)
+            first, begin = last, end
+
+    def _canonical(self, feed: str, records: Sequence[bytes]) -> tuple[Sequence[Event], Failures]:
+        columns = None if self._columns is None else self._columns.scan(feed, records)
         return _by_rows(records) if columns is None else _completed(records, columns)
 
     @staticmethod

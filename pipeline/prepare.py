@@ -8,8 +8,6 @@ watermark: detectors see the same sequence of (watermark, late event) however th
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from detectors.contract import NEVER_US, Progress, SnapshotVersionError
 from detectors.events import Event
@@ -21,6 +19,7 @@ from pipeline.lane import LaneItem, Pace, PartitionKey
 from pipeline.letters import origin
 from pipeline.reasons import Reason
 from pipeline.routing import Routed, Router
+from pipeline.sequences import between, places_among, times_us
 from pipeline.tallies import Tallies
 from pipeline.watermarks import PartitionTime, Watermarks
 
@@ -101,8 +100,10 @@ class Prepare:
         if item.anew and item.now_us is not None:
             self._watermarks.listen_anew(item.now_us)
         self._latest_us = item.latest_us
-        for batch in item.batches:
-            self._take_batch(batch, item.now_us, out)
+        batches = item.batches
+        runs = [[batch] for batch in batches] if self._router.by_partition else self._decoder.runs(batches)
+        for run in runs:
+            self._take_run(run, item.now_us, out)
         for (feed, name), status in item.statuses.items():
             partition(feed, name).status = status
         self._hand_out(item.now_us, out)
@@ -116,50 +117,91 @@ class Prepare:
         times = self._feed_times.get(feed)
         return (None, None) if times is None else (times.lateness_us, times.idle_after_us)
 
-    def _take_batch(self, batch: RawBatch, now_us: int | None, out: list[Routed]) -> None:
-        tallies = self._tallies
-        if batch.told is not None:
-            self._watermarks.partition(batch.feed, batch.partition).hear(batch.told)
-        decoded = self._decoder.decode(batch)
-        tallies.took(batch.feed, len(batch.records) + len(batch.bad))
-        tallies.filtered += decoded.filtered
-        for bad in decoded.dead:
-            out.append(bad)
-            tallies.dead(batch.feed, bad.reason)
-        events: Sequence[Event] = decoded.events
-        if events and now_us is not None:
-            events = self._turn_away_future(batch, events, now_us, out)
-        if not events:
-            return
-        times_us, oldest_us, newest_us = _times_us(events)
-        fresh = self._dedup.fresh(events, newest_us)
-        if len(fresh) < len(events):
-            tallies.duplicates += len(events) - len(fresh)
-            if not fresh:
-                return
-            times_us, oldest_us, newest_us = _times_us(fresh)
-        part = self._watermarks.partition(batch.feed, batch.partition)
-        part.events += len(fresh)
-        in_time = oldest_us >= max(part.newest_us, newest_us) - part.lateness_us
-        late = [] if in_time else part.late_indices(times_us)
-        if late or oldest_us < self._oldest_us(batch.feed, part):
-            self._take_late(batch, part, fresh, late, now_us, out)
-        else:
-            part.saw(newest_us, now_us)
-            self._route(fresh, (batch.feed, batch.partition))
-        self._pace.newest_us[batch.feed, batch.partition] = part.newest_us
+    def _take_run(self, run: Sequence[RawBatch], now_us: int | None, out: list[Routed]) -> None:
+        """Take batches that were put together; where something may have to be turned away for its time, one by one.
+
+        What is turned away is forgotten and may come again: only one after another it is known which of two that are
+        the same is the repeat.
+        """
+        decoded = self._decoder.decode_run(run)
+        events, ends = decoded.events, decoded.ends
+        self._tallies.filtered += decoded.filtered
+        together = len(run) == 1 or not events or self._within_all_bounds(events, now_us)
+        begin = 0
+        for batch, dead, end in zip(run, decoded.dead, ends, strict=True):
+            self._tallies.took(batch.feed, len(batch.records) + len(batch.bad))
+            for bad in dead:
+                out.append(bad)
+                self._tallies.dead(batch.feed, bad.reason)
+            if not together:
+                self._take_events([batch], between(events, begin, end), [end - begin], now_us, out)
+            begin = end
+        if together:
+            self._take_events(run, events, ends, now_us, out)
+
+    def _within_all_bounds(self, events: Sequence[Event], now_us: int | None) -> bool:
+        """Say whether no event can be from the future or too late, in whatever order they are judged."""
+        all_us = times_us(events)
+        oldest_us, newest_us = int(all_us.min()), int(all_us.max())
+        if now_us is not None and newest_us > self._latest_known_us(now_us):
+            return False
+        # No watermark gets further than this before all are judged.
+        reached_us = max(newest_us, self._watermarks.newest_us, self._watermarks.progress.watermark_us, now_us or 0) + 1
+        return oldest_us >= reached_us - self._rules.dedup_horizon_us
+
+    def _take_events(
+        self,
+        run: Sequence[RawBatch],
+        events: Sequence[Event],
+        ends: Sequence[int],
+        now_us: int | None,
+        out: list[Routed],
+    ) -> None:
+        """Take the events of batches: those before the first of ``ends`` are of the first batch, and so on."""
+        all_us = times_us(events)
+        if now_us is not None and len(events) and int(all_us.max()) > self._latest_known_us(now_us):
+            events = self._turn_away_future(run[0], events, now_us, out)
+            ends, all_us = [len(events)], times_us(events)
+        if events:
+            fresh = self._dedup.fresh(events, int(all_us.max()))
+            if len(fresh) < len(events):
+                self._tallies.duplicates += len(events) - len(fresh)
+                events, ends = fresh, places_among(fresh, events, ends)
+                all_us = times_us(events)
+        routed = begin = 0
+        for batch, end in zip(run, ends, strict=True):
+            if batch.told is not None:
+                self._watermarks.partition(batch.feed, batch.partition).hear(batch.told)
+            if end > begin:
+                part = self._watermarks.partition(batch.feed, batch.partition)
+                part.events += end - begin
+                own_us = all_us[begin:end]
+                oldest_us, newest_us = int(own_us.min()), int(own_us.max())
+                in_time = oldest_us >= max(part.newest_us, newest_us) - part.lateness_us
+                late = [] if in_time else part.late_indices(own_us)
+                if late or oldest_us < self._oldest_us(batch.feed, part):
+                    self._route(between(events, routed, begin), run[0])
+                    self._take_late(batch, part, between(events, begin, end), late, now_us, out)
+                    routed = end
+                else:
+                    part.saw(newest_us, now_us)
+                self._pace.newest_us[batch.feed, batch.partition] = part.newest_us
+            begin = end
+        self._route(between(events, routed, begin), run[0])
 
     def _turn_away_future(
         self, batch: RawBatch, events: Sequence[Event], now_us: int, out: list[Routed]
     ) -> Sequence[Event]:
-        latest_us = (now_us if self._latest_us is None else self._latest_us) + self._rules.future_skew_us
-        if _times_us(events)[2] <= latest_us:
-            return events
+        latest_us = self._latest_known_us(now_us)
         for event in events:
             if event.time_us > latest_us:
                 detail = f"time is {(event.time_us - now_us) / 1e6:.0f} s ahead of the clock"
                 self._bury(batch, event, Reason.FROM_FUTURE, detail, out)
         return [event for event in events if event.time_us <= latest_us]
+
+    def _latest_known_us(self, now_us: int) -> int:
+        """Return the time after which events are from the future."""
+        return (now_us if self._latest_us is None else self._latest_us) + self._rules.future_skew_us
 
     def _oldest_us(self, feed: str, part: PartitionTime) -> int:
         """Return the time before which repeats cannot be told. What somebody sends again by hand is never too old."""
@@ -188,7 +230,7 @@ class Prepare:
         for index, event in enumerate(events):
             is_late = index in late_set
             if moves if is_late else behind and event.time_us > part.newest_us:
-                self._route(piece, (batch.feed, batch.partition))
+                self._route(piece, batch)
                 self._hand_out(now_us, out)
                 piece, moves, behind = [], False, False
             if event.time_us < self._oldest_us(batch.feed, part):
@@ -204,19 +246,19 @@ class Prepare:
                 moves = True
             piece.append(event)
         part.saw(part.newest_us, now_us)
-        self._route(piece, (batch.feed, batch.partition))
+        self._route(piece, batch)
         self._hand_out(now_us, out)
 
     def _bury(self, batch: RawBatch, event: Event, reason: Reason, detail: str, out: list[Routed]) -> None:
         out.append(self._decoder.bury(batch, event, reason, detail))
         self._tallies.dead(batch.feed, reason)
 
-    def _route(self, events: Sequence[Event], source: PartitionKey) -> None:
+    def _route(self, events: Sequence[Event], first: RawBatch) -> None:
         """Put events aside for their detectors, until :meth:`_hand_out`."""
         if events:
             self._tallies.events += len(events)
             self._enrich(events.by_rows if isinstance(events, EventColumns) else events)
-            self._router.add(events, source)
+            self._router.add(events, (first.feed, first.partition))
 
     def _hand_out(self, now_us: int | None, out: list[Routed]) -> None:
         """Give every detector what was put aside for it, and carry time to all of them."""
@@ -242,10 +284,3 @@ class Prepare:
             self._router.restore(router[0])
         for key, part in self._watermarks.partitions.items():
             self._pace.newest_us[key] = part.newest_us
-
-
-def _times_us(events: Sequence[Event]) -> tuple[npt.NDArray[np.int64], int, int]:
-    """Return the times of events, of which there must be some, the oldest of them and the newest."""
-    columns = events.times() if isinstance(events, EventColumns) else None
-    times_us = np.array([event.time_us for event in events], dtype=np.int64) if columns is None else columns
-    return times_us, int(times_us.min()), int(times_us.max())

@@ -63,8 +63,13 @@ Routed = CaseBatch | PaneBatch | PaneReport | ControlBatch | DeadLetter
 class Router(Protocol):
     """Puts events aside for their detectors, and hands them out with the time that has come after them."""
 
+    @property
+    def by_partition(self) -> bool:
+        """Whether it must be told of which partition events are; else events of several may be put aside at once."""
+        ...
+
     def add(self, events: Sequence[Event], source: PartitionKey) -> None:
-        """Put aside events of one partition, in its order."""
+        """Put aside events of one partition, in its order, or of several of which ``source`` is the first."""
         ...
 
     def hand_out(self, progress: Progress, times: Watermarks, now_us: int | None, out: list[Routed]) -> None:
@@ -165,6 +170,8 @@ class ProcessRouter:
         detectors: by name.
         shards: how many shards the keys of each case detector are spread over.
     """
+
+    by_partition = False
 
     def __init__(self, detectors: Mapping[str, Detector], shards: int) -> None:
         cases, windows = split(detectors)

@@ -104,6 +104,8 @@ class LabelRouter:
         take: gets the texts, and the watermark that has come after them.
     """
 
+    by_partition = False
+
     def __init__(self, sentiment: Sentiment, take: Take) -> None:
         self._sentiment = sentiment
         self._take = take

@@ -154,6 +154,11 @@ class LearningRouter:
         self._inner = inner
         self._learner = learner
 
+    @property
+    def by_partition(self) -> bool:
+        """Whether the routes must be told of which partition events are."""
+        return self._inner.by_partition
+
     def add(self, events: Sequence[Event], source: PartitionKey) -> None:
         """Show events, and put them aside for their detectors."""
         self._learner.see(events)

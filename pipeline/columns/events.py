@@ -118,6 +118,12 @@ class EventColumns(Sequence[Event]):
         left = set(rows.tolist()) if self._by_row else ()
         return EventColumns(self._scanned, rows, {row: event for row, event in self._by_row.items() if row in left})
 
+    def counts(self, chosen: "EventColumns", ends: Sequence[int]) -> list[int]:
+        """Return how many of some of the events stand before each of these places among all of them."""
+        behind = np.append(self._rows, len(self._scanned.certain)).take(ends)
+        found: list[int] = np.searchsorted(chosen._rows, behind).tolist()  # noqa: SLF001 - one of its own kind
+        return found
+
     def of(self, types: frozenset[str]) -> "EventColumns":
         """Return the events of some types."""
         chosen = self._are(types)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 
 from pipeline.columns.wants import Wants
-from pipeline.records.text import CUTTER, Lines
+from pipeline.records.text import CUTTER, size_of
 
 if TYPE_CHECKING:
     from pipeline.columns.events import EventColumns
@@ -28,7 +28,7 @@ PLAIN_ENOUGH = 0.7
 MOST_BYTES = 1 << 26
 """A batch with more goes by rows: the scanner needs three times its room, and keeps it."""
 REST = 32
-"""Batches that go by rows before another one is tried, after one of which too few records were plain."""
+"""Batches of a feed that go by rows before another one is tried, after one of which too few records were plain."""
 log = structlog.get_logger(__name__)
 
 
@@ -51,12 +51,12 @@ class ColumnLane:
         self._fetching = mode != "auto"
         self._least = LEAST_RECORDS if mode == "auto" else 1
         self._seen = 0
-        self._rest = 0
+        self._rest: dict[str, int] = {}
         if mode == "on":
             self._scanner = build(wants)
 
-    def scan(self, records: Sequence[bytes]) -> "EventColumns | None":
-        """Return records as columns; None: take them by rows."""
+    def scan(self, feed: str, records: Sequence[bytes]) -> "EventColumns | None":
+        """Return records of a feed as columns; None: take them by rows."""
         if len(records) < self._least:
             return None
         scanner = self._scanner
@@ -64,14 +64,15 @@ class ColumnLane:
             if not self._fetching:
                 self._count(len(records))
             return None
-        if self._rest:
-            self._rest -= 1
+        rest = self._rest.get(feed, 0)
+        if rest:
+            self._rest[feed] = rest - 1
             return None
-        if _size(records) > MOST_BYTES:
+        if size_of(records) > MOST_BYTES:
             return None
         columns = scanner.scan(records)
         if len(columns.uncertain()) > (1.0 - PLAIN_ENOUGH) * len(records):
-            self._rest = REST
+            self._rest[feed] = REST
             return None
         return columns
 
@@ -92,10 +93,6 @@ class ColumnLane:
             log.warning("columns.not_ready", reason=repr(error), hint="everything goes by rows", exc_info=True)
             return
         log.info("columns.ready", seconds=round(perf_counter() - started_s, 2))
-
-
-def _size(records: Sequence[bytes]) -> int:
-    return len(records.text) if isinstance(records, Lines) else sum(map(len, records))
 
 
 def build(wants: Wants) -> "Scanner":

@@ -85,6 +85,11 @@ class Lines(Sequence[bytes]):
             return True
         return bool(len(self.breaks)) and int(np.frombuffer(text, dtype=np.uint8)[self.breaks + 1].min()) <= _BLANK
 
+    @property
+    def uncut(self) -> bool:
+        """Whether nobody has asked for all lines one by one."""
+        return self._lines is None
+
     def offset(self, number: int) -> int:
         """Return where a line begins in the text."""
         return int(self.breaks[number - 1]) + 1 if number else 0
@@ -137,6 +142,26 @@ class Lines(Sequence[bytes]):
         if self._lines is None:
             self._lines = self.text.split(b"\n")
         return self._lines
+
+
+def size_of(records: Sequence[bytes]) -> int:
+    """Return how many bytes records are."""
+    return len(records.text) if isinstance(records, Lines) else sum(map(len, records))
+
+
+def joined(parts: Sequence[Sequence[bytes]]) -> Sequence[bytes]:
+    r"""Return the records of several parts, one part after another.
+
+    >>> joined([[b"a"], [], [b"b", b"c"]])
+    [b'a', b'b', b'c']
+    """
+    parts = [part for part in parts if len(part)]
+    if len(parts) == 1:
+        return parts[0]
+    texts = [part.text for part in parts if isinstance(part, Lines) and part.uncut]
+    if texts and len(texts) == len(parts):
+        return Lines(b"\n".join(texts))
+    return [record for part in parts for record in part]
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -34,6 +34,8 @@ class TaskRouter:
             as one.
     """
 
+    by_partition = True
+
     def __init__(
         self, detectors: Mapping[str, Detector], task: int, events_topics: Mapping[str, str] = MappingProxyType({})
     ) -> None:

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from detectors.events import Event
-from pipeline.decode import Decoded, Decoder
+from pipeline.decode import Decoded, DecodedRun, Decoder
 from pipeline.dedup import Deduplicator
 from pipeline.feeds.contract import RawBatch, Status
 from pipeline.lane import LaneItem, Pace
@@ -66,10 +66,11 @@ class _Remembering(Decoder):
         super().__init__({})
         self.last = Decoded([], [], 0)
 
-    def decode(self, batch: RawBatch) -> Decoded:
-        self.last = super().decode(batch)
+    def decode_run(self, run: Sequence[RawBatch]) -> DecodedRun:
+        found = super().decode_run(run)
+        self.last = Decoded(found.events, [letter for dead in found.dead for letter in dead], found.filtered)
         # Prepare completes the events and may give the list away.
-        return Decoded(list(self.last.events), list(self.last.dead), self.last.filtered)
+        return DecodedRun(list(found.events), found.ends, found.dead, found.filtered)
 
 
 def fuzz(

@@ -133,6 +133,8 @@ def test_a_disk_that_fails_ends_the_learning_and_not_the_flow(tmp_path: Path) ->
 class Inner:
     """A router that notes what it is asked."""
 
+    by_partition = False
+
     def __init__(self) -> None:
         self.calls: list[object] = []
 

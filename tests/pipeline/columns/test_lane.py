@@ -59,12 +59,12 @@ def test_few_records_do_not_fetch_the_machine_code_and_many_do(monkeypatch: pyte
     monkeypatch.setattr(lanes, "WORTHWHILE", 100)
     monkeypatch.setattr(lanes, "LEAST_RECORDS", 1)
     lane = ColumnLane(WANTS, "auto")
-    assert lane.scan(posts(99)) is None
+    assert lane.scan("feed", posts(99)) is None
     with capture_logs() as logs:
-        assert lane.scan(posts(1)) is None
+        assert lane.scan("feed", posts(1)) is None
         until(lambda: bool(logs))
     assert logs[0]["event"] == "columns.ready"
-    assert isinstance(lane.scan(posts(5)), EventColumns)
+    assert isinstance(lane.scan("feed", posts(5)), EventColumns)
 
 
 def test_small_batches_neither_fetch_the_machine_code_nor_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,14 +74,14 @@ def test_small_batches_neither_fetch_the_machine_code_nor_use_it(monkeypatch: py
     lane = ColumnLane(WANTS, "auto")
     with capture_logs() as logs:
         for _ in range(20):
-            assert lane.scan(posts(9)) is None
+            assert lane.scan("feed", posts(9)) is None
         assert not lane._fetching
         for _ in range(10):
-            assert lane.scan(posts(10)) is None
+            assert lane.scan("feed", posts(10)) is None
         until(lambda: bool(logs))
-    assert lane.scan(posts(9)) is None
-    assert isinstance(lane.scan(posts(10)), EventColumns)
-    assert isinstance(ColumnLane(WANTS, "on").scan(posts(2)), EventColumns)
+    assert lane.scan("feed", posts(9)) is None
+    assert isinstance(lane.scan("feed", posts(10)), EventColumns)
+    assert isinstance(ColumnLane(WANTS, "on").scan("feed", posts(2)), EventColumns)
 
 
 def test_without_the_compiler_everything_goes_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,10 +90,10 @@ def test_without_the_compiler_everything_goes_by_rows(monkeypatch: pytest.Monkey
     without_compiler(monkeypatch)
     lane = ColumnLane(WANTS, "auto")
     with capture_logs() as logs:
-        assert lane.scan(posts(5)) is None
+        assert lane.scan("feed", posts(5)) is None
         until(lambda: bool(logs))
     assert (logs[0]["event"], logs[0]["hint"]) == ("columns.not_installed", "pip install makegood[fast]")
-    assert lane.scan(posts(5)) is None
+    assert lane.scan("feed", posts(5)) is None
     with pytest.raises(ImportError):
         ColumnLane(WANTS, "on")
 
@@ -108,25 +108,25 @@ def test_machine_code_that_cannot_be_made_is_told_and_everything_goes_by_rows(mo
     monkeypatch.setattr(lanes, "build", fail)
     lane = ColumnLane(WANTS, "auto")
     with capture_logs() as logs:
-        assert lane.scan(posts(5)) is None
+        assert lane.scan("feed", posts(5)) is None
         until(lambda: bool(logs))
     assert (logs[0]["event"], logs[0]["log_level"]) == ("columns.not_ready", "warning")
     assert "no memory" in logs[0]["reason"]
-    assert lane.scan(posts(5)) is None
+    assert lane.scan("feed", posts(5)) is None
 
 
 def test_a_batch_of_very_many_bytes_goes_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba")
     monkeypatch.setattr(lanes, "MOST_BYTES", 1_000)
     lane = ColumnLane(WANTS, "on")
-    assert lane.scan(posts(20)) is None
-    assert lane.scan(Lines(b"\n".join(posts(20)))) is None
-    assert lane.scan(posts(2)) is not None
+    assert lane.scan("feed", posts(20)) is None
+    assert lane.scan("feed", Lines(b"\n".join(posts(20)))) is None
+    assert lane.scan("feed", posts(2)) is not None
 
 
 def test_types_that_somebody_wants_as_events_are_not_plain() -> None:
     pytest.importorskip("numba")
-    columns = ColumnLane(WANTS, "on").scan([*posts(2), *posts(1, b"crm.case.opened"), *posts(1)])
+    columns = ColumnLane(WANTS, "on").scan("feed", [*posts(2), *posts(1, b"crm.case.opened"), *posts(1)])
     assert columns is not None
     assert columns.uncertain() == [2]
 
@@ -137,7 +137,10 @@ def test_where_few_records_are_plain_a_while_goes_by_rows(monkeypatch: pytest.Mo
     monkeypatch.setattr(lanes, "REST", 3)
     lane = ColumnLane(WANTS, "on")
     odd = posts(10, b"crm.case.opened")
-    taken = [lane.scan(records) is not None for records in (posts(10), odd, posts(10), posts(10), posts(10), posts(10))]
+    taken = [
+        lane.scan("feed", records) is not None
+        for records in (posts(10), odd, posts(10), posts(10), posts(10), posts(10))
+    ]
     assert taken == [True, False, False, False, False, True]
 
 

@@ -105,7 +105,7 @@ def test_where_customers_are_looked_up_case_detectors_get_events_by_rows(tmp_pat
     for known, plain in ((None, True), (profiles, False)):
         lane = compose.build_columns(settings.model_copy(update={"profiles": known}), router)
         assert lane is not None
-        columns = lane.scan([record])
+        columns = lane.scan("feed", [record])
         assert columns is not None
         assert columns.uncertain() == ([] if plain else [0])
 

@@ -157,6 +157,8 @@ class Seen(NamedTuple):
 class Recorder:
     """A router that writes down what it gets."""
 
+    by_partition = True
+
     def __init__(self) -> None:
         self.seen: list[Seen] = []
         self._reached: dict[PartitionKey, int] = {}
