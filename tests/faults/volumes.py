@@ -27,11 +27,13 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
 
 
 class Filler:
-    """Takes up the room of a disk."""
+    """Takes up the room of a disk: a third of it at once, so that it can give something back whoever takes the rest."""
 
     def __init__(self, disk: Path) -> None:
         self._disk = disk
         self._file = disk / "filler"
+        self._file.write_bytes(b"")
+        self.leave(self.free_bytes * 2 // 3)
 
     @property
     def free_bytes(self) -> int:
