@@ -21,7 +21,7 @@ Mode = Literal["auto", "on", "off"]
 WORTHWHILE = 1_000_000
 """After so many records that were worth it the machine code is fetched. It takes a second, which columns save in about
 as many, and 110 MB."""
-LEAST_RECORDS = 1_000
+LEAST_RECORDS = 400
 """A batch with fewer goes by rows: columns have costs of their own for each batch, those of rows are less than that."""
 PLAIN_ENOUGH = 0.7
 """Below this share of plain records a batch goes by rows: two ways for one batch cost more than they spare."""

@@ -1,7 +1,6 @@
 """Prepare and the detectors as Bytewax stateful steps."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -23,6 +22,7 @@ from detectors.contract import (
 from detectors.events import Event
 from detectors.quiet import TakesQuiet
 from pipeline.control.steering import Steering, tell_taken
+from pipeline.engine.gone import MayBeGone
 from pipeline.lane import LaneItem
 from pipeline.letters import DeadLetter
 from pipeline.listening import Listening, shard_name
@@ -91,7 +91,7 @@ def _target(routed: Routed) -> str:
     return DEAD_LETTERS if isinstance(routed, DeadLetter) else routed.detector
 
 
-class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
+class DetectLogic(MayBeGone[Routed, Detected, DetectState]):
     """One shard of a case detector, or one window detector.
 
     The engine does not tell a logic its key, so the first item (or the snapshot) says which detector this is.
@@ -116,6 +116,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         on_concluded: Concluded | None = None,
         models_folder: Path | None = None,
     ) -> None:
+        super().__init__()
         self._detectors = detectors
         self._folder = folder
         self._models_folder = models_folder
@@ -128,9 +129,8 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         self._name = ""
         self._shard = _NO_SHARD
         self._cases: CaseShard | None = None
+        self._taking: tuple[CaseDetector, TakesQuiet] | None = None
         self._windows: WindowState | None = None
-        self._gone: DetectState | None = None
-        self._noted = False
         if state is not None:
             self._restore(*state)
 
@@ -139,7 +139,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
             # Nothing is sent to it any more, and its alerts were ended. Named again it knows what is normal, and no
             # alerts; of cases, which went on without it, it knows nothing.
             log.warning("detector.gone", detector=name, shard=shard, hint="the settings no longer name it")
-            self._gone = name, shard, without_alerts(inner) or b""
+            self._left = name, shard, without_alerts(inner) or b""
             return
         self._become(name, shard)
         try:
@@ -178,20 +178,13 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
                 self._told = [Conclusions(listener, shard_name(name, shard)) for listener in listeners]
             else:
                 self._cases = case.shard()
+            if isinstance(self._cases, TakesQuiet):
+                self._taking = case, self._cases
             self._log = StateLog(self._folder, f"{name}.{shard}")
 
     def _begin(self) -> None:
         if self._windows is not None and self._steering is not None:
             self._steering.begin(self._name, self._windows)
-
-    def notify_at(self) -> datetime | None:
-        """Return a time that is over where the state is of a detector that is gone: what is left of it is kept."""
-        return None if self._gone is None or self._noted else datetime.fromtimestamp(0, UTC)
-
-    def on_notify(self) -> tuple[list[Detected], bool]:
-        """Be awake, which is what the engine makes snapshots of."""
-        self._noted = True
-        return [], StatefulBatchLogic.RETAIN
 
     def on_batch(self, values: list[Routed]) -> tuple[list[Detected], bool]:
         """Update the detector, batch by batch in their order."""
@@ -215,7 +208,7 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
 
     def _update(self, value: Routed) -> Outcome:
         if isinstance(value, CaseBatch) and self._cases is not None:
-            return self._cases.update(self._loud(self._cases, value), value.progress)
+            return self._cases.update(self._loud(value), value.progress)
         if isinstance(value, PaneBatch) and self._windows is not None:
             return self._windows.update(value.panes, value.progress)
         if isinstance(value, ControlBatch) and self._windows is not None:
@@ -224,14 +217,14 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
         msg = f"detector {self._name!r} was sent a {type(value).__name__}"
         raise TypeError(msg)
 
-    def _loud(self, shard: CaseShard, batch: CaseBatch) -> Sequence[Event]:
+    def _loud(self, batch: CaseBatch) -> Sequence[Event]:
         """Return the events of a batch, but for those quiet ones whose keys the shard knows nothing of: it has them."""
         if not batch.quiet:
             return batch.events
-        detector = self._detectors[batch.detector]
-        if not isinstance(shard, TakesQuiet) or isinstance(detector, WindowDetector):
+        if self._taking is None:
             msg = f"detector {batch.detector!r} was sent quiet events, which its shards do not take"
             raise TypeError(msg)
+        detector, shard = self._taking
         coming = {key for key in map(detector.key, batch.events) if key is not None}
         left = [event for quiet in batch.quiet for event in shard.take_quiet(quiet, coming)]
         # About in the order in which they came: in any other order shards come to the same, but not as fast.
@@ -239,8 +232,8 @@ class DetectLogic(StatefulBatchLogic[Routed, Detected, DetectState]):
 
     def snapshot(self) -> DetectState:
         """Return which detector this is, and its state."""
-        if self._gone is not None:
-            return self._gone
+        if self._left is not None:
+            return self._left
         inner = b""
         if self._cases is not None and self._log is not None:
             inner = _LOGGED + _LOG_STATE_ENCODER.encode(self._log.write(self._cases))

@@ -1,7 +1,6 @@
 """The window detectors that listen to what case detectors conclude, as a Bytewax stateful step."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 
 import structlog
 from bytewax.operators import StatefulBatchLogic
@@ -9,6 +8,7 @@ from bytewax.operators import StatefulBatchLogic
 from detectors.contract import Detector, Inheriting, Outcome, SnapshotVersionError, WindowDetector, WindowState
 from detectors.window_image import without_alerts
 from pipeline.control.steering import Steering, tell_taken
+from pipeline.engine.gone import MayBeGone
 from pipeline.listening import Listening
 from pipeline.routing import ControlBatch, PaneReport
 from pipeline.scale.inbox import PaneInbox
@@ -19,7 +19,7 @@ RatesState = tuple[str, bytes, bytes]
 Heard = PaneReport | ControlBatch
 
 
-class RatesLogic(StatefulBatchLogic[Heard, Outcome, RatesState]):
+class RatesLogic(MayBeGone[Heard, Outcome, RatesState]):
     """One listener: takes what the shards of this process tell, as another process would.
 
     The engine does not tell a logic its key, so the first item (or the snapshot) says which detector this is.
@@ -38,21 +38,20 @@ class RatesLogic(StatefulBatchLogic[Heard, Outcome, RatesState]):
         state: RatesState | None,
         steering: Steering | None = None,
     ) -> None:
+        super().__init__()
         self._detectors = detectors
         self._steering = steering
         self._listening = listening
         self._name = ""
         self._inbox: PaneInbox | None = None
         self._windows: WindowState | None = None
-        self._gone: RatesState | None = None
-        self._noted = False
         if state is not None:
             self._restore(*state)
 
     def _restore(self, name: str, inbox: bytes, windows: bytes) -> None:
         if name not in self._listening.sources:
             log.warning("detector.gone", detector=name, hint="the settings no longer name it")
-            self._gone = name, inbox, without_alerts(windows) or b""
+            self._left = name, inbox, without_alerts(windows) or b""
             return
         kept, state = self._become(name)
         try:
@@ -81,15 +80,6 @@ class RatesLogic(StatefulBatchLogic[Heard, Outcome, RatesState]):
         if self._steering is not None:
             self._steering.begin(self._name, windows)
 
-    def notify_at(self) -> datetime | None:
-        """Return a time that is over where the state is of a detector that is gone: what is left of it is kept."""
-        return None if self._gone is None or self._noted else datetime.fromtimestamp(0, UTC)
-
-    def on_notify(self) -> tuple[list[Outcome], bool]:
-        """Be awake, which is what the engine makes snapshots of."""
-        self._noted = True
-        return [], StatefulBatchLogic.RETAIN
-
     def on_batch(self, values: list[Heard]) -> tuple[list[Outcome], bool]:
         """Let the detector have what is new, and the time of the shard that is furthest behind."""
         if self._inbox is None or self._windows is None:
@@ -111,8 +101,8 @@ class RatesLogic(StatefulBatchLogic[Heard, Outcome, RatesState]):
 
     def snapshot(self) -> RatesState:
         """Return which detector this is, and its state."""
-        if self._gone is not None:
-            return self._gone
+        if self._left is not None:
+            return self._left
         if self._inbox is None or self._windows is None:
             return self._name, b"", b""
         return self._name, self._inbox.snapshot(), self._windows.snapshot()
