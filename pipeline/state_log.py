@@ -9,7 +9,7 @@ A log that only grows is written anew bit by bit: once it is twice as long as it
 generation is begun, and each snapshot carries a share of all the keys over into it, besides what has changed. Images
 may be of any sizes, so shares are measured in bytes, by what was carried just before. When all are over, the
 older generation is deleted, as soon as no snapshot that the engine may resume from needs it. No snapshot ever costs
-more than its changes and that share.
+more than its changes and that share; and most of that is done before it, a little at a time (:meth:`StateLog.prepare`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,6 +27,8 @@ LEAST_BYTES = 4 << 20
 SHARES = 16
 """Carrying all keys over into a new generation takes about as many snapshots."""
 LEAST_SHARE_BYTES = 1 << 20
+PORTIONS = 8
+"""Of a share, one is carried over each time a snapshot is prepared."""
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Delta)
 
@@ -62,6 +64,8 @@ class StateLog:
         self._folder = folder
         self._name = name
         self._anew_bytes = 0
+        self._prepared: list[bytes] = []
+        self._carried_bytes = 0
         self._to_carry: list[str] = []
         self._not_in_it: list[str] = []
         self._superseded: list[Mark] = []
@@ -73,6 +77,12 @@ class StateLog:
         self._unnamed[0] += left.values()
         self._marks = [Mark(max(left, default=-1) + 1, 0)]
 
+    def prepare(self, shard: CaseShard) -> None:
+        """Do now, in memory, some of what the next :meth:`write` would have to do: what has changed until now."""
+        self._prepared.append(_ENCODER.encode(shard.delta(self._not_in_it)))
+        self._not_in_it = []
+        self._prepared += self._carried(shard, self._share() // PORTIONS)
+
     def write(self, shard: CaseShard) -> LogState:
         """Append what has changed, durably; return what the snapshot must hold for :meth:`read`.
 
@@ -81,8 +91,8 @@ class StateLog:
                 has changed: the process must end and go on from its last snapshot.
         """
         first = _ENCODER.encode(shard.delta(self._not_in_it))
-        self._append([first, *self._carried(shard)])
-        self._not_in_it = []
+        self._append([*self._prepared, first, *self._carried(shard, self._share() - self._carried_bytes)])
+        self._not_in_it, self._prepared, self._carried_bytes = [], [], 0
         if self._superseded and not self._to_carry:
             self._unnamed[0] += [self._path(mark.generation) for mark in self._superseded]
             self._marks = self._marks[len(self._superseded) :]
@@ -112,6 +122,7 @@ class StateLog:
         self._marks, self._anew_bytes = list(state.marks), state.anew_bytes
         # Which keys were carried over is not kept: after a restart all are, anew.
         self._superseded, self._to_carry = [], []
+        self._prepared, self._carried_bytes = [], 0
         self._unnamed = [[] for _ in self._unnamed]
         head = b""
         images: dict[str, bytes] = {}
@@ -130,14 +141,19 @@ class StateLog:
     def _bytes(self) -> int:
         return sum(mark.length for mark in self._marks)
 
-    def _carried(self, shard: CaseShard) -> Iterator[bytes]:
-        """Yield a share of what is to be carried over, in portions."""
-        left, count = max(LEAST_SHARE_BYTES, self._bytes() // SHARES), 1
+    def _share(self) -> int:
+        """Return how many bytes are to be carried over from one snapshot to the next."""
+        return max(LEAST_SHARE_BYTES, self._bytes() // SHARES)
+
+    def _carried(self, shard: CaseShard, left: int) -> Iterator[bytes]:
+        """Yield about so many bytes of what is to be carried over, in portions."""
+        count = 1
         while self._to_carry and left > 0:
             names, self._to_carry = self._to_carry[-count:], self._to_carry[:-count]
             portion = _ENCODER.encode(shard.delta(names))
             yield portion
             left -= len(portion)
+            self._carried_bytes += len(portion)
             count = max(1, min(2 * count, len(names) * left // len(portion)))
 
     def _append(self, payloads: Iterable[bytes]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.columns.scanner import Scanner
 
 Mode = Literal["auto", "on", "off"]
-WORTHWHILE = 1_000_000
+WORTHWHILE = 250_000
 """After so many records that were worth it the machine code is fetched. It takes a second, which columns save in about
 as many, and 110 MB."""
 LEAST_RECORDS = 400

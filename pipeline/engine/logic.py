@@ -34,6 +34,10 @@ from pipeline.state_log import LogState, StateLog
 
 DEAD_LETTERS = "dead_letters"
 _NO_SHARD = -1
+PREPARE_AFTER = 4_000
+"""Events of a shard, after which a part of its next snapshot is prepared: all of it at once would stop the flow for the
+longer. The shards do it one after another."""
+_TURNS = 8
 DetectState = tuple[str, int, bytes] | tuple[str, int, bytes, bytes]
 """Name of the detector, number of the shard, its state; and where somebody listens, what is not told yet."""
 Detected = Outcome | PaneReport
@@ -130,6 +134,7 @@ class DetectLogic(MayBeGone[Routed, Detected, DetectState]):
         self._shard = _NO_SHARD
         self._cases: CaseShard | None = None
         self._taking: tuple[CaseDetector, TakesQuiet] | None = None
+        self._unprepared = 0
         self._windows: WindowState | None = None
         if state is not None:
             self._restore(*state)
@@ -208,7 +213,9 @@ class DetectLogic(MayBeGone[Routed, Detected, DetectState]):
 
     def _update(self, value: Routed) -> Outcome:
         if isinstance(value, CaseBatch) and self._cases is not None:
-            return self._cases.update(self._loud(value), value.progress)
+            outcome = self._cases.update(self._loud(value), value.progress)
+            self._prepare_snapshot(value, self._cases)
+            return outcome
         if isinstance(value, PaneBatch) and self._windows is not None:
             return self._windows.update(value.panes, value.progress)
         if isinstance(value, ControlBatch) and self._windows is not None:
@@ -216,6 +223,13 @@ class DetectLogic(MayBeGone[Routed, Detected, DetectState]):
             return Outcome([], [])
         msg = f"detector {self._name!r} was sent a {type(value).__name__}"
         raise TypeError(msg)
+
+    def _prepare_snapshot(self, batch: CaseBatch, shard: CaseShard) -> None:
+        """Count what the shard got, and let some of its next snapshot be prepared once there is enough."""
+        self._unprepared += len(batch.events) + sum([len(quiet.keys) for quiet in batch.quiet])
+        if self._unprepared >= PREPARE_AFTER and self._log is not None:
+            self._unprepared = 0
+            self._log.prepare(shard)
 
     def _loud(self, batch: CaseBatch) -> Sequence[Event]:
         """Return the events of a batch, but for those quiet ones whose keys the shard knows nothing of: it has them."""
@@ -237,6 +251,7 @@ class DetectLogic(MayBeGone[Routed, Detected, DetectState]):
         inner = b""
         if self._cases is not None and self._log is not None:
             inner = _LOGGED + _LOG_STATE_ENCODER.encode(self._log.write(self._cases))
+            self._unprepared = self._shard % _TURNS * PREPARE_AFTER // _TURNS
         elif self._windows is not None and self._files is not None:
             inner = self._files.snapshot(self._windows)
         if self._told:
