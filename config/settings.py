@@ -70,8 +70,8 @@ class FlowSettings(SettingsModel):
         min_free_bytes: with less room than this on the disk of `store.dir` nothing is read until there is more, so that
             the state can still be saved. Three times the last snapshot, where that is more, is the bound.
         columns: whether batches of plain events are taken as columns (needs ``makegood[fast]``). ``auto``: those of
-            1,000 records and more, once a million records came in such; ``on``: all, from the first one; ``off``:
-            never. Never, too, where processes share the work (`scale`), or a flow learns sentiment.
+            400 records and more, once 250,000 records came in such; ``on``: all, from the first one; ``off``: never.
+            Never, too, where processes share the work (`scale`), or a flow learns sentiment.
     """
 
     shards: int = Field(default=8, ge=1, le=1024)

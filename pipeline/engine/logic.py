@@ -34,10 +34,8 @@ from pipeline.state_log import LogState, StateLog
 
 DEAD_LETTERS = "dead_letters"
 _NO_SHARD = -1
-PREPARE_AFTER = 4_000
-"""Events of a shard, after which a part of its next snapshot is prepared: all of it at once would stop the flow for the
-longer. The shards do it one after another."""
 _TURNS = 8
+"""Shards that prepare their snapshots one after another, and not all at once."""
 DetectState = tuple[str, int, bytes] | tuple[str, int, bytes, bytes]
 """Name of the detector, number of the shard, its state; and where somebody listens, what is not told yet."""
 Detected = Outcome | PaneReport
@@ -108,7 +106,13 @@ class DetectLogic(MayBeGone[Routed, Detected, DetectState]):
         steering: what people have changed; None: nothing.
         on_concluded: is given what case detectors conclude, where a window detector listens.
         models_folder: where the models of window detectors with many groups live; None: in their snapshots.
+
+    Attributes:
+        prepare_after: events of a shard after which a part of its next snapshot is prepared: all of it at once would
+            stop the flow for the longer.
     """
+
+    prepare_after = 4_000
 
     def __init__(
         self,
@@ -227,7 +231,7 @@ class DetectLogic(MayBeGone[Routed, Detected, DetectState]):
     def _prepare_snapshot(self, batch: CaseBatch, shard: CaseShard) -> None:
         """Count what the shard got, and let some of its next snapshot be prepared once there is enough."""
         self._unprepared += len(batch.events) + sum([len(quiet.keys) for quiet in batch.quiet])
-        if self._unprepared >= PREPARE_AFTER and self._log is not None:
+        if self._unprepared >= self.prepare_after and self._log is not None:
             self._unprepared = 0
             self._log.prepare(shard)
 
@@ -251,7 +255,7 @@ class DetectLogic(MayBeGone[Routed, Detected, DetectState]):
         inner = b""
         if self._cases is not None and self._log is not None:
             inner = _LOGGED + _LOG_STATE_ENCODER.encode(self._log.write(self._cases))
-            self._unprepared = self._shard % _TURNS * PREPARE_AFTER // _TURNS
+            self._unprepared = self._shard % _TURNS * self.prepare_after // _TURNS
         elif self._windows is not None and self._files is not None:
             inner = self._files.snapshot(self._windows)
         if self._told:

@@ -149,7 +149,11 @@ def test_a_log_that_is_begun_anew_leaves_what_the_snapshot_before_names_until_th
 @settings(max_examples=30, deadline=None)
 @given(
     steps=st.lists(
-        st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 9), st.sampled_from(["put", "remove", "write", "kill"])),
+        st.tuples(
+            st.sampled_from("abcdefgh"),
+            st.integers(0, 9),
+            st.sampled_from(["put", "remove", "prepare", "write", "kill"]),
+        ),
         max_size=120,
     )
 )
@@ -167,6 +171,8 @@ def test_any_of_the_last_snapshots_can_be_resumed_from_while_the_log_is_written_
                 shard.put(key, value)
             elif what == "remove":
                 shard.remove(key)
+            elif what == "prepare":
+                log.prepare(shard)
             elif what == "write":
                 taken.append((log.write(shard), dict(shard.values)))
             elif taken:
@@ -242,6 +248,48 @@ def test_to_write_a_log_anew_costs_a_snapshot_little_and_all_of_them_a_few_times
     assert most < 0.2 * whole
     assert written < 4 * (whole + changed)
     assert len(StateLog(tmp_path, "a.0").read(state)[1]) == 2_100
+
+
+def test_what_was_prepared_is_in_the_log_with_the_snapshot_and_not_before(tmp_path: Path) -> None:
+    shard, log = Shard(), StateLog(tmp_path, "a.0")
+    for key in range(1_000):
+        shard.put(str(key), key)
+    before = bytes_in(tmp_path)
+    log.prepare(shard)
+    shard.put("5", 7)
+    shard.remove("6")
+    log.prepare(shard)
+    assert bytes_in(tmp_path) == before
+    shard.put("8", 1)
+    assert shard.changed == {"8"}, "what is left for the snapshot"
+    expected = dict(shard.values)
+    state = log.write(shard)
+    assert read(tmp_path, state) == expected
+    whole = bytes_in(tmp_path)
+    log.write(shard)
+    assert bytes_in(tmp_path) - whole < 100, "nothing is written twice"
+
+
+def test_preparing_carries_over_some_of_what_a_snapshot_would_have_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_log, "LEAST_BYTES", 1_000)
+    monkeypatch.setattr(state_log, "LEAST_SHARE_BYTES", 8_000)
+    grown = []
+    for prepared in (0, 6):
+        folder = tmp_path / str(prepared)
+        shard, log = Shard(), StateLog(folder, "a.0")
+        for _ in range(4):
+            for key in range(5_000):
+                shard.put(str(key), key)
+            log.write(shard)
+        for _ in range(prepared):
+            log.prepare(shard)
+        left = len(log._to_carry)
+        state = log.write(shard)
+        grown.append(left - len(log._to_carry))
+        assert read(folder, state) == dict(shard.values)
+    assert 0 < grown[1] < 0.5 * grown[0]
 
 
 def test_a_damaged_log_is_refused_and_says_which_file(tmp_path: Path) -> None:

@@ -58,12 +58,16 @@ class Flow:
         self._concluded: list[Event] = []
         self._logics: dict[str, DetectLogic] = {}
         self._scanner: object = None
-        self.packed = 0
+        # One of the two prepares its snapshots all the time, the other one never.
+        self._prepare_after = 15 if mode == "on" else 1_000_000
+        self.packed = self.prepared = 0
 
     def _logic(self, state: DetectState | None) -> DetectLogic:
         folder = self.side.folder / "logs"
         concluded = self._concluded
-        return DetectLogic(self.side.built, folder, state, self._listening, on_concluded=concluded.extend)
+        logic = DetectLogic(self.side.built, folder, state, self._listening, on_concluded=concluded.extend)
+        logic.prepare_after = self._prepare_after
+        return logic
 
     def take(self, records: Sequence[bytes]) -> list[Any]:
         """Return what the detectors say of records."""
@@ -81,6 +85,8 @@ class Flow:
             told += [(target, one.changes, one.findings) for one in found if isinstance(one, Outcome)]
             told += [(target, encode_event(event)) for event in self._concluded]
             self._concluded.clear()
+            log = self._logics[target]._log
+            self.prepared += log is not None and len(log._prepared)
         return told
 
     def turn(self) -> None:
@@ -118,7 +124,7 @@ def compare(folder: Path, records: LifeRecords, sizes: Sequence[int], detectors:
                 flow.snapshot()
         if 0.1 < chance < 0.15:
             columns.turn()
-    assert rows.packed == 0
+    assert rows.packed == rows.prepared == 0
     return columns, told
 
 
@@ -129,6 +135,7 @@ def test_answers_are_the_same(tmp_path: Path, detectors: str, things: int, begin
     records = LifeRecords(things, things=things, begins=begins)
     columns, told = compare(tmp_path, records, [records.rng.choice((1, 5, 40, 200)) for _ in range(50)], detectors)
     assert columns.packed > 100
+    assert columns.prepared > 100
     assert told > 50
 
 
