@@ -1,6 +1,6 @@
 """Raw batches to events: canonical records directly, other people's records by their feed's mapping."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
@@ -132,12 +132,16 @@ class Decoder:
 
     def _tell(self, run: Sequence[RawBatch], places: Sequence[int], errors: Failures, decoded: DecodedRun) -> None:
         """Bury the bad records of each batch, and tell whoever looks at the shapes of records of all of them."""
-        first = begin = 0
-        for batch, last, end, dead in zip(run, places, decoded.ends, decoded.dead, strict=True):
-            own = [(index - first, error) for index, error in errors if first <= index < last]
+        firsts = [0, *places]
+        of_batch: list[Failures] = [[] for _ in run]
+        for index, error in errors:
+            number = bisect_right(places, index)
+            of_batch[number].append((index - firsts[number], error))
+        begin = 0
+        for batch, own, end, dead in zip(run, of_batch, decoded.ends, decoded.dead, strict=True):
             self._changes.saw(batch, between(decoded.events, begin, end), own)
             dead.extend(self._dead(batch, index, error) for index, error in own)
-            first, begin = last, end
+            begin = end
 
     def _canonical(self, feed: str, records: Sequence[bytes]) -> tuple[Sequence[Event], Failures]:
         columns = None if self._columns is None else self._columns.scan(feed, records)

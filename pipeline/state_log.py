@@ -28,7 +28,9 @@ SHARES = 16
 """Carrying all keys over into a new generation takes about as many snapshots."""
 LEAST_SHARE_BYTES = 1 << 20
 PORTIONS = 8
-"""Of a share, one is carried over each time a snapshot is prepared."""
+"""Of a share, one is carried over each time a snapshot is prepared, up to the share."""
+MOST_PREPARED_BYTES = 2 << 20
+"""From so many on nothing more is prepared: they are held in memory, and what changes often is in them often."""
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Delta)
 
@@ -65,7 +67,7 @@ class StateLog:
         self._name = name
         self._anew_bytes = 0
         self._prepared: list[bytes] = []
-        self._carried_bytes = 0
+        self._prepared_bytes = self._carried_bytes = 0
         self._to_carry: list[str] = []
         self._not_in_it: list[str] = []
         self._superseded: list[Mark] = []
@@ -79,9 +81,13 @@ class StateLog:
 
     def prepare(self, shard: CaseShard) -> None:
         """Do now, in memory, some of what the next :meth:`write` would have to do: what has changed until now."""
-        self._prepared.append(_ENCODER.encode(shard.delta(self._not_in_it)))
+        if self._prepared_bytes >= MOST_PREPARED_BYTES:
+            return
+        first = _ENCODER.encode(shard.delta(self._not_in_it))
         self._not_in_it = []
-        self._prepared += self._carried(shard, self._share() // PORTIONS)
+        self._prepared_bytes += len(first)
+        share = self._share()
+        self._prepared += [first, *self._carried(shard, min(share // PORTIONS, share - self._carried_bytes))]
 
     def write(self, shard: CaseShard) -> LogState:
         """Append what has changed, durably; return what the snapshot must hold for :meth:`read`.
@@ -92,7 +98,8 @@ class StateLog:
         """
         first = _ENCODER.encode(shard.delta(self._not_in_it))
         self._append([*self._prepared, first, *self._carried(shard, self._share() - self._carried_bytes)])
-        self._not_in_it, self._prepared, self._carried_bytes = [], [], 0
+        self._not_in_it, self._prepared = [], []
+        self._prepared_bytes = self._carried_bytes = 0
         if self._superseded and not self._to_carry:
             self._unnamed[0] += [self._path(mark.generation) for mark in self._superseded]
             self._marks = self._marks[len(self._superseded) :]
@@ -122,7 +129,7 @@ class StateLog:
         self._marks, self._anew_bytes = list(state.marks), state.anew_bytes
         # Which keys were carried over is not kept: after a restart all are, anew.
         self._superseded, self._to_carry = [], []
-        self._prepared, self._carried_bytes = [], 0
+        self._prepared, self._prepared_bytes, self._carried_bytes = [], 0, 0
         self._unnamed = [[] for _ in self._unnamed]
         head = b""
         images: dict[str, bytes] = {}

@@ -28,7 +28,6 @@ _TUNING: dict[str, Any] = {
     # Behind a backlog the queue is full: as small as it is, records in it are still in the processor's cache when they
     # are read. One of more bytes is fetched all the same.
     "queued.max.messages.kbytes": 4_096,
-    "fetch.message.max.bytes": 524_288,
     "reconnect.backoff.max.ms": 2_000,
     "socket.timeout.ms": 10_000,
     "socket.keepalive.enable": True,
@@ -99,4 +98,7 @@ class KafkaSettings(FeedSettings):
             SecretMissingError: naming the variable or file.
         """
         given = plain_properties(self.properties)
-        return {**_TUNING, **given, "bootstrap.servers": ",".join(self.bootstrap)}
+        tuning = dict(_TUNING)
+        if "fetch.wait.max.ms" in given:  # it was chosen for brokers that answer as soon as there is anything
+            del tuning["fetch.min.bytes"]
+        return {**tuning, **given, "bootstrap.servers": ",".join(self.bootstrap)}

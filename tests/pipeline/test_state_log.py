@@ -292,6 +292,34 @@ def test_preparing_carries_over_some_of_what_a_snapshot_would_have_to(
     assert 0 < grown[1] < 0.5 * grown[0]
 
 
+def test_what_is_prepared_is_bounded_however_often_and_much_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_log, "LEAST_BYTES", 1_000)
+    monkeypatch.setattr(state_log, "LEAST_SHARE_BYTES", 4_000)
+    monkeypatch.setattr(state_log, "MOST_PREPARED_BYTES", 20_000)
+    shard, log = Shard(), StateLog(tmp_path, "a.0")
+    for _ in range(4):
+        for key in range(20_000):
+            shard.put(str(key), key)
+        log.write(shard)
+    share = log._share()
+    assert len(log._to_carry) > 10_000
+    held = []
+    for step in range(60):
+        shard.put("5", step)
+        log.prepare(shard)
+        held.append(sum(map(len, log._prepared)))
+    assert held[-1] < 1.3 * share + 60 * 60, "what changes, and no more than the share of what is carried over"
+    for step in range(20):
+        for key in range(1_000):
+            shard.put(str(key), step)
+        log.prepare(shard)
+    assert sum(map(len, log._prepared)) < held[-1] + 40_000
+    assert len(shard.changed) == 1_000, "the rest is for the snapshot"
+    assert read(tmp_path, log.write(shard)) == shard.values
+
+
 def test_a_damaged_log_is_refused_and_says_which_file(tmp_path: Path) -> None:
     shard, log = Shard(), StateLog(tmp_path, "a.0")
     shard.put("x", 1)

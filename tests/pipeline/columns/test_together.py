@@ -84,6 +84,7 @@ def test_recordings(tmp_path: Path, mode: str, detectors: str, odd: float) -> No
         both.take(batches_of(records, rng, 60))
     both.finish(records.made[-200:])
     assert both.alone.tallies.duplicates > 20
+    assert odd == 0.0 or both.alone.tallies.dead_letter_count > 20
     if mode == "on" and odd < 0.3:
         assert both.together.router.as_columns > 500
 

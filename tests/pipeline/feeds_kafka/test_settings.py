@@ -59,6 +59,16 @@ def test_a_secret_reaches_the_client_and_nobody_else(tmp_path: Path) -> None:
     assert "hunter2" not in settings.model_dump_json()
 
 
+def test_whoever_says_how_long_a_fetch_waits_gets_what_is_there_at_once() -> None:
+    ours = parse().client_properties()
+    assert (ours["fetch.wait.max.ms"], ours["fetch.min.bytes"]) == (15, 131_072)
+    theirs = parse(properties={"fetch.wait.max.ms": 500}).client_properties()
+    assert theirs["fetch.wait.max.ms"] == 500
+    assert "fetch.min.bytes" not in theirs
+    both = parse(properties={"fetch.wait.max.ms": 500, "fetch.min.bytes": 9}).client_properties()
+    assert both["fetch.min.bytes"] == 9
+
+
 def test_properties_that_the_client_refuses_are_an_error_that_names_feed_and_property() -> None:
     feed = KafkaFeed("shop", parse(properties={"no.such.property": "1"}), FeedContext(recording=False))
     with pytest.raises(ValueError, match=r"feed 'shop': .*no\.such\.property"):
