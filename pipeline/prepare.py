@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from detectors.columns import Ints
 from detectors.contract import NEVER_US, Progress, SnapshotVersionError
 from detectors.events import Event
 from pipeline.columns.events import EventColumns
@@ -126,7 +127,8 @@ class Prepare:
         decoded = self._decoder.decode_run(run)
         events, ends = decoded.events, decoded.ends
         self._tallies.filtered += decoded.filtered
-        together = len(run) == 1 or not events or self._within_all_bounds(events, now_us)
+        all_us = times_us(events)
+        together = len(run) == 1 or not events or self._within_all_bounds(all_us, now_us)
         begin = 0
         for batch, dead, end in zip(run, decoded.dead, ends, strict=True):
             self._tallies.took(batch.feed, len(batch.records) + len(batch.bad))
@@ -134,14 +136,13 @@ class Prepare:
                 out.append(bad)
                 self._tallies.dead(batch.feed, bad.reason)
             if not together:
-                self._take_events([batch], between(events, begin, end), [end - begin], now_us, out)
+                self._take_events([batch], between(events, begin, end), all_us[begin:end], [end - begin], now_us, out)
             begin = end
         if together:
-            self._take_events(run, events, ends, now_us, out)
+            self._take_events(run, events, all_us, ends, now_us, out)
 
-    def _within_all_bounds(self, events: Sequence[Event], now_us: int | None) -> bool:
-        """Say whether no event can be from the future or too late, in whatever order they are judged."""
-        all_us = times_us(events)
+    def _within_all_bounds(self, all_us: Ints, now_us: int | None) -> bool:
+        """Say whether no event of these times can be from the future or too late, in whatever order they are judged."""
         oldest_us, newest_us = int(all_us.min()), int(all_us.max())
         if now_us is not None and newest_us > self._latest_known_us(now_us):
             return False
@@ -153,12 +154,12 @@ class Prepare:
         self,
         run: Sequence[RawBatch],
         events: Sequence[Event],
+        all_us: Ints,
         ends: Sequence[int],
         now_us: int | None,
         out: list[Routed],
     ) -> None:
-        """Take the events of batches: those before the first of ``ends`` are of the first batch, and so on."""
-        all_us = times_us(events)
+        """Take the events of batches, at ``all_us``: those before the first of ``ends`` are of the first batch."""
         if now_us is not None and len(events) and int(all_us.max()) > self._latest_known_us(now_us):
             events = self._turn_away_future(run[0], events, now_us, out)
             ends, all_us = [len(events)], times_us(events)

@@ -142,6 +142,9 @@ def test_where_few_records_are_plain_a_while_goes_by_rows(monkeypatch: pytest.Mo
         for records in (posts(10), odd, posts(10), posts(10), posts(10), posts(10))
     ]
     assert taken == [True, False, False, False, False, True]
+    assert lane.scan("feed", odd) is None
+    assert lane.scan("another feed", posts(10)) is not None, "each feed rests by itself"
+    assert lane.scan("feed", posts(10)) is None
 
 
 def test_events_made_of_columns_are_those_of_the_rows_in_their_places() -> None:
