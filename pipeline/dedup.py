@@ -21,9 +21,9 @@ from detectors.contract import NEVER_US
 from detectors.events import Event
 from pipeline.columns.events import EventColumns
 from pipeline.ids.changelog import Changelog, ChangelogDamagedError
-from pipeline.ids.firsts import key_of, keys_of, new_ids, one_by_one
+from pipeline.ids.firsts import key_of, keys_of, one_by_one, repeats
 from pipeline.ids.generation import Generation, Sets
-from pipeline.ids.segment import Hash, asked
+from pipeline.ids.segment import Asked, Hash
 from pipeline.ids.sizes import Sizes
 
 __all__ = ["ChangelogDamagedError", "Deduplicator", "Sizes"]
@@ -36,6 +36,7 @@ _WORK_AN_ID = 4
 _GENERATIONS = 4
 """In a horizon: ids are held for up to a horizon and a quarter, and not for two."""
 _DEFAULT_SIZES = Sizes()
+_NONE: frozenset[str] = frozenset()
 
 
 class Deduplicator:
@@ -95,16 +96,13 @@ class Deduplicator:
                 revised = True
         if revised:
             return self._fresh_one_by_one(events, self._sealed(keys_of(events)))
-        sealed = self._sealed(by_source)
-        if sealed or self._knows_any(by_source):
-            return self._fresh_one_by_one(events, sealed)
-        distinct = [self._current.add(source, ids) for source, ids in by_source.items()]
-        if all(distinct):
+        places = self._repeated(by_source)
+        if not places:
             return events
-        firsts: dict[tuple[str, str], Event] = {}
-        for event in events:
-            firsts.setdefault((event.source, event.id), event)
-        return list(firsts.values())
+        ranks = {source: rank for rank, source in enumerate(by_source)}
+        order = np.argsort([ranks[event.source] for event in events], kind="stable")
+        repeated = set(order[places].tolist())
+        return [event for place, event in enumerate(events) if place not in repeated]
 
     def _repeated(self, by_source: dict[str, list[str]]) -> list[int]:
         """Remember the ids of events that have no revisions; return the places of repeats.
@@ -116,33 +114,19 @@ class Deduplicator:
         first = 0
         for source, ids in by_source.items():
             known = [sets[source] for sets in (sealed, *self._sets) if source in sets]
-            if not all([those.isdisjoint(ids) for those in known]):  # noqa: C419 - a list is faster here
-                new = new_ids(ids, known)
-                if new:
-                    self._current.add(source, list(new))
-            elif self._current.add(source, ids):
-                first += len(ids)
-                continue
-            else:
-                new = new_ids(ids, ())
-            kept = set(new.values())
-            places += [first + place for place in range(len(ids)) if place not in kept]
+            again = _NONE.union(*[those.intersection(ids) for those in known])
+            new = [key for key in ids if key not in again] if again else ids
+            distinct = not new or self._current.add(source, new)
+            if again or not distinct:
+                places += [first + place for place in repeats(ids, again)]
             first += len(ids)
         return places
-
-    def _knows_any(self, by_source: dict[str, list[str]]) -> bool:
-        for sets in self._sets:
-            for source, ids in by_source.items():
-                known = sets.get(source)
-                if known is not None and not known.isdisjoint(ids):
-                    return True
-        return False
 
     def _sealed(self, by_source: dict[str, list[str]]) -> Sets:
         """Return those of the ids that are among the sealed ones."""
         found: Sets = {}
         if self._with_segments and by_source:
-            wanted = asked(by_source, self._hash_of)
+            wanted = Asked(by_source, self._hash_of)
             for generation in self._with_segments:
                 generation.find(wanted, found)
         return found

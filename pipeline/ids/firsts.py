@@ -1,22 +1,31 @@
 """Which ids of a batch are new."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Mapping, Sequence, Set
+
+import numpy as np
 
 from detectors.events import Event
 
 
-def new_ids(ids: Sequence[str], known: Iterable[set[str]]) -> dict[str, int]:
-    """Return those of the ids that are in none of the sets, each once, in their order, with their first places.
+def repeats(ids: Sequence[str], again: Set[str]) -> list[int]:
+    """Return the places, rising, of ids that are known (``again``), or that stand among the others before.
 
-    >>> new_ids(["a", "b", "a", "c"], [{"b"}])
-    {'a': 0, 'c': 3}
+    >>> repeats(["a", "b", "a", "c", "a"], {"b"})
+    [1, 2, 4]
     """
-    found = dict(zip(reversed(ids), range(len(ids) - 1, -1, -1), strict=True))
-    for those in known:
-        for key in those.intersection(ids):
-            found.pop(key, None)
-    return dict(sorted(found.items(), key=itemgetter(1)))
+    lasts = dict(zip(ids, range(len(ids)), strict=True))
+    suspects = set(again)
+    if len(lasts) < len(ids):
+        earlier = np.ones(len(ids), dtype=np.bool_)
+        earlier[list(lasts.values())] = False
+        suspects.update([ids[place] for place in np.flatnonzero(earlier).tolist()])
+    found = []
+    seen = set(again)
+    for place in [place for place, key in enumerate(ids) if key in suspects]:
+        if ids[place] in seen:
+            found.append(place)
+        seen.add(ids[place])
+    return found
 
 
 def key_of(event: Event) -> str:

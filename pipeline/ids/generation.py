@@ -13,7 +13,7 @@ import numpy as np
 
 from detectors.contract import NEVER_US
 from pipeline.ids.changelog import Changelog, Entry, net
-from pipeline.ids.segment import Asked, Hash, Segment, Uints, asked, hashes, merged, slots
+from pipeline.ids.segment import Asked, Hash, Segment, Uints, hashes, merged, slots
 from pipeline.ids.sizes import Sizes
 
 Sets = dict[str, set[str]]
@@ -132,7 +132,8 @@ class Generation:
             places, blocks = segment.find(wanted)
             suspects: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
             for place, block in zip(places, blocks, strict=True):
-                suspects[block, wanted.sources[place]].append(wanted.ids[place])
+                source, key = wanted.at(place)
+                suspects[block, source].append(key)
             for (block, source), ids in suspects.items():
                 proven = self.log.ids(block).get(source, _NONE).intersection(ids)
                 proven -= self._gone.get(source, _NONE)
@@ -143,7 +144,7 @@ class Generation:
     def _has_sealed(self, source: str, key: str) -> bool:
         found: Sets = {}
         if self.segments:
-            self.find(asked({source: [key]}, self._hash_of), found)
+            self.find(Asked({source: [key]}, self._hash_of), found)
         return bool(found)
 
     def seal(self) -> Iterator[int]:

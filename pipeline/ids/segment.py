@@ -8,8 +8,9 @@ Hashes are Python's own, which a string that stands in a set has already; they a
 never stored.
 """
 
-from collections.abc import Callable, Collection, Generator, Mapping
-from typing import NamedTuple
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -33,25 +34,25 @@ MERGED_FOR_ONE = 8
 """As many slots are merged in the time in which an id is read back and made a slot (0.2 microseconds)."""
 
 
-class Asked(NamedTuple):
-    """Ids that are looked for: all lists are of one length.
+class Asked:
+    """Ids that are looked for. A place counts the ids of all sources, one source after another.
 
     Attributes:
         hashes: of 40 bits. ``masks``: the bits that each id sets in a word of a filter.
     """
 
-    sources: list[str]
-    ids: list[str]
-    hashes: Uints
-    masks: Uints
+    def __init__(self, by_source: Mapping[str, Sequence[str]], hash_of: Hash) -> None:
+        self._of_sources = list(by_source.items())
+        self._ends = list(accumulate(map(len, by_source.values())))
+        parts = [hashes(source, ids, hash_of) for source, ids in self._of_sources]
+        self.hashes = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        self.masks = _masks(self.hashes)
 
-
-def asked(by_source: Mapping[str, list[str]], hash_of: Hash) -> Asked:
-    """Return what segments are asked for."""
-    parts = [hashes(source, ids, hash_of) for source, ids in by_source.items()]
-    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    sources = [source for source, ids in by_source.items() for _ in ids]
-    return Asked(sources, [key for ids in by_source.values() for key in ids], whole, _masks(whole))
+    def at(self, place: int) -> tuple[str, str]:
+        """Return the source and the id at a place."""
+        number = bisect_right(self._ends, place)
+        source, ids = self._of_sources[number]
+        return source, ids[place - self._ends[number]]  # counted from the end: below zero
 
 
 def hashes(source: str, ids: Collection[str], hash_of: Hash) -> Uints:

@@ -24,7 +24,7 @@ libc.mallinfo2.restype = Mallinfo
 
 def apart() -> bool:
     before = libc.mallinfo2().hblks
-    large = bytearray(300_000)
+    large = bytearray(2_000_000)
     return libc.mallinfo2().hblks > before
 
 def learn() -> None:

@@ -13,7 +13,7 @@ from detectors.events import Event
 from pipeline.dedup import ChangelogDamagedError, Deduplicator, Sizes
 from pipeline.ids.changelog import Changelog
 from pipeline.ids.generation import Generation
-from pipeline.ids.segment import Asked, Segment, Uints, _masks, hashes, merged, slots
+from pipeline.ids.segment import Asked, Segment, Uints, hashes, merged, slots
 from tests.support.events import HOUR_US, START_US, make_event
 
 SIZES = Sizes(hot=100, block=20, fan_in=4, largest=1_000, step=20, spill=40, cached=50)
@@ -70,9 +70,9 @@ def test_a_sealed_id_takes_12_bytes() -> None:
 
 def test_one_new_id_in_hundreds_at_most_passes_the_filter() -> None:
     segment = run_out(np.sort(slots(hashes("x", [f"{number}" for number in range(50_000)], hash), 3)))
-    new = hashes("x", [f"new-{number}" for number in range(50_000)], hash)
+    new = Asked({"x": [f"new-{number}" for number in range(50_000)]}, hash)
     with mock.patch("pipeline.ids.segment.np.argsort", side_effect=np.argsort) as passed:
-        segment.find(Asked([], [], new, _masks(new)))
+        segment.find(new)
     ((candidates,), _) = passed.call_args
     assert len(candidates) < 50_000 / 300
 
