@@ -15,8 +15,8 @@ _PARAMETERS = {
     "MALLOC_MMAP_THRESHOLD_": (_MMAP_THRESHOLD, 1 << 20),
     "MALLOC_TRIM_THRESHOLD_": (_TRIM_THRESHOLD, 1 << 23),
 }
-"""What a batch takes (a block of half a megabyte, columns of it) stays with the process for the next batch: given back and
-asked for anew, its pages are zeroed and mapped each time, a fifth of what an event costs in ``benchmarks.peers``."""
+"""What a batch takes (a block of half a megabyte, columns of it) stays with the process for the next batch: given back
+and asked for anew, its pages are mapped and zeroed each time, a fifth of what an event costs in ``benchmarks.peers``."""
 
 
 def tune_memory() -> None:
