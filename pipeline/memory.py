@@ -16,7 +16,7 @@ _PARAMETERS = {
     "MALLOC_TRIM_THRESHOLD_": (_TRIM_THRESHOLD, 1 << 23),
 }
 """What a batch takes (a block of half a megabyte, columns of it) stays with the process for the next batch: given back
-and asked for anew, its pages are mapped and zeroed each time, a fifth of what an event costs in ``benchmarks.peers``."""
+and asked for anew, its pages are mapped and zeroed each time: a fifth of an event's cost in ``benchmarks.peers``."""
 
 
 def tune_memory() -> None:
