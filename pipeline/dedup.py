@@ -7,7 +7,7 @@ horizon, and the caller turns that away unseen.
 Snapshots would grow with every id ever seen; so ids are appended to a changelog file a generation, and a snapshot is
 only the lengths of those files. Restoring reads the files up to the snapshot's length and cuts off what came after it.
 
-In memory, the last 250,000 ids are kept whole; older ones take 12 bytes each, and are proved against the changelog
+In memory, the last 250,000 ids are held whole; older ones take 12 bytes each, and are proved against the changelog
 (ADR 0008).
 """
 
@@ -20,10 +20,10 @@ import numpy as np
 from detectors.contract import NEVER_US
 from detectors.events import Event
 from pipeline.columns.events import EventColumns
+from pipeline.ids.asked import Hash, Sources, key_of
 from pipeline.ids.changelog import Changelog, ChangelogDamagedError
-from pipeline.ids.firsts import key_of, keys_of, one_by_one, repeats
-from pipeline.ids.generation import Generation, Sets
-from pipeline.ids.segment import Asked, Hash
+from pipeline.ids.generation import Generation
+from pipeline.ids.segment import Wanted
 from pipeline.ids.sizes import Sizes
 
 __all__ = ["ChangelogDamagedError", "Deduplicator", "Sizes"]
@@ -36,7 +36,6 @@ _WORK_AN_ID = 4
 _GENERATIONS = 4
 """In a horizon: ids are held for up to a horizon and a quarter, and not for two."""
 _DEFAULT_SIZES = Sizes()
-_NONE: frozenset[str] = frozenset()
 
 
 class Deduplicator:
@@ -55,7 +54,7 @@ class Deduplicator:
         self.horizon_us = horizon_us
         self._folder = folder
         self._sizes = sizes
-        self._hash_of = hash_of
+        self._sources = Sources(hash_of)
         self._current = self._generation(0)
         self._older: list[Generation] = []
         self._rotate_at_us = NEVER_US
@@ -80,63 +79,21 @@ class Deduplicator:
         """
         self._seen += len(events)
         self._current.newest_us = max(self._current.newest_us, newest_us)
-        if isinstance(events, EventColumns):
-            by_source, order = events.ids()
-            places = self._repeated(by_source)
-            return events.at(np.sort(np.delete(order, places))) if places else events
-        by_source = {}
-        revised = False
-        for event in events:
-            source = event.source
-            if source in by_source:
-                by_source[source].append(event.id)
-            else:
-                by_source[source] = [event.id]
-            if event.rev:
-                revised = True
-        if revised:
-            return self._fresh_one_by_one(events, self._sealed(keys_of(events)))
-        places = self._repeated(by_source)
-        if not places:
+        if not events:
             return events
-        ranks = {source: rank for rank, source in enumerate(by_source)}
-        order = np.argsort([ranks[event.source] for event in events], kind="stable")
-        repeated = set(order[places].tolist())
-        return [event for place, event in enumerate(events) if place not in repeated]
-
-    def _repeated(self, by_source: dict[str, list[str]]) -> list[int]:
-        """Remember the ids of events that have no revisions; return the places of repeats.
-
-        Places are counted over the ids of all sources, one source after another.
-        """
-        sealed = self._sealed(by_source)
-        places: list[int] = []
-        first = 0
-        for source, ids in by_source.items():
-            known = [sets[source] for sets in (sealed, *self._sets) if source in sets]
-            again = _NONE.union(*[those.intersection(ids) for those in known])
-            new = [key for key in ids if key not in again] if again else ids
-            distinct = not new or self._current.add(source, new)
-            if again or not distinct:
-                places += [first + place for place in repeats(ids, again)]
-            first += len(ids)
-        return places
-
-    def _sealed(self, by_source: dict[str, list[str]]) -> Sets:
-        """Return those of the ids that are among the sealed ones."""
-        found: Sets = {}
-        if self._with_segments and by_source:
-            wanted = Asked(by_source, self._hash_of)
+        asked = self._sources.spans(events.ids()) if isinstance(events, EventColumns) else self._sources.events(events)
+        known = np.zeros(len(events), dtype=np.bool_)
+        if self._with_segments:
+            wanted = Wanted(asked.hashes)
             for generation in self._with_segments:
-                generation.find(wanted, found)
-        return found
-
-    def _fresh_one_by_one(self, events: Sequence[Event], sealed: Sets) -> list[Event]:
-        kept, new = one_by_one(events, (sealed, *self._sets))
-        for source, added in new.items():
-            if added:
-                self._current.add(source, list(added))
-        return kept
+                generation.find(asked, wanted, known)
+        for recent in self._others:
+            recent.find(asked, known)
+        self._current.recent.take(asked, known)
+        if not known.any():
+            return events
+        new = np.flatnonzero(~known)
+        return events.at(new) if isinstance(events, EventColumns) else [events[place] for place in new.tolist()]
 
     def forget(self, event: Event) -> None:
         """Take an event out again that :meth:`fresh` has just remembered: it was turned away, and may be sent anew."""
@@ -170,6 +127,7 @@ class Deduplicator:
             if self._work is not None and self._work[0] in dropped:
                 self._work = None
             self._look()
+            self._sources.renumber([recent.used_sources for recent in self._others])
 
     def _tidy(self) -> None:
         """Write what waits to be written, and seal ids where there are many: a little of it, in measure with events."""
@@ -195,14 +153,15 @@ class Deduplicator:
     def _look(self) -> None:
         """Gather where ids are looked for."""
         generations = (self._current, *self._older)
-        self._sets = [sets for gen in generations for sets in (gen.ids, gen.sealing) if sets or gen is self._current]
+        recents = [recent for gen in generations for recent in (gen.recent, gen.sealing)]
+        self._others = [recent for recent in recents if recent.count and recent is not self._current.recent]
         self._with_segments = [gen for gen in generations if gen.segments]
 
     def _generation(self, number: int, newest_us: int = NEVER_US) -> Generation:
         log = None
         if self._folder is not None:
             log = Changelog(self._folder / f"seen-{number:08d}.log", self._sizes.block, self._sizes.cached)
-        return Generation(number, log, self._sizes, self._hash_of, newest_us)
+        return Generation(number, log, self._sizes, self._sources, newest_us)
 
     def snapshot(self) -> _State:
         """Make the changelog durable and return its lengths: plain data for :meth:`restore`."""

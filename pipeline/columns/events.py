@@ -1,6 +1,6 @@
 """Events as columns, that become objects only where somebody asks for them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from detectors.events import Event
 from pipeline.columns.fields import TYPES, type_mask
-from pipeline.columns.layout import NO_ROOM, SOURCE, TYPE, Bytes, Floats, Ints
+from pipeline.columns.layout import NO_ROOM, PADDING, SOURCE, TYPE, Bytes, Floats, Ints
 from pipeline.events import decode_many
+from pipeline.ids.asked import Machine, Spans
 from pipeline.records.text import Lines
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Scanned(NamedTuple):
         text: of the records, ``size`` bytes, with room for the ids of others behind it.
         name_ats, name_sizes: where the names of what an event is about are, by ``layout.NAMES``, where some are packed.
         codes, numbers: by column, then by record. ``text_fields``, ``number_fields``: the names of the columns.
-        gather: :func:`pipeline.columns.gathering.gather`. packer: makes lines of names.
+        machine: remembers ids. packer: makes lines of names.
     """
 
     records: Lines
@@ -43,7 +44,7 @@ class Scanned(NamedTuple):
     text_fields: tuple[str, ...]
     number_fields: tuple[str, ...]
     pool: "Pool"
-    gather: Callable[..., int]
+    machine: Machine
     packer: "Packer"
 
 
@@ -75,7 +76,7 @@ class EventColumns(Sequence[Event]):
         text = b"".join(ids)
         sources = scanned.pool.codes(SOURCE, [event.source for event in those])
         revised = any([event.rev for event in those])  # noqa: C419 - a list is faster here
-        if revised or NO_ROOM in sources or b"\n" in text or scanned.size + len(text) > len(scanned.text):
+        if revised or NO_ROOM in sources or scanned.size + len(text) + PADDING > len(scanned.text):
             return None
         scanned.text[scanned.size : scanned.size + len(text)] = np.frombuffer(text, dtype=np.uint8)
         sizes = np.array([len(key) for key in ids], dtype=np.int64)
@@ -95,22 +96,13 @@ class EventColumns(Sequence[Event]):
         """The events that came by rows."""
         return list(self._by_row.values())
 
-    def ids(self) -> tuple[dict[str, list[str]], Ints]:
-        """Return the ids by source, both in their order, and beside all of them, one after another, their places."""
+    def ids(self) -> Spans:
+        """Return where the ids of the events are, before the next batch is scanned."""
         scanned, rows = self._scanned, self._rows
-        sources = scanned.pool.texts[SOURCE]
-        ranks = np.full(len(sources), -1, dtype=np.int64)
-        begins = np.zeros(len(sources) + 1, dtype=np.int64)
-        out = np.empty(int(scanned.id_sizes[rows].sum()) + len(rows), dtype=np.uint8)
-        order = np.empty(len(rows), dtype=np.int64)
-        base = scanned.text.ctypes.data
-        count = scanned.gather(
-            base, rows, scanned.codes[SOURCE], scanned.id_ats, scanned.id_sizes, ranks, begins, out, order
-        )
-        whole = out[:-1].tobytes().decode().split("\n")
-        by_rank = {int(ranks[code]): sources[code] for code in np.flatnonzero(ranks >= 0).tolist()}
-        ends = begins[: count + 1].tolist()
-        return {by_rank[rank]: whole[ends[rank] : ends[rank + 1]] for rank in range(count)}, order
+        return Spans(
+            scanned.text, scanned.id_ats.take(rows), scanned.id_sizes.take(rows), scanned.codes[SOURCE].take(rows),
+            scanned.pool.texts[SOURCE], scanned.machine,
+        )  # fmt: skip
 
     def at(self, places: Ints) -> "EventColumns":
         """Return some of the events: those at these places, which rise."""

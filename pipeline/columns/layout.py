@@ -28,6 +28,8 @@ PLACES = 256
 """Of the hash table of fields, for each of the two scopes."""
 TYPE, SOURCE = 0, 1
 """Columns of texts that there always are."""
+PADDING = 128
+"""Line ends behind the text: more than any look ahead."""
 LONGEST_KEY = 16
 LONGEST_IDENTITY = 1024
 MOST_DIGITS = 15

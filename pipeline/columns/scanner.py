@@ -8,14 +8,15 @@ import numpy as np
 from pipeline.columns import parts
 from pipeline.columns.events import EventColumns, Scanned
 from pipeline.columns.fields import TYPES, tables
-from pipeline.columns.gathering import gather
 from pipeline.columns.kernel import scan
-from pipeline.columns.layout import CERTAIN, MOST_DIGITS, NAMES, UNCERTAIN, Bytes, Floats, Ints
-from pipeline.columns.machine import PADDING
+from pipeline.columns.layout import CERTAIN, MOST_DIGITS, NAMES, PADDING, UNCERTAIN, Bytes, Floats, Ints
 from pipeline.columns.packing import Packer
 from pipeline.columns.pool import Pool
+from pipeline.columns.remembering import Remembering
 from pipeline.columns.wants import Wants
 from pipeline.events import EARLIEST_US, LATEST_US
+from pipeline.ids.asked import Sources
+from pipeline.ids.recent import Recent
 from pipeline.records.text import Lines
 
 _FLOAT: msgspec.json.Decoder[float] = msgspec.json.Decoder(float)
@@ -36,6 +37,7 @@ class Scanner:
         self._tables = tables(wants.fields - {"source", "type"}, wants.as_events, wants.packed)
         self._pool = Pool(len(self._tables.texts))
         self._packer = Packer()
+        self._machine = Remembering()
         self._text = np.empty(0, dtype=np.uint8)
         self._breaks = np.empty(_FIRST_BYTES, dtype=np.int64)
         self._hold(_FIRST_BYTES)
@@ -44,7 +46,11 @@ class Scanner:
         """Run every part of the machine code once, so that it is there when it is needed."""
         record = b'{"type":"%s","source":"s","id":"i","time":"2024-05-01T09:30:00Z","data":{}}' % TYPES[0].encode()
         columns = self.scan([record, record])
-        columns.ids()
+        recent, asked = Recent(), Sources(hash).spans(columns.ids())
+        for _ in range(2):
+            recent.take(asked, np.zeros(len(columns), dtype=np.bool_))
+        recent.find(asked, np.zeros(len(columns), dtype=np.bool_))
+        recent.content(np.arange(recent.count), self._machine)
         for lines in (columns.id_lines(), columns.name_lines(0), columns.customer_lines()):
             self._packer.shards(lines, len(columns), 1)
         self.breaks(record)
@@ -122,7 +128,7 @@ class Scanner:
         return EventColumns(
             Scanned(
                 records, text, size, states == CERTAIN, times_us, id_ats, id_sizes, name_ats, name_sizes, codes,
-                numbers, known.texts, known.numbers, self._pool, gather, self._packer,
+                numbers, known.texts, known.numbers, self._pool, self._machine, self._packer,
             )
         )  # fmt: skip
 

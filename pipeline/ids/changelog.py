@@ -15,10 +15,12 @@ from zlib import crc32
 import msgspec
 
 from pipeline import durable
+from pipeline.ids.rows import array_of
 
 Entry = tuple[str, list[str], bool]
 """Source, ids, and whether they were added (or taken out again)."""
-_ENCODER = msgspec.msgpack.Encoder()
+Rows = tuple[list[bytes], int]
+"""Entries as :func:`pipeline.ids.rows.row` makes them, and how many ids they have."""
 _DECODER = msgspec.msgpack.Decoder(list[Entry])
 _LENGTH_BYTES = 4
 _SUM_BYTES = 4
@@ -60,18 +62,17 @@ class Changelog:
         """How many blocks there are: the number of the next one."""
         return len(self._starts)
 
-    def append(self, entries: Sequence[Entry]) -> list[tuple[int, Sequence[Entry]]]:
-        """Write entries behind the others; they outlive the process, but not the machine, before :meth:`sync`.
+    def append(self, frames: Sequence[Rows]) -> list[int]:
+        """Write frames behind the others; they outlive the process, but not the machine, before :meth:`sync`.
 
         Returns:
-            The block that each part of them came into.
+            The block that each of them came into.
 
         Raises:
             OSError: when there is no room, or the disk fails. Nothing was appended.
             ChangelogDamagedError: when the file is gone.
         """
-        parts = list(_parted(entries, self._block_ids))
-        frames = [_frame(part) for part in parts]
+        contents = [_frame(rows) for rows, _ in frames]
         new = not self.path.exists()
         if new and self.length > 0:
             raise self._damaged(0)
@@ -79,14 +80,14 @@ class Changelog:
         with self.path.open("w+b" if new else "r+b") as file:
             file.truncate(self.length)
             file.seek(self.length)
-            file.write(b"".join(content for content, _ in frames))
+            file.write(b"".join(contents))
         self._unsynced = True
-        places: list[tuple[int, Sequence[Entry]]] = []
-        for part, (content, count) in zip(parts, frames, strict=True):
+        blocks = []
+        for content, (_, count) in zip(contents, frames, strict=True):
             self._count(self.length, count)
             self.length += len(content)
-            places.append((self.blocks - 1, part))
-        return places
+            blocks.append(self.blocks - 1)
+        return blocks
 
     def sync(self) -> None:
         """Wait until the disk has all that was appended."""
@@ -227,20 +228,7 @@ def _lists(by_source: Mapping[str, dict[str, None]]) -> dict[str, list[str]]:
     return {source: list(ids) for source, ids in by_source.items() if ids}
 
 
-def _parted(entries: Sequence[Entry], least: int) -> Iterator[list[Entry]]:
-    part: list[Entry] = []
-    count = 0
-    for entry in entries:
-        part.append(entry)
-        count += len(entry[1])
-        if count >= least:
-            yield part
-            part, count = [], 0
-    if part:
-        yield part
-
-
-def _frame(entries: list[Entry]) -> tuple[bytes, int]:
-    payload = _ENCODER.encode(entries)
+def _frame(rows: Sequence[bytes]) -> bytes:
+    payload = b"".join((array_of(len(rows)), *rows))
     header = (len(payload) | _SUMMED).to_bytes(_LENGTH_BYTES, "big") + crc32(payload).to_bytes(_SUM_BYTES, "big")
-    return header + payload, sum(len(ids) for _, ids, _ in entries)
+    return header + payload

@@ -1,28 +1,26 @@
-"""Ids that came while the watermark was in one stretch of time: recent ones in sets, older ones in segments.
+"""Ids that came while the watermark was in one stretch of time: recent ones whole, older ones in segments.
 
-Sealing turns a set that has grown large into a segment. It goes on in small steps, so that the flow never stands still
-for it: block by block of the changelog (it says in which block each id stands), and the set is used until the segment
-is complete, and then emptied bit by bit too.
+Sealing turns recent ids that have become many into a segment. It goes on in small steps, so that the flow never stands
+still for it: block by block of the changelog (it says in which block each id stands), and the ids stay whole until the
+segment is complete.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat, starmap
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from detectors.contract import NEVER_US
-from pipeline.ids.changelog import Changelog, Entry, net
-from pipeline.ids.segment import Asked, Hash, Segment, Uints, hashes, merged, slots
+from pipeline.ids.asked import Asked, Flags, Sources, Uints
+from pipeline.ids.changelog import Changelog, Rows, net
+from pipeline.ids.recent import Recent
+from pipeline.ids.rows import elements, row
+from pipeline.ids.segment import Segment, Wanted, merged, slots
 from pipeline.ids.sizes import Sizes
 
 Sets = dict[str, set[str]]
 """Ids by source."""
-_FREED_FOR_ONE = 4
-"""As many ids are taken out of a set in the time in which one is read back and made a slot."""
 _NONE: frozenset[str] = frozenset()
-_Block = tuple[int, dict[str, list[str]], dict[str, list[str]]]
-"""Number, ids that it added, ids that it took out of earlier ones."""
 
 
 class Generation:
@@ -30,72 +28,63 @@ class Generation:
 
     Args:
         number: the generation's; a later one has a higher one.
-        log: where its ids are kept over a restart; without one they all stay in sets.
+        log: where its ids are kept over a restart; without one they all stay whole.
+        sizes: how many are dealt with at a time.
+        sources: their numbers.
 
     Attributes:
         newest_us: the newest event time among its ids.
-        ids: recent ones.
+        recent: ids that are held whole.
         sealing: ids that are becoming a segment.
         segments: ids that are no longer recent.
-        hot: how many are in ``ids``.
     """
 
     def __init__(
-        self, number: int, log: Changelog | None, sizes: Sizes, hash_of: Hash, newest_us: int = NEVER_US
+        self, number: int, log: Changelog | None, sizes: Sizes, sources: Sources, newest_us: int = NEVER_US
     ) -> None:
         self.number = number
         self.newest_us = newest_us
         self.log = log
-        self.ids: Sets = {}
-        self.sealing: Sets = {}
+        self.recent = Recent()
+        self.sealing = Recent()
         self.segments: list[Segment] = []
-        self.hot = 0
         self._sizes = sizes
-        self._hash_of = hash_of
-        self._unwritten: list[Entry] = []
-        self._unwritten_ids = 0
-        self._sealed_blocks = 0
-        self._hot_blocks: dict[int, list[Entry]] = {}
-        """Entries of blocks that are not sealed yet: their strings are in the sets anyway, and have been hashed."""
-        # Ids that blocks have, and that were taken out again. An id that came anew after that is in a set, or was
+        self._sources = sources
+        self._blocks: list[tuple[int, int, int]] = []
+        """Blocks of the recent ids that are written: number, first and end among them."""
+        # Ids that blocks have, and that were taken out again. An id that came anew after that is held whole, or was
         # sealed from a later block, and is not in here any more.
         self._gone: Sets = {}
         self._gone_unwritten: Sets = {}
 
     @property
+    def hot(self) -> int:
+        """How many ids are held whole, but for those that become a segment."""
+        return self.recent.count
+
+    @property
     def unwritten(self) -> int:
         """How many ids the changelog does not have yet."""
-        return self._unwritten_ids
+        return 0 if self.log is None else self.recent.count - self.recent.written
 
     @property
     def length(self) -> int:
         """Bytes of the changelog that hold its ids."""
         return 0 if self.log is None else self.log.length
 
-    def add(self, source: str, ids: list[str]) -> bool:
-        """Add ids of which none is known; return whether none of them stands among the others twice."""
-        known = self.ids.setdefault(source, set())
-        before = len(known)
-        known.update(ids)
-        added = len(known) - before
-        self.hot += added
-        distinct = added == len(ids)
-        if self.log is not None:
-            self._unwritten.append((source, ids if distinct else list(dict.fromkeys(ids)), True))
-            self._unwritten_ids += added
-        return distinct
-
     def remove(self, source: str, key: str) -> None:
         """Take an id out again; nothing happens where it is not known."""
-        if key in self.ids.get(source, ()):
-            self.ids[source].remove(key)
-            self.hot -= 1
-        elif key in self.sealing.get(source, ()):
-            self.sealing[source].remove(key)
-        elif not self._has_sealed(source, key):
-            return
+        asked = self._sources.strings(source, [key])
+        number = self.recent.remove(asked)
+        if number >= self.recent.written:
+            return  # it came and went, and nothing says that it was there
+        if number < 0 and self.sealing.remove(asked) < 0:
+            known = np.zeros(1, dtype=np.bool_)
+            if self.segments:
+                self.find(asked, Wanted(asked.hashes), known)
+            if not known[0]:
+                return
         if self.log is not None:
-            self._unwritten.append((source, [key], False))
             self._gone_unwritten.setdefault(source, set()).add(key)
 
     def write(self) -> None:
@@ -103,20 +92,28 @@ class Generation:
 
         An id that came and was taken out again before it was written is not written at all.
         """
-        if self.log is None or not self._unwritten:
+        if self.log is None or not (self.unwritten or self._gone_unwritten):
             return
-        entries = self._unwritten
-        removed: Mapping[str, list[str]] = {}
+        frames: list[Rows] = []
         if self._gone_unwritten:
-            added, removed = net(entries)
-            entries = [(source, ids, False) for source, ids in removed.items()]
-            entries += [(source, ids, True) for source, ids in added.items()]
-        if entries:
-            for block, part in self.log.append(entries):
-                self._hot_blocks.setdefault(block, []).extend(part)
-        self._unwritten, self._unwritten_ids = [], 0
+            gone = [
+                row(source, len(ids), elements(list(ids)), was_added=False)
+                for source, ids in self._gone_unwritten.items()
+            ]
+            frames.append((gone, sum(map(len, self._gone_unwritten.values()))))
+        places = []
+        for first in range(self.recent.written, self.recent.count, self._sizes.block):
+            end = min(first + self._sizes.block, self.recent.count)
+            rows = list(self.recent.rows(first, end, self._sources.names, self._sources.machine))
+            if rows:
+                places.append((len(frames), first, end))
+                frames.append(([content for content, _ in rows], sum([count for _, count in rows])))
+        if frames:
+            blocks = self.log.append(frames)
+            self._blocks += [(blocks[frame], first, end) for frame, first, end in places]
+        self.recent.written = self.recent.count
+        _add(self._gone, self._gone_unwritten)
         self._gone_unwritten = {}
-        _add(self._gone, removed)
 
     def flush(self) -> None:
         """Append what is new to the changelog, durably."""
@@ -124,78 +121,60 @@ class Generation:
         if self.log is not None:
             self.log.sync()
 
-    def find(self, wanted: Asked, found: Sets) -> None:
-        """Add to ``found`` those of the ids that are among the sealed ones: what a hash finds, its block must prove."""
+    def find(self, asked: Asked, wanted: Wanted, known: Flags) -> None:
+        """Mark those of the ids that are among the sealed ones: what a hash finds, its block must prove."""
         if self.log is None:
             return
         for segment in self.segments:
             places, blocks = segment.find(wanted)
-            suspects: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+            suspects: defaultdict[tuple[int, str], list[tuple[str, int]]] = defaultdict(list)
             for place, block in zip(places, blocks, strict=True):
-                source, key = wanted.at(place)
-                suspects[block, source].append(key)
-            for (block, source), ids in suspects.items():
-                proven = self.log.ids(block).get(source, _NONE).intersection(ids)
-                proven -= self._gone.get(source, _NONE)
-                proven -= self._gone_unwritten.get(source, _NONE)
-                if proven:
-                    found.setdefault(source, set()).update(proven)
-
-    def _has_sealed(self, source: str, key: str) -> bool:
-        found: Sets = {}
-        if self.segments:
-            self.find(Asked({source: [key]}, self._hash_of), found)
-        return bool(found)
+                source = self._sources.names[asked.sources[place]]
+                suspects[block, source].append((asked.key(place), place))
+            for (block, source), those in suspects.items():
+                there = self.log.ids(block).get(source, _NONE)
+                gone = self._gone.get(source, _NONE), self._gone_unwritten.get(source, _NONE)
+                for key, place in those:
+                    if key in there and key not in gone[0] and key not in gone[1]:
+                        known[place] = True
 
     def seal(self) -> Iterator[int]:
         """Turn the recent ids into a segment, and merge segments where there are many.
 
-        Yields the cost of each step: in the same time, so many ids can be read back and made slots.
+        Yields the cost of each step: in the same time, so many ids can be made slots.
         """
         if self.log is None:
             return
         self.write()
         self.log.close_block()
-        self.sealing, self.ids, self.hot = self.ids, {}, 0
-        first, self._sealed_blocks = self._sealed_blocks, self.log.blocks
+        yield from self._seal()
+
+    def _seal(self) -> Iterator[int]:
+        self.sealing, self.recent = self.recent, self.recent.another()
+        blocks, self._blocks = self._blocks, []
         parts = []
-        for block in range(first, self._sealed_blocks):
-            entries = self._hot_blocks.pop(block, None)  # none of blocks from before a restart
-            added, _ = net(self.log.block(block) if entries is None else entries)
-            if self._gone or self._gone_unwritten:
-                added = {source: self._still_there(source, ids) for source, ids in added.items()}
-            parts.append(self._slots(block, added))
+        for block, first, end in blocks:
+            parts.append(self._slots(block, first, end))
             yield len(parts[-1])
         yield from self._collect(parts)
-        old, self.sealing = self.sealing, {}
-        for known in old.values():
-            while known:
-                step = min(len(known), self._sizes.step)
-                deque(starmap(known.pop, repeat((), step)), maxlen=0)  # a loop without a step of Python's own
-                yield step // _FREED_FOR_ONE
+        for source, keys in self._gone.items():
+            those = list(keys)
+            anew = np.zeros(len(those), dtype=np.bool_)
+            self.sealing.find(self._sources.strings(source, those), anew)
+            keys.difference_update([those[place] for place in np.flatnonzero(anew).tolist()])
+        self.sealing = Recent()
         yield from self._merge()
 
-    def _still_there(self, source: str, ids: Iterable[str]) -> list[str]:
-        return list(self.sealing.get(source, _NONE).intersection(ids))
-
-    def _slots(self, block: int, added: Mapping[str, Sequence[str]]) -> Uints:
+    def _slots(self, block: int, first: int, end: int) -> Uints:
         """Return the slots of ids of a block, in order."""
-        parts = []
-        for source, ids in added.items():
-            if source in self._gone:
-                self._gone[source].difference_update(ids)
-            parts.append(slots(hashes(source, ids, self._hash_of), block))
-        if not parts:
-            return np.empty(0, dtype=np.uint64)
-        whole = np.concatenate(parts)
-        whole.sort()
-        return whole
+        made = slots(self.sealing.hashes.take(self.sealing.alive(first, end)), block)
+        made.sort()
+        return made
 
     def _collect(self, parts: list[Uints]) -> Iterator[int]:
         """Make slots, each part of them in order, a segment; yield the cost of each step."""
-        segment = yield from merged(parts, self._sizes.step)
-        if len(segment):
-            self.segments.append(segment)
+        if sum(map(len, parts)):
+            self.segments.append((yield from merged(parts, self._sizes.step)))
 
     def _merge(self) -> Iterator[int]:
         """Make one segment of many of about one size, and so on upwards; yield the cost of each step."""
@@ -221,35 +200,23 @@ class Generation:
         """
         if self.log is None:
             return
-        waiting: list[_Block] = []
-        count = 0
         for block, entries in self.log.load(length):
             added, removed = net(entries)
-            waiting.append((block, added, removed))
-            count += sum(map(len, added.values()))
-            if count >= self._sizes.hot:
-                self._seal_loaded(waiting)
-                waiting, count = [], 0
-        self.log.close_block()
-        self._sealed_blocks = waiting[0][0] if waiting else self.log.blocks
-        for _, added, removed in waiting:
             for source, ids in removed.items():
-                self.ids.setdefault(source, set()).difference_update(ids)
+                for key in ids:
+                    self.recent.remove(self._sources.strings(source, [key]))
             _add(self._gone, removed)
-            _add(self.ids, added)
-        self.hot = sum(map(len, self.ids.values()))
-
-    def _seal_loaded(self, blocks: Sequence[_Block]) -> None:
-        parts = []
-        for block, added, removed in blocks:
-            _add(self._gone, removed)
-            parts.append(self._slots(block, added))
-        for _ in self._collect(parts):
-            pass
-        for _ in self._merge():
-            pass
+            first = self.recent.count
+            for source, ids in added.items():
+                self.recent.add(self._sources.strings(source, ids), np.arange(len(ids)))
+            self._blocks.append((block, first, self.recent.count))
+            self.recent.written = self.recent.count
+            if self.recent.count >= self._sizes.hot:
+                for _ in self._seal():
+                    pass
+        self.log.close_block()
 
 
-def _add(sets: Sets, by_source: Mapping[str, Sequence[str]]) -> None:
+def _add(sets: Sets, by_source: Mapping[str, Sequence[str] | set[str]]) -> None:
     for source, ids in by_source.items():
         sets.setdefault(source, set()).update(ids)

@@ -4,28 +4,22 @@ A slot takes 8 bytes, and 4 more go to a filter that answers "certainly not" for
 a single look into memory. What passes is looked for among the slots, and what is found there is proved by whoever asks
 against the block itself: hashes may collide, answers are exact.
 
-Hashes are Python's own, which a string that stands in a set has already; they are other ones in each process, and are
-never stored.
+Hashes are Python's own, which are other ones in each process, and are never stored.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Generator
 
 import numpy as np
 import numpy.typing as npt
 
-Uints = npt.NDArray[np.uint64]
-Hash = Callable[[str], int]
-"""Must fit into 64 bits with a sign, as :func:`hash` does."""
+from pipeline.ids.asked import SPREAD, Uints
+
 HASH_BITS = 40
 BLOCK_BITS = 24
 """With blocks of 4,096 ids: room for 69 billion of them in a generation."""
 _BLOCK_BITS = np.uint64(BLOCK_BITS)
 _PLACE_BITS, _PLACE_SHIFT = np.uint64(32), np.uint64(HASH_BITS - 32)
 _BLOCK_MASK = np.uint64((1 << BLOCK_BITS) - 1)
-_SPREAD = 0x9E37_79B9_7F4A_7C15
-"""2**64 divided by the golden ratio: multiplied by it, the low bits of a number move its high ones."""
 _MASK_SHIFTS = tuple(np.uint64(shift) for shift in (58, 52, 46, 40))
 _SIX_BITS = np.uint64(63)
 _ONE = np.uint64(1)
@@ -34,38 +28,24 @@ MERGED_FOR_ONE = 8
 """As many slots are merged in the time in which an id is read back and made a slot (0.2 microseconds)."""
 
 
-class Asked:
-    """Ids that are looked for. A place counts the ids of all sources, one source after another.
+class Wanted:
+    """Ids that are looked for in segments.
+
+    Args:
+        found: their hashes, of 64 bits.
 
     Attributes:
         hashes: of 40 bits. ``masks``: the bits that each id sets in a word of a filter.
     """
 
-    def __init__(self, by_source: Mapping[str, Sequence[str]], hash_of: Hash) -> None:
-        self._of_sources = list(by_source.items())
-        self._ends = list(accumulate(map(len, by_source.values())))
-        parts = [hashes(source, ids, hash_of) for source, ids in self._of_sources]
-        self.hashes = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def __init__(self, found: Uints) -> None:
+        self.hashes: Uints = found >> _BLOCK_BITS
         self.masks = _masks(self.hashes)
-
-    def at(self, place: int) -> tuple[str, str]:
-        """Return the source and the id at a place."""
-        number = bisect_right(self._ends, place)
-        source, ids = self._of_sources[number]
-        return source, ids[place - self._ends[number]]  # counted from the end: below zero
-
-
-def hashes(source: str, ids: Collection[str], hash_of: Hash) -> Uints:
-    """Return 40 bits for each id; the same id of another source has others."""
-    salt = np.uint64(hash_of(source) * _SPREAD & 0xFFFF_FFFF_FFFF_FFFF)
-    whole = np.fromiter(map(hash_of, ids), dtype=np.int64, count=len(ids)).view(np.uint64)
-    found: Uints = (whole ^ salt) >> _BLOCK_BITS
-    return found
 
 
 def slots(found: Uints, block: int) -> Uints:
-    """Return the slots of ids with these hashes, all of them in one block."""
-    made: Uints = (found << _BLOCK_BITS) | np.uint64(block)
+    """Return the slots of ids with these hashes (of 64 bits), all of them in one block."""
+    made: Uints = (found & ~_BLOCK_MASK) | np.uint64(block)
     return made
 
 
@@ -84,7 +64,7 @@ class Segment:
         """Memory that it takes."""
         return self.slots.nbytes + self._words.nbytes
 
-    def find(self, wanted: Asked) -> tuple[list[int], list[int]]:
+    def find(self, wanted: Wanted) -> tuple[list[int], list[int]]:
         """Return which of the ids may be here (by their place in ``wanted``), and beside each a block that may have it.
 
         An id stands there as often as there are such blocks.
@@ -153,7 +133,7 @@ def _places(found: Uints, words: int) -> npt.NDArray[np.int64]:
 
 
 def _masks(found: Uints) -> Uints:
-    spread = found * np.uint64(_SPREAD)
+    spread = found * np.uint64(SPREAD)
     masks = np.zeros(len(found), dtype=np.uint64)
     for shift in _MASK_SHIFTS:
         masks |= _ONE << ((spread >> shift) & _SIX_BITS)

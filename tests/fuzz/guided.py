@@ -16,7 +16,9 @@ from pathlib import Path
 import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 INSTRUMENTED = ["pipeline", "config.values"]
-COMPILED = [f"pipeline.columns.{name}" for name in ("gathering", "kernel", "parts", "reading")]
+COMPILED = [
+    f"pipeline.columns.{name}" for name in ("gathering", "kernel", "parts", "reading", "remembering", "siphash")
+]
 """Modules that become machine code, which cannot be instrumented."""
 CORPUS = Path(__file__).parent / "corpus"
 

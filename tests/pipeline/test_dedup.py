@@ -52,7 +52,7 @@ def test_ids_are_held_for_little_more_than_the_horizon(tmp_path: Path) -> None:
         now_us = START_US + minute * MINUTE_US
         dedup.advance(now_us)
         assert fresh(dedup, [post(f"{minute}")], now_us) == [f"{minute}"]
-        assert sum(len(sets.get("x", ())) for sets in dedup._sets) <= 77
+        assert dedup._current.hot + sum(recent.count for recent in dedup._others) <= 77
     for minute in range(600 - 60, 600):
         assert fresh(dedup, [post(f"{minute}")], START_US) == []
 

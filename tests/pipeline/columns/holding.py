@@ -9,6 +9,7 @@ from pipeline.columns.events import EventColumns
 from pipeline.columns.scanner import Scanner
 from pipeline.columns.wants import Wants
 from pipeline.events import decode_event
+from pipeline.ids.asked import Sources
 
 TEXTS = ("service", "region", "channel", "queue", "status", "scale", "author", "currency", "case_id")
 NUMBERS = ("sentiment", "score", "amount", "latency_ms")
@@ -37,12 +38,11 @@ def check(records: Sequence[bytes], by: Scanner) -> int:
         for number, event in zip(certain.numbers(field).tolist(), events, strict=True):
             expected = getattr(event.data, field, None)
             assert math.isnan(number) if expected is None else number == expected
-    by_source, order = certain.ids()
-    assert [certain_id for ids in by_source.values() for certain_id in ids] == [events[at].id for at in order]
-    expected_ids: dict[str, list[str]] = {}
-    for event in events:
-        expected_ids.setdefault(event.source, []).append(event.id)
-    assert list(by_source.items()) == list(expected_ids.items())
+    sources = Sources(hash)
+    asked, expected_ids = sources.spans(certain.ids()), sources.events(events)
+    assert asked.hashes.tolist() == expected_ids.hashes.tolist()
+    assert asked.sources.tolist() == expected_ids.sources.tolist()
+    assert [asked.key(place) for place in range(len(rows))] == expected_ids.keys
     return len(rows)
 
 

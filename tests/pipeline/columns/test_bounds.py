@@ -14,8 +14,7 @@ from tests.pipeline.columns.records import Records
 
 pytest.importorskip("numba")
 
-from pipeline.columns.layout import Bytes
-from pipeline.columns.machine import PADDING
+from pipeline.columns.layout import PADDING, Bytes
 from pipeline.columns.scanner import Scanner
 from tests.pipeline.columns import holding
 

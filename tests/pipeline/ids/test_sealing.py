@@ -11,9 +11,10 @@ import pytest
 
 from detectors.events import Event
 from pipeline.dedup import ChangelogDamagedError, Deduplicator, Sizes
+from pipeline.ids.asked import Sources, Uints
 from pipeline.ids.changelog import Changelog
 from pipeline.ids.generation import Generation
-from pipeline.ids.segment import Asked, Segment, Uints, hashes, merged, slots
+from pipeline.ids.segment import Segment, Wanted, merged, slots
 from tests.support.events import HOUR_US, START_US, make_event
 
 SIZES = Sizes(hot=100, block=20, fan_in=4, largest=1_000, step=20, spill=40, cached=50)
@@ -44,7 +45,7 @@ def test_recent_ids_stay_whole_and_older_ones_become_few_segments(tmp_path: Path
     most = 0
     for start in range(0, 5_000, BATCH):
         assert take(dedup, start, BATCH) == BATCH
-        most = max(most, sum(map(len, (*dedup._current.ids.values(), *dedup._current.sealing.values()))))
+        most = max(most, dedup._current.recent.count + dedup._current.sealing.count)
         assert len(dedup._current.segments) <= 5_000 / (SIZES.largest) + 2 * SIZES.fan_in
         assert dedup._current.unwritten < SIZES.spill + BATCH
     assert most <= 3 * SIZES.hot
@@ -63,18 +64,21 @@ def test_few_ids_are_never_sealed(tmp_path: Path) -> None:
 
 
 def test_a_sealed_id_takes_12_bytes() -> None:
-    found = np.sort(hashes("x", [f"{number}" for number in range(50_000)], hash))
-    segment = run_out(slots(found, 3))
+    segment = run_out(np.sort(slots(hashes(""), 3)))
     assert segment.nbytes <= 12 * 50_000
 
 
 def test_one_new_id_in_hundreds_at_most_passes_the_filter() -> None:
-    segment = run_out(np.sort(slots(hashes("x", [f"{number}" for number in range(50_000)], hash), 3)))
-    new = Asked({"x": [f"new-{number}" for number in range(50_000)]}, hash)
+    segment = run_out(np.sort(slots(hashes(""), 3)))
+    new = Wanted(hashes("new-"))
     with mock.patch("pipeline.ids.segment.np.argsort", side_effect=np.argsort) as passed:
         segment.find(new)
     ((candidates,), _) = passed.call_args
     assert len(candidates) < 50_000 / 300
+
+
+def hashes(prefix: str) -> Uints:
+    return Sources(hash).strings("x", [f"{prefix}{number}" for number in range(50_000)]).hashes
 
 
 def run_out(part: Uints) -> Segment:
@@ -144,7 +148,8 @@ def test_events_that_are_turned_away_leave_nothing_behind(tmp_path: Path) -> Non
     dedup.snapshot()
     assert dedup._current.length == 0
     assert not dedup._current._gone
-    assert not any(dedup._current.ids.values())
+    recent = dedup._current.recent
+    assert not len(recent.alive(0, recent.count))
 
 
 def test_a_changelog_that_was_changed_while_it_is_needed_is_an_error_that_names_the_file(tmp_path: Path) -> None:
