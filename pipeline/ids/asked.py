@@ -66,12 +66,14 @@ class Asked(NamedTuple):
     Attributes:
         hashes: of 64 bits; the same id of another source has another. sources: their numbers.
         keys: the ids, where they came as strings; else ``spans`` is where they are.
+        ascii_only: whether all of ``keys`` are ASCII.
     """
 
     hashes: Uints
     sources: Numbers
     keys: Sequence[str]
     spans: Spans | None
+    ascii_only: bool = False
 
     def key(self, place: int) -> str:
         """Return the id at a place."""
@@ -127,9 +129,11 @@ class Sources:
 
     def events(self, events: Sequence[Event]) -> Asked:
         """Return what is looked for, for some events."""
-        numbers = {source: self.number(source) for source in {event.source for event in events}}
-        sources = np.array([numbers[event.source] for event in events], dtype=np.int32)
-        return self._asked([key_of(event) for event in events], sources)
+        names = [event.source for event in events]
+        numbers = {source: self.number(source) for source in set(names)}
+        sources = np.fromiter(map(numbers.__getitem__, names), dtype=np.int32, count=len(names))
+        revised = any([event.rev for event in events])  # noqa: C419 - a list is faster here
+        return self._asked([key_of(event) if revised else event.id for event in events], sources)
 
     def strings(self, source: str, keys: Sequence[str]) -> Asked:
         """Return what is looked for, for some ids of one source."""
@@ -150,13 +154,14 @@ class Sources:
         return Asked(found, sources, (), spans)
 
     def _asked(self, keys: Sequence[str], sources: Numbers) -> Asked:
-        if self._is_pythons and not "".join(keys).isascii():
+        ascii_only = "".join(keys).isascii()
+        if self._is_pythons and not ascii_only:
             # Machine code sees the bytes of a text; Python hashes others for one that is not ASCII.
             made = map(hash, [key.encode() for key in keys])
         else:
             made = map(self._hash_of, keys)
         found = np.fromiter(made, dtype=np.int64, count=len(keys)).view(np.uint64)
-        return Asked(found ^ self.salts.take(sources), sources, keys, None)
+        return Asked(found ^ self.salts.take(sources), sources, keys, None, ascii_only)
 
     def renumber(self, used: Sequence[Numbers]) -> None:
         """Forget sources that none of ``used`` has any more, and give the others in them new numbers."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.ids.asked import Asked, Flags, Ints, Machine, Numbers, Spans, Uints
-from pipeline.ids.rows import element, row
+from pipeline.ids.rows import element, elements, row, sizes
 
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 _LOW_HALF = np.uint64(0xFFFF_FFFF)
@@ -88,7 +88,7 @@ class Recent:
             return
         self.find(asked, known)
         new = np.flatnonzero(~known)
-        if len(np.unique(asked.hashes.take(new))) < len(new):
+        if len({asked.keys[place] for place in new.tolist()}) < len(new):
             seen: set[tuple[int, str]] = set()
             for place in new.tolist():
                 key = int(asked.sources[place]), asked.keys[place]
@@ -101,14 +101,12 @@ class Recent:
     def add(self, asked: Asked, new: Ints) -> None:
         """Add ids that came as strings, at some places, of which none is here and none stands there twice."""
         keys = asked.keys if len(new) == len(asked.keys) else [asked.keys[place] for place in new.tolist()]
-        parts = list(map(element, keys))
-        content = np.frombuffer(b"".join(parts), dtype=np.uint8)
+        content = np.frombuffer(elements(keys), dtype=np.uint8)
         self._reserve(len(new), len(content))
         first, end = self.count, self.count + len(new)
         at = self._starts[first]
         self._bytes[at : at + len(content)] = content
-        sizes = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
-        self._starts[first + 1 : end + 1] = at + np.cumsum(sizes)
+        self._starts[first + 1 : end + 1] = at + np.cumsum(sizes(keys, ascii_only=asked.ascii_only))
         self.hashes[first:end] = asked.hashes.take(new)
         self.sources[first:end] = asked.sources.take(new)
         self._gone[first:end] = False

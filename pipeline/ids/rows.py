@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
+_LONGER = np.array((1 << 5, 1 << 8, 1 << 16))
+"""Lengths of texts from which on there are more bytes before them, and (``_HEADERS``) how many there are."""
+_HEADERS = np.array((1, 2, 3, 5))
 _ENCODER = msgspec.msgpack.Encoder()
 _FEW, _SHORT = 16, 1 << 16
 _ROW = b"\x93"
@@ -23,6 +28,19 @@ def elements(keys: Sequence[str]) -> bytes:
     'a161a26263'
     """
     return _ENCODER.encode(keys)[len(array_of(len(keys))) :]
+
+
+def sizes(keys: Sequence[str], *, ascii_only: bool) -> npt.NDArray[np.int64]:
+    """Return how many bytes each of the ids takes in :func:`elements`.
+
+    >>> sizes(["a", "b" * 32], ascii_only=True).tolist()
+    [2, 34]
+    """
+    if not ascii_only:
+        return np.fromiter(map(len, map(element, keys)), dtype=np.int64, count=len(keys))
+    lengths = np.fromiter(map(len, keys), dtype=np.int64, count=len(keys))
+    found: npt.NDArray[np.int64] = lengths + _HEADERS[np.searchsorted(_LONGER, lengths, side="right")]
+    return found
 
 
 def array_of(count: int) -> bytes:

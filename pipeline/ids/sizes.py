@@ -7,7 +7,7 @@ class Sizes(msgspec.Struct, frozen=True):
     """Numbers of ids; the defaults are measured (``benchmarks/ids.py``), tests take tiny ones.
 
     Attributes:
-        hot: so many are held whole, in sets, before the oldest of them are sealed.
+        hot: so many are held whole before the oldest of them are sealed.
         block: that a block of the changelog has at least: as many are read to prove one.
         fan_in: segments of about one size that are merged into one.
         largest: segments of so many ids are not merged any more.

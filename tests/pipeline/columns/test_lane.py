@@ -49,7 +49,17 @@ def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(name, *args, **kwargs)
 
     for name in [name for name in sys.modules if name.startswith("pipeline.columns.")]:
-        if name.rpartition(".")[2] in {"scanner", "machine", "kernel", "parts", "reading", "gathering", "pool"}:
+        if name.rpartition(".")[2] in {
+            "scanner",
+            "machine",
+            "kernel",
+            "parts",
+            "reading",
+            "gathering",
+            "pool",
+            "remembering",
+            "siphash",
+        }:
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", refuse)
 
