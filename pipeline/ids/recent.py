@@ -51,8 +51,9 @@ class Recent:
         return self.sources[: self.count]
 
     def another(self) -> "Recent":
-        """Return one with no ids, and room for as many as there are here, and some more: nothing is to grow."""
-        return Recent(max(_LEAST, self.count * 9 // 8), max(_LEAST, int(self._starts[self.count]) * 9 // 8))
+        """Return one with no ids, and room for as many as there are here, and a few more: nothing is to grow."""
+        size = int(self._starts[self.count])
+        return Recent(max(_LEAST, self.count + self.count // 64), max(_LEAST, size + size // 64))
 
     def alive(self, first: int, end: int) -> Ints:
         """Return the numbers, of those from ``first`` to ``end``, of ids that were not taken out again."""
