@@ -97,7 +97,7 @@ class Generation:
         frames: list[Rows] = []
         if self._gone_unwritten:
             gone = [
-                row(source, len(ids), elements(list(ids)), was_added=False)
+                row(source, len(ids), elements(sorted(ids)), was_added=False)
                 for source, ids in self._gone_unwritten.items()
             ]
             frames.append((gone, sum(map(len, self._gone_unwritten.values()))))

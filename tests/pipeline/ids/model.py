@@ -1,7 +1,8 @@
 """What the memory of ids must answer, as plainly as it can be said: sets of keys by generation, copied whole."""
 
 import copy
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 
 from detectors.contract import NEVER_US
 from detectors.events import Event
@@ -41,6 +42,23 @@ class Model:
 
     def copy(self) -> "Model":
         return copy.deepcopy(self)
+
+
+class Numbers:
+    """Numbers of ids as a feed has them: new ones, and a quarter of them repeats of old ones."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.next = 0
+
+    def batch(self) -> Iterator[int]:
+        """Yield some, one for each event of a batch."""
+        for _ in range(self.rng.choice([1, 2, 5, 12])):
+            if self.rng.random() < 0.25 and self.next:
+                yield self.rng.randrange(self.next)
+            else:
+                self.next += 1
+                yield self.next - 1
 
 
 def _key(event: Event) -> Key:

@@ -11,7 +11,7 @@ import pytest
 
 from detectors.events import Event
 from pipeline.dedup import Deduplicator, Sizes
-from tests.pipeline.ids.model import Model
+from tests.pipeline.ids.model import Model, Numbers
 from tests.support.events import HOUR_US, START_US, make_event
 
 pytest.importorskip("numba")
@@ -60,17 +60,11 @@ class Feed:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.scanner = Scanner(Wants(frozenset(), frozenset()))
-        self.next = 0
+        self.numbers = Numbers(rng)
 
     def events(self) -> list[Event]:
         """New ids, repeats of old ones and of this batch, three sources."""
-        events = []
-        for _ in range(self.rng.choice([1, 2, 5, 12])):
-            if self.rng.random() < 0.25 and self.next:
-                number = self.rng.randrange(self.next)
-            else:
-                number, self.next = self.next, self.next + 1
-            events.append(post(number, self.rng.choice("xxyz")))
+        events = [post(number, self.rng.choice("xxyz")) for number in self.numbers.batch()]
         return [*events, events[0]] if self.rng.random() < 0.1 else events
 
     def columns(self, events: Sequence[Event]) -> EventColumns:

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.events import Event
 from pipeline.dedup import Deduplicator, Sizes
-from tests.pipeline.ids.model import Model
+from tests.pipeline.ids.model import Model, Numbers
 from tests.support.events import HOUR_US, START_US, make_event
 
 TINY = Sizes(hot=20, block=4, fan_in=3, largest=150, step=3, spill=6, cached=8)
@@ -37,7 +37,7 @@ class Run:
         self.model = Model(HOUR_US)
         self.kept = [(self.dedup.snapshot(), self.model.copy(), START_US)] * 2
         self.now_us = START_US
-        self.next = 0
+        self.numbers = Numbers(self.rng)
         self.dropped = 0
 
     def anew(self) -> Deduplicator:
@@ -46,11 +46,7 @@ class Run:
     def batch(self) -> list[Event]:
         """New ids, repeats of old ones and of this batch, two sources, now and then a revision."""
         events = []
-        for _ in range(self.rng.choice([1, 2, 5, 12])):
-            if self.rng.random() < 0.25 and self.next:
-                number = self.rng.randrange(self.next)
-            else:
-                number, self.next = self.next, self.next + 1
+        for number in self.numbers.batch():
             rev = self.rng.choice([1, 2]) if self.rng.random() < 0.02 else 0
             events.append(post(number, self.rng.choice("xxxy"), rev))
         if self.rng.random() < 0.1:
@@ -75,9 +71,9 @@ class Run:
 
     def redeliver(self) -> None:
         """Send what there was once more, in its order."""
-        first = self.rng.randrange(self.next + 1)
-        for start in range(first, min(first + 60, self.next), 10):
-            self.take([post(number) for number in range(start, min(start + 10, self.next))])
+        first = self.rng.randrange(self.numbers.next + 1)
+        for start in range(first, min(first + 60, self.numbers.next), 10):
+            self.take([post(number) for number in range(start, min(start + 10, self.numbers.next))])
 
     def take(self, events: list[Event]) -> None:
         fresh = list(self.dedup.fresh(events, self.now_us))
@@ -88,7 +84,7 @@ class Run:
                 self.dedup.forget(event)
                 self.model.forget(event)
         if self.rng.random() < 0.05:
-            old = post(self.rng.randrange(self.next or 1))
+            old = post(self.rng.randrange(self.numbers.next or 1))
             self.dedup.forget(old)
             self.model.forget(old)
         self.now_us += self.rng.choice([0, 0, 0, 1, 60]) * HOUR_US // 600
